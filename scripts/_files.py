@@ -1,6 +1,7 @@
 """Files that are whole or absent: atomic writes, digests, room on the disk."""
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -70,3 +71,8 @@ def require_room(path, needed, what):
     free = free_bytes(path)
     if needed > free:
         raise OSError(f"not enough room for {what}: about {human(needed)} needed, {human(free)} free at {path}")
+
+
+def versions(*packages):
+    """Versions of installed Python packages, for the record of a stage."""
+    return {package: importlib.metadata.version(package) for package in packages}

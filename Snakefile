@@ -1,0 +1,38 @@
+"""Darkroom: raw instrument images in; calibrated, chunked, checked and published datasets out."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+pathvars:
+    campaign=config["campaign"],
+    source="<resources>/{dataset}",
+    dataset="<results>/<campaign>/{dataset}",
+    log="<logs>/<campaign>/{dataset}",
+    benchmark="<benchmarks>/<campaign>/{dataset}",
+
+
+include: "rules/fetch.smk"
+include: "rules/atlas.smk"
+
+
+for path in config["extra_rules"]:
+
+    include: os.path.abspath(path)
+
+
+include: "rules/publish.smk"
+
+
+rule all:
+    """Every dataset of the sheet, and the page of the campaign."""
+    default_target: True
+    input:
+        campaign_targets(),

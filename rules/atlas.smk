@@ -1,0 +1,95 @@
+"""Brain atlas: section images or a volume -> Neuroglancer precomputed volume.
+
+resources/<dataset>/inventory.json -> volume.json (the plan) -> precomputed/ -> precomputed_check.json, preview.png
+"""
+
+ENDS["atlas"] = {
+    "products": ["precomputed/info", "preview.png", "neuroglancer.json"],
+    "records": ["volume.json", "precomputed_check.json"],
+}
+
+
+rule atlas_import:
+    """Read the headers of a source; plan its place in RAS+ space, its values and its scales."""
+    input:
+        inventory="<source>/inventory.json",
+    output:
+        volume="<dataset>/volume.json",
+    log:
+        "<log>/atlas_import.log",
+    benchmark:
+        "<benchmark>/atlas_import.tsv"
+    conda:
+        "../envs/atlas.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        options=lambda wildcards: DATASETS[wildcards.dataset]["options"],
+    script:
+        "../scripts/atlas_import.py"
+
+
+rule atlas_chunk:
+    """Cut a volume into Neuroglancer chunks, coarser scales included."""
+    input:
+        volume="<dataset>/volume.json",
+    output:
+        info="<dataset>/precomputed/info",
+    log:
+        "<log>/atlas_chunk.log",
+    benchmark:
+        "<benchmark>/atlas_chunk.tsv"
+    conda:
+        "../envs/atlas.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    script:
+        "../scripts/atlas_chunk.py"
+
+
+rule atlas_check_precomputed:
+    """Read every chunk of every scale back and compare it with the source."""
+    input:
+        volume="<dataset>/volume.json",
+        info="<dataset>/precomputed/info",
+    output:
+        check="<dataset>/precomputed_check.json",
+    log:
+        "<log>/atlas_check_precomputed.log",
+    benchmark:
+        "<benchmark>/atlas_check_precomputed.tsv"
+    conda:
+        "../envs/atlas.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    script:
+        "../scripts/atlas_check_precomputed.py"
+
+
+rule atlas_plot:
+    """Draw the three middle sections of a volume, and lay out its view in Neuroglancer."""
+    input:
+        volume="<dataset>/volume.json",
+        info="<dataset>/precomputed/info",
+    output:
+        preview=report(
+            "<dataset>/preview.png",
+            caption="report/atlas.rst",
+            category="atlas",
+            labels={"dataset": "{dataset}"},
+        ),
+        view="<dataset>/neuroglancer.json",
+    log:
+        "<log>/atlas_plot.log",
+    benchmark:
+        "<benchmark>/atlas_plot.tsv"
+    conda:
+        "../envs/atlas.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    script:
+        "../scripts/atlas_plot.py"

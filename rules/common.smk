@@ -1,0 +1,118 @@
+"""The checked config, the sheet of datasets, and the table of what each pipeline ends in."""
+
+import difflib
+import os
+
+import jsonschema
+import pandas
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+# Pipeline -> files below the results folder of each of its datasets; rule files fill it.
+# products: what a user came for (for a folder, its index: `info`, `zarr.json`); records: JSON with notes and checks.
+ENDS = {}
+
+
+wildcard_constraints:
+    dataset=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+
+
+def schema(name):
+    """A schema of config/schemas."""
+    with open(workflow.source_path(f"../config/schemas/{name}.schema.yaml")) as file:
+        return yaml.safe_load(file)
+
+
+def nearest(word, known):
+    """A hint at the known name that was probably meant, or at all of them."""
+    close = difflib.get_close_matches(str(word), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
+
+
+def problems(value, schema, where):
+    """What is wrong with a value, each with its place and what would be right."""
+    checker = jsonschema.FormatChecker(["regex"])
+    for error in jsonschema.Draft202012Validator(schema, format_checker=checker).iter_errors(value):
+        at = f"{where} {'.'.join(map(str, error.absolute_path))}".strip()
+        if error.validator == "additionalProperties":
+            known = error.schema["properties"]
+            yield from (f"{at}: {key!r} is unknown{nearest(key, known)}" for key in error.instance if key not in known)
+        elif error.validator == "enum":
+            yield f"{at}: {error.instance!r} is unknown{nearest(error.instance, error.validator_value)}"
+        else:
+            yield f"{at}: {error.message}. {error.schema.get('description', '')}".strip()
+
+
+def refuse(found):
+    """Stop before any job starts, with all problems at once."""
+    if found := list(found):
+        raise WorkflowError("\n".join(["this campaign cannot start:", *found]))
+
+
+def read_sheet(path):
+    """Rows of the sheet by dataset, each with its line; blank lines and lines that begin with # are left out."""
+    try:
+        sheet = pandas.read_csv(path, sep="\t", dtype=str, skip_blank_lines=False, encoding="utf-8-sig").fillna("")
+    except (OSError, ValueError) as error:
+        refuse([f"{path}: the sheet cannot be read: {' '.join(str(error).split())}"])
+    rules, rows, found = schema("datasets"), {}, []
+    if missing := [column for column in rules["required"] if column not in sheet]:
+        refuse(
+            [f"{path} line 1: no column {', '.join(missing)} in {list(sheet.columns)}; columns are separated by tabs"]
+        )
+    for line, cells in enumerate(sheet.to_dict("records"), 2):
+        row = {column: cell.strip() for column, cell in cells.items() if cell.strip()}
+        if not row or row.get("dataset", "").startswith("#"):
+            continue
+        found += problems({"source": ""} | row, rules, f"{path} line {line}")
+        if row.get("dataset") in rows:
+            first = rows[row["dataset"]]["line"]
+            found += [f"{path} line {line}: dataset {row['dataset']!r} is in line {first} already; names must differ"]
+        rows.setdefault(row.get("dataset"), {"line": line, "source": "", "options": "{}"} | row)
+    refuse(found)
+    return rows
+
+
+def row_problems(row, where):
+    """What is wrong with the pipeline, the source and the options of a row; its options become a dict of all of them."""
+    pipeline, source = row["pipeline"], row["source"]
+    if pipeline not in ENDS:
+        yield f"{where} pipeline: {pipeline!r} is unknown{nearest(pipeline, ENDS)}"
+    if is_local(source) and not os.path.exists(source):
+        yield f"{where} source: {source!r} is not there; give a file, a folder, a URL or sample:NAME"
+    try:
+        given = yaml.safe_load(row["options"])
+    except yaml.YAMLError as error:
+        given = f"{row['options']} ({' '.join(str(error).split())})"
+    if not isinstance(given, dict):
+        yield f"{where} options: {given!r} is no YAML flow map, such as {{type: image, orientation: RIA}}"
+    elif section := CONFIG_SCHEMA["properties"].get(pipeline):
+        yield from problems(given, section | {"$defs": CONFIG_SCHEMA["$defs"]}, f"{where} options")
+    if isinstance(given, dict):
+        row["options"] = config.get(pipeline, {}) | given
+
+
+def is_local(source):
+    """Whether a source is a path on this machine."""
+    return bool(source) and not source.startswith(("http://", "https://", "swift://", "sample:"))
+
+
+def campaign_targets():
+    """What the campaign ends in; before that, every row is checked against the pipelines that are there."""
+    known = {*CONFIG_SCHEMA["properties"], *ENDS}
+    found = [f"{CONFIG_FILE}: {key!r} is unknown{nearest(key, known)}" for key in config if key not in known]
+    for row in DATASETS.values():
+        found += row_problems(row, f"{config['datasets']} line {row['line']}")
+    refuse(found)
+    return [
+        *(f"<results>/<campaign>/{dataset}/manifest.json" for dataset in DATASETS),
+        "<results>/<campaign>/index.html",
+    ]
+
+
+CONFIG_SCHEMA = schema("config")
+CONFIG_FILE = ", ".join(map(str, workflow.configfiles)) or "config"
+refuse(problems(config, CONFIG_SCHEMA, CONFIG_FILE))
+validate(config, "../config/schemas/config.schema.yaml")  # fills in the defaults
+DATASETS = read_sheet(config["datasets"])

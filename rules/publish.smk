@@ -1,0 +1,57 @@
+"""What every dataset ends in: manifest.json, and the page of the campaign."""
+
+
+def ends(kind):
+    """Input function: the products or records of a dataset, as its pipeline names them."""
+
+    def files(wildcards):
+        return [f"<dataset>/{name}" for name in ENDS[DATASETS[wildcards.dataset]["pipeline"]][kind]]
+
+    return files
+
+
+rule publish_manifest:
+    """List the products of a dataset with their digests, inputs, options, software and checks; written last."""
+    input:
+        inventory="<source>/inventory.json",
+        products=ends("products"),
+        records=ends("records"),
+    output:
+        manifest="<dataset>/manifest.json",
+        checksums="<dataset>/checksums.sha256",
+    log:
+        "<log>/publish_manifest.log",
+    benchmark:
+        "<benchmark>/publish_manifest.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+    params:
+        campaign=config["campaign"],
+        row=lambda wildcards: {key: value for key, value in DATASETS[wildcards.dataset].items() if key != "line"},
+    script:
+        "../scripts/publish_manifest.py"
+
+
+rule publish_page:
+    """Show the campaign on one self-contained page: previews, sizes, checks, times, links."""
+    input:
+        manifests=expand("<results>/<campaign>/{dataset}/manifest.json", dataset=DATASETS),
+    output:
+        page=report("<results>/<campaign>/index.html", caption="report/campaign.rst", category="campaign"),
+    log:
+        "<logs>/<campaign>/publish_page.log",
+    benchmark:
+        "<benchmarks>/<campaign>/publish_page.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+    params:
+        campaign=config["campaign"],
+        benchmarks="<benchmarks>/<campaign>",
+    script:
+        "../scripts/publish_page.py"

@@ -1,0 +1,220 @@
+"""Volumes that are one array: NIfTI, NumPy, Zarr, multi-page TIFF. They are sliced where they lie."""
+
+import contextlib
+from pathlib import Path
+
+import _files
+import _sections
+import nibabel
+import numpy as np
+import tensorstore
+import tifffile
+from nibabel.arrayproxy import ArrayProxy
+from numpy.lib.recfunctions import structured_to_unstructured
+
+NIFTI = (".nii", ".nii.gz")
+ZARR = {"zarr.json": "zarr3", ".zarray": "zarr"}
+NM = {
+    "angstrom": 0.1, "å": 0.1, "nm": 1.0, "nanometer": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3,
+    "micrometer": 1e3, "mm": 1e6, "millimeter": 1e6, "cm": 1e7, "centimeter": 1e7, "m": 1e9, "meter": 1e9,
+}  # fmt: skip
+ALPHA = "the alpha channel is dropped; colours are kept as they are stored"
+
+
+class Array(contextlib.AbstractContextManager):
+    """Reader of an array with named axes: x, y, z, c and others of length 1."""
+
+    def __init__(self, source, threads=1):
+        self._source = source
+        self.shape = source["shape"]
+        self.dtype = np.dtype(source["dtype"])
+        self._array = OPENERS[source["reader"]](source)
+
+    def read(self, first, last, top, bottom):
+        """Rows [top, bottom) of slices [first, last): array (slice, row, column, channel)."""
+        axes = self._source["axes"]
+        window = {"z": slice(first, last), "y": slice(top, bottom), "x": slice(None), "c": slice(None)}
+        try:
+            planes = self._array[tuple(window.get(axis, 0) for axis in axes)[: self._array.ndim]]
+            planes = np.asarray(planes.read().result() if isinstance(planes, tensorstore.TensorStore) else planes)
+        except (EOFError, OSError, ValueError) as error:
+            raise ValueError(f"{self._source['path']}: the volume is damaged or cut short ({error})") from error
+        if planes.dtype.names:  # a NIfTI colour is a record of bytes
+            planes = structured_to_unstructured(planes)[..., :3]
+        kept = [axis for axis in axes if axis in window]
+        planes = planes.transpose([kept.index(axis) for axis in "zyxc" if axis in kept])
+        planes = planes[tuple(slice(None) if axis in kept else None for axis in "zyxc")]
+        if scaling := self._source.get("scaling"):
+            return planes * np.float64(scaling[0]) + scaling[1]
+        return planes.astype(self._source["dtype"], copy=False)
+
+    def __exit__(self, *_):
+        """Nothing stays open between reads."""
+
+
+def _open_nifti(source):
+    spec = tuple(source["stored_shape"]), np.dtype([tuple(field) for field in source["stored_dtype"]])
+    return ArrayProxy(source["path"], (*spec, source["offset"]), order="F")
+
+
+def _open_zarr(source):
+    kvstore = {"driver": "file", "path": source["path"]}
+    return tensorstore.open({"driver": source["driver"], "kvstore": kvstore}, read=True).result()
+
+
+OPENERS = {
+    "nifti": _open_nifti,
+    "npy": lambda source: np.load(source["path"], mmap_mode="r"),
+    "tiff": lambda source: tifffile.memmap(source["path"], mode="r", series=0),
+    "zarr": _open_zarr,
+}
+
+
+def _describe(reader, path, axes, shape, dtype, **more):
+    """Source description of an array whose axes are named by letters; only x, y, z, c may be longer than 1."""
+    extent = dict(zip(axes, map(int, shape), strict=True))
+    if extra := [f"{axis} ({size})" for axis, size in extent.items() if axis not in "xyzc" and size != 1]:
+        raise ValueError(f"{path}: the axis {', '.join(extra)} is neither space nor channel; give one entry of it")
+    if np.dtype(dtype).kind not in "buif":
+        raise ValueError(f"{path}: values of {dtype} are no image or labels; needs integers or floats")
+    shape = [extent.get(axis, 1) for axis in "zyxc"]
+    dtype = np.dtype(dtype).newbyteorder("=").name
+    return {"reader": reader, "path": str(path), "axes": axes, "shape": shape, "dtype": dtype, "notes": [], **more}
+
+
+def describe_npy(path):
+    """Source description of a NumPy file of (slice, row, column[, channel])."""
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is no NumPy array that can be mapped: {error}") from error
+    if array.ndim not in (3, 4):
+        raise ValueError(f"{path}: shape {array.shape} is not (slice, row, column) or (slice, row, column, channel)")
+    return _describe("npy", path, "zyxc"[: array.ndim], array.shape, array.dtype)
+
+
+def describe_nifti(path, ignore_scaling=False):
+    """Source description of a NIfTI-1 or NIfTI-2 volume, with its `affine` (4x4, nm, of voxel centres).
+
+    x, y, z are columns, rows and slices; one more axis is taken as channels. Where the header has neither sform nor
+    qform, nibabel's base affine (x to the left, origin in the middle) is used, and noted.
+    """
+    try:
+        image = nibabel.load(path)
+        affine = image.affine
+    except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError, OSError, EOFError) as error:
+        raise ValueError(f"{path} is no NIfTI file that can be read: {error}") from error
+    if not np.isfinite(affine).all():
+        raise ValueError(f"{path}: the affine has entries that are no numbers (NaN); repair its sform or qform")
+    if abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+        raise ValueError(f"{path}: the affine is singular, it flattens the volume; repair its sform or qform")
+    header, proxy, notes = image.header, image.dataobj, []
+    unit = header.get_xyzt_units()[0]
+    if unit not in NM:
+        notes.append("the NIfTI header names no length unit; millimetres are assumed")
+    if not header["sform_code"] and not header["qform_code"]:
+        notes.append("the NIfTI header has neither sform nor qform: x to the left, origin in the middle is assumed")
+    shape, stored = [*proxy.shape, 1, 1][: max(3, proxy.ndim)], proxy.dtype
+    if not path.name.endswith(".gz") and path.stat().st_size < proxy.offset + np.prod(shape) * stored.itemsize:
+        raise ValueError(f"{path}: the volume is cut short, the file is smaller than its header says")
+    if len(longer := [size for size in shape[3:] if size > 1]) > 1 or (longer and stored.names):
+        raise ValueError(
+            f"{path}: shape {tuple(shape)} has more than one axis beside x, y, z; one is taken as channels"
+        )
+    axes = "xyz" + "".join("c" if size > 1 else "-" for size in shape[3:])
+    scaled = not ignore_scaling and (proxy.slope, proxy.inter) != (1, 0) and not stored.names
+    if stored.names:
+        notes += [ALPHA] if len(stored.names) > 3 else []
+        axes, shape, dtype = axes + "c", [*shape, 3], np.uint8
+    else:
+        dtype = np.float64 if scaled else stored
+    return _describe("nifti", path, axes, shape, dtype) | {
+        "stored_shape": list(proxy.shape),
+        "stored_dtype": stored.descr,
+        "offset": int(proxy.offset),
+        "scaling": [float(proxy.slope), float(proxy.inter)] if scaled else None,
+        "affine": (np.diag([NM.get(unit, NM["mm"])] * 3 + [1]) @ affine).tolist(),
+        "notes": notes,
+    }
+
+
+def describe_tiff(path, kind):
+    """Source description of a TIFF of any number of pages: its first series, as tifffile finds it (OME, ImageJ, ...).
+
+    Returns None for a file of one plane, which is a section. Voxel sizes are read from OME metadata.
+    """
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            if not tiff.series:
+                raise ValueError("it has no image")
+            series, resolution = tiff.series[0], _ome_resolution(tiff)
+            leading = series.axes.rstrip("YXS") if not series.axes.endswith("SYX") else series.axes[:-3]
+            stack = [axis for axis, size in zip(leading, series.shape, strict=False) if axis != "C" and size > 1]
+            planes = len(series.pages)
+            offsets = [page.offset for page in series.pages if page is not None]
+            contiguous = series.dataoffset is not None
+            shape, dtype, axes = series.shape, series.dtype, series.axes
+    except (tifffile.TiffFileError, ValueError, IndexError) as error:
+        raise ValueError(f"{path} is no TIFF that can be read: {error}") from error
+    if not stack and planes == 1:
+        return None
+    if len(stack) > 1:
+        raise ValueError(f"{path}: pages run along {' and '.join(stack)}; only one axis of slices (and C) can be read")
+    names = dict.fromkeys(stack, "z") | {"C": "c", "S": "c", "Y": "y", "X": "x"}
+    if contiguous:
+        found = _describe("tiff", path, "".join(names.get(axis, "-") for axis in axes), shape, dtype)
+    else:
+        if len(offsets) < planes or planes != np.prod(shape[: len(leading)]):
+            raise ValueError(f"{path}: {len(offsets)} of {np.prod(shape[: len(leading)])} pages are there")
+        order = np.arange(planes).reshape(shape[: len(leading)])
+        order = order.transpose(sorted(range(order.ndim), key=lambda axis: leading[axis] == "C"))
+        channels = shape[leading.index("C")] if "C" in leading else 1
+        pages = [[f"GTIFF_DIR:off:{offsets[page]}:{path}" for page in group] for group in order.reshape(-1, channels)]
+        found = _sections.describe_pages(pages, kind)
+    return found | ({"resolution": resolution} if resolution else {})
+
+
+def _ome_resolution(tiff):
+    """Voxel size (x, y, z) in nm of an OME-TIFF, or None. Source: OME model, Pixels/@PhysicalSizeX and ...Unit."""
+    if not tiff.ome_metadata:
+        return None
+    image = tifffile.xml2dict(tiff.ome_metadata)["OME"].get("Image", {})
+    pixels = (image[0] if isinstance(image, list) else image).get("Pixels", {})
+    sizes = [(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "XYZ"]
+    return [size * NM[unit] for size, unit in sizes] if all(size and unit in NM for size, unit in sizes) else None
+
+
+def zarr_folder(root, names):
+    """The folder of the Zarr array or group among the files, or None."""
+    tops = [name for name in names if Path(name).name in (*ZARR, ".zgroup")]
+    return root / min(tops, key=lambda name: name.count("/")).rpartition("/")[0] if tops else None
+
+
+def describe_zarr(folder):
+    """Source description of a Zarr array (slice, row, column[, channel]) or the finest scale of an OME-Zarr group."""
+    attributes, resolution, axes = _zarr_attributes(folder), None, None
+    if multiscales := attributes.get("ome", attributes).get("multiscales"):
+        image, finest = multiscales[0], multiscales[0]["datasets"][0]
+        axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
+        scale = np.ones(len(axes))
+        for step in [*finest.get("coordinateTransformations", []), *image.get("coordinateTransformations", [])]:
+            scale *= step.get("scale", 1)
+        sizes = {axis["name"]: size * NM.get(axis.get("unit"), 0) for axis, size in zip(axes, scale, strict=True)}
+        resolution = [float(sizes.get(axis, 0)) for axis in "xyz"]
+        axes, folder = "".join(axis["name"][0] for axis in axes), folder / finest["path"]
+    driver = next((driver for name, driver in ZARR.items() if (folder / name).is_file()), None)
+    if not driver or (driver == "zarr3" and _files.read_json(folder / "zarr.json").get("node_type") != "array"):
+        raise ValueError(f"{folder} is no Zarr array, nor an OME-Zarr group whose metadata leads to one")
+    store = _open_zarr({"driver": driver, "path": str(folder)})
+    if not axes and store.ndim not in (3, 4):
+        raise ValueError(f"{folder}: shape {store.shape} is not (slice, row, column) or (slice, row, column, channel)")
+    axes = axes or "zyxc"[: store.ndim]
+    found = _describe("zarr", folder, axes, store.shape, store.dtype.numpy_dtype, driver=driver)
+    return found | ({"resolution": resolution} if resolution and all(resolution) else {})
+
+
+def _zarr_attributes(folder):
+    """Attributes of a Zarr node: in `zarr.json` for version 3, in `.zattrs` for version 2."""
+    if (folder / "zarr.json").is_file():
+        return _files.read_json(folder / "zarr.json").get("attributes", {})
+    return _files.read_json(folder / ".zattrs") if (folder / ".zattrs").is_file() else {}

@@ -1,0 +1,66 @@
+"""Read the headers of a source and plan the volume that is made of it."""
+
+import logging
+from pathlib import Path
+
+import _entrypoint
+import _files
+import _stack
+import _volume
+
+logger = logging.getLogger(__name__)
+
+
+def atlas_import(inventory: Path, volume: Path, options: dict):
+    """Plan a volume from the headers of its source: extent, place in RAS+ space, value type, scales.
+
+    inventory -- what `fetch_input` has found: the folder and the names of the files
+    volume -- the plan, as JSON (see `_volume.plan`)
+    options -- the atlas section of the config with the options of the row
+
+    Raises ValueError when the source is no volume or the options do not fit it, OSError when the estimated output
+    does not fit on the disk.
+    """
+    planned = plan(_files.read_json(inventory), options)
+    needed = planned["estimated_bytes"]
+    _files.require_room(volume.parent, needed, "the chunks of all scales")
+    finest = planned["info"]["scales"][0]
+    logger.info(
+        "%s voxels in %d scales, about %s", finest["size"], len(planned["info"]["scales"]), _files.human(needed)
+    )
+    for note in planned["notes"]:
+        logger.info("note: %s", note)
+    _files.write_json(volume, planned | {"software": software()})
+
+
+def plan(inventory, options):
+    """The plan of a volume from an inventory (`root`, `files`) and complete options."""
+    names = [file["name"] for file in inventory["files"]]
+    source = _stack.describe(
+        inventory["root"],
+        names,
+        options["type"],
+        slices_of(options),
+        options["missing"],
+        options["blank_value"],
+        options["ignore_scaling"],
+    )
+    try:
+        return _volume.plan(source, options)
+    except ValueError as error:
+        raise ValueError(f"{inventory['root']}: {error}") from error
+
+
+def slices_of(options):
+    """The explicit list of sections, given as such or as a text file of one name per line."""
+    slices = options.get("slices")
+    return Path(slices).read_text().splitlines() if isinstance(slices, str) else slices
+
+
+def software():
+    """Versions of what reads, encodes and judges voxels, for the manifest."""
+    return _files.versions("numpy", "rasterio", "imagecodecs", "tifffile", "nibabel", "tensorstore")
+
+
+if __name__ == "__main__":
+    _entrypoint.run(atlas_import, globals().get("snakemake"))

@@ -1,0 +1,114 @@
+"""Draw the three middle sections of a volume, and lay out its view in Neuroglancer."""
+
+from pathlib import Path
+
+import _entrypoint
+import _files
+import _precomputed
+import matplotlib
+import matplotlib.colors
+import matplotlib.figure
+import numpy as np
+
+# Of each section: the axis it cuts, its horizontal and its vertical axis, and what those point to.
+SECTIONS = {
+    "coronal": (1, 0, 2, "right", "up"),
+    "sagittal": (0, 1, 2, "front", "up"),
+    "axial": (2, 0, 1, "right", "front"),
+}
+PIXELS = 600  # of the longest side that is drawn
+RGB = f"void main() {{ emitRGB(vec3({', '.join(f'toNormalized(getDataValue({n}))' for n in range(3))})); }}"
+GREY = "#uicontrol invlerp normalized\nvoid main() { emitGrayscale(normalized()); }"
+
+
+def atlas_plot(volume: Path, info: Path, preview: Path, view: Path):
+    """Write the preview of a volume and its Neuroglancer layer.
+
+    volume -- the plan that `atlas_import` made
+    info -- the `info` of the precomputed volume
+    preview -- PNG of the three middle sections, in true proportions
+    view -- JSON for a Neuroglancer state: its layer (source `precomputed`, relative to this file) and its position
+    """
+    planned = _files.read_json(volume)
+    draw(planned, info.parent, preview)
+    _files.write_json(view, state(planned))
+
+
+def draw(planned, folder, preview):
+    """Draw the sections from the finest scale that is not larger than the picture."""
+    scales = planned["info"]["scales"]
+    number = next((n for n, scale in enumerate(scales) if max(scale["size"]) <= PIXELS), len(scales) - 1)
+    scale = _precomputed.Scale(folder, planned["info"], number, planned["compresslevel"])
+    lengths = [size * step / 1e6 for size, step in zip(scale.size, scale.info["resolution"], strict=True)]
+    sections = {name: section(scale, *axes[:3]) for name, axes in SECTIONS.items()}
+    paint = painter(list(sections.values()), planned["values"]["labels"])
+    figure = matplotlib.figure.Figure(figsize=(12, 4.4), dpi=100, layout="constrained", facecolor="white")
+    for axes, (name, (_, across, up, right, top)) in zip(figure.subplots(1, 3), SECTIONS.items(), strict=True):
+        extent = (0, lengths[across], 0, lengths[up])
+        axes.imshow(paint(sections[name]), origin="lower", extent=extent, interpolation="nearest")
+        axes.set(title=name, xlabel=f"{right} (mm)", ylabel=f"{top} (mm)")
+    with _files.replacing(preview) as partial:
+        figure.savefig(partial, format="png", metadata={"Software": None})
+
+
+def section(scale, cut, across, up):
+    """The middle section of a scale across axis `cut`, as (up, across, channel)."""
+    middle = scale.size[cut] // 2
+    box = [(middle, middle + 1) if axis == cut else span for axis, span in enumerate(scale.box)]
+    return scale.read(box).transpose(3, 2, 1, 0).squeeze(cut).swapaxes(0, 1)
+
+
+def painter(sections, labels):
+    """Function that turns a section into RGB: labels in hashed colours, grey values between their percentiles."""
+    if labels:
+        return hashed_colours
+    values = np.concatenate([section.ravel() for section in sections])
+    values = values[np.isfinite(values)]
+    low, high = np.percentile(values, (0.5, 99.5)) if values.size and values.dtype != np.uint8 else (0, 255)
+
+    def paint(section):
+        grey = np.clip((section.astype("f8") - low) / max(high - low, 1e-12), 0, 1)
+        return np.repeat(grey[..., :1], 3, axis=-1) if grey.shape[-1] < 3 else grey[..., :3]
+
+    return paint
+
+
+def hashed_colours(section):
+    """A steady, bright colour for every label; 0 is black."""
+    hue = (section[..., 0].astype("f8") * 0.618033988749895) % 1
+    value = np.where(section[..., 0] == 0, 0.0, 0.95)
+    return matplotlib.colors.hsv_to_rgb(np.stack([hue, np.full_like(hue, 0.65), value], axis=-1))
+
+
+def state(planned):
+    """Neuroglancer state that shows the middle of the volume, upright.
+
+    The matrix of a layer's source takes nm to nm; only its last column is in units of `outputDimensions`.
+    """
+    info = planned["info"]
+    finest = info["scales"][0]
+    steps = np.array(finest["resolution"])
+    middle = (np.array(finest["voxel_offset"]) + np.array(finest["size"]) / 2) * steps
+    source, dimensions = {"url": "precomputed"}, {axis: [1e-9, "m"] for axis in "xyz"}
+    if planned["transform"]:
+        matrix = np.array(planned["transform"])
+        middle = (matrix @ [*middle, 1])[:3]
+        source["transform"] = {"outputDimensions": dimensions, "matrix": matrix[:3].tolist()}
+    layer = {"name": "volume", "type": info["type"], "source": source}
+    if info["type"] == "image":
+        layer["shader"] = RGB if info["num_channels"] == 3 else GREY
+    longest = max(size * step for size, step in zip(finest["size"], steps, strict=True))
+    return {
+        "dimensions": dimensions,
+        "position": middle.tolist(),
+        "crossSectionScale": longest / 700,
+        "projectionScale": longest * 1.5,
+        "crossSectionOrientation": [1, 0, 0, 0],
+        "projectionOrientation": [-0.7071067811865476, 0, 0, 0.7071067811865476],
+        "layers": [layer],
+        "layout": "4panel",
+    }
+
+
+if __name__ == "__main__":
+    _entrypoint.run(atlas_plot, globals().get("snakemake"))

@@ -1,0 +1,94 @@
+"""List what a dataset consists of: the marker that it is whole."""
+
+import hashlib
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import _entrypoint
+import _files
+
+logger = logging.getLogger(__name__)
+
+VERSION = "0.1.0"
+
+
+def publish_manifest(
+    inventory: Path, products: list, records: list, manifest: Path, checksums: Path, campaign: str, row: dict
+):
+    """Write the manifest of a dataset, and the SHA-256 of every file in the form that `sha256sum -c` reads.
+
+    inventory -- what `fetch_input` has found
+    products, records -- files below the folder of the manifest; one in a subfolder stands for that whole folder
+    manifest -- JSON: what was made from what, how, with what, and how it was checked; it holds no time, so that the
+        same input and options give the same bytes
+    checksums -- one line per file
+    campaign, row -- whose dataset it is; the row of the sheet with all options
+
+    Raises ValueError when an input has changed since it was read.
+    """
+    folder = manifest.parent
+    found = _files.read_json(inventory)
+    with ThreadPoolExecutor(2) as pool:
+        inputs = list(pool.map(lambda file: digested(found["root"], file), found["files"]))
+        names = [tops(folder, paths) for paths in (products, records)]
+        listed = [[entry(folder, name, pool) for name in kind] for kind in names]
+    _files.write_bytes(checksums, "".join(lines for kind in listed for _, lines in kind).encode())
+    stages = [_files.read_json(path) for path in records]
+    content = {
+        "darkroom": VERSION,
+        "campaign": campaign,
+        **row,
+        "engine": next((stage["engine"] for stage in stages if "engine" in stage), "native"),
+        "inputs": {
+            "root": found["root"],
+            "bytes": sum(file["bytes"] for file in inputs),
+            "files": inputs,
+        },
+        "products": [described for described, _ in listed[0]],
+        "records": [described for described, _ in listed[1]],
+        "notes": [note for stage in stages for note in stage.get("notes", [])],
+        "skipped": [step for stage in stages for step in stage.get("skipped", [])],
+        "checks": {name: check for stage in stages for name, check in stage.get("checks", {}).items()},
+        "software": {name: version for stage in stages for name, version in stage.get("software", {}).items()},
+    }
+    _files.write_json(manifest, content)
+
+
+def digested(root, file):
+    """An input with its SHA-256. A local file that is not what the inventory saw is a ValueError."""
+    if "sha256" in file:
+        return file
+    path = Path(root, file["name"])
+    state = path.stat()
+    if (state.st_size, state.st_mtime_ns) != (file["bytes"], file["mtime_ns"]):
+        raise ValueError(f"{path} has changed while it was processed; run again")
+    return {"name": file["name"], "bytes": file["bytes"], "sha256": _files.digest(path)}
+
+
+def tops(folder, paths):
+    """The entries of `folder` that the paths lie in, each once."""
+    return list(dict.fromkeys(Path(path).relative_to(folder).parts[0] for path in paths))
+
+
+def entry(folder, name, pool):
+    """A file or folder of the dataset: its description, and its lines of checksums.
+
+    The digest of a folder is that of its lines, which are in the order of their paths.
+    """
+    top = folder / name
+    if top.is_file():
+        digest = _files.digest(top)
+        return {"path": name, "bytes": top.stat().st_size, "sha256": digest}, f"{digest}  {name}\n"
+    files = sorted(path for path in top.rglob("*") if path.is_file())
+    digests = pool.map(_files.digest, files)
+    lines = "".join(
+        f"{digest}  {path.relative_to(folder).as_posix()}\n" for path, digest in zip(files, digests, strict=True)
+    )
+    size = sum(path.stat().st_size for path in files)
+    digest = hashlib.sha256(lines.encode()).hexdigest()
+    return {"path": f"{name}/", "files": len(files), "bytes": size, "sha256": digest}, lines
+
+
+if __name__ == "__main__":
+    _entrypoint.run(publish_manifest, globals().get("snakemake"))
