@@ -98,6 +98,20 @@ def is_local(source):
     return bool(source) and not source.startswith(("http://", "https://", "swift://", "sample:"))
 
 
+def local_source(wildcards):
+    """A source on this machine: the file, or the folder with the file in it that was changed last."""
+    source = DATASETS[wildcards.dataset]["source"]
+    if not is_local(source):
+        return []
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(source) for name in names)
+    return [source, *sorted(files, key=os.path.getmtime)[-1:]]
+
+
+def ends(wildcards, kind):
+    """The products or the records of a dataset, as its pipeline names them."""
+    return [f"<dataset>/{name}" for name in ENDS[DATASETS[wildcards.dataset]["pipeline"]][kind]]
+
+
 def campaign_targets():
     """What the campaign ends in; before that, every row is checked against the pipelines that are there."""
     known = {*CONFIG_SCHEMA["properties"], *ENDS}

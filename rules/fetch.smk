@@ -1,15 +1,6 @@
 """Any source -> resources/<dataset>/: an inventory of its files, and the files themselves where they came from afar."""
 
 
-def local_source(wildcards):
-    """A source on this machine: the file, or the folder with the file in it that was changed last."""
-    source = DATASETS[wildcards.dataset]["source"]
-    if not is_local(source):
-        return []
-    files = (os.path.join(folder, name) for folder, _, names in os.walk(source) for name in names)
-    return [source, *sorted(files, key=os.path.getmtime)[-1:]]
-
-
 rule fetch_input:
     """Bring the source of a dataset here, or take stock of it where it lies."""
     input:

@@ -1,21 +1,12 @@
 """What every dataset ends in: manifest.json, and the page of the campaign."""
 
 
-def ends(kind):
-    """Input function: the products or records of a dataset, as its pipeline names them."""
-
-    def files(wildcards):
-        return [f"<dataset>/{name}" for name in ENDS[DATASETS[wildcards.dataset]["pipeline"]][kind]]
-
-    return files
-
-
 rule publish_manifest:
     """List the products of a dataset with their digests, inputs, options, software and checks; written last."""
     input:
         inventory="<source>/inventory.json",
-        products=ends("products"),
-        records=ends("records"),
+        products=lambda wildcards: ends(wildcards, "products"),
+        records=lambda wildcards: ends(wildcards, "records"),
     output:
         manifest="<dataset>/manifest.json",
         checksums="<dataset>/checksums.sha256",
@@ -52,6 +43,6 @@ rule publish_page:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
         campaign=config["campaign"],
-        benchmarks="<benchmarks>/<campaign>",
+        benchmarks=lambda wildcards: workflow.pathvars.apply("<benchmarks>/<campaign>"),
     script:
         "../scripts/publish_page.py"

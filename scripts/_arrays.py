@@ -10,7 +10,6 @@ import numpy as np
 import tensorstore
 import tifffile
 from nibabel.arrayproxy import ArrayProxy
-from numpy.lib.recfunctions import structured_to_unstructured
 
 NIFTI = (".nii", ".nii.gz")
 ZARR = {"zarr.json": "zarr3", ".zarray": "zarr"}
@@ -33,14 +32,12 @@ class Array(contextlib.AbstractContextManager):
     def read(self, first, last, top, bottom):
         """Rows [top, bottom) of slices [first, last): array (slice, row, column, channel)."""
         axes = self._source["axes"]
-        window = {"z": slice(first, last), "y": slice(top, bottom), "x": slice(None), "c": slice(None)}
+        window = {"z": slice(first, last), "y": slice(top, bottom), "x": slice(None), "c": slice(self.shape[3])}
         try:
             planes = self._array[tuple(window.get(axis, 0) for axis in axes)[: self._array.ndim]]
             planes = np.asarray(planes.read().result() if isinstance(planes, tensorstore.TensorStore) else planes)
         except (EOFError, OSError, ValueError) as error:
             raise ValueError(f"{self._source['path']}: the volume is damaged or cut short ({error})") from error
-        if planes.dtype.names:  # a NIfTI colour is a record of bytes
-            planes = structured_to_unstructured(planes)[..., :3]
         kept = [axis for axis in axes if axis in window]
         planes = planes.transpose([kept.index(axis) for axis in "zyxc" if axis in kept])
         planes = planes[tuple(slice(None) if axis in kept else None for axis in "zyxc")]
@@ -53,8 +50,8 @@ class Array(contextlib.AbstractContextManager):
 
 
 def _open_nifti(source):
-    spec = tuple(source["stored_shape"]), np.dtype([tuple(field) for field in source["stored_dtype"]])
-    return ArrayProxy(source["path"], (*spec, source["offset"]), order="F")
+    spec = tuple(source["stored_shape"]), np.dtype(source["stored_dtype"]), source["offset"]
+    return ArrayProxy(source["path"], spec, order="F")
 
 
 def _open_zarr(source):
@@ -115,24 +112,24 @@ def describe_nifti(path, ignore_scaling=False):
     if not header["sform_code"] and not header["qform_code"]:
         notes.append("the NIfTI header has neither sform nor qform: x to the left, origin in the middle is assumed")
     shape, stored = [*proxy.shape, 1, 1][: max(3, proxy.ndim)], proxy.dtype
+    axes = "xyz" + "".join("c" if size > 1 else "-" for size in shape[3:])
     if not path.name.endswith(".gz") and path.stat().st_size < proxy.offset + np.prod(shape) * stored.itemsize:
         raise ValueError(f"{path}: the volume is cut short, the file is smaller than its header says")
-    if len(longer := [size for size in shape[3:] if size > 1]) > 1 or (longer and stored.names):
-        raise ValueError(
-            f"{path}: shape {tuple(shape)} has more than one axis beside x, y, z; one is taken as channels"
-        )
-    axes = "xyz" + "".join("c" if size > 1 else "-" for size in shape[3:])
-    scaled = not ignore_scaling and (proxy.slope, proxy.inter) != (1, 0) and not stored.names
-    if stored.names:
+    scaling = [float(proxy.slope), float(proxy.inter)]
+    if ignore_scaling or scaling == [1, 0]:
+        scaling = None
+    if stored.names:  # a colour is a record of bytes, red first
         notes += [ALPHA] if len(stored.names) > 3 else []
-        axes, shape, dtype = axes + "c", [*shape, 3], np.uint8
-    else:
-        dtype = np.float64 if scaled else stored
-    return _describe("nifti", path, axes, shape, dtype) | {
-        "stored_shape": list(proxy.shape),
-        "stored_dtype": stored.descr,
+        axes, shape, stored, scaling = "c" + axes, [len(stored.names), *shape], np.dtype("u1"), None
+    if axes.count("c") > 1:
+        raise ValueError(f"{path}: shape {tuple(shape)} has more than one axis beside x, y, z; it may have one")
+    found = _describe("nifti", path, axes, shape, "f8" if scaling else stored)
+    found["shape"][3] = min(found["shape"][3], 3) if axes[0] == "c" else found["shape"][3]
+    return found | {
+        "stored_shape": [int(size) for size in shape],
+        "stored_dtype": stored.str,
         "offset": int(proxy.offset),
-        "scaling": [float(proxy.slope), float(proxy.inter)] if scaled else None,
+        "scaling": scaling,
         "affine": (np.diag([NM.get(unit, NM["mm"])] * 3 + [1]) @ affine).tolist(),
         "notes": notes,
     }

@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import platform
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,5 +75,6 @@ def require_room(path, needed, what):
 
 
 def versions(*packages):
-    """Versions of installed Python packages, for the record of a stage."""
-    return {package: importlib.metadata.version(package) for package in packages}
+    """Versions of Python and of installed packages, for the record of a stage."""
+    installed = {package: importlib.metadata.version(package) for package in packages}
+    return {"python": platform.python_version(), **installed}

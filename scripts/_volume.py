@@ -34,6 +34,9 @@ def plan(source, options):
     axes = _orientation.parse(orientation)
     slices, rows, columns, channels = source["shape"]
     size = _orientation.ras_size((slices, rows, columns), axes)
+    for name, found in (("size", size), ("num_channels", channels)):
+        if options.get(name, found) != found:
+            raise ValueError(f"{name} is {found}, the options expect {options[name]}")
     values = value_rule(source, options, notes)
     encoding = encoding_of(values["data_type"], channels, options)
     info = {
@@ -81,7 +84,8 @@ def placement(source, options, notes):
             resolution = [resolution] * 3
         return orientation, [nanometres(length) for length in resolution], None
     if affine is not None:
-        along = nibabel.affines.voxel_sizes(affine)
+        # Headers hold float32; the transform makes up for what rounding takes.
+        along = [float(f"{length:.6g}") for length in nibabel.affines.voxel_sizes(affine)]
     elif "resolution" in source:
         along = source["resolution"]
     else:

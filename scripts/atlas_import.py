@@ -7,6 +7,7 @@ import _entrypoint
 import _files
 import _stack
 import _volume
+import rasterio
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ def slices_of(options):
 
 def software():
     """Versions of what reads, encodes and judges voxels, for the manifest."""
-    return _files.versions("numpy", "rasterio", "imagecodecs", "tifffile", "nibabel", "tensorstore")
+    packages = _files.versions("numpy", "rasterio", "imagecodecs", "tifffile", "nibabel", "tensorstore")
+    return {**packages, "gdal": rasterio.__gdal_version__}
 
 
 if __name__ == "__main__":

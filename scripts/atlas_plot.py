@@ -43,7 +43,9 @@ def draw(planned, folder, preview):
     sections = {name: section(scale, *axes[:3]) for name, axes in SECTIONS.items()}
     paint = painter(list(sections.values()), planned["values"]["labels"])
     figure = matplotlib.figure.Figure(figsize=(12, 4.4), dpi=100, layout="constrained", facecolor="white")
-    for axes, (name, (_, across, up, right, top)) in zip(figure.subplots(1, 3), SECTIONS.items(), strict=True):
+    widths = [lengths[across] for _, across, *_ in SECTIONS.values()]
+    panels = figure.subplots(1, 3, width_ratios=widths)
+    for axes, (name, (_, across, up, right, top)) in zip(panels, SECTIONS.items(), strict=True):
         extent = (0, lengths[across], 0, lengths[up])
         axes.imshow(paint(sections[name]), origin="lower", extent=extent, interpolation="nearest")
         axes.set(title=name, xlabel=f"{right} (mm)", ylabel=f"{top} (mm)")

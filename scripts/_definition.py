@@ -1,0 +1,42 @@
+"""The parameters of the Human Brain Project's image tasks as options of the atlas pipeline."""
+
+from pathlib import Path
+
+import _files
+import jsonschema
+import yaml
+
+SCHEMA = Path(__file__).parent.parent / "config/schemas/config.schema.yaml"
+# What a definition also carries, because it is the `info` of a volume, and what is decided here anyway.
+DECIDED = ("@type", "key", "sharding", "compressed_segmentation_block_size", "mesh", "skeletons")
+
+
+def read(definition=None, definition_file=None):
+    """Options from a definition given as JSON, or in a file; none of the two is an empty one."""
+    if definition and definition_file:
+        raise ValueError("give --definition or --definition-file, not both")
+    return options(_files.read_json(definition_file) if definition_file else definition or {})
+
+
+def options(definition):
+    """Options of the atlas pipeline from a definition: the `info` of neuroglancer-scripts, or options by their names.
+
+    Of `scales` the first is used: resolution, size, voxel_offset, encoding, and the first of chunk_sizes.
+    """
+    flat = {name: value for name, value in definition.items() if name != "scales"}
+    flat |= (definition.get("scales") or [{}])[0]
+    if sizes := flat.pop("chunk_sizes", None):
+        flat["chunk_size"] = sizes[0]
+    return {name: value for name, value in flat.items() if name not in DECIDED}
+
+
+def complete(given):
+    """Options with the defaults of the config's schema. Raises ValueError for one that the schema refuses."""
+    schema = yaml.safe_load(SCHEMA.read_text())
+    section = schema["properties"]["atlas"]
+    try:
+        jsonschema.validate(given, section | {"$defs": schema["$defs"]})
+    except jsonschema.ValidationError as error:
+        raise ValueError(f"{'.'.join(map(str, error.absolute_path)) or 'definition'}: {error.message}") from error
+    defaults = {name: option["default"] for name, option in section["properties"].items() if "default" in option}
+    return defaults | given
