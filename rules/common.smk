@@ -51,45 +51,46 @@ def refuse(found):
 
 
 def read_sheet(path):
-    """Rows of the sheet by dataset, each with its line; blank lines and lines that begin with # are left out."""
+    """Rows of the sheet by dataset, and what is wrong with them; blank lines and lines that begin with # are left out."""
+    layout = {"sep": "\t", "header": None, "skip_blank_lines": False, "encoding": "utf-8-sig"}
+    as_text = {"dtype": str, "keep_default_na": False}  # a dataset may be called NA
     try:
-        sheet = pandas.read_csv(path, sep="\t", dtype=str, skip_blank_lines=False, encoding="utf-8-sig").fillna("")
+        header, *lines = pandas.read_csv(path, **layout, **as_text).fillna("").values.tolist()
     except (OSError, ValueError) as error:
         refuse([f"{path}: the sheet cannot be read: {' '.join(str(error).split())}"])
     rules, rows, found = schema("datasets"), {}, []
-    if missing := [column for column in rules["required"] if column not in sheet]:
-        refuse(
-            [f"{path} line 1: no column {', '.join(missing)} in {list(sheet.columns)}; columns are separated by tabs"]
-        )
-    for line, cells in enumerate(sheet.to_dict("records"), 2):
+    if missing := [column for column in rules["required"] if column not in header]:
+        refuse([f"{path} line 1: no column {', '.join(missing)} in {header}; columns are separated by tabs"])
+    for line, cells in enumerate((dict(zip(header, line)) for line in lines), 2):
         row = {column: cell.strip() for column, cell in cells.items() if cell.strip()}
         if not row or row.get("dataset", "").startswith("#"):
             continue
-        found += problems({"source": ""} | row, rules, f"{path} line {line}")
-        if row.get("dataset") in rows:
-            first = rows[row["dataset"]]["line"]
-            found += [f"{path} line {line}: dataset {row['dataset']!r} is in line {first} already; names must differ"]
-        rows.setdefault(row.get("dataset"), {"line": line, "source": "", "options": "{}"} | row)
-    refuse(found)
-    return rows
+        row, where = {"source": ""} | row, f"{path} line {line}"
+        if wrong := list(problems(row, rules, where)):
+            found += wrong
+        elif row["dataset"] in rows:
+            found += [f"{where} dataset: {row['dataset']!r} is in {rows[row['dataset']]['where']} already"]
+        else:
+            rows[row["dataset"]] = {"where": where, "options": "{}"} | row
+    return rows, found
 
 
-def row_problems(row, where):
+def row_problems(row):
     """What is wrong with the pipeline, the source and the options of a row; its options become a dict of all of them."""
-    pipeline, source = row["pipeline"], row["source"]
+    where, pipeline, source, text = row["where"], row["pipeline"], row["source"], row["options"]
     if pipeline not in ENDS:
         yield f"{where} pipeline: {pipeline!r} is unknown{nearest(pipeline, ENDS)}"
     if is_local(source) and not os.path.exists(source):
         yield f"{where} source: {source!r} is not there; give a file, a folder, a URL or sample:NAME"
     try:
-        given = yaml.safe_load(row["options"])
-    except yaml.YAMLError as error:
-        given = f"{row['options']} ({' '.join(str(error).split())})"
+        given = yaml.safe_load(text)
+    except yaml.YAMLError:
+        given = None
     if not isinstance(given, dict):
-        yield f"{where} options: {given!r} is no YAML flow map, such as {{type: image, orientation: RIA}}"
-    elif section := CONFIG_SCHEMA["properties"].get(pipeline):
+        yield f"{where} options: {text!r} is no YAML flow map, such as {{type: image, orientation: RIA}}"
+    elif pipeline in ENDS:
+        section = CONFIG_SCHEMA["properties"].get(pipeline, {})
         yield from problems(given, section | {"$defs": CONFIG_SCHEMA["$defs"]}, f"{where} options")
-    if isinstance(given, dict):
         row["options"] = config.get(pipeline, {}) | given
 
 
@@ -116,9 +117,7 @@ def campaign_targets():
     """What the campaign ends in; before that, every row is checked against the pipelines that are there."""
     known = {*CONFIG_SCHEMA["properties"], *ENDS}
     found = [f"{CONFIG_FILE}: {key!r} is unknown{nearest(key, known)}" for key in config if key not in known]
-    for row in DATASETS.values():
-        found += row_problems(row, f"{config['datasets']} line {row['line']}")
-    refuse(found)
+    refuse([*found, *SHEET_PROBLEMS, *(text for row in DATASETS.values() for text in row_problems(row))])
     return [
         *(f"<results>/<campaign>/{dataset}/manifest.json" for dataset in DATASETS),
         "<results>/<campaign>/index.html",
@@ -129,4 +128,4 @@ CONFIG_SCHEMA = schema("config")
 CONFIG_FILE = ", ".join(map(str, workflow.configfiles)) or "config"
 refuse(problems(config, CONFIG_SCHEMA, CONFIG_FILE))
 validate(config, "../config/schemas/config.schema.yaml")  # fills in the defaults
-DATASETS = read_sheet(config["datasets"])
+DATASETS, SHEET_PROBLEMS = read_sheet(config["datasets"])

@@ -21,7 +21,7 @@ rule publish_manifest:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
         campaign=config["campaign"],
-        row=lambda wildcards: {key: value for key, value in DATASETS[wildcards.dataset].items() if key != "line"},
+        row=lambda wildcards: {key: value for key, value in DATASETS[wildcards.dataset].items() if key != "where"},
     script:
         "../scripts/publish_manifest.py"
 

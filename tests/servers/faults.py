@@ -84,11 +84,12 @@ def nothing(handler, status, headers, body):
 class FaultyProxy:
     """Serves `behind` at `url`; each request takes the next of `faults`, or the last for ever when `always`.
 
+    Request headers in `dropped` do not reach the server, as if it did not know them.
     `seen` lists (method, path, status, request headers) of every request; `most` is how many were open at a time.
     """
 
-    def __init__(self, behind, faults=(), always=False):
-        self.behind, self.faults, self.always = urlsplit(behind), list(faults), always
+    def __init__(self, behind, faults=(), always=False, dropped=()):
+        self.behind, self.faults, self.always, self.dropped = urlsplit(behind), list(faults), always, dropped
         self.seen, self.open, self.most, self.lock = [], 0, 0, threading.Lock()
         proxy = self
 
@@ -121,7 +122,8 @@ class FaultyProxy:
                 fault = self.faults[0] if self.always and len(self.faults) == 1 else self.faults.pop(0)
         try:
             connection = http.client.HTTPConnection(self.behind.hostname, self.behind.port, timeout=10)
-            connection.request(handler.command, handler.path, headers=dict(handler.headers) | {"Connection": "close"})
+            sent = {name: value for name, value in handler.headers.items() if name not in self.dropped}
+            connection.request(handler.command, handler.path, headers=sent | {"Connection": "close"})
             response = connection.getresponse()
             self.seen.append((handler.command, handler.path, response.status, dict(handler.headers)))
             headers = [(name, value) for name, value in response.getheaders() if name.lower() != "connection"]

@@ -1,0 +1,78 @@
+"""Small campaigns, run as users run them: a config, a sheet, `snakemake`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Campaign:
+    """A campaign in a folder of its own, which stands for the user's working directory."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.results = folder / "results/case"
+
+    def write(self, rows, **config):
+        """Write config and sheet; `rows` are (dataset, source, options) of atlas, or lines of text."""
+        lines = ["dataset\tpipeline\tsource\toptions"]
+        for row in rows:
+            if not isinstance(row, str):
+                dataset, source, options = row
+                flow = yaml.safe_dump(options, default_flow_style=True, width=10_000).strip()
+                row = f"{dataset}\tatlas\t{source}\t{flow}"
+            lines.append(row)
+        (self.folder / "datasets.tsv").write_text("\n".join(lines) + "\n")
+        (self.folder / "config").mkdir(exist_ok=True)
+        content = {"campaign": "case", "datasets": "datasets.tsv"} | config
+        (self.folder / "config/config.yaml").write_text(yaml.safe_dump(content))
+        return self
+
+    def start(self, *arguments):
+        """Start Snakemake in a process group of its own."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2", *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env={key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")},
+        )
+
+    def run(self, *arguments, fails=False):
+        """Run Snakemake to its end and return what it said; its exit status must be as expected."""
+        process = self.start(*arguments)
+        said, _ = process.communicate(timeout=300)
+        assert (process.returncode != 0) == fails, said
+        return said
+
+    def tree(self):
+        """Every product of the campaign: path -> content."""
+        return {
+            str(path.relative_to(self.results)): path.read_bytes()
+            for path in sorted(self.results.rglob("*"))
+            if path.is_file() and path.name != "index.html"
+        }
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    """A campaign that one test has for itself."""
+    return Campaign(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The demo campaign of config/, made once."""
+    made = Campaign(tmp_path_factory.mktemp("demo"))
+    (made.folder / "config").symlink_to(ROOT / "config")
+    made.results = made.folder / "results/demo"
+    made.said = made.run()
+    return made

@@ -1,0 +1,86 @@
+"""A campaign that cannot start says why, all at once, before any job: file, line or key, what is wrong, what is right."""
+
+import pytest
+
+
+def refusal(campaign):
+    said = campaign.run("--dry-run", fails=True)
+    assert "this campaign cannot start" in said
+    assert "Traceback" not in said
+    return said
+
+
+def test_all_bad_rows_are_named_at_once(campaign):
+    (campaign.folder / "here").mkdir()
+    campaign.write(
+        [
+            "good\tatlas\there\t",
+            "good\tatlas\there\t",
+            "bad name\tatlas\there\t",
+            "a\tatlsa\there\t",
+            "b\tatlas\tnowhere/at/all\t",
+            "c\tatlas\there\t{orientaton: RIA}",
+            "d\tatlas\there\t{encoding: jpg, chunk_size: 0}",
+            "e\tatlas\there\t{resolution: [1, 2]}",
+            "f\tatlas\there\t[1, 2",
+            "g\tatlas\there\t{filter: '('}",
+            "\tatlas\there\t",
+            "# a comment\t\t\t",
+        ]
+    )
+    said = refusal(campaign)
+    for text in (
+        "datasets.tsv line 3 dataset: 'good' is in datasets.tsv line 2 already",
+        "datasets.tsv line 4 dataset: 'bad name' does not match",
+        "datasets.tsv line 5 pipeline: 'atlsa' is unknown; did you mean 'atlas'?",
+        "datasets.tsv line 6 source: 'nowhere/at/all' is not there",
+        "datasets.tsv line 7 options: 'orientaton' is unknown; did you mean 'orientation'?",
+        "datasets.tsv line 8 options encoding: 'jpg' is unknown; did you mean",
+        "datasets.tsv line 8 options chunk_size: 0 is not valid under any of the given schemas. Sides of a chunk",
+        "datasets.tsv line 9 options resolution: [1, 2] is not valid",
+        "datasets.tsv line 10 options: '[1, 2' is no YAML flow map",
+        "datasets.tsv line 11 options filter: '(' is not a 'regex'",
+        "datasets.tsv line 12: 'dataset' is a required property",
+    ):
+        assert text in said
+    assert said.count("datasets.tsv line") == 12  # the duplicate names two lines; the comment is none
+    assert not (campaign.folder / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("sheet", "told"),
+    [
+        ("dataset,pipeline,source\na,atlas,here\n", "no column dataset, pipeline, source in ['dataset,pipeline,source']; columns are separated by tabs"),
+        ("dataset\tpipline\tsource\na\tatlas\there\n", "line 1: no column pipeline in"),
+        ("dataset\tpipeline\tsource\toption\na\tatlas\tsample:labels\t{}\n", "line 2: 'option' is unknown; did you mean 'options'?"),
+        ("dataset\tpipeline\tsource\na\tatlas\tsample:labels\tb\tc\td\n\n\n\te\n", "the sheet cannot be read"),
+        ("", "the sheet cannot be read: No columns"),
+    ],
+    ids=["commas", "missing column", "unknown column", "ragged", "empty"],
+)  # fmt: skip
+def test_a_sheet_of_another_form(campaign, sheet, told):
+    campaign.write([])
+    (campaign.folder / "datasets.tsv").write_text(sheet)
+    assert told in refusal(campaign)
+
+
+def test_a_sheet_that_is_not_there(campaign):
+    campaign.write([], datasets="nowhere.tsv")
+    assert "nowhere.tsv: the sheet cannot be read" in refusal(campaign)
+
+
+def test_a_config_that_is_wrong(campaign):
+    campaign.write([], campaign="a/b", atlas={"chunksize": 64, "jpeg_quality": 200}, fetch={"connections": "many"})
+    said = refusal(campaign)
+    for text in (
+        "config/config.yaml campaign: 'a/b' does not match",
+        "config/config.yaml atlas: 'chunksize' is unknown; did you mean 'chunk_size'?",
+        "config/config.yaml atlas.jpeg_quality: 200 is greater than the maximum of 100. Quality of jpeg chunks.",
+        "config/config.yaml fetch.connections: 'many' is not of type 'integer'",
+    ):
+        assert text in said
+
+
+def test_a_key_that_is_no_pipeline(campaign):
+    campaign.write([], atlass={})
+    assert "config/config.yaml: 'atlass' is unknown; did you mean 'atlas'?" in refusal(campaign)
