@@ -24,11 +24,8 @@ def view(folder: Path, *, port: int = 8000):
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder; a campaign makes it (make demo)")
-    handler = partial(Handler, directory=str(folder))
-    with (
-        contextlib.suppress(KeyboardInterrupt),
-        http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server,
-    ):
+    address, handler = ("127.0.0.1", port), partial(Handler, directory=str(folder))
+    with contextlib.suppress(KeyboardInterrupt), http.server.ThreadingHTTPServer(address, handler) as server:
         for page in sorted(folder.glob("*/index.html")) or [folder]:
             place = quote(page.relative_to(folder).as_posix().removeprefix("."))
             print(f"http://127.0.0.1:{server.server_port}/{place}", flush=True)

@@ -1,4 +1,4 @@
-"""A campaign that cannot start says why, all at once, before any job: file, line or key, what is wrong, what is right."""
+"""A campaign that cannot start says why, all at once, before any job: the place, what is wrong, what is right."""
 
 import pytest
 

@@ -1,6 +1,7 @@
 """Someone outside the repository adds a pipeline with no edit at all: `extra_rules`."""
 
 import json
+import shutil
 from pathlib import Path
 
 

@@ -162,7 +162,7 @@ def test_a_file_is_sent_as_it_is(ask):
 
 def test_many_requests_over_one_connection(ask, folder):
     started = time.monotonic()
-    for _ in range(20):
+    for _ in range(50):
         assert ask("/shard", Range="bytes=5-9").body == CONTENT[5:10]
         assert ask("/0-64_0-64_0-64").headers["Content-Encoding"] == "gzip"
         assert ask("/info").body == b'{"scales": []}'
@@ -173,7 +173,7 @@ def test_many_requests_over_one_connection(ask, folder):
         seen = ask("/info", If_Modified_Since="Fri, 01 Jan 2100 00:00:00 GMT")
         assert (seen.status, seen.body) == (304, b"")
     assert len(ask.sockets) == 1
-    assert time.monotonic() - started < 3  # 40 ms each if answers waited for acknowledgements
+    assert time.monotonic() - started < 4  # 40 ms each if answers waited for acknowledgements
 
 
 def test_what_changed_is_read_again(ask):
