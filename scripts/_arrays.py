@@ -103,7 +103,8 @@ def describe_nifti(path, ignore_scaling=False):
         raise ValueError(f"{path} is no NIfTI file that can be read: {error}") from error
     if not np.isfinite(affine).all():
         raise ValueError(f"{path}: the affine has entries that are no numbers (NaN); repair its sform or qform")
-    if abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+    sizes = nibabel.affines.voxel_sizes(affine)
+    if not sizes.all() or abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-6:
         raise ValueError(f"{path}: the affine is singular, it flattens the volume; repair its sform or qform")
     header, proxy, notes = image.header, image.dataobj, []
     unit = header.get_xyzt_units()[0]
@@ -148,20 +149,25 @@ def describe_tiff(path, kind):
             leading = series.axes.rstrip("YXS") if not series.axes.endswith("SYX") else series.axes[:-3]
             stack = [axis for axis, size in zip(leading, series.shape, strict=False) if axis != "C" and size > 1]
             planes = len(series.pages)
-            offsets = [page.offset for page in series.pages if page is not None]
-            contiguous = series.dataoffset is not None
+            offsets = [page.offset for page in series.pages if page is not None and page.parent is tiff]
+            # Palettes, inks and alpha are for GDAL to sort out; ImageJ has one directory for all planes of a large file.
+            plain = series.keyframe.photometric in (1, 2) and not series.keyframe.extrasamples
+            mapped = series.dataoffset is not None and (plain or len(offsets) < planes)
             shape, dtype, axes = series.shape, series.dtype, series.axes
+            others = 0 if tiff.is_ome else sum(not other.keyframe.is_reduced for other in tiff.series[1:])
     except (tifffile.TiffFileError, ValueError, IndexError) as error:
         raise ValueError(f"{path} is no TIFF that can be read: {error}") from error
+    if others:
+        raise ValueError(f"{path}: its pages are of {others + 1} sizes or types; a stack needs pages that agree")
     if not stack and planes == 1:
         return None
     if len(stack) > 1:
         raise ValueError(f"{path}: pages run along {' and '.join(stack)}; only one axis of slices (and C) can be read")
     names = dict.fromkeys(stack, "z") | {"C": "c", "S": "c", "Y": "y", "X": "x"}
-    if contiguous:
+    if mapped:
         found = _describe("tiff", path, "".join(names.get(axis, "-") for axis in axes), shape, dtype)
     else:
-        if len(offsets) < planes or planes != np.prod(shape[: len(leading)]):
+        if len(offsets) < planes or planes != np.prod(shape[: len(leading)], dtype=int):
             raise ValueError(f"{path}: {len(offsets)} of {np.prod(shape[: len(leading)])} pages are there")
         order = np.arange(planes).reshape(shape[: len(leading)])
         order = order.transpose(sorted(range(order.ndim), key=lambda axis: leading[axis] == "C"))

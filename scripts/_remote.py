@@ -70,7 +70,7 @@ def remote_files(urls):
         path = [unquote(segment) for segment in parts.path.split("/") if segment]
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{public_url(url)}: not an http:// or https:// URL")
-        if not path or parts.path.endswith("/") or "/" in path[-1]:
+        if not path or parts.path.endswith("/"):
             raise ValueError(f"{public_url(url)}: the URL ends in no file name")
         paths.append([parts.netloc.rpartition("@")[2].replace(":", "_"), *path])
     shared = Counter(path[-1] for path in paths)

@@ -5,6 +5,8 @@ itself. Its pages are named as GDAL names datasets, so a page of a multi-page TI
 """
 
 import contextlib
+import itertools
+import math
 import re
 import warnings
 from collections import Counter
@@ -18,6 +20,8 @@ import tifffile
 
 TIFFS = (".tif", ".tiff")
 SUFFIXES = (".png", ".jpg", ".jpeg", *TIFFS)
+PALETTES = {"palette": 3, "grey palette": 1}  # channels that the values of a band stand for
+MOST_SLICES = 1_000_000  # numbers that ask for more, such as times of day, number no slices
 END_MARKS = {b"\x89PNG": b"IEND\xaeB`\x82", b"\xff\xd8\xff": b"\xff\xd9"}
 
 # Decoding a truncated PNG at one go succeeds silently in GDAL 3.10; row by row it fails, as it should. Neither
@@ -63,6 +67,7 @@ class Sections(contextlib.AbstractContextManager):
 
     def _window(self, page, top, bottom):
         """Rows of one page as (row, column, channel)."""
+        palette = self._source["palette"]
         try:
             with rasterio.Env(**GDAL):
                 if page not in self._open:
@@ -71,7 +76,7 @@ class Sections(contextlib.AbstractContextManager):
                 rows = dataset.read(self._source["bands"], window=((top, bottom), (0, dataset.width)))
         except rasterio.errors.RasterioError as error:
             raise ValueError(f"{page}: the image is damaged or cut short ({error.__cause__ or error})") from error
-        return _expand(rows[0], dataset.colormap(1)) if self._source["palette"] else rows.transpose(1, 2, 0)
+        return _table(dataset)[rows[0]][..., :palette] if palette else rows.transpose(1, 2, 0)
 
     def __exit__(self, *_):
         self.close()
@@ -82,12 +87,19 @@ class Sections(contextlib.AbstractContextManager):
             self._open.pop(page).close()
 
 
-def _expand(numbers, colormap):
-    """Palette numbers (row, column) as colours (row, column, 3)."""
-    colours = np.zeros((256, 3), np.uint8)
-    for number, colour in colormap.items():
+def _table(dataset):
+    """Colours (value, 3) that the values of a dataset of one band stand for: its palette, or grey of under 8 bits."""
+    if dataset.colorinterp[0].name != "palette":
+        top = 2 ** _bits(dataset) - 1
+        return np.repeat((np.arange(256).clip(max=top) * 255 // top).astype(np.uint8), 3).reshape(-1, 3)
+    colours = np.zeros((256 ** np.dtype(dataset.dtypes[0]).itemsize, 3), np.uint8)
+    for number, colour in dataset.colormap(1).items():
         colours[number] = colour[:3]
-    return colours[numbers]
+    return colours
+
+
+def _bits(dataset):
+    return int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8))
 
 
 def describe(root, names, kind, slices=None, missing="error", blank_value=0):
@@ -99,8 +111,10 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0):
         order, record, unsure = *_listed(root, names, slices), None
     else:
         _require_images(root, names)
-        order, record, unsure = _numbered(root, names)
+        order, record, unsure = _numbered(root, names, missing)
+    notes = [unsure] if unsure else []
     if missing == "ignore":
+        notes += [f"{record}; nothing was put in their place"] if record else []
         order = [name for name in order if name]
     holes = [number for number, name in enumerate(order) if not name]
     if holes and missing == "error":
@@ -109,17 +123,27 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0):
             "or, where the numbers mean nothing, `missing: ignore`"
         )
     source = describe_pages([[str(root / name)] for name in order if name], kind)
-    source["notes"] += [unsure] if unsure else []
+    source["notes"] += notes
     if holes:
+        if missing == "blank":
+            _require_value(blank_value, source)
         what = "left blank" if missing == "blank" else "filled with the nearest section"
         source["notes"].append(f"{record}; {what}")
         there = np.array([number for number, name in enumerate(order) if name])
-        nearest = [int(np.abs(there - number).argmin()) for number in range(len(order))]
-        keep = missing == "repeat"
-        pages = source["pages"]
-        source["pages"] = [pages[near] if name or keep else None for name, near in zip(order, nearest, strict=True)]
+        pages = dict(zip(there.tolist(), source["pages"], strict=True))
+        for number in holes:
+            nearest = int(there[np.abs(there - number).argmin()])
+            pages[number] = pages[nearest] if missing == "repeat" else None
+        source |= {"pages": [pages[number] for number in range(len(order))]}
         source["shape"][0] = len(order)
     return source | {"blank_value": blank_value}
+
+
+def _require_value(blank_value, source):
+    """Refuse a value of blank slices that sections of this type cannot have."""
+    kind = np.dtype(source["dtype"])
+    if kind.kind != "f" and not np.iinfo(kind).min <= blank_value <= np.iinfo(kind).max:
+        raise ValueError(f"blank_value {blank_value} is no value of the sections, which are {kind.name}")
 
 
 def describe_pages(slices, kind):
@@ -132,16 +156,16 @@ def describe_pages(slices, kind):
             raise ValueError(f"{page} is {_pixels(header)}, the other sections are {_pixels(usual)}")
     width, height, dtype, colours = usual
     notes = []
-    palette = colours == ("palette",)
+    palette = PALETTES.get(colours[0], 0)
     if palette and kind == "segmentation":
-        palette = False
+        palette = 0
         notes.append("palette images: the palette numbers are the labels")
     elif palette:
-        notes.append("palette images: colours are expanded to RGB")
+        notes.append(f"palette images: expanded to {'RGB' if palette == 3 else 'grey, 0 to 255'}")
     bands = [number for number, colour in enumerate(colours, 1) if colour != "alpha"]
     if len(bands) < len(colours):
         notes.append("the alpha channel is dropped; colours are kept as they are stored")
-    channels = 3 if palette else len(bands) * len(slices[0])
+    channels = (palette or len(bands)) * len(slices[0])
     return {
         "reader": "sections",
         "pages": slices,
@@ -163,6 +187,11 @@ def _header(page):
             if dataset.subdatasets:
                 raise ValueError(f"{page} holds {len(dataset.subdatasets)} pages; a file of a stack must hold one")
             colours = tuple(colour.name for colour in dataset.colorinterp)
+            if "K" in dataset.tags(ns="IMAGE_STRUCTURE").get("SOURCE_COLOR_SPACE", ""):
+                raise ValueError(f"{page} is made of printing inks (CMYK); convert it to RGB or grey")
+            if colours == ("palette",) or (colours == ("gray",) and _bits(dataset) < 8):
+                table = _table(dataset)
+                colours = ("grey palette",) if (table == table[:, :1]).all() else ("palette",)
             header = (page, dataset.width, dataset.height, dataset.dtypes[0], colours)
     except rasterio.errors.RasterioError as error:
         raise ValueError(f"{page} is not an image that can be read: {error}") from error
@@ -175,9 +204,12 @@ def _require_end(path):
     """Refuse a file that is cut short, as far as this is seen without decoding it."""
     path = Path(path)
     if path.suffix.lower() in TIFFS:
-        with tifffile.TiffFile(path) as tiff:
-            page = tiff.pages.first
-            last = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
+        try:
+            with tifffile.TiffFile(path) as tiff:
+                page = tiff.pages.first
+                last = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
+        except (tifffile.TiffFileError, IndexError) as error:
+            raise ValueError(f"{path} is no TIFF that can be read: {error}") from error
         whole = last <= path.stat().st_size
     else:
         with path.open("rb") as file:
@@ -219,10 +251,10 @@ def _listed(root, names, slices):
     if not any(order):
         raise ValueError(f"{root}: none of the files that `slices` lists is there, such as {slices[0]!r}")
     holes = [slices[number] or f"entry {number + 1}" for number, name in enumerate(order) if not name]
-    return order, f"listed slices are missing: {some(holes)}"
+    return order, f"listed slices are missing: {some(holes)}" if holes else ""
 
 
-def _numbered(root, names):
+def _numbered(root, names, missing):
     """Sections in natural order with None for each missing number, what is missing, and why that is not known."""
     order = sorted(names, key=natural_key)
     parts = [re.split(r"(\d+)", name) for name in order]
@@ -232,13 +264,22 @@ def _numbered(root, names):
         return order, "", unsure if len(order) > 1 else None
     numbers = [int(name[varying[0]]) for name in parts]
     if len(set(numbers)) < len(numbers):
-        twice = [name for name, number in zip(order, numbers, strict=True) if numbers.count(number) > 1]
+        count = Counter(numbers)
+        twice = [name for name, number in zip(order, numbers, strict=True) if count[number] > 1]
         raise ValueError(f"{root}: files with the same number: {some(twice)}; choose with `filter` or `slices`")
-    step = int(np.gcd.reduce(np.diff(numbers)))
+    step = math.gcd(*(after - before for before, after in itertools.pairwise(numbers)))
     there = dict(zip(numbers, order, strict=True))
     wanted = range(numbers[0], numbers[-1] + 1, step)
+    if len(wanted) > MOST_SLICES:
+        if missing == "ignore":
+            return order, "", "gaps were not looked for: the numbers of the files do not number slices"
+        raise ValueError(
+            f"{root}: the numbers of the {len(order)} files run from {numbers[0]} to {numbers[-1]} in steps of {step}, "
+            "which is no numbering of slices; use `missing: ignore`, or give their order in `slices`"
+        )
     holes = [number for number in wanted if number not in there]
-    return [there.get(number) for number in wanted], f"section numbers are missing: {some(holes)}", None
+    record = f"section numbers are missing: {some(holes)}" if holes else ""
+    return [there.get(number) for number in wanted], record, None
 
 
 def natural_key(name):

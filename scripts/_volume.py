@@ -1,5 +1,6 @@
 """From a source and its options to a volume: where it lies, what its values become, which scales it gets."""
 
+import math
 import re
 
 import _arrays
@@ -9,6 +10,7 @@ import nibabel
 import numpy as np
 
 LENGTH = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?)\s*([a-zµμå]*)\s*", re.IGNORECASE)
+PICTURE = {"jpeg": 65500, "png": 1_000_000}  # pixels along a side that libjpeg and libpng take
 # Bytes on disk against bytes in memory, as measured on histology and label volumes; for the estimate of room.
 SHRINKAGE = {"raw": 1.0, "png": 0.8, "jpeg": 0.5, "compressed_segmentation": 0.4}
 
@@ -39,6 +41,7 @@ def plan(source, options):
             raise ValueError(f"{name} is {found}, the options expect {options[name]}")
     values = value_rule(source, options, notes)
     encoding = encoding_of(values["data_type"], channels, options)
+    _require_picture(encoding["encoding"], chunk_size(options))
     info = {
         "@type": "neuroglancer_multiscale_volume",
         "type": options["type"],
@@ -196,6 +199,16 @@ def encoding_of(data_type, channels, options):
     return {"encoding": encoding, **more.get(encoding, {})}
 
 
+def _require_picture(encoding, sides):
+    """Refuse chunks that make too large a picture for their encoding: x across, y times z down."""
+    width, height = sides[0], sides[1] * sides[2]
+    if max(width, height) > PICTURE.get(encoding, math.inf):
+        raise ValueError(
+            f"chunk_size {sides} makes {encoding} pictures of {width} x {height} (x, and y times z), the limit is "
+            f"{PICTURE[encoding]}; use smaller chunks"
+        )
+
+
 def converter(values):
     """Function that turns an array of source values into one of the volume's data type.
 
@@ -210,7 +223,7 @@ def converter(values):
     def convert(block):
         if window:
             low, high = window
-            block = np.clip((block.astype("f8") - low) * (top / (high - low)), 0, top)
+            block = np.clip((block.astype("f8") - low) * top / (high - low), 0, top)
         elif block.dtype == kind or (kind.kind == "f" and not labels):
             return block.astype(kind, copy=False)
         if block.dtype.kind == "f" and kind.kind != "f":
@@ -228,11 +241,10 @@ def converter(values):
 def _require_fit(block, kind, labels):
     """Refuse values that an integer type cannot hold."""
     limits = np.iinfo(kind)
-    low, high = (block.min(), block.max()) if block.size else (0, 0)
+    # As Python's numbers, which compare exactly: as float32, 2**31 is not above the largest int32.
+    low, high = block.min().item(), block.max().item()
     if low < limits.min or high > limits.max:
         worst = high if high > limits.max else low
         advice = "give a wider data_type" if labels else "give input_min and input_max, or a wider data_type"
         what = "label" if labels else "value"
-        raise ValueError(
-            f"{what} {worst:g} is outside the range of {kind.name}, {limits.min} to {limits.max}; {advice}"
-        )
+        raise ValueError(f"{what} {worst} is outside the range of {kind.name}, {limits.min} to {limits.max}; {advice}")

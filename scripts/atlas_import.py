@@ -31,6 +31,8 @@ def atlas_import(inventory: Path, volume: Path, options: dict):
     )
     for note in planned["notes"]:
         logger.info("note: %s", note)
+    # The digest makes a plan of changed files another plan, whose chunks are not taken for those of the old one.
+    planned["inventory_sha256"] = _files.digest(inventory)
     _files.write_json(volume, planned | {"software": software()})
 
 
@@ -55,7 +57,7 @@ def plan(inventory, options):
 def slices_of(options):
     """The explicit list of sections, given as such or as a text file of one name per line."""
     slices = options.get("slices")
-    return Path(slices).read_text().splitlines() if isinstance(slices, str) else slices
+    return Path(slices).read_text("utf-8-sig").splitlines() if isinstance(slices, str) else slices
 
 
 def software():

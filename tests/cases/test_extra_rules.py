@@ -6,9 +6,7 @@ from pathlib import Path
 
 
 def test_a_pipeline_from_outside(campaign):
-    (campaign.folder / "thermal.smk").write_text(
-        Path(__file__).with_name("extra_rules").joinpath("thermal.smk").read_text()
-    )
+    shutil.copy(Path(__file__).parent / "extra_rules/thermal.smk", campaign.folder)
     (campaign.folder / "frame.txt").write_text("3\n1\n3\n")
     campaign.write(
         ["frame\tthermal\tframe.txt\t{bins: 4}", "plain\tthermal\tframe.txt\t"],

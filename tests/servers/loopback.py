@@ -1,9 +1,15 @@
 """What the servers of the tests share: free ports, waiting until one answers, stopping a process that we started."""
 
 import contextlib
+import ctypes
+import functools
+import signal
 import socket
 import subprocess
+import sys
 import time
+
+PR_SET_PDEATHSIG = 1
 
 
 def free_ports(count):
@@ -13,6 +19,14 @@ def free_ports(count):
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
+
+
+def start(command, log):
+    """Start a server with its output in the file `log`; it ends with this process, however that ends (Linux)."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    tie = functools.partial(libc.prctl, PR_SET_PDEATHSIG, signal.SIGTERM) if libc else None
+    with log.open("wb") as file:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, preexec_fn=tie)
 
 
 def wait_for_port(port, process, log, seconds=30):

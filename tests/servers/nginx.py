@@ -80,9 +80,8 @@ class Nginx:
             )
         )
         log = self.state / "start.log"
-        with log.open("wb") as file:
-            command = [program(), "-e", str(log), "-p", str(self.state), "-c", str(config)]
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        command = [program(), "-e", str(log), "-p", str(self.state), "-c", str(config)]
+        self.process = loopback.start(command, log)
         loopback.wait_for_port(self.port, self.process, log)
 
     def requests(self):

@@ -161,8 +161,7 @@ class Swift:
         (self.state / "etc/swift.conf").write_text(SWIFT.format(listing_limit=listing_limit))
 
     def _start(self, name, command):
-        with (self.state / f"{name}.log").open("wb") as log:
-            self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+        self.processes.append(loopback.start(command, self.state / f"{name}.log"))
 
     def _wait_until_healthy(self, url, seconds=30):
         deadline = time.monotonic() + seconds

@@ -418,6 +418,14 @@ def test_wrong_content_is_an_error_and_no_file(tmp_path, served, known, says):
     assert len(served.requests()) == 2
 
 
+def test_wrong_size_of_a_body_without_length(tmp_path, served, faulty):
+    proxy = faulty(served.url, [faults.rewrite(Content_Length=None)], always=True)
+    with pytest.raises(OSError, match="999 bytes expected, 1000000 got"):
+        download([Remote("big", f"{proxy.url}/big", 999)], tmp_path / "got", attempts=1)
+    (entry,) = download([Remote("big", f"{proxy.url}/big", 1_000_000)], tmp_path / "got", attempts=1)
+    assert entry["sha256"] == sha256(ONE_MB)
+
+
 def test_content_md5(tmp_path, served, faulty):
     wrong = faults.rewrite(Content_MD5="AAAAAAAAAAAAAAAAAAAAAA==")
     proxy = faulty(served.url, [wrong], always=True)

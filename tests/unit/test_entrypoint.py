@@ -1,0 +1,87 @@
+"""One function, run from a rule and from a command line."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import _entrypoint
+import pytest
+
+SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
+
+
+def step(
+    source: str, folder: Path, *, depth: int = 3, options: dict | None = None, deep: bool = False, threads: int = 1
+):
+    """Do a step.
+
+    source -- what it is made of
+    """
+    if source == "bad":
+        raise ValueError("a.png: cut\nshort")
+    if source == "bug":
+        raise KeyError("left")
+    return source, folder, depth, options, deep, threads
+
+
+def rule(tmp_path, source="x", **params):
+    """What Snakemake hands to a script, as far as the entry point looks at it."""
+    return SimpleNamespace(
+        input={"source": source},
+        output={"folder": str(tmp_path)},
+        params=params,
+        threads=2,
+        resources=SimpleNamespace(mem_mb=100),
+        log=[str(tmp_path / "step.log")],
+    )
+
+
+def test_command_line_is_read_from_the_signature(tmp_path):
+    given = [str(tmp_path), "--depth", "7", "--options", '{"type": "image"}', "--deep"]
+    assert _entrypoint.run(step, argv=["x", *given]) == ("x", tmp_path, 7, {"type": "image"}, True, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [["x"], ["x", "y", "--depth", "deep"], ["x", "y", "--options", "[1]"], ["x", "y", "--nix"]]
+)
+def test_a_wrong_command_line_is_refused(wrong):
+    with pytest.raises(SystemExit) as stop:
+        _entrypoint.run(step, argv=wrong)
+    assert stop.value.code == 2
+
+
+def test_a_rule_gives_names_types_and_threads(tmp_path):
+    assert _entrypoint.run(step, rule(tmp_path, depth=5)) == ("x", tmp_path, 5, None, False, 2)
+
+
+def test_a_name_the_function_does_not_have_fails_loudly(tmp_path):
+    with pytest.raises(SystemExit, match="unexpected keyword argument 'dept'"):
+        _entrypoint.run(step, rule(tmp_path, dept=5))
+
+
+def test_one_line_on_the_terminal_the_traceback_in_the_log(tmp_path):
+    # a process of its own: logging is set up once per process
+    code = (
+        "import sys, test_entrypoint as t, _entrypoint, pathlib;"
+        "_entrypoint.run(t.step, t.rule(pathlib.Path(sys.argv[1]), source=sys.argv[2]))"
+    )
+    for source, told in (("bad", "step: a.png: cut short"), ("bug", "step: KeyError: 'left'")):
+        done = subprocess.run(
+            [sys.executable, "-c", code, tmp_path, source],
+            cwd=Path(__file__).parent,
+            env={"PYTHONPATH": str(SCRIPTS)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1
+        assert done.stderr == told + "\n"
+        assert "Traceback" in (tmp_path / "step.log").read_text()
+
+
+@pytest.mark.parametrize("script", [path for path in sorted(SCRIPTS.glob("*.py")) if not path.name.startswith("_")])
+def test_every_script_explains_itself(script):
+    done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: {script.name}")
+    assert "--" in done.stdout

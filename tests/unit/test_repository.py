@@ -1,0 +1,116 @@
+"""What the house promises of itself: names, the manual, versions, environments."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import publish_manifest
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+RULE_FILES = [path for path in sorted((ROOT / "rules").glob("*.smk")) if path.name != "common.smk"]
+VERBS = [
+    "fetch",
+    "import",
+    "calibrate",
+    "project",
+    "correct",
+    "chunk",
+    "convert",
+    "detect",
+    "merge",
+    "check",
+    "plot",
+    "publish",
+]
+RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", re.MULTILINE | re.DOTALL)
+RULES = [(path.stem, name, body) for path in RULE_FILES for name, body in RULE.findall(path.read_text())]
+# Import names that differ from the names of their packages.
+PACKAGES = {"swiftclient": "python-swiftclient", "yaml": "pyyaml", "matplotlib": "matplotlib-base"}
+WITH_OTHERS = {"urllib3": "requests"}  # installed by another package that is named
+
+
+@pytest.mark.parametrize(("pipeline", "name", "body"), RULES, ids=[name for _, name, _ in RULES])
+def test_a_rule_is_named_and_furnished_like_every_other(pipeline, name, body):
+    prefix, verb, *_ = name.split("_")
+    assert ((pipeline if pipeline not in ("fetch", "publish") else verb) and verb in VERBS) or prefix in VERBS
+    assert pipeline == prefix
+    assert (ROOT / f"scripts/{name}.py").is_file()
+    assert body.lstrip().startswith('"""')
+    for directive in (f"/{name}.log", f"/{name}.tsv", f"../scripts/{name}.py", "conda:", "threads:", "mem_mb=", "<log"):
+        assert directive in body, directive
+
+
+def test_no_rule_file_is_long_and_no_rule_runs_python_of_its_own():
+    for path in [*RULE_FILES, ROOT / "rules/common.smk", ROOT / "Snakefile"]:
+        text = path.read_text()
+        assert len(text.splitlines()) <= 150
+        assert not re.search(r"^    run:", text, re.MULTILINE)
+        assert "import _" not in text
+
+
+def test_the_manual_has_every_option_with_its_default():
+    manual = (ROOT / "config/README.md").read_text()
+    schema = yaml.safe_load((ROOT / "config/schemas/config.schema.yaml").read_text())
+    for section in ("fetch", "atlas"):
+        for option, rule in schema["properties"][section]["properties"].items():
+            assert rule["description"]
+            shown = f"{section}.{option}" if section == "fetch" else option
+            row = next((line for line in manual.splitlines() if line.startswith("|") and f"`{shown}`" in line), None)
+            assert row, f"{shown} is not in the manual"
+            if rule.get("default") not in (None, ""):
+                assert (
+                    f"`{str(rule['default']).lower() if isinstance(rule['default'], bool) else rule['default']}`" in row
+                )
+    columns = yaml.safe_load((ROOT / "config/schemas/datasets.schema.yaml").read_text())["properties"]
+    assert all(f"| `{column}` |" in manual for column in columns)
+
+
+def test_one_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert project["version"] == citation["version"] == publish_manifest.VERSION
+    assert project["license"] == citation["license"] == "MIT"
+
+
+def test_every_direct_dependency_is_locked():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    locked = {line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines()}
+    for wanted in [*project["project"]["dependencies"], *project["dependency-groups"]["test"]]:
+        assert re.match(r"[\w-]+", wanted)[0] in locked
+
+
+def imported(script, seen=None):
+    """Top-level packages that a script of ours imports, itself or by another one."""
+    seen = set() if seen is None else seen
+    found = set()
+    for node in ast.walk(ast.parse(script.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) else []
+        for name in {name.partition(".")[0] for name in names}:
+            ours = ROOT / f"scripts/{name}.py"
+            if ours.is_file() and ours not in seen:
+                seen.add(ours)
+                found |= imported(ours, seen)
+            elif not ours.is_file() and name not in sys.stdlib_module_names:
+                found.add(name)
+    return found
+
+
+def test_every_environment_has_what_its_rules_import_and_nothing_else():
+    needed = {}
+    for _, name, body in RULES:
+        env = re.search(r'"\.\./envs/(\w+)\.yaml"', body)[1]
+        needed.setdefault(env, set()).update(imported(ROOT / f"scripts/{name}.py"))
+    assert {path.stem for path in (ROOT / "envs").glob("*.yaml")} == set(needed)
+    for env, modules in needed.items():
+        content = yaml.safe_load((ROOT / f"envs/{env}.yaml").read_text())
+        listed = {package.split()[0] for package in content["dependencies"]} - {"python"}
+        wanted = {PACKAGES.get(module, module.replace("_", "-")) for module in modules if module not in WITH_OTHERS}
+        # read by others at run time: GDAL by rasterio, indexed_gzip by nibabel
+        assert listed - {"gdal", "indexed_gzip"} == wanted, env
+        assert content["channels"] == ["conda-forge", "nodefaults"]
+        assert all(re.fullmatch(r"[\w-]+ =\d[\d.]*", package) for package in content["dependencies"])
