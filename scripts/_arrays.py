@@ -150,7 +150,7 @@ def describe_tiff(path, kind):
             stack = [axis for axis, size in zip(leading, series.shape, strict=False) if axis != "C" and size > 1]
             planes = len(series.pages)
             offsets = [page.offset for page in series.pages if page is not None and page.parent is tiff]
-            # Palettes, inks and alpha are for GDAL to sort out; ImageJ has one directory for all planes of a large file.
+            # Palettes and alpha are for GDAL to sort out. ImageJ has one directory for all planes of a large file.
             plain = series.keyframe.photometric in (1, 2) and not series.keyframe.extrasamples
             mapped = series.dataoffset is not None and (plain or len(offsets) < planes)
             shape, dtype, axes = series.shape, series.dtype, series.axes

@@ -136,20 +136,22 @@ def compare(scale, pairs, rounding=0):
     values, squares, largest, lowest = 0, 0.0, 0.0, math.inf
     for box, wanted, found in pairs:
         values += wanted.size
-        if np.array_equal(wanted, found):
+        if np.array_equal(wanted, found, equal_nan=scale.dtype.kind == "f"):
             continue
         for chunk in _blocks.chunks(box, scale.sides):
             part = _blocks.window(chunk, box)[::-1]
-            difference = apart(wanted[part], found[part])
+            should = wanted[part]
+            difference = apart(should, found[part])
             largest = max(largest, float(difference.max()))
             squares += float(np.vdot(difference, difference))
             if floor is None:
-                good = (difference <= rounding * np.abs(wanted[part])).all()
+                close = difference <= rounding * (np.abs(should) + 1e-8 * np.abs(should).max())
+                good = (close | (difference == 0)).all()
                 how = f"by up to {largest:g}"
             else:
                 reached = psnr(difference)
                 lowest = min(lowest, reached)
-                good = reached >= floor or reached >= psnr(apart(wanted[part], peer(scale, wanted[part]))) - 1
+                good = reached >= floor or reached >= psnr(apart(should, peer(scale, should))) - 1
                 how = f"a PSNR of {reached:.1f} dB is too low for JPEG of quality {scale.info['jpeg_quality']}"
             if not good:
                 raise ValueError(f"{scale.path(chunk)}: voxels {chunk} differ from what they must be, {how}")

@@ -1,5 +1,6 @@
 """Fetch, make, check and publish one volume in one command; Snakemake runs underneath."""
 
+import fcntl
 import json
 import re
 import shutil
@@ -52,8 +53,21 @@ def ingest(
     config = {"campaign": "ingest", "datasets": "datasets.tsv", "pathvars": {"resources": str(downloads)}}
     _files.write_json(results_dir / "config.json", config)
     command = [sys.executable, "-m", "snakemake", "--snakefile", SNAKEFILE.absolute(), "--cores", str(cores)]
-    command += ["--directory", results_dir.absolute(), "--configfile", (results_dir / "config.json").absolute()]
-    if subprocess.run(command, check=False).returncode:
+    # Our own lock ends with the process, Snakemake's would outlive a kill -9 and stop the next run.
+    command += [
+        "--nolock",
+        "--directory",
+        results_dir.absolute(),
+        "--configfile",
+        (results_dir / "config.json").absolute(),
+    ]
+    with (results_dir / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"{results_dir}: another ingest is at work there") from None
+        failed = subprocess.run(command, check=False).returncode
+    if failed:
         raise ValueError(f"{name} was not made; the reason is above. The same command goes on from what is there")
     if cleanup:
         shutil.rmtree(downloads / name / "files", ignore_errors=True)

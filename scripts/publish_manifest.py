@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def publish_manifest(
         inputs = list(pool.map(lambda file: digested(found["root"], file), found["files"]))
         names = [tops(folder, paths) for paths in (products, records)]
         listed = [[entry(folder, name, pool) for name in kind] for kind in names]
-    _files.write_bytes(checksums, "".join(lines for kind in listed for _, lines in kind).encode())
+    _files.write_bytes(checksums, b"".join(lines for kind in listed for _, lines in kind))
     stages = [_files.read_json(path) for path in records]
     content = {
         "darkroom": VERSION,
@@ -60,10 +61,11 @@ def digested(root, file):
     if "sha256" in file:
         return file
     path = Path(root, file["name"])
-    state = path.stat()
+    digest = _files.digest(path)
+    state = path.stat()  # after the digest, so that this is of the same bytes
     if (state.st_size, state.st_mtime_ns) != (file["bytes"], file["mtime_ns"]):
         raise ValueError(f"{path} has changed while it was processed; run again")
-    return {"name": file["name"], "bytes": file["bytes"], "sha256": _files.digest(path)}
+    return {"name": file["name"], "bytes": file["bytes"], "sha256": digest}
 
 
 def tops(folder, paths):
@@ -74,20 +76,25 @@ def tops(folder, paths):
 def entry(folder, name, pool):
     """A file or folder of the dataset: its description, and its lines of checksums.
 
-    The digest of a folder is that of its lines, which are in the order of their paths.
+    The digest of a folder is the SHA-256 of its lines, which are in the order of their paths.
     """
     top = folder / name
-    if top.is_file():
+    if not top.is_dir():
         digest = _files.digest(top)
-        return {"path": name, "bytes": top.stat().st_size, "sha256": digest}, f"{digest}  {name}\n"
+        return {"path": name, "bytes": top.stat().st_size, "sha256": digest}, line(digest, name)
     files = sorted(path for path in top.rglob("*") if path.is_file())
     digests = pool.map(_files.digest, files)
-    lines = "".join(
-        f"{digest}  {path.relative_to(folder).as_posix()}\n" for path, digest in zip(files, digests, strict=True)
+    lines = b"".join(
+        line(digest, path.relative_to(folder).as_posix()) for path, digest in zip(files, digests, strict=True)
     )
     size = sum(path.stat().st_size for path in files)
-    digest = hashlib.sha256(lines.encode()).hexdigest()
-    return {"path": f"{name}/", "files": len(files), "bytes": size, "sha256": digest}, lines
+    return {"path": f"{name}/", "files": len(files), "bytes": size, "sha256": hashlib.sha256(lines).hexdigest()}, lines
+
+
+def line(digest, name):
+    """A line of checksums; one whose name has line ends or backslashes begins with a backslash and escapes them."""
+    escaped = name.replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r")
+    return os.fsencode(("\\" if escaped != name else "") + f"{digest}  {escaped}\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import imagecodecs
 import nibabel
 import numpy as np
 import pytest
+from campaign import Campaign
 
 VOXEL = {"resolution": 1000}
 
@@ -32,8 +33,6 @@ def damage(path):
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory):
     """What a campaign of bad datasets and a good one says and leaves."""
-    from conftest import Campaign
-
     made = Campaign(tmp_path_factory.mktemp("bad"))
     here = made.folder
     sections(here / "good")

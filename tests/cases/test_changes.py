@@ -8,13 +8,12 @@ import time
 import imagecodecs
 import numpy as np
 import pytest
+from campaign import Campaign
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """A campaign of two datasets, made once; each test changes something and looks at the plan."""
-    from conftest import Campaign
-
     made = Campaign(tmp_path_factory.mktemp("two"))
     for name in ("a", "b"):
         (made.folder / name).mkdir()

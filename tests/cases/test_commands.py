@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tensorstore
-from conftest import ROOT
+from campaign import ROOT
 
 DEFINITION = {
     "type": "image",

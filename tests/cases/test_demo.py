@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 import tensorstore
-from conftest import ROOT
+from campaign import ROOT
 
 DATASETS = ("sections-grey", "sections-rgb", "labels")
 

@@ -5,10 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 
 
 class Campaign:
@@ -60,19 +59,3 @@ class Campaign:
             for path in sorted(self.results.rglob("*"))
             if path.is_file() and path.name != "index.html"
         }
-
-
-@pytest.fixture
-def campaign(tmp_path):
-    """A campaign that one test has for itself."""
-    return Campaign(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """The demo campaign of config/, made once."""
-    made = Campaign(tmp_path_factory.mktemp("demo"))
-    (made.folder / "config").symlink_to(ROOT / "config")
-    made.results = made.folder / "results/demo"
-    made.said = made.run()
-    return made
