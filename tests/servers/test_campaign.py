@@ -47,9 +47,9 @@ def test_a_public_container_with_a_filter(campaign, swift):
     url = swift.container(container)
     wanted, other = planes(45, 2), planes(3, 3)  # more names than a page holds
     for number, plane in enumerate(wanted):
-        swift.put(container, f"brain one/pm31{number}o.png", imagecodecs.png_encode(plane))
+        swift.put(container, f"brain one/pm31{number:02}o.png", imagecodecs.png_encode(plane))
     for number, plane in enumerate(other):
-        swift.put(container, f"brain two/pm31{number}o.png", imagecodecs.png_encode(plane))
+        swift.put(container, f"brain two/pm31{number:02}o.png", imagecodecs.png_encode(plane))
     swift.put(container, "brain one/readme.txt", b"not an image")
     campaign.write(
         [
@@ -59,7 +59,7 @@ def test_a_public_container_with_a_filter(campaign, swift):
         ]
     )
     said = campaign.run(fails=True)
-    assert "none of its 49 names, such as 'brain one/pm310o.png'" in said
+    assert "none of its 49 names, such as 'brain one/pm3100o.png'" in said
     assert np.array_equal(read(campaign.results / "one"), wanted[:, ::-1].transpose(2, 0, 1))
     assert np.array_equal(read(campaign.results / "two"), other.transpose(2, 1, 0))
 
