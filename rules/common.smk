@@ -128,4 +128,5 @@ CONFIG_SCHEMA = schema("config")
 CONFIG_FILE = ", ".join(map(str, workflow.configfiles)) or "config"
 refuse(problems(config, CONFIG_SCHEMA, CONFIG_FILE))
 validate(config, "../config/schemas/config.schema.yaml")  # fills in the defaults
+PUBLISHES = bool(config["publish"]["target"])
 DATASETS, SHEET_PROBLEMS = read_sheet(config["datasets"])

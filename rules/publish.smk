@@ -1,4 +1,4 @@
-"""What every dataset ends in: manifest.json, and the page of the campaign."""
+"""What every dataset ends in: manifest.json, its published copy where one is asked for, and the page of the campaign."""
 
 
 rule publish_manifest:
@@ -26,10 +26,41 @@ rule publish_manifest:
         "../scripts/publish_manifest.py"
 
 
+rule publish_upload:
+    """Copy a finished dataset to the object store or folder of `publish.target`, and read the copy back."""
+    input:
+        manifest="<dataset>/manifest.json",
+        checksums="<dataset>/checksums.sha256",
+    output:
+        published="<dataset>/published.json",
+    log:
+        "<log>/publish_upload.log",
+    benchmark:
+        "<benchmark>/publish_upload.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        campaign=config["campaign"],
+        dataset="{dataset}",
+        target=config["publish"]["target"],
+        public=config["publish"]["public"],
+        mirror=config["publish"]["mirror"],
+        settings=config["publish"]["settings"],
+        cloud=config["publish"]["cloud"],
+        connections=config["publish"]["connections"],
+        temp_url_days=config["publish"]["temp_url_days"],
+    script:
+        "../scripts/publish_upload.py"
+
+
 rule publish_page:
     """Show the campaign on one self-contained page: previews, sizes, checks, times, links."""
     input:
         manifests=expand("<results>/<campaign>/{dataset}/manifest.json", dataset=DATASETS),
+        published=expand("<results>/<campaign>/{dataset}/published.json", dataset=DATASETS if PUBLISHES else []),
     output:
         page=report("<results>/<campaign>/index.html", caption="report/campaign.rst", category="campaign"),
     log:

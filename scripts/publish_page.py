@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 import logging
+import math
 from pathlib import Path
 
 import _entrypoint
@@ -101,7 +102,7 @@ def agreement(scales):
     """How well the worst scale of a volume agrees with what it must be."""
     ratios = [scale["psnr_db"] for scale in scales if scale.get("psnr_db") is not None]
     if ratios:
-        return f"PSNR {min(ratios):.1f} dB or better"
+        return f"PSNR {math.floor(min(ratios) * 10) / 10:.1f} dB or better"
     largest = max(scale.get("largest_difference", 0) for scale in scales)
     return f"within {figure(largest)}" if largest else "exact"
 

@@ -190,7 +190,7 @@ class Browser:
 
 
 class Page:
-    """A page in a tab: what it asks for, what it complains of, how it looks, and any question in JavaScript."""
+    """A page in its window: what it asks for, what it complains of, how it looks, and any question in JavaScript."""
 
     def __init__(self, devtools, session):
         self._devtools, self._session = devtools, session
