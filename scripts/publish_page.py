@@ -21,15 +21,17 @@ SAMPLED = 10  # MB; a peak of memory below that is of a step that ended before i
 TITLES = {"key": "voxel", "psnr_db": "PSNR (dB)", "psnr_floor_db": "required (dB)"}  # of the columns of a check
 
 
-def publish_page(manifests: list, page: Path, campaign: str, benchmarks: str = ""):
+def publish_page(manifests: list, page: Path, campaign: str, benchmarks: str = "", published: list | None = None):
     """Write the page of a campaign: each dataset with its preview, sizes, checks, times and links.
 
     manifests -- the manifest of every dataset
+    published -- the `published.json` of every dataset, where there is a published copy
     page -- the HTML file, beside the folders of the datasets
     campaign -- name of the campaign
     benchmarks -- folder of Snakemake's benchmark files, one folder per dataset
     """
-    datasets = [dataset(Path(path), benchmarks, len(manifests) <= EMBEDDED) for path in manifests]
+    copies = {Path(path).parent: _files.read_json(path) for path in published or []}
+    datasets = [dataset(Path(path), benchmarks, len(manifests) <= EMBEDDED, copies) for path in manifests]
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -38,13 +40,14 @@ def publish_page(manifests: list, page: Path, campaign: str, benchmarks: str = "
     _files.write_bytes(page, content.encode())
 
 
-def dataset(manifest, benchmarks, embed):
+def dataset(manifest, benchmarks, embed, copies):
     """What the page shows of one dataset: its manifest, and what is made for people from it and from its folder."""
     folder, content = manifest.parent, _files.read_json(manifest)
     preview, view = folder / "preview.png", folder / "neuroglancer.json"
     steps = times(Path(benchmarks, folder.name)) if benchmarks else []
     return content | {
         "folder": folder.name,
+        "copy": copies.get(folder),
         "bytes": sum(product["bytes"] for product in content["products"]),
         "preview": preview.is_file() and (embedded(preview) if embed else f"{folder.name}/preview.png"),
         "view": viewed(_files.read_json(view), content["dataset"]) if view.is_file() else None,
