@@ -1,6 +1,8 @@
 """Volumes that are one array: NIfTI, NumPy, Zarr, multi-page TIFF. They are sliced where they lie."""
 
 import contextlib
+import math
+import struct
 from pathlib import Path
 
 import _files
@@ -27,7 +29,10 @@ class Array(contextlib.AbstractContextManager):
         self._source = source
         self.shape = source["shape"]
         self.dtype = np.dtype(source["dtype"])
-        self._array = OPENERS[source["reader"]](source)
+        try:
+            self._array = OPENERS[source["reader"]](source)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{source['path']}: the volume is no longer there as it was planned ({error})") from error
 
     def read(self, first, last, top, bottom):
         """Rows [top, bottom) of slices [first, last): array (slice, row, column, channel)."""
@@ -79,6 +84,12 @@ def _describe(reader, path, axes, shape, dtype, **more):
     return {"reader": reader, "path": str(path), "axes": axes, "shape": shape, "dtype": dtype, "notes": [], **more}
 
 
+def _require_bytes(path, needed):
+    """Refuse a file that is too small for what its header promises."""
+    if path.stat().st_size < needed:
+        raise ValueError(f"{path}: the volume is cut short, the file is smaller than its header says")
+
+
 def describe_npy(path):
     """Source description of a NumPy file of (slice, row, column[, channel])."""
     try:
@@ -114,8 +125,8 @@ def describe_nifti(path, ignore_scaling=False):
         notes.append("the NIfTI header has neither sform nor qform: x to the left, origin in the middle is assumed")
     shape, stored = [*proxy.shape, 1, 1][: max(3, proxy.ndim)], proxy.dtype
     axes = "xyz" + "".join("c" if size > 1 else "-" for size in shape[3:])
-    if not path.name.endswith(".gz") and path.stat().st_size < proxy.offset + np.prod(shape) * stored.itemsize:
-        raise ValueError(f"{path}: the volume is cut short, the file is smaller than its header says")
+    if not path.name.lower().endswith(".gz"):
+        _require_bytes(path, proxy.offset + math.prod(shape) * stored.itemsize)
     scaling = [float(proxy.slope), float(proxy.inter)]
     if ignore_scaling or scaling == [1, 0]:
         scaling = None
@@ -137,44 +148,55 @@ def describe_nifti(path, ignore_scaling=False):
 
 
 def describe_tiff(path, kind):
-    """Source description of a TIFF of any number of pages: its first series, as tifffile finds it (OME, ImageJ, ...).
+    """Source description of a TIFF of any number of pages, in the order that tifffile finds (OME, ImageJ, plain).
 
     Returns None for a file of one plane, which is a section. Voxel sizes are read from OME metadata.
     """
     try:
         with tifffile.TiffFile(path) as tiff:
-            if not tiff.series:
-                raise ValueError("it has no image")
-            series, resolution = tiff.series[0], _ome_resolution(tiff)
-            leading = series.axes.rstrip("YXS") if not series.axes.endswith("SYX") else series.axes[:-3]
-            stack = [axis for axis, size in zip(leading, series.shape, strict=False) if axis != "C" and size > 1]
-            planes = len(series.pages)
-            offsets = [page.offset for page in series.pages if page is not None and page.parent is tiff]
+            series = [one for one in tiff.series if not one.keyframe.is_reduced]
+            if not series:
+                raise tifffile.TiffFileError("it has no image")
+            shape, dtype, axes, pages = _pages(path, series[:1] if tiff.is_ome else series)
+            resolution, key = _ome_resolution(tiff), series[0].keyframe
+            offsets = [page.offset for page in pages if page is not None and page.parent is tiff]
             # Palettes and alpha are for GDAL to sort out. ImageJ has one directory for all planes of a large file.
-            plain = series.keyframe.photometric in (1, 2) and not series.keyframe.extrasamples
-            mapped = series.dataoffset is not None and (plain or len(offsets) < planes)
-            shape, dtype, axes = series.shape, series.dtype, series.axes
-            others = 0 if tiff.is_ome else sum(not other.keyframe.is_reduced for other in tiff.series[1:])
-    except (tifffile.TiffFileError, ValueError, IndexError) as error:
+            plain = key.photometric in (1, 2) and not key.extrasamples and not {"C", "S"} <= set(axes)
+            start, whole = series[0].dataoffset, shape == series[0].shape
+            mapped = start is not None and whole and (plain or len(offsets) == 1)
+    except (tifffile.TiffFileError, struct.error, IndexError) as error:
         raise ValueError(f"{path} is no TIFF that can be read: {error}") from error
-    if others:
-        raise ValueError(f"{path}: its pages are of {others + 1} sizes or types; a stack needs pages that agree")
-    if not stack and planes == 1:
+    leading = axes[:-3] if axes.endswith("SYX") else axes.rstrip("YXS")
+    stack = [axis for axis, size in zip(leading, shape, strict=False) if axis != "C" and size > 1]
+    if not stack and len(pages) == 1:
         return None
     if len(stack) > 1:
         raise ValueError(f"{path}: pages run along {' and '.join(stack)}; only one axis of slices (and C) can be read")
-    names = dict.fromkeys(stack, "z") | {"C": "c", "S": "c", "Y": "y", "X": "x"}
     if mapped:
+        names = dict.fromkeys(stack, "z") | {"C": "c", "S": "c", "Y": "y", "X": "x"}
         found = _describe("tiff", path, "".join(names.get(axis, "-") for axis in axes), shape, dtype)
+        _require_bytes(path, start + math.prod(shape) * dtype.itemsize)
     else:
-        if len(offsets) < planes or planes != np.prod(shape[: len(leading)], dtype=int):
-            raise ValueError(f"{path}: {len(offsets)} of {np.prod(shape[: len(leading)])} pages are there")
+        planes = math.prod(shape[: len(leading)])
+        if not len(offsets) == len(pages) == planes:
+            raise ValueError(f"{path}: {len(offsets)} of {planes} pages are there")
         order = np.arange(planes).reshape(shape[: len(leading)])
         order = order.transpose(sorted(range(order.ndim), key=lambda axis: leading[axis] == "C"))
         channels = shape[leading.index("C")] if "C" in leading else 1
-        pages = [[f"GTIFF_DIR:off:{offsets[page]}:{path}" for page in group] for group in order.reshape(-1, channels)]
-        found = _sections.describe_pages(pages, kind)
+        slices = [[f"GTIFF_DIR:off:{offsets[page]}:{path}" for page in group] for group in order.reshape(-1, channels)]
+        found = _sections.describe_pages(slices, kind)
     return found | ({"resolution": resolution} if resolution else {})
+
+
+def _pages(path, series):
+    """Shape, type, axes and pages of all series; those written one by one are a series each, and are put together."""
+    first = series[0]
+    if len(series) == 1:
+        return first.shape, first.dtype, first.axes, first.pages
+    kinds = {(one.shape, one.dtype, len(one.pages)) for one in series}
+    if kinds != {(first.shape, first.dtype, 1)}:
+        raise ValueError(f"{path}: its pages are of {len(kinds)} sizes or types; a stack needs pages that agree")
+    return (len(series), *first.shape), first.dtype, "Z" + first.axes, [one.pages[0] for one in series]
 
 
 def _ome_resolution(tiff):
@@ -195,20 +217,20 @@ def zarr_folder(root, names):
 
 def describe_zarr(folder):
     """Source description of a Zarr array (slice, row, column[, channel]) or the finest scale of an OME-Zarr group."""
-    attributes, resolution, axes = _zarr_attributes(folder), None, None
-    if multiscales := attributes.get("ome", attributes).get("multiscales"):
-        image, finest = multiscales[0], multiscales[0]["datasets"][0]
-        axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
-        scale = np.ones(len(axes))
-        for step in [*finest.get("coordinateTransformations", []), *image.get("coordinateTransformations", [])]:
-            scale *= step.get("scale", 1)
-        sizes = {axis["name"]: size * NM.get(axis.get("unit"), 0) for axis, size in zip(axes, scale, strict=True)}
-        resolution = [float(sizes.get(axis, 0)) for axis in "xyz"]
-        axes, folder = "".join(axis["name"][0] for axis in axes), folder / finest["path"]
+    resolution, axes = None, None
+    if multiscales := _zarr_attributes(folder).get("multiscales"):
+        try:
+            axes, resolution, finest = _finest(multiscales[0])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise ValueError(f"{folder}: the `multiscales` of this OME-Zarr group cannot be read: {error!r}") from error
+        folder = folder / finest
     driver = next((driver for name, driver in ZARR.items() if (folder / name).is_file()), None)
     if not driver or (driver == "zarr3" and _files.read_json(folder / "zarr.json").get("node_type") != "array"):
         raise ValueError(f"{folder} is no Zarr array, nor an OME-Zarr group whose metadata leads to one")
-    store = _open_zarr({"driver": driver, "path": str(folder)})
+    try:
+        store = _open_zarr({"driver": driver, "path": str(folder)})
+    except ValueError as error:
+        raise ValueError(f"{folder} is no Zarr array that can be read: {error}") from error
     if not axes and store.ndim not in (3, 4):
         raise ValueError(f"{folder}: shape {store.shape} is not (slice, row, column) or (slice, row, column, channel)")
     axes = axes or "zyxc"[: store.ndim]
@@ -216,8 +238,20 @@ def describe_zarr(folder):
     return found | ({"resolution": resolution} if resolution and all(resolution) else {})
 
 
+def _finest(image):
+    """Axes as letters, voxel size (x, y, z) in nm (0 where it is not told) and path of the finest scale of an image."""
+    finest = image["datasets"][0]
+    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
+    scale = np.ones(len(axes))
+    for step in [*finest.get("coordinateTransformations", []), *image.get("coordinateTransformations", [])]:
+        scale *= step.get("scale", 1)
+    sizes = {axis["name"]: size * NM.get(axis.get("unit"), 0) for axis, size in zip(axes, scale, strict=True)}
+    return "".join(axis["name"][0] for axis in axes), [float(sizes.get(axis, 0)) for axis in "xyz"], finest["path"]
+
+
 def _zarr_attributes(folder):
-    """Attributes of a Zarr node: in `zarr.json` for version 3, in `.zattrs` for version 2."""
+    """OME attributes of a Zarr node: in `zarr.json` for version 3, in `.zattrs` for version 2."""
     if (folder / "zarr.json").is_file():
-        return _files.read_json(folder / "zarr.json").get("attributes", {})
+        attributes = _files.read_json(folder / "zarr.json").get("attributes", {})
+        return attributes.get("ome", attributes)
     return _files.read_json(folder / ".zattrs") if (folder / ".zattrs").is_file() else {}

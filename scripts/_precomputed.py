@@ -148,7 +148,8 @@ def _decode_raw(content, shape, dtype):
 
 
 def _encode_labels(block, scale):
-    return compressed_segmentation.compress(np.asfortranarray(block.T), block_size=CSEG_BLOCK, order="F")
+    volume = np.require(block.T, requirements=["F", "W"])  # it takes no read-only array, such as a mapped file
+    return compressed_segmentation.compress(volume, block_size=CSEG_BLOCK, order="F")
 
 
 def _decode_labels(content, shape, dtype):

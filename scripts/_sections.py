@@ -79,6 +79,8 @@ class Sections(contextlib.AbstractContextManager):
         return _table(dataset)[rows[0]][..., :palette] if palette else rows.transpose(1, 2, 0)
 
     def __exit__(self, *_):
+        # After an error in one thread, others may still read: a dataset closed under them would end the process.
+        self._pool.shutdown(cancel_futures=True)
         self.close()
 
     def close(self, keep=()):
@@ -203,7 +205,11 @@ def _header(page):
 def _require_end(path):
     """Refuse a file that is cut short, as far as this is seen without decoding it."""
     path = Path(path)
-    if path.suffix.lower() in TIFFS:
+    with path.open("rb") as file:
+        start = file.read(8)
+        file.seek(max(0, path.stat().st_size - 4096))
+        end = file.read()
+    if start[:2] in (b"II", b"MM"):
         try:
             with tifffile.TiffFile(path) as tiff:
                 page = tiff.pages.first
@@ -212,10 +218,6 @@ def _require_end(path):
             raise ValueError(f"{path} is no TIFF that can be read: {error}") from error
         whole = last <= path.stat().st_size
     else:
-        with path.open("rb") as file:
-            start = file.read(8)
-            file.seek(max(0, path.stat().st_size - 4096))
-            end = file.read()
         whole = all(mark in end for magic, mark in END_MARKS.items() if start.startswith(magic))
     if not whole:
         raise ValueError(f"{path}: the image is cut short, its end is missing")
@@ -230,9 +232,10 @@ def _require_images(root, names):
     """Refuse files that are no images before they are counted as slices."""
     strays = [name for name in names if not name.lower().endswith(SUFFIXES)]
     if not names or len(strays) == len(names):
+        what = f"{some(names)} is no volume or section image" if names else "there is no file"
         raise ValueError(
-            f"{root}: {f'{some(names)}: not' if names else 'there is no file,'} a volume or a section image. Darkroom "
-            "reads PNG, TIFF and JPEG sections, one NIfTI (.nii, .nii.gz), .npy or multi-page TIFF, or a Zarr folder"
+            f"{root}: {what}. Darkroom reads PNG, TIFF and JPEG sections, one NIfTI (.nii, .nii.gz), .npy or "
+            "multi-page TIFF, or a Zarr folder"
         )
     if strays:
         usual, _ = Counter(Path(name).suffix for name in names if name not in strays).most_common(1)[0]

@@ -30,7 +30,7 @@ def describe(root, names, kind="image", slices=None, missing="error", blank_valu
     found = None
     if zarr := _arrays.zarr_folder(root, names):
         found = _arrays.describe_zarr(zarr)
-    elif only and only.name.endswith(_arrays.NIFTI):
+    elif only and only.name.lower().endswith(_arrays.NIFTI):
         found = _arrays.describe_nifti(only, ignore_scaling)
     elif only and only.suffix == ".npy":
         found = _arrays.describe_npy(only)

@@ -20,8 +20,6 @@ import tensorstore
 
 logger = logging.getLogger(__name__)
 
-FLOAT32 = 2.0**-23  # relative distance of neighbouring float32 values
-
 
 def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, threads: int = 1, mem_mb: int = 2000):
     """Compare scale 0 with the source, and each coarser scale with the finer one, downsampled.
@@ -46,7 +44,7 @@ def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, threads: i
         figures[0] |= compare(scales[0], pairs_with_source(planned, stack, scales[0], mem_mb * 300_000))
         for (fine, coarse), figure in zip(itertools.pairwise(scales), figures[1:], strict=True):
             pairs = pairs_with_finer(fine, coarse, planned["values"]["labels"], pool, mem_mb * 300_000)
-            figure |= compare(coarse, pairs, rounding=FLOAT32 if coarse.dtype.kind == "f" else 0)
+            figure |= compare(coarse, pairs)
     _files.write_json(check, {"checks": {"precomputed_check": {"passed": True, "scales": figures}}})
 
 
@@ -61,7 +59,7 @@ def require_files(scale):
 
 
 def pairs_with_source(planned, stack, scale, budget):
-    """Blocks of scale 0 as (box, wanted, found), arrays x, y, z, channel: from the source, and from the chunks."""
+    """Blocks of scale 0 as (box, wanted, found, slack), arrays x, y, z, channel: from the source, and from chunks."""
     convert = _volume.converter(planned["values"])
     turn = nibabel.orientations.axcodes2ornt(planned["orientation"])
     axes = _orientation.parse(planned["orientation"])
@@ -74,11 +72,11 @@ def pairs_with_source(planned, stack, scale, budget):
         spans = [(0, stack.shape[2]), (top, bottom), (first, last)]
         for (axis, direction), (low, high), extent in zip(turn, spans, reversed(stack.shape[:3]), strict=True):
             box[int(axis)] = (low, high) if direction > 0 else (extent - high, extent - low)
-        yield box, wanted, read(scale, box)
+        yield box, wanted, read(scale, box), 0
 
 
 def pairs_with_finer(fine, coarse, labels, pool, budget):
-    """Chunks of a coarser scale as (box, wanted, found), arrays x, y, z, channel: wanted from the finer scale."""
+    """Chunks of a coarser scale as (box, wanted, found, slack), arrays x, y, z, channel: wanted from the finer one."""
     factors = _precomputed.factors(fine.info, coarse.info)
     starts = zip(fine.info["voxel_offset"], coarse.info["voxel_offset"], factors, strict=True)
     shifts = [coarse_start * factor - fine_start for fine_start, coarse_start, factor in starts]
@@ -87,10 +85,17 @@ def pairs_with_finer(fine, coarse, labels, pool, budget):
         spans = zip(chunk, factors, shifts, strict=True)
         below = [(low * factor + shift, high * factor + shift) for (low, high), factor, shift in spans]
         store = opened(fine, _blocks.common(below, fine.box))
-        if fine.dtype.kind == "f":
-            store = tensorstore.cast(store, tensorstore.float64)
-        reduced = tensorstore.downsample(store, [*factors, 1], method="mode" if labels else "mean")
-        return chunk, reduced[index(coarse, chunk)].read().result().astype(coarse.dtype), read(coarse, chunk)
+
+        def reduced(method, store=store):
+            return tensorstore.downsample(store, [*factors, 1], method)[index(coarse, chunk)].read(order="F").result()
+
+        if labels or coarse.dtype.kind != "f":
+            return chunk, reduced("mode" if labels else "mean"), read(coarse, chunk), 0
+        wanted = reduced("mean", tensorstore.cast(store, tensorstore.float64)).astype(coarse.dtype)
+        # The order of a sum counts in the last digit of its largest number, which may be far larger than the sum.
+        largest = np.maximum(np.abs(reduced("min")), np.abs(reduced("max"))).astype("f8")
+        slack = np.abs(wanted) * 2.0**-23 + largest * 2.0**-50
+        return chunk, wanted, read(coarse, chunk), np.where(np.isfinite(slack), slack, 0)
 
     chunks = _blocks.chunks(coarse.box, coarse.sides)
     batch = budget // (4 * math.prod(coarse.sides) * coarse.channels * coarse.dtype.itemsize)
@@ -99,8 +104,8 @@ def pairs_with_finer(fine, coarse, labels, pool, budget):
 
 
 def read(scale, box):
-    """Voxels (x, y, z, channel) of a box, decoded by tensorstore."""
-    return opened(scale, box)[index(scale, box)].read().result()
+    """Voxels (x, y, z, channel) of a box, decoded by tensorstore; x runs fastest, as it does in chunks."""
+    return opened(scale, box)[index(scale, box)].read(order="F").result()
 
 
 def index(scale, box):
@@ -127,14 +132,14 @@ def opened(scale, box):
     return tensorstore.open(spec | {"kvstore": {"driver": "memory"}}, context=context).result()
 
 
-def compare(scale, pairs, rounding=0):
+def compare(scale, pairs):
     """Figures on how found and wanted voxels agree. Raises ValueError at the first chunk that is not what it must be.
 
-    `rounding` is the relative difference that is let pass.
+    `pairs` are (box, wanted, found, slack); slack is the difference of each voxel that is let pass.
     """
     key, floor = scale.info["key"], psnr_floor(scale.info)
     values, squares, largest, lowest = 0, 0.0, 0.0, math.inf
-    for box, wanted, found in pairs:
+    for box, wanted, found, slack in pairs:
         values += wanted.size
         if np.array_equal(wanted, found, equal_nan=scale.dtype.kind == "f"):
             continue
@@ -143,10 +148,9 @@ def compare(scale, pairs, rounding=0):
             should = wanted[part]
             difference = apart(should, found[part])
             largest = max(largest, float(difference.max()))
-            squares += float(np.vdot(difference, difference))
+            squares += sum_of_squares(difference)
             if floor is None:
-                close = difference <= rounding * (np.abs(should) + 1e-8 * np.abs(should).max())
-                good = (close | (difference == 0)).all()
+                good = (difference <= (slack[part] if np.ndim(slack) else slack)).all()
                 how = f"by up to {largest:g}"
             else:
                 reached = psnr(difference)
@@ -165,7 +169,9 @@ def compare(scale, pairs, rounding=0):
 
 
 def apart(wanted, found):
-    """Distance of each two values as float64: infinite where one is no number, never 0 where they are not the same."""
+    """Distance of each two values as floats: infinite where one is no number, never 0 where they are not the same."""
+    if wanted.dtype == np.uint8:
+        return np.abs(found.astype("f4") - wanted)
     with np.errstate(invalid="ignore"):
         difference = np.abs(found.astype("f8") - wanted.astype("f8"))
     difference[np.isnan(difference)] = np.inf
@@ -173,9 +179,14 @@ def apart(wanted, found):
     return np.where(same, 0, np.maximum(difference, np.finfo("f8").tiny))
 
 
+def sum_of_squares(difference):
+    flat = difference.ravel(order="K")
+    return float(np.vdot(flat, flat))
+
+
 def psnr(difference):
     """Peak signal-to-noise ratio in dB of 8-bit values that differ by so much."""
-    mean_square = float(np.mean(difference**2))
+    mean_square = sum_of_squares(difference) / difference.size
     return -10 * math.log10(mean_square / 255**2) if mean_square else math.inf
 
 

@@ -57,7 +57,8 @@ def section(scale, cut, across, up):
     """The middle section of a scale across axis `cut`, as (up, across, channel)."""
     middle = scale.size[cut] // 2
     box = [(middle, middle + 1) if axis == cut else span for axis, span in enumerate(scale.box)]
-    return scale.read(box).transpose(3, 2, 1, 0).squeeze(cut).swapaxes(0, 1)
+    step = -(-max(scale.size) // (2 * PIXELS))  # of a volume with few scales, even the coarsest may be huge
+    return scale.read(box).transpose(3, 2, 1, 0).squeeze(cut).swapaxes(0, 1)[::step, ::step]
 
 
 def painter(sections, labels):

@@ -77,7 +77,7 @@ def test_pictures_are_not_gzipped_again(saved, make, block):
     for encoding in ("png", "jpeg"):
         volume = make(saved(tissue(*SHAPE)), encoding=encoding, compresslevel=9, **CHUNKS)
         assert not [name for name in volume.files() if name.endswith(".gz")]
-        assert psnr(block(tissue(*SHAPE)), volume.voxels()) > 40
+        assert np.abs(volume.voxels() - block(tissue(*SHAPE)).astype(int)).max() < 16
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
