@@ -33,6 +33,7 @@ rule atlas_import:
 rule atlas_chunk:
     """Cut a volume into Neuroglancer chunks, coarser scales included."""
     input:
+        inventory="<source>/inventory.json",
         volume="<dataset>/volume.json",
     output:
         info="<dataset>/precomputed/info",

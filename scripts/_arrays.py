@@ -5,13 +5,14 @@ import math
 import struct
 from pathlib import Path
 
-import _files
-import _sections
 import nibabel
 import numpy as np
 import tensorstore
 import tifffile
 from nibabel.arrayproxy import ArrayProxy
+
+import _files
+import _sections
 
 NIFTI = (".nii", ".nii.gz")
 ZARR = {"zarr.json": "zarr3", ".zarray": "zarr"}

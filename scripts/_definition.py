@@ -3,9 +3,10 @@
 import difflib
 from pathlib import Path
 
-import _files
 import jsonschema
 import yaml
+
+import _files
 
 SCHEMA = Path(__file__).parent.parent / "config/schemas/config.schema.yaml"
 # What a definition also carries, because it is the `info` of a volume, and what is decided here anyway.

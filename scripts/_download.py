@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import requests
+
 import _checksums
 import _files
 import _remote
-import requests
 from _remote import public_url
 
 BLOCK = 1 << 16  # what a broken connection may lose
@@ -28,15 +29,17 @@ log = logging.getLogger(__name__)
 
 
 def download(items, folder, connections=8, attempts=6, progress=None):
-    """Download files to `folder/name`, at most `connections` at a time, and say what each one is.
+    """Download files to `folder/name`, at most `connections` at a time from each host, and say what each one is.
 
     Gives `{"name", "url", "bytes", "sha256"}` of each, in the order given (`url` as `public_url` shows it). Bytes are
     stored as the server has them: an object with `Content-Encoding: gzip` stays compressed. A file appears under its
-    name when it is whole and agrees with every size and MD5 that the listing or the server tells. What a killed run or
-    a broken connection left is continued if the file is still the same one. A file of an earlier run is kept when its
-    content is what the journal says and the listing's MD5, or else the server when asked, says it did not change.
-    Failures that may pass are tried again, `attempts` times without progress. `progress` is called with each number of
-    bytes stored or found (negative when a file starts over), by one thread at a time.
+    name when it is whole and agrees with its digest and with every size and MD5 that the listing or the server tells.
+    What a killed run or a broken connection left is continued if the file is still the same one. A file of an earlier
+    run is kept when its content is what the journal says and its digest, the listing's MD5, or else the server when
+    asked, says it did not change. Failures that may pass are tried again, `attempts` times without progress.
+
+    `progress(stored, expected, sized, done)` is called, by one thread at a time, with what is new: bytes stored or
+    found (fewer than none when a file starts over), bytes of files whose size is known, their number, files done.
 
     Raises ValueError for names that collide and URLs that cannot be fetched; OSError when there is no room, or for the
     first file that cannot be had. Files in flight are then finished, and no more are begun.
@@ -46,24 +49,30 @@ def download(items, folder, connections=8, attempts=6, progress=None):
     folder.mkdir(parents=True, exist_ok=True)
     _files.require_room(folder, sum(_missing(item, folder) for item in items), f"{len(items)} files to fetch")
     run = _Run(folder, attempts, progress)
-    results, errors, waiting = [None] * len(items), [], iter(enumerate(items))
+    results, errors, hosts = [None] * len(items), [], {}
+    for index, item in enumerate(items):
+        hosts.setdefault(urlsplit(item.url).netloc.rpartition("@")[2], []).append(index)
+    waiting = {host: iter(indices) for host, indices in hosts.items()}
 
-    def work():
-        with requests.Session() as session:
+    def work(host):
+        with _remote.Session() as session:
             while not errors and not run.stopped.is_set():
                 with run.lock:
-                    index, item = next(waiting, (None, None))
-                if item is None:
+                    index = next(waiting[host], None)
+                if index is None:
                     return
                 try:
-                    results[index] = _fetch(item, session, run)
+                    results[index] = _fetch(items[index], session, run)
+                    run.report(done=1)
                 except Exception as error:
                     errors.append(error)
 
-    connections = max(1, min(connections, len(items)))
-    with ThreadPoolExecutor(connections) as pool:
+    # Hosts take turns, so that all of them are at work where there are more workers than connections.
+    connections = max(1, connections)
+    workers = [host for turn in range(connections) for host, indices in hosts.items() if turn < len(indices)]
+    with ThreadPoolExecutor(min(max(1, len(workers)), MOST)) as pool:
         try:
-            for thread in [pool.submit(work) for _ in range(connections)]:
+            for thread in [pool.submit(work, host) for host in workers]:
                 thread.result()
         except BaseException:
             run.stopped.set()
@@ -109,8 +118,10 @@ class _Run:
         self.entries = {entry["name"]: entry for entry in map(_entry, lines.splitlines()) if entry}
 
     def known(self, item):
-        """The journal's entry of a file that is whole on the disk and came from the same URL."""
+        """The journal's entry of a file that is whole on the disk, came from the same URL and is what was promised."""
         entry, path = self.entries.get(item.name), self.folder / item.name
+        if entry and item.digest and not _kept(item.digest, entry):
+            return None
         if entry and entry["url"] == public_url(item.url) and path.is_file() and _size(path) == entry["bytes"]:
             return entry if _files.digest(path) == entry["sha256"] else None
         return None
@@ -120,10 +131,10 @@ class _Run:
             file.write(("\n" if self.torn else "") + json.dumps(entry) + "\n")
             self.torn = False
 
-    def report(self, count):
-        if self.progress and count:
+    def report(self, stored=0, expected=0, sized=0, done=0):
+        if self.progress and (stored or expected or sized or done):
             with self.lock:
-                self.progress(count)
+                self.progress(stored, expected, sized, done)
 
 
 def _entry(line):
@@ -136,18 +147,22 @@ def _entry(line):
 
 
 class _PassingError(Exception):
-    """A failure that another attempt may mend, after `wait` seconds or, when that is None, our own back-off."""
+    """A failure that another attempt may mend, after `wait` seconds or, when that is None, our own back-off.
 
-    def __init__(self, reason, wait=None):
+    Where `twice` is so, the same failure after another whole attempt is the server's last word.
+    """
+
+    def __init__(self, reason, wait=None, twice=False):
         super().__init__(reason)
-        self.wait = wait
+        self.wait, self.twice = wait, twice
 
 
 class _Part:
     """The bytes of one file so far, their digests, and a note beside them that says which version they are of."""
 
-    def __init__(self, target, url, report):
-        self.target, self.report = target, report
+    def __init__(self, target, url, size, report):
+        self.target, self.report, self.expected = target, report, None
+        self.expect(size)
         self.path, self.note_path = _beside(target, ".part"), _beside(target, ".part.json")
         self._forget()
         try:
@@ -172,12 +187,19 @@ class _Part:
         self.note_path.unlink(missing_ok=True)
         self.note = note
         if note:
+            self.expect(note["bytes"])
             _files.write_json(self.note_path, note)
 
-    def reject(self, reason, wait=None):
+    def reject(self, reason, wait=None, twice=False):
         """Start over: these bytes are not the file."""
         self.start()
-        raise _PassingError(reason, wait)
+        raise _PassingError(reason, wait, twice)
+
+    def expect(self, size):
+        """Tell of the size of the whole file, as it becomes known."""
+        if size is not None:
+            self.report(expected=size - (self.expected or 0), sized=self.expected is None)
+            self.expected = size
 
     def append(self, blocks):
         with self.path.open("ab") as file:
@@ -203,30 +225,39 @@ def _fetch(item, session, run):
     """One file, with as many attempts as it takes while bytes come in."""
     target, url = run.folder / item.name, public_url(item.url)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = _Part(target, url, run.report)
+    part = _Part(target, url, item.size, run.report)
     known = None if part.size else run.known(item)
-    if known and item.md5 == known["md5"] and item.size in (None, known["bytes"]):
+    if known and (item.digest or item.md5 == known["md5"]) and item.size in (None, known["bytes"]):
+        part.expect(known["bytes"])
         run.report(known["bytes"])
         return known
-    failures, furthest = 0, part.size
+    failures, furthest, last = 0, part.size, None
     while True:
         try:
             return _attempt(item, url, session, run, part, known if target.exists() else None)
         except _PassingError as error:
             reason, wait = str(error), error.wait
-        except (requests.RequestException, HTTPError) as error:
+            if error.twice and reason == last:
+                raise OSError(f"{url}: {reason} ({failures + 1} attempts)") from None
+        except _remote.BROKEN as error:
             if isinstance(error, (ValueError, requests.TooManyRedirects)):
                 raise ValueError(f"{url}: cannot be requested ({type(error).__name__})") from None
-            reason, wait = _reason(error), None
+            reason, wait = _remote.reason(error), None
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            had = f"{_files.human(part.size)} are kept, and a rerun goes on from there"
+            raise OSError(f"{url}: no room left in {run.folder}; {had}") from None
+        last = reason
         # Only bytes beyond those ever had are progress: a server that never lets a file end is given up.
         failures = 1 if part.size > furthest else failures + 1
         furthest = max(furthest, part.size)
         if failures >= run.attempts:
             raise OSError(f"{url}: {reason} ({failures} attempts)")
-        if wait is not None and wait > LONGEST_WAIT:
+        if wait is not None and wait > _remote.LONGEST_WAIT:
             raise OSError(f"{url}: {reason}, and the server asks to wait {wait:.0f} s")
         log.warning("%s: %s; trying again", url, reason)
-        if run.stopped.wait(_pause(failures) if wait is None else wait):
+        if run.stopped.wait(_remote.pause(failures) if wait is None else wait):
             raise InterruptedError(f"{url}: stopped")
 
 
@@ -242,11 +273,12 @@ def _attempt(item, url, session, run, part, known):
             headers["If-None-Match"] = known["etag"]
         elif known and known["modified"]:
             headers["If-Modified-Since"] = known["modified"]
-    with session.get(item.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+    with session.fetch(item.url, headers, item.account) as response:
         status, note = response.status_code, _note(response, url)
         # A server may ignore the condition and send what we have: its length and validators still tell.
         same = status == 200 and known and note["bytes"] == known["bytes"] and _same_version(note, known)
         if known and (status == 304 or same):
+            part.expect(known["bytes"])
             run.report(known["bytes"])
             return known
         if status == 200:
@@ -254,27 +286,48 @@ def _attempt(item, url, session, run, part, known):
             part.target.unlink(missing_ok=True)  # it is of another version, and must not pass for this one
         elif status in (206, 416) and not (status == 206 and _continues(response, note, part)):
             part.reject(f"the answer does not continue the file ({status})", wait=0)
-        elif status in PASSING:
-            raise _PassingError(f"{status} {response.reason}", _retry_after(response.headers))
+        elif status in _remote.PASSING:
+            raise _PassingError(f"{status} {response.reason}", _remote.retry_after(response.headers))
+        elif status in (401, 403):
+            raise PermissionError(f"{url}: {status} {response.reason}; {_advice(item, response)}")
         elif status != 206:
             raise OSError(f"{url}: {status} {response.reason}")
         size, listed = part.note["bytes"], None if part.note["large"] else item.size
         if None not in (size, listed) and size != listed:
-            part.reject(f"{listed} bytes expected, {size} got")
+            part.reject(f"{listed} bytes expected, {size} got", twice=True)
         _files.require_room(run.folder, (size or 0) - part.size, url)
         part.append(_blocks(response, run, url))
     if size is not None and part.size < size:
         raise _PassingError(f"{size} bytes expected, {part.size} got")
     if listed not in (None, part.size):
-        part.reject(f"{listed} bytes expected, {part.size} got")
+        part.reject(f"{listed} bytes expected, {part.size} got", twice=True)
     entry = {"name": item.name, "url": url, "bytes": part.size, "sha256": part.sha256.hexdigest()}
     entry |= {"md5": part.md5.hexdigest(), "etag": part.note["etag"], "modified": part.note["modified"]}
-    for expected in (None if part.note["large"] else item.md5, part.note["md5"]):
-        if expected and expected != entry["md5"]:
-            part.reject(f"MD5 {expected} expected, {entry['md5']} got")
+    listed = None if part.note["large"] else item.md5
+    promised = [f"md5:{md5}" for md5 in (listed, part.note["md5"]) if md5] + [item.digest] * bool(item.digest)
+    for digest in promised:
+        if not _kept(digest, entry):
+            algorithm, _, expected = digest.partition(":")
+            got = f"{_checksums.LABELS[algorithm]} {expected} expected, {entry[algorithm]} got"
+            part.reject(got, twice=True)
     part.finish()
     run.record(entry)
     return entry
+
+
+def _kept(digest, entry):
+    """Whether a file of the journal is what was promised."""
+    algorithm, _, expected = digest.partition(":")
+    return entry[algorithm] == expected
+
+
+def _advice(item, response):
+    """What helps where a server wants to know who asks."""
+    if item.account:
+        return "this account may not read it"
+    if "X-Trans-Id" in response.headers:
+        return "not public, or not there; what one's own account holds is read as swift://CONTAINER/..."
+    return f"a user and password for {urlsplit(response.url).hostname} belong in ~/.netrc (chmod 600)"
 
 
 def _blocks(response, run, url):

@@ -7,11 +7,13 @@ voxels are (channel, z, y, x), whose C order is the byte order of the raw encodi
 import math
 from pathlib import Path
 
-import _blocks
-import _files
 import compressed_segmentation
 import imagecodecs
 import numpy as np
+
+import _blocks
+import _files
+import _shards
 
 DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "float32")
 CSEG_BLOCK = (8, 8, 8)
@@ -72,6 +74,7 @@ class Scale:
         self.size, self.sides = self.info["size"], self.info["chunk_sizes"][0]
         self.channels, self.dtype = info["num_channels"], np.dtype(info["data_type"])
         self.compresslevel = compresslevel
+        self.sharded = "sharding" in self.info
 
     @property
     def box(self):
@@ -83,6 +86,10 @@ class Scale:
         offset = self.info["voxel_offset"]
         name = "_".join(f"{low + start}-{high + start}" for (low, high), start in zip(chunk, offset, strict=True))
         return self.folder / (name + ".gz" if self.compresslevel else name)
+
+    def done(self, chunk):
+        """Whether a chunk is there, in a file of its own or packed into its shard."""
+        return self.path(chunk).exists() or (self.sharded and _shards.path(self, chunk).exists())
 
     def write(self, chunk, block):
         """Write the voxels (channel, z, y, x) of a chunk; the file appears when it is whole."""

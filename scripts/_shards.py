@@ -55,10 +55,11 @@ def place(code, extents):
     return position
 
 
-def path(scale, code):
-    """File of the shard that holds the chunk of a code."""
+def path(scale, chunk):
+    """File of the shard that holds a chunk."""
+    position = [low // side for (low, _), side in zip(chunk, scale.sides, strict=True)]
     sharding = scale.info["sharding"]
-    number = code >> (sharding["preshift_bits"] + sharding["minishard_bits"])
+    number = morton(position, grid(scale.size, scale.sides)) >> sharding["preshift_bits"] + sharding["minishard_bits"]
     return scale.folder / f"{number:0{-(-sharding['shard_bits'] // 4)}x}.shard"
 
 
@@ -84,7 +85,7 @@ def pack(scale):
             "metadata": scale.info["sharding"],
         }
     ).result()
-    for shard, members in itertools.groupby(coded_chunks(scale), key=lambda item: path(scale, item[0])):
+    for shard, members in itertools.groupby(coded_chunks(scale), key=lambda item: path(scale, item[1])):
         members = list(members)
         if not shard.exists():
             with tensorstore.Transaction() as transaction:

@@ -3,11 +3,13 @@
 import math
 import re
 
+import nibabel
+import numpy as np
+
 import _arrays
 import _orientation
 import _precomputed
-import nibabel
-import numpy as np
+import _shards
 
 LENGTH = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?)\s*([a-zµμå]*)\s*", re.IGNORECASE)
 PICTURE = {"jpeg": 65500, "png": 1_000_000}  # pixels along a side that libjpeg and libpng take
@@ -42,6 +44,8 @@ def plan(source, options):
     values = value_rule(source, options, notes)
     encoding = encoding_of(values["data_type"], channels, options)
     _require_picture(encoding["encoding"], chunk_size(options))
+    # What gzip shrinks is gzipped: chunk by chunk in files of their own if asked for, always within shards.
+    shrinks = encoding["encoding"] in ("raw", "compressed_segmentation")
     info = {
         "@type": "neuroglancer_multiscale_volume",
         "type": options["type"],
@@ -56,6 +60,9 @@ def plan(source, options):
             options.get("max_scales"),
         ),
     }
+    if options["sharding"]:
+        for scale in info["scales"]:
+            scale["sharding"] = _shards.spec(scale["size"], scale["chunk_sizes"][0], shrinks)
     voxels = sum(np.prod(scale["size"], dtype=float) for scale in info["scales"]) * channels
     return {
         "source": {name: value for name, value in source.items() if name != "notes"},
@@ -63,7 +70,7 @@ def plan(source, options):
         "values": values,
         "info": info,
         "transform": transform(affine, size, axes, resolution, options["voxel_offset"]),
-        "compresslevel": options["compresslevel"] if encoding["encoding"] in ("raw", "compressed_segmentation") else 0,
+        "compresslevel": options["compresslevel"] if shrinks and not options["sharding"] else 0,
         "estimated_bytes": int(voxels * np.dtype(values["data_type"]).itemsize * SHRINKAGE[encoding["encoding"]]),
         "notes": notes,
     }

@@ -1,22 +1,24 @@
 """Read every chunk of every scale back with tensorstore and compare it with what it must be."""
 
-import gzip
 import itertools
 import logging
 import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import nibabel
+import numpy as np
+import tensorstore
+
 import _blocks
 import _entrypoint
 import _files
 import _orientation
 import _precomputed
+import _readback
+import _shards
 import _stack
 import _volume
-import nibabel
-import numpy as np
-import tensorstore
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +51,14 @@ def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, threads: i
 
 
 def require_files(scale):
-    """Number of chunks of a scale. Raises ValueError when the folder holds other files than its chunks."""
-    wanted = {scale.path(chunk).name for chunk in _blocks.chunks(scale.box, scale.sides)}
+    """Number of chunks of a scale. Raises ValueError when the folder holds other files than its chunks or shards."""
+    chunks = list(_blocks.chunks(scale.box, scale.sides))
+    wanted = {(_shards.path(scale, chunk) if scale.sharded else scale.path(chunk)).name for chunk in chunks}
     there = {path.name for path in scale.folder.iterdir()}
     if wanted != there:
         missing, extra = sorted(wanted - there), sorted(there - wanted)
         raise ValueError(f"{scale.folder}: missing chunks {missing[:3]}, files that are no chunks {extra[:3]}")
-    return len(wanted)
+    return len(chunks)
 
 
 def pairs_with_source(planned, stack, scale, budget):
@@ -72,7 +75,7 @@ def pairs_with_source(planned, stack, scale, budget):
         spans = [(0, stack.shape[2]), (top, bottom), (first, last)]
         for (axis, direction), (low, high), extent in zip(turn, spans, reversed(stack.shape[:3]), strict=True):
             box[int(axis)] = (low, high) if direction > 0 else (extent - high, extent - low)
-        yield box, wanted, read(scale, box), 0
+        yield box, wanted, _readback.read(scale, box), 0
 
 
 def pairs_with_finer(fine, coarse, labels, pool, budget):
@@ -84,52 +87,24 @@ def pairs_with_finer(fine, coarse, labels, pool, budget):
     def pair(chunk):
         spans = zip(chunk, factors, shifts, strict=True)
         below = [(low * factor + shift, high * factor + shift) for (low, high), factor, shift in spans]
-        store = opened(fine, _blocks.common(below, fine.box))
+        store = _readback.opened(fine, _blocks.common(below, fine.box))
 
         def reduced(method, store=store):
-            return tensorstore.downsample(store, [*factors, 1], method)[index(coarse, chunk)].read(order="F").result()
+            coarser = tensorstore.downsample(store, [*factors, 1], method)
+            return coarser[_readback.index(coarse, chunk)].read(order="F").result()
 
         if labels or coarse.dtype.kind != "f":
-            return chunk, reduced("mode" if labels else "mean"), read(coarse, chunk), 0
+            return chunk, reduced("mode" if labels else "mean"), _readback.read(coarse, chunk), 0
         wanted = reduced("mean", tensorstore.cast(store, tensorstore.float64)).astype(coarse.dtype)
         # The order of a sum counts in the last digit of its largest number, which may be far larger than the sum.
         largest = np.maximum(np.abs(reduced("min")), np.abs(reduced("max"))).astype("f8")
         slack = np.abs(wanted) * 2.0**-23 + largest * 2.0**-50
-        return chunk, wanted, read(coarse, chunk), np.where(np.isfinite(slack), slack, 0)
+        return chunk, wanted, _readback.read(coarse, chunk), np.where(np.isfinite(slack), slack, 0)
 
     chunks = _blocks.chunks(coarse.box, coarse.sides)
     batch = budget // (4 * math.prod(coarse.sides) * coarse.channels * coarse.dtype.itemsize)
     while some := list(itertools.islice(chunks, min(64, max(4, batch)))):
         yield from pool.map(pair, some)
-
-
-def read(scale, box):
-    """Voxels (x, y, z, channel) of a box, decoded by tensorstore; x runs fastest, as it does in chunks."""
-    return opened(scale, box)[index(scale, box)].read(order="F").result()
-
-
-def index(scale, box):
-    """Index of a box in a tensorstore, whose coordinates begin at the voxel offset."""
-    return tuple(
-        slice(low + start, high + start) for (low, high), start in zip(box, scale.info["voxel_offset"], strict=True)
-    )
-
-
-def opened(scale, box):
-    """The tensorstore of a scale, good for reading `box`.
-
-    It knows no gzipped chunks in plain files; those that the box touches are unpacked into a store in memory.
-    """
-    spec = {"driver": "neuroglancer_precomputed", "scale_metadata": {"key": scale.info["key"]}}
-    if not scale.compresslevel:
-        return tensorstore.open(spec | {"kvstore": {"driver": "file", "path": f"{scale.folder.parent}/"}}).result()
-    context = tensorstore.Context()
-    memory = tensorstore.KvStore.open({"driver": "memory"}, context=context).result()
-    memory["info"] = (scale.folder.parent / "info").read_bytes()
-    for chunk in _blocks.chunks(scale.around(box), scale.sides):
-        path = scale.path(chunk)
-        memory[f"{scale.info['key']}/{path.stem}"] = gzip.decompress(path.read_bytes())
-    return tensorstore.open(spec | {"kvstore": {"driver": "memory"}}, context=context).result()
 
 
 def compare(scale, pairs):

@@ -6,45 +6,51 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
 import _blocks
 import _downsample
 import _entrypoint
 import _files
 import _orientation
 import _precomputed
+import _shards
 import _stack
 import _volume
-import numpy as np
 
 logger = logging.getLogger(__name__)
 
 
-def atlas_chunk(volume: Path, info: Path, *, threads: int = 1, mem_mb: int = 2000):
+def atlas_chunk(inventory: Path, volume: Path, info: Path, *, threads: int = 1, mem_mb: int = 2000):
     """Write a planned volume as Neuroglancer precomputed: chunks of every scale, then `info`.
 
+    inventory -- the files of the source
     volume -- the plan that `atlas_import` made
     info -- the `info` file to write; the chunks go into folders beside it
 
     The source is streamed in blocks that take at most about `mem_mb`; each coarser scale is made from the chunks of
-    the one before it. Chunks that an interrupted run of the same plan has finished are kept. Raises ValueError
-    naming the file when the source is damaged or a value does not fit.
+    the one before it. Chunks that an interrupted run has finished, from the same files by the same plan, are kept.
+    Raises ValueError naming the file when the source is damaged or a value does not fit.
     """
     planned, folder = _files.read_json(volume), info.parent
-    marker = begin(folder, _files.digest(volume))
+    marker = begin(folder, _files.digest(inventory) + _files.digest(volume))
     numbers = range(len(planned["info"]["scales"]))
     scales = [_precomputed.Scale(folder, planned["info"], number, planned["compresslevel"]) for number in numbers]
     with ThreadPoolExecutor(threads) as pool, _stack.open_stack(planned["source"], threads) as stack:
         write_finest(planned, stack, scales[0], pool, budget=mem_mb * 500_000)
         for fine, coarse in itertools.pairwise(scales):
             write_coarser(fine, coarse, planned["values"]["labels"], pool)
+    for scale in scales:
+        if scale.sharded:
+            _shards.pack(scale)
     if planned["transform"]:
         _files.write_json(folder / "transform.json", planned["transform"])
-    marker.unlink()
+    marker.unlink(missing_ok=True)
     _files.write_json(info, planned["info"])
 
 
 def begin(folder, plan):
-    """Make room for the chunks of a plan: keep those of an interrupted run of the same plan, remove any others.
+    """Make room for the chunks of a plan: keep those of an interrupted run of the same one, remove any others.
 
     Returns the marker of an unfinished folder, to be removed at the end.
     """
@@ -62,7 +68,7 @@ def write_finest(planned, stack, scale, pool, budget):
     convert = _volume.converter(planned["values"])
     axes = _orientation.parse(planned["orientation"])
     for window, box in _blocks.blocks(stack.shape, stack.dtype.itemsize, axes, scale.sides, budget):
-        todo = [chunk for chunk in _blocks.chunks(box, scale.sides) if not scale.path(chunk).exists()]
+        todo = [chunk for chunk in _blocks.chunks(box, scale.sides) if not scale.done(chunk)]
         if todo:
             block = _orientation.to_ras(stack.read(*window), axes)
 
@@ -93,7 +99,7 @@ def write_coarser(fine, coarse, labels, pool):
         block = np.pad(fine.read(box), [(0, 0), *reversed(before)], mode="edge")
         coarse.write(chunk, _downsample.halve(block, axes, labels))
 
-    todo = (chunk for chunk in _blocks.chunks(coarse.box, coarse.sides) if not coarse.path(chunk).exists())
+    todo = (chunk for chunk in _blocks.chunks(coarse.box, coarse.sides) if not coarse.done(chunk))
     each(pool, write, todo)
     logger.info("scale %s written", coarse.info["key"])
 

@@ -3,11 +3,12 @@
 import logging
 from pathlib import Path
 
+import rasterio
+
 import _entrypoint
 import _files
 import _stack
 import _volume
-import rasterio
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,6 @@ def atlas_import(inventory: Path, volume: Path, options: dict):
     )
     for note in planned["notes"]:
         logger.info("note: %s", note)
-    # The digest makes a plan of changed files another plan, whose chunks are not taken for those of the old one.
-    planned["inventory_sha256"] = _files.digest(inventory)
     _files.write_json(volume, planned | {"software": software()})
 
 

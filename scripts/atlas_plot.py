@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _files
-import _precomputed
 import matplotlib
 import matplotlib.colors
 import matplotlib.figure
 import numpy as np
+
+import _entrypoint
+import _files
+import _precomputed
+import _readback
 
 # Of each section: the axis it cuts, its horizontal and its vertical axis, and what those point to.
 SECTIONS = {
@@ -30,18 +32,23 @@ def atlas_plot(volume: Path, info: Path, preview: Path, view: Path):
     view -- JSON for a Neuroglancer state: its layer (source `precomputed`, relative to this file) and its position
     """
     planned = _files.read_json(volume)
-    draw(planned, info.parent, preview)
-    _files.write_json(view, state(planned))
+    scale = drawn_scale(planned, info.parent)
+    sections = {name: section(scale, *axes[:3]) for name, axes in SECTIONS.items()}
+    limits = value_range(list(sections.values()))
+    draw(scale, sections, hashed_colours if planned["values"]["labels"] else painter(*limits), preview)
+    _files.write_json(view, state(planned, limits))
 
 
-def draw(planned, folder, preview):
-    """Draw the sections from the finest scale that is not larger than the picture."""
+def drawn_scale(planned, folder):
+    """The finest scale that is not larger than the picture."""
     scales = planned["info"]["scales"]
     number = next((n for n, scale in enumerate(scales) if max(scale["size"]) <= PIXELS), len(scales) - 1)
-    scale = _precomputed.Scale(folder, planned["info"], number, planned["compresslevel"])
+    return _precomputed.Scale(folder, planned["info"], number, planned["compresslevel"])
+
+
+def draw(scale, sections, paint, preview):
+    """Draw sections side by side, in true proportions."""
     lengths = [size * step / 1e6 for size, step in zip(scale.size, scale.info["resolution"], strict=True)]
-    sections = {name: section(scale, *axes[:3]) for name, axes in SECTIONS.items()}
-    paint = painter(list(sections.values()), planned["values"]["labels"])
     figure = matplotlib.figure.Figure(figsize=(12, 4.4), dpi=100, layout="constrained", facecolor="white")
     widths = [lengths[across] for _, across, *_ in SECTIONS.values()]
     panels = figure.subplots(1, 3, width_ratios=widths)
@@ -58,19 +65,24 @@ def section(scale, cut, across, up):
     middle = scale.size[cut] // 2
     box = [(middle, middle + 1) if axis == cut else span for axis, span in enumerate(scale.box)]
     step = -(-max(scale.size) // (2 * PIXELS))  # of a volume with few scales, even the coarsest may be huge
-    return scale.read(box).transpose(3, 2, 1, 0).squeeze(cut).swapaxes(0, 1)[::step, ::step]
+    return _readback.read(scale, box).squeeze(cut).swapaxes(0, 1)[::step, ::step]
 
 
-def painter(sections, labels):
-    """Function that turns a section into RGB: labels in hashed colours, grey values between their percentiles."""
-    if labels:
-        return hashed_colours
+def value_range(sections):
+    """Values to draw as black and white: 0 and 255 of 8 bits, else what 1 % of the sections lie outside of."""
     values = np.concatenate([section.ravel() for section in sections])
     values = values[np.isfinite(values)]
-    low, high = np.percentile(values, (0.5, 99.5)) if values.size and values.dtype != np.uint8 else (0, 255)
+    if values.dtype == np.uint8 or not values.size:
+        return 0.0, 255.0
+    low, high = (float(limit) for limit in np.percentile(values, (0.5, 99.5)))
+    return (low, high) if low < high else (low, low + 1)
+
+
+def painter(low, high):
+    """Function that turns a section into RGB, with `low` as black and `high` as white."""
 
     def paint(section):
-        grey = np.clip((section.astype("f8") - low) / max(high - low, 1e-12), 0, 1)
+        grey = np.clip((section.astype("f8") - low) / (high - low), 0, 1)
         return np.repeat(grey[..., :1], 3, axis=-1) if grey.shape[-1] < 3 else grey[..., :3]
 
     return paint
@@ -83,8 +95,8 @@ def hashed_colours(section):
     return matplotlib.colors.hsv_to_rgb(np.stack([hue, np.full_like(hue, 0.65), value], axis=-1))
 
 
-def state(planned):
-    """Neuroglancer state that shows the middle of the volume, upright.
+def state(planned, limits):
+    """Neuroglancer state that shows the middle of the volume, upright, with `limits` as black and white.
 
     The matrix of a layer's source takes nm to nm; only its last column is in units of `outputDimensions`.
     """
@@ -99,12 +111,15 @@ def state(planned):
         source["transform"] = {"outputDimensions": dimensions, "matrix": matrix[:3].tolist()}
     layer = {"name": "volume", "type": info["type"], "source": source}
     if info["type"] == "image":
-        layer["shader"] = RGB if info["num_channels"] == 3 else GREY
+        colours = info["num_channels"] == 3 and info["data_type"] == "uint8"
+        layer["shader"] = RGB if colours else GREY
+        if not colours:
+            layer["shaderControls"] = {"normalized": {"range": list(limits)}}
     longest = max(size * step for size, step in zip(finest["size"], steps, strict=True))
     return {
         "dimensions": dimensions,
         "position": middle.tolist(),
-        "crossSectionScale": longest / 700,
+        "crossSectionScale": longest / 350,
         "projectionScale": longest * 1.5,
         "crossSectionOrientation": [1, 0, 0, 0],
         "projectionOrientation": [-0.7071067811865476, 0, 0, 0.7071067811865476],

@@ -35,7 +35,7 @@ def ingest_ngs(
         inventory, volume = Path(folder, "inventory.json"), Path(folder, "volume.json")
         fetch_input(source, filter=options["filter"], inventory=inventory)
         atlas_import(inventory, volume, options)
-        atlas_chunk(volume, destination / "info", threads=threads, mem_mb=mem_mb)
+        atlas_chunk(inventory, volume, destination / "info", threads=threads, mem_mb=mem_mb)
 
 
 if __name__ == "__main__":

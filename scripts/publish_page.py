@@ -7,11 +7,12 @@ import logging
 import math
 from pathlib import Path
 
-import _entrypoint
-import _files
 import imagecodecs
 import jinja2
 import numpy as np
+
+import _entrypoint
+import _files
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,7 @@
 """Campaigns that tests run; those that cost time are made once."""
 
 import pytest
+
 from campaign import ROOT, Campaign
 
 

@@ -6,6 +6,7 @@ import imagecodecs
 import nibabel
 import numpy as np
 import pytest
+
 from campaign import Campaign
 
 VOXEL = {"resolution": 1000}

@@ -8,6 +8,7 @@ import time
 import imagecodecs
 import numpy as np
 import pytest
+
 from campaign import Campaign
 
 

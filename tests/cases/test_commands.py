@@ -8,6 +8,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tensorstore
+
 from campaign import ROOT
 
 DEFINITION = {

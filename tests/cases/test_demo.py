@@ -8,6 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 import tensorstore
+
 from campaign import ROOT
 
 DATASETS = ("sections-grey", "sections-rgb", "labels")

@@ -103,6 +103,7 @@ VOLUMES = {
     "rgb-png": (sagittal_tiff, colour, STACK | {"orientation": "PIR", "encoding": "png"}, 0),
     "raw": (axial_tiff, fine, STACK | {"orientation": "LAI", "encoding": "raw"}, 1),
     "raw-gzip": (axial_tiff, fine, STACK | {"orientation": "LAI", "encoding": "raw", "compresslevel": 6}, 1),
+    "raw-shards": (axial_tiff, fine, STACK | {"orientation": "LAI", "encoding": "raw", "sharding": True}, 1),
     "labels": (labels_nifti, labels, SEGMENTATION | {"encoding": "compressed_segmentation"}, 0),
     "labels-gzip": (labels_nifti, labels, SEGMENTATION | {"compresslevel": 6}, 0),
 }
@@ -116,7 +117,7 @@ def make(folder, source, options):
     check = folder / "precomputed_check.json"
     fetch_input(str(source), inventory=inventory)
     atlas_import(inventory, volume, options)
-    atlas_chunk(volume, info)
+    atlas_chunk(inventory, volume, info)
     atlas_check_precomputed(volume, info, check)
     atlas_plot(volume, info, *products[1:])
     row = {"dataset": folder.name, "pipeline": "atlas", "source": source.name, "options": options}

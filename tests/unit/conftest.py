@@ -5,11 +5,12 @@ import logging
 import warnings
 from pathlib import Path
 
-import _definition
-import _entrypoint
 import numpy as np
 import pytest
 import tensorstore
+
+import _definition
+import _entrypoint
 from atlas_check_precomputed import atlas_check_precomputed
 from atlas_chunk import atlas_chunk
 from atlas_import import atlas_import
@@ -39,7 +40,7 @@ class Volume:
         return self.plan["info"]["scales"]
 
     def chunk(self, **options):
-        atlas_chunk(self.plan_file, self.folder / "info", **options)
+        atlas_chunk(self.plan_file.with_name("inventory.json"), self.plan_file, self.folder / "info", **options)
         return self
 
     def check(self, **options):

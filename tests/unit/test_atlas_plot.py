@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from atlas_plot import atlas_plot
 from PIL import Image
+
+from atlas_plot import atlas_plot
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ import gzip
 import itertools
 import shutil
 
-import _precomputed
 import numpy as np
 import pytest
 import scipy.ndimage
+
+import _precomputed
 
 SHAPE = 33, 40, 50  # slices, rows, columns
 OPTIONS = {"chunk_size": 16, "resolution": 1000, "orientation": "RIP", "voxel_offset": [3, -5, 0]}

@@ -5,11 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import _definition
 import imagecodecs
 import nibabel
 import numpy as np
 import pytest
+
+import _definition
 from ingest_ngs import ingest_ngs
 
 SCRIPT = Path(__file__).parents[2] / "scripts/ingest_ngs.py"

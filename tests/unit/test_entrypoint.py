@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import _entrypoint
 import pytest
+
+import _entrypoint
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 

@@ -2,8 +2,9 @@
 
 import hashlib
 
-import _files
 import pytest
+
+import _files
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

@@ -2,10 +2,11 @@
 
 import itertools
 
-import _orientation
 import imagecodecs
 import numpy as np
 import pytest
+
+import _orientation
 
 # Where each letter points in RAS+ space.
 POINTS = {

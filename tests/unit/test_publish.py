@@ -14,9 +14,10 @@ from urllib.parse import unquote
 
 import imagecodecs
 import numpy as np
+import pytest
+
 import publish_manifest
 import publish_page
-import pytest
 
 HOSTILE = '<script>alert("1")</script> & \'"><img src=x onerror=alert(2)> {{ 7 * 7 }} größe'
 ODD_NAMES = [

@@ -3,12 +3,13 @@
 import itertools
 import json
 
-import _downsample
-import _precomputed
 import numpy as np
 import pytest
 import tensorstore
 from neuroglancer_scripts.scripts.generate_scales_info import generate_scales_info
+
+import _downsample
+import _precomputed
 
 RAW = {"encoding": "raw"}
 

@@ -6,9 +6,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-import publish_manifest
 import pytest
 import yaml
+
+import publish_manifest
 
 ROOT = Path(__file__).parent.parent.parent
 RULE_FILES = [path for path in sorted((ROOT / "rules").glob("*.smk")) if path.name != "common.smk"]

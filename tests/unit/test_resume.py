@@ -21,11 +21,22 @@ def source(noise, tmp_path):
     return tmp_path / "v.npy"
 
 
-@pytest.mark.parametrize("options", [{}, {"encoding": "jpeg"}, {"compresslevel": 1}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"encoding": "jpeg"}, {"compresslevel": 1}, {"sharding": True}], ids=str)
 def test_killed_at_random_moments(options, source, make, plan):
     whole = make(source, **OPTIONS, **options).files()
     volume = plan(source, **OPTIONS, **options)
-    command = [sys.executable, SCRIPT, volume.plan_file, volume.folder / "info", "--mem-mb", "0", "--threads", "2"]
+    inventory = volume.plan_file.with_name("inventory.json")
+    command = [
+        sys.executable,
+        SCRIPT,
+        inventory,
+        volume.plan_file,
+        volume.folder / "info",
+        "--mem-mb",
+        "0",
+        "--threads",
+        "2",
+    ]
     killed = set()
     for seed in range(4):
         running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
@@ -94,7 +105,8 @@ def test_chunks_of_a_changed_source_are_removed(source, make, plan, noise):
     np.save(source, noise(40, 50, 60, seed=9))
     os.utime(source, ns=(1, 1))
     again = plan(source, **OPTIONS)
-    volume.plan_file.write_bytes(again.plan_file.read_bytes())
+    for name in ("volume.json", "inventory.json"):
+        volume.plan_file.with_name(name).write_bytes(again.plan_file.with_name(name).read_bytes())
     volume.chunk()
     assert volume.files() == make(source, **OPTIONS).files()
 

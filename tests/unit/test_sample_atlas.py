@@ -2,12 +2,13 @@
 
 import re
 
-import _sample_atlas as sample
 import imagecodecs
 import nibabel
 import numpy as np
 import pytest
 import tifffile
+
+import _sample_atlas as sample
 
 
 @pytest.fixture(scope="module")

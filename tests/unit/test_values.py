@@ -2,9 +2,10 @@
 
 from fractions import Fraction
 
-import _volume
 import numpy as np
 import pytest
+
+import _volume
 
 
 def convert(values, data_type, window=None, labels=False):

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+
 import view
 
 CONTENT = bytes(range(256)) * 1000  # longer than one block of a copy
