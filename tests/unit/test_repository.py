@@ -56,10 +56,10 @@ def test_no_rule_file_is_long_and_no_rule_runs_python_of_its_own():
 def test_the_manual_has_every_option_with_its_default():
     manual = (ROOT / "config/README.md").read_text()
     schema = yaml.safe_load((ROOT / "config/schemas/config.schema.yaml").read_text())
-    for section in ("fetch", "atlas"):
+    for section in ("fetch", "publish", "atlas"):
         for option, rule in schema["properties"][section]["properties"].items():
             assert rule["description"]
-            shown = f"{section}.{option}" if section == "fetch" else option
+            shown = option if section == "atlas" else f"{section}.{option}"
             row = next((line for line in manual.splitlines() if line.startswith("|") and f"`{shown}`" in line), None)
             assert row, f"{shown} is not in the manual"
             if rule.get("default") not in (None, ""):
