@@ -48,7 +48,7 @@ def dataset(manifest, benchmarks, embed, copies):
     steps = times(Path(benchmarks, folder.name)) if benchmarks else []
     return content | {
         "folder": folder.name,
-        "copy": copies.get(folder),
+        "published": copies.get(folder),
         "bytes": sum(product["bytes"] for product in content["products"]),
         "preview": preview.is_file() and (embedded(preview) if embed else f"{folder.name}/preview.png"),
         "view": viewed(_files.read_json(view), content["dataset"]) if view.is_file() else None,
