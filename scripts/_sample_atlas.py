@@ -19,8 +19,9 @@ import imagecodecs
 import nibabel
 import numpy as np
 import tifffile
-from _files import write_bytes
 from scipy import ndimage
+
+from _files import write_bytes
 
 SEED = 20190412
 STEP = 1.5  # mm between the nodes of the phantom's fields

@@ -231,7 +231,9 @@ SECTIONS = {z: [*MIDDLE[:2], (z + 0.5) * RESOLUTION[2]] for z in (3, 25)}  # one
 def served(*names):
     """Pairs of a server and a dataset; a plain server neither unpacks gzipped chunks nor sends parts."""
     servers = ("plain", "view.py", "nginx")
-    pairs = [(server, name) for name in names for server in servers if server != "plain" or name[-4:] not in ("gzip", "ards")]
+    pairs = [
+        (server, name) for name in names for server in servers if server != "plain" or name[-4:] not in ("gzip", "ards")
+    ]
     return pytest.mark.parametrize(("server", "name"), pairs, ids=["-".join(pair) for pair in pairs])
 
 

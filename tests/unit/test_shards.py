@@ -3,10 +3,11 @@
 import itertools
 import json
 
-import _precomputed
-import _shards
 import numpy as np
 import pytest
+
+import _precomputed
+import _shards
 
 
 def test_codes_are_a_bijection_on_the_grid():
