@@ -1,5 +1,7 @@
 """Fetch, make, check and publish one volume in one command; Snakemake runs underneath."""
 
+import contextlib
+import csv
 import fcntl
 import json
 import re
@@ -7,12 +9,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import _definition
 import _entrypoint
 import _files
 
-SNAKEFILE = Path(__file__).parent.parent / "Snakefile"
+SNAKEFILE = Path(__file__).absolute().parent.parent / "Snakefile"
 
 
 def ingest(
@@ -23,6 +26,7 @@ def ingest(
     stacks: bool = False,
     filter: str = "",
     parameters: dict | None = None,
+    container: str = "",
     cleanup: bool = False,
     noupload: bool = False,
     cores: int = 2,
@@ -34,48 +38,52 @@ def ingest(
     download_dir -- where downloads are kept; by default below results_dir
     stacks, filter -- the URL is a container; the regular expression that its names must match
     parameters -- options as JSON, as in `ingest_ngs`
-    cleanup -- remove the downloads, once the published volume has been checked; never after a failure
-    noupload -- publish to results_dir alone, which is all that is done so far
+    container -- Swift container to publish to, for anyone to read; the login is that of SWIFT_SETTINGS or OS_*
+    cleanup -- remove the downloads, once the volume has been checked and published; never after a failure
+    noupload -- publish to results_dir alone, whatever the container
+    cores -- cores to use
 
     Raises ValueError when the run has failed; what was done is kept, and the same command goes on from there.
     """
     if stacks and not source.endswith("/"):
         source += "/"
-    options = _definition.options(parameters or {}) | ({"filter": filter} if filter else {})
     if Path(source).exists():
         source = str(Path(source).absolute())
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.rstrip("/").rpartition("/")[2]).strip("-._") or "volume"
-    results_dir.mkdir(parents=True, exist_ok=True)
-    downloads = (download_dir or results_dir / "resources").absolute()
-    cells = {"dataset": name, "pipeline": "atlas", "source": source, "options": json.dumps(options)}
-    sheet = "\t".join(cells) + "\n" + "\t".join(_cell(cell) for cell in cells.values()) + "\n"
-    _files.write_bytes(results_dir / "datasets.tsv", sheet.encode())
+    results, downloads = results_dir.absolute(), (download_dir or results_dir / "resources").absolute()
+    results.mkdir(parents=True, exist_ok=True)
+    options = _definition.options(parameters or {}) | ({"filter": filter} if filter else {})
+    write_campaign(results, downloads, [name, "atlas", source, json.dumps(options)], container * (not noupload))
+    with lock(results):
+        # Our lock ends with the process; Snakemake's own would outlive a kill -9 and stop the next run.
+        command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", str(cores), "--snakefile", SNAKEFILE]
+        command += ["--directory", results, "--configfile", results / "config.json"]
+        if subprocess.run(command, check=False).returncode:
+            raise ValueError(f"{name} was not made; the reason is above. The same command goes on from what is there")
+        if cleanup:
+            shutil.rmtree(downloads / name, ignore_errors=True)
+
+
+def write_campaign(folder, downloads, cells, container):
+    """Write the config and the sheet of a campaign of one dataset."""
     config = {"campaign": "ingest", "datasets": "datasets.tsv", "pathvars": {"resources": str(downloads)}}
-    _files.write_json(results_dir / "config.json", config)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", SNAKEFILE.absolute(), "--cores", str(cores)]
-    # Our own lock ends with the process, Snakemake's would outlive a kill -9 and stop the next run.
-    command += [
-        "--nolock",
-        "--directory",
-        results_dir.absolute(),
-        "--configfile",
-        (results_dir / "config.json").absolute(),
-    ]
-    with (results_dir / ".lock").open("w") as lock:
+    if container:
+        config["publish"] = {"target": f"swift://{quote(container)}", "public": True}
+    _files.write_json(folder / "config.json", config)
+    with _files.replacing(folder / "datasets.tsv") as partial, partial.open("w", newline="") as file:
+        sheet = csv.writer(file, delimiter="\t", lineterminator="\n")
+        sheet.writerows([["dataset", "pipeline", "source", "options"], cells])
+
+
+@contextlib.contextmanager
+def lock(folder):
+    """Let one `ingest` at a time work in a folder."""
+    with (folder / ".lock").open("w") as file:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ValueError(f"{results_dir}: another ingest is at work there") from None
-        failed = subprocess.run(command, check=False).returncode
-    if failed:
-        raise ValueError(f"{name} was not made; the reason is above. The same command goes on from what is there")
-    if cleanup:
-        shutil.rmtree(downloads / name / "files", ignore_errors=True)
-
-
-def _cell(text):
-    """A cell of the sheet; one with quotes is quoted, as spreadsheets do."""
-    return '"' + text.replace('"', '""') + '"' if '"' in text else text
+            raise ValueError(f"{folder}: another ingest is at work there") from None
+        yield
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """The commands of the Human Brain Project's image tasks, as command lines of our scripts."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import imagecodecs
 import numpy as np
@@ -89,6 +92,30 @@ def test_ingest_does_all_of_it(sections, tmp_path):
     assert len(list(raw.iterdir())) == 6  # --cleanup is for downloads
     again = command("ingest", *arguments, "--results-dir", "out put", cwd=tmp_path)
     assert "Nothing to be done" in again
+
+
+def test_ingest_goes_on_after_a_kill_and_works_alone(sections, tmp_path):
+    raw, volume = sections
+    arguments = [
+        "--source",
+        raw,
+        "--filter",
+        "pm",
+        "--parameters",
+        json.dumps(DEFINITION),
+        "--results-dir",
+        tmp_path / "out",
+    ]
+    line = [sys.executable, ROOT / "scripts/ingest.py", *map(str, arguments)]
+    first = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    while not list(tmp_path.glob("out/.snakemake/metadata/*")):
+        assert first.poll() is None
+        time.sleep(0.05)
+    assert "another ingest is at work there" in command("ingest", *arguments, fails=True)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    command("ingest", *arguments)
+    assert np.array_equal(read(tmp_path / "out/results/ingest/raw/precomputed"), volume)
 
 
 def test_ingest_fails_as_its_campaign_does(sections, tmp_path):
