@@ -81,7 +81,7 @@ def row_problems(row):
     if pipeline not in ENDS:
         yield f"{where} pipeline: {pipeline!r} is unknown{nearest(pipeline, ENDS)}"
     if is_local(source) and not os.path.exists(source):
-        yield f"{where} source: {source!r} is not there; give a file, a folder, a URL or sample:NAME"
+        yield f"{where} source: {source!r} is not there; give a file, a folder, a URL, swift://CONTAINER/PREFIX or sample:NAME"
     try:
         given = yaml.safe_load(text)
     except yaml.YAMLError:

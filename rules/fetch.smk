@@ -19,8 +19,13 @@ rule fetch_input:
     params:
         source=lambda wildcards: DATASETS[wildcards.dataset]["source"],
         filter=lambda wildcards: DATASETS[wildcards.dataset]["options"].get("filter", ""),
+        checksum=lambda wildcards: DATASETS[wildcards.dataset]["options"].get("checksum", ""),
+        unpack=lambda wildcards: DATASETS[wildcards.dataset]["options"].get("unpack", True),
         destination=lambda wildcards, output: os.path.join(os.path.dirname(output.inventory), "files"),
         connections=config["fetch"]["connections"],
         attempts=config["fetch"]["attempts"],
+        unpack_ratio=config["fetch"]["unpack_ratio"],
+        settings=config["publish"]["settings"],
+        cloud=config["publish"]["cloud"],
     script:
         "../scripts/fetch_input.py"

@@ -147,6 +147,10 @@ def _write(archive, folder, expression, budget):
                 files.append(_copy(content(), folder / path, path, budget))
     except DAMAGED as error:
         raise ValueError(f"{archive}: damaged, or not what its name says ({type(error).__name__}: {error})") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise ValueError(f"{archive}: damaged; a member would begin before the file") from None
     except NotImplementedError as error:
         raise ValueError(f"{archive}: packed in a way that is not known here ({error}); unpack it yourself") from None
     if not files:

@@ -227,7 +227,8 @@ def _fetch(item, session, run):
     target.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(target, url, item.size, run.report)
     known = None if part.size else run.known(item)
-    if known and (item.digest or item.md5 == known["md5"]) and item.size in (None, known["bytes"]):
+    told = item.md5 in (None, known["md5"]) and item.size in (None, known["bytes"]) if known else False
+    if told and (item.md5 or item.digest):
         part.expect(known["bytes"])
         run.report(known["bytes"])
         return known
@@ -288,7 +289,7 @@ def _attempt(item, url, session, run, part, known):
             part.reject(f"the answer does not continue the file ({status})", wait=0)
         elif status in _remote.PASSING:
             raise _PassingError(f"{status} {response.reason}", _remote.retry_after(response.headers))
-        elif status in (401, 403):
+        elif status == 401 or (status == 403 and item.account):
             raise PermissionError(f"{url}: {status} {response.reason}; {_advice(item, response)}")
         elif status != 206:
             raise OSError(f"{url}: {status} {response.reason}")

@@ -100,7 +100,7 @@ def _argument(annotation):
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         annotation = next(kind for kind in typing.get_args(annotation) if kind is not type(None))
     if annotation is bool:
-        return {"action": "store_true"}, {}
+        return {"action": argparse.BooleanOptionalAction}, {}
     if annotation is dict:
         return {"type": _json_object}, {"metavar": "JSON"}
     if typing.get_origin(annotation) is list or annotation is list:

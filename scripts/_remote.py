@@ -1,42 +1,38 @@
-"""Files of public servers: what a Swift container holds, and downloads that resume, retry and check what arrived."""
+"""What public servers and our own Swift account hold, and requests that keep secrets to the host they are for."""
 
-import base64
-import binascii
 import contextlib
 import email.utils
-import hashlib
-import json
-import logging
+import itertools
+import os
 import random
 import re
-import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from netrc import NetrcParseError
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
-import _files
 import requests
-import swiftclient.client as swiftclient
+from requests.utils import NETRC_FILES, get_netrc_auth
 from urllib3.exceptions import HTTPError
 
-BLOCK = 1 << 16  # what a broken connection may lose
 TIMEOUT = (15, 60)  # seconds to connect, and without a byte
 LONGEST_PAUSE = 60  # seconds of our own back-off
 LONGEST_WAIT = 600  # seconds a server may ask for
-JOURNAL = ".fetched.jsonl"
 PASSING = {408, 425, 429, 500, 502, 503, 504, 507, 509}  # states of a server that another attempt may not meet
+BROKEN = (requests.RequestException, HTTPError)  # what a connection may raise
+SIDECARS = (".sha256", ".md5")  # the first that is there counts
 CONTAINER = re.compile(r"(?P<storage>/(?:.+?/)??v1(?:\.0)?/[^/]+)/(?P<container>[^/]+)(?:/(?P<prefix>.*))?")
 SECRET = re.compile(r"(?i)sig|token|key|secret|pass|auth|cred|expires|polic|session|^x-(amz|goog)-|^code$")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Remote:
     """A file to fetch: its name in the folder, where it is, and its size and MD5 where a listing tells them.
+
+    `digest` is what somebody promised, `sha256:HEX` or `md5:HEX`; `sidecar` the ending of the file beside it that
+    holds such a promise; `source` the URL that led to it; `account` (of `_credentials`) the one whose token opens it.
 
     Raises ValueError for a name that would leave the folder or is no file's name.
     """
@@ -45,10 +41,65 @@ class Remote:
     url: str
     size: int | None = None
     md5: str | None = None
+    digest: str = ""
+    sidecar: str = ""
+    source: str = field(default="", repr=False, compare=False)
+    account: object = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
         if "\0" in self.name or any(part in ("", ".", "..") for part in self.name.split("/")):
             raise ValueError(f"{public_url(self.url)}: {self.name!r} is not a name that is safe inside a folder")
+
+
+class Session(requests.Session):
+    """A session whose tokens and passwords stay with the host they are for, wherever that redirects to."""
+
+    def fetch(self, url, headers=None, account=None):
+        """GET, as a stream; with an account's token, and once more with a new one when that has expired.
+
+        Raises PermissionError for a password file that others may read.
+        """
+        headers = headers or {}
+        if account is None:
+            _check_netrc(url)
+            return self.get(url, headers=headers, stream=True, timeout=TIMEOUT)
+        token = account.token
+        for last in (False, True):
+            response = self.get(
+                url,
+                headers=headers | {"X-Auth-Token": token},
+                auth=lambda request: request,  # keeps ~/.netrc out of it
+                verify=account.cacert,
+                stream=True,
+                timeout=TIMEOUT,
+            )
+            if response.status_code != 401 or last:
+                return response
+            response.close()
+            token = account.renew(token)
+
+    def rebuild_auth(self, prepared_request, response):
+        """Of a redirect: requests itself takes `Authorization` alone away."""
+        if self.should_strip_auth(response.request.url, prepared_request.url):
+            prepared_request.headers.pop("X-Auth-Token", None)
+        _check_netrc(prepared_request.url)
+        super().rebuild_auth(prepared_request, response)
+
+
+def _check_netrc(url):
+    """Raise PermissionError where requests would take a password for this URL out of a file that others may read.
+
+    Python's own netrc looks at the mode only of the file that it finds itself; requests names the file to it.
+    """
+    try:
+        if not get_netrc_auth(url, raise_errors=True):
+            return
+    except NetrcParseError as error:  # its text may quote a password
+        raise ValueError(f"{error.filename} line {error.lineno} is not as a .netrc file should be") from None
+    named = [os.environ["NETRC"]] if "NETRC" in os.environ else [f"~/{name}" for name in NETRC_FILES]
+    path = next(path for path in (Path(name).expanduser() for name in named) if path.exists())
+    if path.stat().st_mode & 0o077:
+        raise PermissionError(f"{path} can be read by others; type: chmod 600 {path}")
 
 
 def public_url(url):
@@ -57,6 +108,46 @@ def public_url(url):
     pairs = (pair.partition("=") for pair in parts.query.split("&"))
     query = "&".join(f"{key}=***" if SECRET.search(unquote(key)) else key + eq + value for key, eq, value in pairs)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+
+
+def wanted(pattern):
+    """The compiled regular expression of a filter. Raises ValueError for a bad one."""
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"filter {pattern!r} is not a regular expression: {error}") from None
+
+
+def matching(names, pattern, where, kind="names"):
+    """Those of the names that a regular expression matches from their start (`re.match`), in their order.
+
+    Raises ValueError for a bad pattern, and when there is none: then it says what names there are.
+    """
+    names, expression = list(names), wanted(pattern)
+    if not (found := [name for name in names if expression.match(name)]):
+        such = f", such as {', '.join(map(repr, names[:3]))}," if names else ""
+        raise ValueError(f"{where}: none of its {len(names)} {kind}{such} matches {pattern!r}")
+    return found
+
+
+def find(urls, pattern="", stacks=False, archives=(), account=None):
+    """Files that URLs lead to: plain ones, Swift containers and what is in them, `swift://` of one's own account.
+
+    A URL that ends in / is a container or folder, and with a pattern or `stacks` every URL is, except `archives`, to
+    whose members the pattern applies. `account()` logs in. Raises what `remote_files` and `list_container` do.
+    """
+
+    def listed(url):
+        return url.startswith("swift://") or url.endswith("/") or (bool(pattern or stacks) and url not in archives)
+
+    plain, found = iter(remote_files(url for url in urls if not listed(url))), []
+    for url in urls:
+        if listed(url):
+            mine = account() if url.startswith("swift://") else None
+            found += list_container(url, "" if url in archives else pattern, mine)
+        else:
+            found.append(next(plain))
+    return found
 
 
 def remote_files(urls):
@@ -69,402 +160,132 @@ def remote_files(urls):
         parts = urlsplit(url)
         path = [unquote(segment) for segment in parts.path.split("/") if segment]
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{public_url(url)}: not an http:// or https:// URL")
+            raise ValueError(f"{public_url(url)}: not an http:// or https:// URL (a blank in one is written %20)")
         if not path or parts.path.endswith("/"):
             raise ValueError(f"{public_url(url)}: the URL ends in no file name")
         paths.append([parts.netloc.rpartition("@")[2].replace(":", "_"), *path])
     shared = Counter(path[-1] for path in paths)
     names = (path[-1] if shared[path[-1]] == 1 else "/".join(path) for path in paths)
-    return [Remote(name, url) for name, url in zip(names, urls, strict=True)]
+    return [Remote(name, url, source=url) for name, url in zip(names, urls, strict=True)]
 
 
-def list_container(url, pattern=""):
-    """Files of a public Swift container, `https://host/v1/ACCOUNT/CONTAINER[/prefix/]`, whose names match a pattern.
+def list_container(url, pattern="", account=None):
+    """Files of a Swift container whose names match a pattern; or the one object that the URL names.
 
-    Names are relative to the prefix; `pattern` is a regular expression that must match at their start (`re.match`).
-    Pseudo-directory markers are skipped. The listing's hash of a static large object is not its MD5 and is left out.
+    `url` is `https://host/v1/ACCOUNT/CONTAINER[/prefix/]` of a public container, or `swift://CONTAINER[/prefix]` of an
+    account of `_credentials`. Names are relative to the prefix; `pattern` is a regular expression that must match at
+    their start. Pseudo-directory markers are skipped. So are sidecars, `NAME.sha256` and `NAME.md5` beside NAME, unless
+    the pattern matches their whole name. The listing's hash of a static large object is not its MD5 and is left out.
 
     Raises ValueError for a URL of another layout, a bad pattern, or when nothing matches; PermissionError for a private
     container (or one that is not there, which Swift does not tell strangers); OSError for a server that gives up.
     """
+    storage, container, prefix = _place(url, account)
+    expression, shown = wanted(pattern), public_url(url)
+    folder = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
+    found = {name.removeprefix(folder): known for name, known in _objects(storage, container, folder, shown, account)}
+    beside = {name for name in found if name.endswith(SIDECARS) and name.rpartition(".")[0] in found}
+    data = [name for name in found if name not in beside or (pattern and expression.fullmatch(name))]
+    if not found and folder and not prefix.endswith("/"):
+        # Names come in order: the object's own first, those of its sidecars not far behind.
+        folder, _, last = prefix.rpartition("/")
+        folder += "/" if folder else ""
+        first = itertools.islice(_objects(storage, container, prefix, shown, account), 1000)
+        found = {name.removeprefix(folder): known for name, known in first}
+        beside = {last + end for end in SIDECARS} & found.keys()
+        data = [last] * (last in found)
+    base = f"{storage}/{quote(container, safe='')}/"
+    return [
+        Remote(
+            name,
+            base + quote(folder + name),
+            *found[name],
+            sidecar=next((end for end in SIDECARS if name + end in beside), ""),
+            source=url,
+            account=account,
+        )
+        for name in matching(data, pattern, shown)
+    ]
+
+
+def locate(url, account):
+    """The http(s) URL of a file or folder given by any URL."""
+    return account.url + url.removeprefix("swift:/") if url.startswith("swift://") else url
+
+
+def _place(url, account):
+    """Storage URL, container and prefix."""
     parts = urlsplit(url)
+    if parts.scheme == "swift":
+        if not parts.netloc or parts.query or parts.fragment:
+            raise ValueError(f"{public_url(url)}: right is swift://CONTAINER/prefix, with # and ? as %23 and %3F")
+        return account.url, unquote(parts.netloc), unquote(parts.path).lstrip("/")
     layout = CONTAINER.fullmatch(parts.path)
     if parts.scheme not in ("http", "https") or not layout or parts.query or parts.fragment:
         raise ValueError(
             f"{public_url(url)}: not a Swift container; right is https://host/v1/ACCOUNT/CONTAINER[/prefix/]"
         )
-    try:
-        wanted = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
     storage = urlunsplit((parts.scheme, parts.netloc, layout["storage"], "", ""))
-    container, prefix = unquote(layout["container"]), unquote(layout["prefix"] or "").strip("/")
-    prefix += "/" if prefix else ""
-    found, seen, first = [], 0, []
-    for entry in _entries(storage, container, prefix, public_url(url)):
-        name = entry["name"].removeprefix(prefix)
-        marker = not name or name.endswith("/") or entry.get("content_type", "").startswith("application/directory")
-        if marker and not entry["bytes"]:
-            continue
-        seen += 1
-        first = [*first, name] if len(first) < 3 else first
-        if wanted.match(name):
-            md5 = None if entry.get("slo_etag") else entry["hash"]
-            where = f"{storage}/{quote(container, safe='')}/{quote(entry['name'])}"
-            found.append(Remote(name, where, entry["bytes"], md5))
-    if not found:
-        such = f", such as {', '.join(map(repr, first))}" if first else ""
-        raise ValueError(f"{public_url(url)}: none of its {seen} names{such} matches {pattern!r}")
-    return found
+    return storage, unquote(layout["container"]), unquote(layout["prefix"] or "").lstrip("/")
 
 
-def _entries(storage, container, prefix, shown):
-    """Every object of a listing. Servers choose the page size, so only an empty page is the end."""
-    connection = swiftclient.http_connection(storage, timeout=TIMEOUT)
-    marker, failures = None, 0
-    while True:
-        try:
-            _, page = swiftclient.get_container(storage, "", container, marker, prefix=prefix, http_conn=connection)
-        except (swiftclient.ClientException, requests.RequestException, HTTPError) as error:
-            status = getattr(error, "http_status", None)
-            if status in (401, 403):
-                needed = "it needs credentials, or the read ACL .r:*,.rlistings"
-                raise PermissionError(f"{shown}: not public, or not there ({status}): {needed}") from None
-            if status == 404:
-                raise FileNotFoundError(f"{shown}: no such container (404)") from None
-            failures += 1
-            reason = f"status {status}" if status else _reason(error)
-            if failures == 6 or (status and status not in PASSING):
-                raise OSError(f"{shown}: cannot be listed: {reason}") from None
-            wait = _retry_after(getattr(error, "http_response_headers", None))
-            time.sleep(_pause(failures) if wait is None else min(wait, LONGEST_WAIT))
-            continue
-        if not page:
-            connection[1].close()
-            return
-        yield from page
-        marker, failures = page[-1]["name"], 0
+def _objects(storage, container, prefix, shown, account):
+    """Names of objects, with their size and MD5; without markers of pseudo-directories."""
+    for entry in _entries(f"{storage}/{quote(container, safe='')}", prefix, shown, account):
+        name, kind = entry["name"], entry.get("content_type", "")
+        if entry["bytes"] or not (name.endswith("/") or kind.startswith("application/directory")):
+            yield name, (entry["bytes"], None if entry.get("slo_etag") else entry["hash"])
 
 
-def download(items, folder, connections=8, attempts=6, progress=None):
-    """Download files to `folder/name`, at most `connections` at a time, and say what each one is.
-
-    Gives `{"name", "url", "bytes", "sha256"}` of each, in the order given (`url` as `public_url` shows it). Bytes are
-    stored as the server has them: an object with `Content-Encoding: gzip` stays compressed. A file appears under its
-    name when it is whole and agrees with every size and MD5 that the listing or the server tells. What a killed run or
-    a broken connection left is continued if the file is still the same one. A file of an earlier run is kept when its
-    content is what the journal says and the listing's MD5, or else the server when asked, says it did not change.
-    Failures that may pass are tried again, `attempts` times without progress. `progress` is called with each number of
-    bytes stored or found (negative when a file starts over), by one thread at a time.
-
-    Raises ValueError for names that collide and URLs that cannot be fetched; OSError when there is no room, or for the
-    first file that cannot be had. Files in flight are then finished, and no more are begun.
-    """
-    items, folder = list(items), Path(folder)
-    _check_names(items)
-    folder.mkdir(parents=True, exist_ok=True)
-    _files.require_room(folder, sum(_missing(item, folder) for item in items), f"{len(items)} files to fetch")
-    run = _Run(folder, attempts, progress)
-    results, errors, waiting = [None] * len(items), [], iter(enumerate(items))
-
-    def work():
-        with requests.Session() as session:
-            while not errors and not run.stopped.is_set():
-                with run.lock:
-                    index, item = next(waiting, (None, None))
-                if item is None:
+def _entries(container, prefix, shown, account):
+    """Every entry of a listing. Servers choose the page size, so only an empty page is the end."""
+    marker, failures = "", 0
+    with Session() as session:
+        while True:
+            query = urlencode({"format": "json", "prefix": prefix, "marker": marker}, quote_via=quote)
+            status, wait, page = None, None, []
+            try:
+                with session.fetch(f"{container}?{query}", account=account) as response:
+                    status, wait = response.status_code, retry_after(response.headers)
+                    page = response.json() if status == 200 else []
+                problem = None if status in (200, 204) else f"status {status}"
+            except BROKEN as error:
+                status, problem = None, reason(error)
+            if problem is None:
+                if not page:
                     return
-                try:
-                    results[index] = _fetch(item, session, run)
-                except Exception as error:
-                    errors.append(error)
-
-    connections = max(1, min(connections, len(items)))
-    with ThreadPoolExecutor(connections) as pool:
-        try:
-            for thread in [pool.submit(work) for _ in range(connections)]:
-                thread.result()
-        except BaseException:
-            run.stopped.set()
-            raise
-    if errors:
-        raise errors[0]
-    return [{key: entry[key] for key in ("name", "url", "bytes", "sha256")} for entry in results]
+                yield from page
+                marker, failures = page[-1]["name"], 0
+                continue
+            if status in (401, 403):
+                needed = "this account may not read it"
+                if not account:
+                    needed = "it needs credentials (swift://), or the read ACL .r:*,.rlistings"
+                raise PermissionError(f"{shown}: not public, or not there ({status}): {needed}")
+            if status == 404:
+                raise FileNotFoundError(f"{shown}: no such container (404)")
+            failures += 1
+            if failures == 6 or (status and status not in PASSING):
+                raise OSError(f"{shown}: cannot be listed: {problem}")
+            time.sleep(pause(failures) if wait is None else min(wait, LONGEST_WAIT))
 
 
-def _check_names(items):
-    """Raise ValueError where two items, or an item and what we keep beside another, need the same path."""
-    taken = {JOURNAL: "the journal of this folder"}
-    for item in items:
-        folder, slash, name = item.name.rpartition("/")
-        for path in (item.name, f"{folder}{slash}.{name}.part", f"{folder}{slash}.{name}.part.json"):
-            if path in taken:
-                raise ValueError(f"two files would have the name {path!r}: {taken[path]} and {public_url(item.url)}")
-            taken[path] = public_url(item.url)
-    for item in items:
-        parents = item.name.split("/")[:-1]
-        for depth in range(1, len(parents) + 1):
-            path = "/".join(parents[:depth])
-            if path in taken:
-                raise ValueError(f"{path!r} would be a file and a folder: {taken[path]} and {public_url(item.url)}")
-
-
-def _missing(item, folder):
-    """Bytes still to come, as far as is known before asking."""
-    target = folder / item.name
-    present = _size(target)
-    return max(0, (item.size or 0) - (present if present == item.size else _size(_beside(target, ".part"))))
-
-
-class _Run:
-    """What the threads of one download share."""
-
-    def __init__(self, folder, attempts, progress):
-        self.folder, self.attempts, self.progress = folder, attempts, progress
-        self.lock, self.stopped = threading.Lock(), threading.Event()
-        self.journal = folder / JOURNAL
-        lines = self.journal.read_bytes() if self.journal.exists() else b""
-        self.torn = lines and not lines.endswith(b"\n")
-        self.entries = {entry["name"]: entry for entry in map(_entry, lines.splitlines()) if entry}
-
-    def known(self, item):
-        """The journal's entry of a file that is whole on the disk and came from the same URL."""
-        entry, path = self.entries.get(item.name), self.folder / item.name
-        if entry and entry["url"] == public_url(item.url) and path.is_file() and _size(path) == entry["bytes"]:
-            return entry if _files.digest(path) == entry["sha256"] else None
-        return None
-
-    def record(self, entry):
-        with self.lock, self.journal.open("a", encoding="utf-8") as file:
-            file.write(("\n" if self.torn else "") + json.dumps(entry) + "\n")
-            self.torn = False
-
-    def report(self, count):
-        if self.progress and count:
-            with self.lock:
-                self.progress(count)
-
-
-def _entry(line):
-    """A line of the journal, or None for the torn line of a killed run."""
-    try:
-        entry = json.loads(line)
-        return entry if {"name", "url", "bytes", "sha256", "md5", "etag", "modified"} <= entry.keys() else None
-    except (ValueError, AttributeError):
-        return None
-
-
-class _PassingError(Exception):
-    """A failure that another attempt may mend, after `wait` seconds or, when that is None, our own back-off."""
-
-    def __init__(self, reason, wait=None):
-        super().__init__(reason)
-        self.wait = wait
-
-
-class _Part:
-    """The bytes of one file so far, their digests, and a note beside them that says which version they are of."""
-
-    def __init__(self, target, url, report):
-        self.target, self.report = target, report
-        self.path, self.note_path = _beside(target, ".part"), _beside(target, ".part.json")
-        self._forget()
-        try:
-            note = json.loads(self.note_path.read_bytes())
-            present, total = self.path.stat().st_size, note["bytes"]
-            if note["url"] != url or not (note["etag"] or note["modified"]) or (total is not None and present > total):
-                return
-        except (OSError, ValueError, TypeError, KeyError):
-            return
-        with self.path.open("rb+") as file:
-            # A whole part asks for its last byte again: a request for nothing could not tell that the file changed.
-            file.truncate(max(0, present - (present == total)))
-            while block := file.read(BLOCK):
-                self._count(block)
-        self.note = note
-
-    def start(self, note=None):
-        """Forget the bytes so far. The note is written before any byte that it is about."""
-        self.report(-self.size)
-        self._forget()
-        self.path.unlink(missing_ok=True)
-        self.note_path.unlink(missing_ok=True)
-        self.note = note
-        if note:
-            _files.write_json(self.note_path, note)
-
-    def reject(self, reason, wait=None):
-        """Start over: these bytes are not the file."""
-        self.start()
-        raise _PassingError(reason, wait)
-
-    def append(self, blocks):
-        with self.path.open("ab") as file:
-            for block in blocks:
-                file.write(block)
-                self._count(block)
-
-    def finish(self):
-        self.path.replace(self.target)
-        self.note_path.unlink(missing_ok=True)
-
-    def _forget(self):
-        self.note, self.size, self.sha256, self.md5 = None, 0, hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-
-    def _count(self, block):
-        self.size += len(block)
-        self.sha256.update(block)
-        self.md5.update(block)
-        self.report(len(block))
-
-
-def _fetch(item, session, run):
-    """One file, with as many attempts as it takes while bytes come in."""
-    target, url = run.folder / item.name, public_url(item.url)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = _Part(target, url, run.report)
-    known = None if part.size else run.known(item)
-    if known and item.md5 == known["md5"] and item.size in (None, known["bytes"]):
-        run.report(known["bytes"])
-        return known
-    failures, furthest = 0, part.size
-    while True:
-        try:
-            return _attempt(item, url, session, run, part, known if target.exists() else None)
-        except _PassingError as error:
-            reason, wait = str(error), error.wait
-        except (requests.RequestException, HTTPError) as error:
-            if isinstance(error, (ValueError, requests.TooManyRedirects)):
-                raise ValueError(f"{url}: cannot be requested ({type(error).__name__})") from None
-            reason, wait = _reason(error), None
-        # Only bytes beyond those ever had are progress: a server that never lets a file end is given up.
-        failures = 1 if part.size > furthest else failures + 1
-        furthest = max(furthest, part.size)
-        if failures >= run.attempts:
-            raise OSError(f"{url}: {reason} ({failures} attempts)")
-        if wait is not None and wait > LONGEST_WAIT:
-            raise OSError(f"{url}: {reason}, and the server asks to wait {wait:.0f} s")
-        log.warning("%s: %s; trying again", url, reason)
-        if run.stopped.wait(_pause(failures) if wait is None else wait):
-            raise InterruptedError(f"{url}: stopped")
-
-
-def _attempt(item, url, session, run, part, known):
-    """One request: the entry of the file, now whole, or of the `known` one that is still right."""
-    # Without this a server may compress on the fly, and lengths and digests were not those of the file.
-    headers = {"Accept-Encoding": "identity"}
-    if part.size and (part.note["etag"] or part.note["modified"]):
-        headers |= {"Range": f"bytes={part.size}-", "If-Range": part.note["etag"] or part.note["modified"]}
-    else:
-        part.start()
-        if known and known["etag"]:
-            headers["If-None-Match"] = known["etag"]
-        elif known and known["modified"]:
-            headers["If-Modified-Since"] = known["modified"]
-    with session.get(item.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        status, note = response.status_code, _note(response, url)
-        # A server may ignore the condition and send what we have: its length and validators still tell.
-        same = status == 200 and known and note["bytes"] == known["bytes"] and _same_version(note, known)
-        if known and (status == 304 or same):
-            run.report(known["bytes"])
-            return known
-        if status == 200:
-            part.start(note)
-            part.target.unlink(missing_ok=True)  # it is of another version, and must not pass for this one
-        elif status in (206, 416) and not (status == 206 and _continues(response, note, part)):
-            part.reject(f"the answer does not continue the file ({status})", wait=0)
-        elif status in PASSING:
-            raise _PassingError(f"{status} {response.reason}", _retry_after(response.headers))
-        elif status != 206:
-            raise OSError(f"{url}: {status} {response.reason}")
-        size, listed = part.note["bytes"], None if part.note["large"] else item.size
-        if None not in (size, listed) and size != listed:
-            part.reject(f"{listed} bytes expected, {size} got")
-        _files.require_room(run.folder, (size or 0) - part.size, url)
-        part.append(_blocks(response, run, url))
-    if size is not None and part.size < size:
-        raise _PassingError(f"{size} bytes expected, {part.size} got")
-    if listed not in (None, part.size):
-        part.reject(f"{listed} bytes expected, {part.size} got")
-    entry = {"name": item.name, "url": url, "bytes": part.size, "sha256": part.sha256.hexdigest()}
-    entry |= {"md5": part.md5.hexdigest(), "etag": part.note["etag"], "modified": part.note["modified"]}
-    for expected in (None if part.note["large"] else item.md5, part.note["md5"]):
-        if expected and expected != entry["md5"]:
-            part.reject(f"MD5 {expected} expected, {entry['md5']} got")
-    part.finish()
-    run.record(entry)
-    return entry
-
-
-def _blocks(response, run, url):
-    """The body as it is sent, undecoded, as it comes in: a break or an interrupt then loses nothing."""
-    while block := response.raw.read1(BLOCK, decode_content=False):
-        if run.stopped.is_set():
-            raise InterruptedError(f"{url}: stopped")
-        yield block
-
-
-def _note(response, url):
-    """Which version of the file a response is of, and for a whole one what it must come to."""
-    headers = response.headers
-    etag, modified, length = headers.get("ETag"), headers.get("Last-Modified"), headers.get("Content-Length", "")
-    large = "X-Static-Large-Object" in headers or "X-Object-Manifest" in headers
-    md5 = None
-    if "Content-MD5" in headers:
-        with contextlib.suppress(binascii.Error):
-            md5 = base64.b64decode(headers["Content-MD5"]).hex()
-    elif "X-Trans-Id" in headers and not large and re.fullmatch('"?[0-9a-f]{32}"?', etag or ""):
-        md5 = etag.strip('"')  # Swift's own promise, except for large objects
-    return {
-        "url": url,
-        "etag": None if etag and etag.startswith("W/") else etag,
-        # A file that changed in the second of the answer may change again unseen (RFC 9110, 8.8.2.2).
-        "modified": None if modified == headers.get("Date") else modified,
-        "bytes": int(length) if length.isdecimal() else None,
-        "md5": md5,
-        "large": large,
-    }
-
-
-def _same_version(one, other):
-    """Whether the validators that both have agree; None when they have none in common."""
-    pairs = [(one[key], other[key]) for key in ("etag", "modified") if one[key] and other[key]]
-    return all(a == b for a, b in pairs) if pairs else None
-
-
-def _continues(response, note, part):
-    """Whether a partial response begins where the part ends, in the same version. Swift itself ignores If-Range."""
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-    if not part.size or not match or int(match[1]) != part.size:
-        return False
-    total = part.note["bytes"] if match[2] == "*" else int(match[2])
-    return part.note["bytes"] in (None, total) and _same_version(note, part.note) is not False
-
-
-def _retry_after(headers):
+def retry_after(headers):
     """Seconds that the server asks to wait, given as a number or a date, or None."""
-    value = (headers or {}).get("retry-after", "").strip()
+    value = headers.get("retry-after", "").strip()
     if value.isdecimal():
         return float(value)
     with contextlib.suppress(ValueError, TypeError):
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
 
 
-def _pause(failures):
+def pause(failures):
     """Exponential back-off with full jitter, so that many clients do not come back at once."""
     return random.uniform(0, min(LONGEST_PAUSE, 2.0 ** (failures - 1)))
 
 
-def _reason(error):
+def reason(error):
     """The innermost cause of a failed request: the outer ones quote the URL, with whatever secret it holds."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__
     return f"{type(error).__name__}: {error}"
-
-
-def _beside(target, suffix):
-    return target.with_name(f".{target.name}{suffix}")
-
-
-def _size(path):
-    return path.stat().st_size if path.exists() else 0

@@ -1,19 +1,26 @@
 """Bring a source here, or take stock of it where it lies."""
 
+import functools
 import logging
 import os
-import re
 import shutil
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import _archive
+import _checksums
+import _credentials
+import _download
 import _entrypoint
 import _files
+import _progress
 import _remote
 import _sample_atlas
 
 logger = logging.getLogger(__name__)
 
 SAMPLES = {**_sample_atlas.SAMPLES}
+REMOTE = ("http://", "https://", "swift://")
 
 
 def fetch_input(
@@ -22,6 +29,11 @@ def fetch_input(
     destination: Path = Path(),
     filter: str = "",
     stacks: bool = False,
+    checksum: str = "",
+    unpack: bool = True,
+    unpack_ratio: int = _archive.RATIO,
+    settings: str = "",
+    cloud: str = "",
     inventory: Path | None = None,
     connections: int = 8,
     attempts: int = 6,
@@ -29,28 +41,46 @@ def fetch_input(
 ):
     """Fetch a source, or take stock of a local one, which is never copied or changed.
 
-    source -- a file or folder, http(s) URLs with blanks between them, the URL of a public Swift container (ending
-        in / or with --stacks or --filter), or sample:NAME
-    destination -- the folder that downloads and samples go to; local files stay where they are
-    filter -- regular expression that a name must match from its start, relative to the folder or container
+    source -- a file or folder, sample:NAME, or URLs with blanks between them: of files (http, https), of public Swift
+        containers or folders in them (http, https, ending in / or with --stacks or --filter), or of an object, a
+        folder or a container of one's own Swift account (swift://CONTAINER/PREFIX). Blanks in a URL are written %20
+    destination -- the folder that downloads, samples and unpacked archives go to; local files stay where they are
+    filter -- regular expression that a name must match from its start, relative to the folder, container or archive
     stacks -- the URL is that of a Swift container
+    checksum -- sha256:HEX or md5:HEX of the one file, or a list as sha256sum and md5sum write it: a file of this
+        machine, a URL, or a name beside the source. Without it, NAME.sha256 or NAME.md5 in a container is used for
+        NAME, except with `none`
+    unpack -- a source that is a .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz stands for the files in it
+    unpack_ratio -- most bytes of such files for each byte of their archive; 100 MB are never too many
+    settings, cloud -- log in to Swift with this JSON file of settings, or this cloud of clouds.yaml, instead of what
+        SWIFT_SETTINGS, OS_CLOUD or the other OS_* variables say. Users and passwords of http and https: in ~/.netrc
     inventory -- JSON file to write: `root` and `files` with name, bytes and, of downloads, URL and SHA-256
-    connections, attempts -- downloads at a time; tries of a file in a row without any progress
+    connections, attempts -- downloads at a time from each host; tries of a file in a row without any progress
     local -- unused: the files of a local source, which a rule watches for changes
 
-    Raises ValueError when nothing matches, OSError when a download fails in the end or there is no room for it.
+    Raises ValueError when nothing matches, or a file is not what its checksum says; OSError when a download fails in
+    the end or there is no room for it, PermissionError when it is not allowed.
     """
+    get = functools.partial(_download.download, connections=connections, attempts=attempts)
+    account = functools.cache(lambda: _credentials.session(settings, cloud))  # nobody logs in who need not
+    packed = set()
     if source.startswith("sample:"):
         root, files = destination, make_sample(source.removeprefix("sample:"), destination)
-    elif source.startswith(("http://", "https://")):
+    elif source.startswith(REMOTE):
         urls = source.split()
-        if stacks or filter or urls[0].endswith("/"):
-            remote = [file for url in urls for file in _remote.list_container(url, filter)]
-        else:
-            remote = _remote.remote_files(urls)
-        root, files = destination, _remote.download(remote, destination, connections, attempts)
+        archives = {url for url in urls if unpack and _archive.stem(unquote(urlsplit(url).path))}
+        items = _remote.find(urls, filter, stacks, archives, account)
+        items = _checksums.of_remote(items, checksum, filter, destination, get, account)
+        packed = {item.name for item in items if item.source in archives and _archive.stem(item.name)}
+        require_folders(packed)
+        with _progress.Progress(len(items)) as progress:
+            root, files = destination, get(items, destination, progress=progress)
     else:
         root, files = local_files(Path(source), filter)
+        files = _checksums.of_local(root, files, checksum, filter, destination, get, account)
+        packed = {file["name"] for file in files if unpack and Path(source).is_file() and _archive.stem(file["name"])}
+    if packed:
+        root, files = with_members(root, files, packed, destination, filter, unpack_ratio)
     logger.info("%d files, %s, in %s", len(files), _files.human(sum(file["bytes"] for file in files)), root)
     if inventory:
         _files.write_json(inventory, {"root": str(root), "files": files})
@@ -64,20 +94,41 @@ def local_files(source, filter=""):
     if not source.is_dir():
         return source.parent, [_entry(source, source.name)]
     names = (os.path.relpath(Path(folder, name), source) for folder, _, names in os.walk(source) for name in names)
-    names = sorted(Path(name).as_posix() for name in names)
-    try:
-        matching = [name for name in names if re.match(filter, name)]
-    except re.error as error:
-        raise ValueError(f"filter {filter!r} is not a regular expression: {error}") from error
-    if not matching:
-        some = ", ".join(map(repr, names[:3]))
-        raise ValueError(f"{source}: none of its {len(names)} files, such as {some}, matches {filter!r}")
-    return source, [_entry(source / name, name) for name in matching]
+    names = _remote.matching(sorted(Path(name).as_posix() for name in names), filter, source, "files")
+    return source, [_entry(source / name, name) for name in names]
 
 
 def _entry(path, name):
     state = path.stat()
     return {"name": name, "bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
+
+
+def require_folders(names):
+    """Raise ValueError where two archives would be unpacked to the same folder."""
+    folders = {}
+    for name in sorted(names):
+        other = folders.setdefault(_archive.stem(name), name)
+        if other != name:
+            raise ValueError(f"{other} and {name} would both be unpacked to {_archive.stem(name)}/")
+
+
+def with_members(root, files, packed, destination, filter="", ratio=_archive.RATIO):
+    """Folder and files once archives are unpacked to `destination`, each to a folder of its name without the ending.
+
+    That folder is the root where the archive is the whole source. A member tells its archive's URL or path.
+    """
+    alone, found = len(files) == 1, []
+    for file in files:
+        if file["name"] not in packed:
+            found.append(file)
+            continue
+        name, archive = _archive.stem(file["name"]), root / file["name"]
+        above = "" if alone else f"{name}/"
+        logger.info("unpacking %s", archive)
+        members = _archive.unpack(archive, destination / name, filter, file.get("sha256", ""), ratio)
+        origin = {"archive": file.get("url", str(archive))}
+        found += [member | {"name": above + member["name"]} | origin for member in members]
+    return (destination / name if alone else destination), found
 
 
 def make_sample(name, folder):

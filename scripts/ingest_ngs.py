@@ -33,7 +33,7 @@ def ingest_ngs(
         raise ValueError(f"{destination} holds other files, such as {min(there)}; give a new or empty folder")
     with tempfile.TemporaryDirectory() as folder:
         inventory, volume = Path(folder, "inventory.json"), Path(folder, "volume.json")
-        fetch_input(source, filter=options["filter"], inventory=inventory)
+        fetch_input(source, destination=Path(folder, "files"), filter=options["filter"], inventory=inventory)
         atlas_import(inventory, volume, options)
         atlas_chunk(inventory, volume, destination / "info", threads=threads, mem_mb=mem_mb)
 
