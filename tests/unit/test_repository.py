@@ -123,4 +123,4 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
         for package in content["dependencies"]:
             name, version = re.fullmatch(r"([\w-]+) =(\d[\d.]*)", package).groups()
             wheel = name.removesuffix("-base").replace("_", "-")
-            assert name in ("python", "gdal") or f"\n{wheel}=={version}." in lock, package
+            assert name in ("python", "gdal") or re.search(rf"^{wheel}=={version}\b", lock, re.MULTILINE), package
