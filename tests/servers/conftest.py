@@ -1,7 +1,9 @@
 """Real servers on loopback, stopped by their own process ids. Where one is not installed, its tests say so and skip."""
 
 import pytest
+
 from servers import faults
+from servers import keystone as keystone_server
 from servers import nginx as nginx_server
 from servers import swift as swift_server
 
@@ -44,5 +46,13 @@ def swift(tmp_path_factory):
     if not swift_server.memcached():
         pytest.skip("memcached is not installed, which Swift's proxy needs (Debian: apt install memcached)")
     server = swift_server.Swift(tmp_path_factory.mktemp("swift"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def keystone(tmp_path_factory, swift):
+    """OpenStack Keystone v3, and a proxy of the same Swift that takes its tokens; see `servers.keystone.Keystone`."""
+    server = keystone_server.Keystone(tmp_path_factory.mktemp("keystone"), swift)
     yield server
     server.stop()

@@ -22,7 +22,7 @@ def free_ports(count):
 
 
 def start(command, log):
-    """Start a server with its output in the file `log`; it ends with this process, however that ends (Linux)."""
+    """Start a server with its output in the file `log`; it ends with this thread, however that ends (Linux)."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     tie = functools.partial(libc.prctl, PR_SET_PDEATHSIG, signal.SIGTERM) if libc else None
     with log.open("wb") as file:

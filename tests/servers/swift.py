@@ -13,12 +13,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import swiftclient.client
+
 from servers import loopback
 
 ROOT = Path(__file__).parents[2]
 LOCK = Path(__file__).with_name("swift.lock")
 VENV = ROOT / ".venv-swift"
 SERVICES = ("account", "container", "object", "proxy")
+MODULES = {"account": "account", "container": "container", "object": "obj"}
 # One start of Python for all rings, where `swift-ring-builder` would take nine.
 RINGS = """
 import sys
@@ -61,7 +63,7 @@ devices = {state}/devices
 mount_check = false
 disable_fallocate = true
 fallocate_reserve = 0
-workers = 0
+workers = {workers}
 log_level = WARNING
 log_address = /dev/null
 """
@@ -75,7 +77,7 @@ recon_cache_path = {state}/recon
 """
 PROXY = """
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck cache listing_formats tempurl tempauth copy slo dlo proxy-server
+pipeline = catch_errors gatekeeper healthcheck cache listing_formats tempurl {auth} copy slo dlo proxy-server
 
 [app:proxy-server]
 use = egg:swift#proxy
@@ -86,13 +88,14 @@ allow_account_management = true
 use = egg:swift#memcache
 memcache_servers = 127.0.0.1:{memcached}
 
+[filter:slo]
+use = egg:swift#slo
+"""
+PROXY_AUTH = """
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin
 storage_url_scheme = default
-
-[filter:slo]
-use = egg:swift#slo
 """
 PLAIN_FILTERS = ("catch_errors", "gatekeeper", "healthcheck", "listing_formats", "tempurl", "copy", "dlo")
 
@@ -119,55 +122,79 @@ def environment():
 class Swift:
     """Swift's four servers and memcached, until `stop()`. `url` is the storage URL of the account, `token` its owner's.
 
-    `auth_url`, `user` and `key` are what `swift -A URL -U USER -K KEY` takes.
+    `auth_url`, `user` and `key` are what `swift -A URL -U USER -K KEY` takes. `workers` are processes of each server; with 0
+    it is one that can be killed as a whole.
     """
 
     user, key = "test:tester", "testing"
 
-    def __init__(self, state, listing_limit=20):
-        self.state, self.processes = Path(state), []
-        ports = dict(zip((*SERVICES, "memcached"), loopback.free_ports(5), strict=True))
-        programs = environment()
-        self._configure(ports, listing_limit)
-        rings = [f"{name}={ports[name]}" for name in SERVICES if name != "proxy"]
-        subprocess.run([programs / "python", "-c", RINGS, self.state / "etc", *rings], check=True, timeout=60)
+    def __init__(self, state, listing_limit=20, workers=0):
+        self.state, self.processes, self.workers = Path(state), {}, workers
+        self.ports = dict(zip((*SERVICES, "memcached"), loopback.free_ports(5), strict=True))
+        self.programs = environment()
+        for folder in ("etc", "devices/disk", "recon"):
+            (self.state / folder).mkdir(parents=True, exist_ok=True)
+        (self.state / "etc/swift.conf").write_text(SWIFT.format(listing_limit=listing_limit))
+        for name in SERVICES[:-1]:
+            self._configure(name, STORAGE)
+        self._configure("proxy", PROXY + PROXY_AUTH, auth="tempauth")
+        rings = [f"{name}={self.ports[name]}" for name in SERVICES[:-1]]
+        subprocess.run(
+            [self.programs / "python", "-P", "-c", RINGS, self.state / "etc", *rings], check=True, timeout=60
+        )
         as_root = ["-u", getpass.getuser()] if os.geteuid() == 0 else []
         try:
-            address = ["-l", "127.0.0.1", "-p", str(ports["memcached"])]
+            address = ["-l", "127.0.0.1", "-p", str(self.ports["memcached"])]
             self._start("memcached", [memcached(), *as_root, *address, "-m", "32"])
             for name in SERVICES:
-                module = f"swift.{'obj' if name == 'object' else name}.server"
-                config = self.state / f"etc/{name}-server.conf"
-                self._start(name, [programs / "python", "-c", SERVER, self.state / "etc", module, config])
-            for name, process in zip(("memcached", *SERVICES), self.processes, strict=True):
-                loopback.wait_for_port(ports[name], process, self.state / f"{name}.log")
-            base = f"http://127.0.0.1:{ports['proxy']}"
-            self.auth_url = f"{base}/auth/v1.0"
-            self._wait_until_healthy(f"{base}/healthcheck")
+                self.start(name)
+            for name in ("memcached", *SERVICES[:-1]):
+                self._wait_for_port(name)
+            self.auth_url = f"{self.wait_for_proxy()}/auth/v1.0"
             self.url, self.token = swiftclient.client.get_auth(self.auth_url, self.user, self.key)
         except BaseException:
             self.stop()
             raise
 
-    def _configure(self, ports, listing_limit):
-        for folder in ("etc", "devices/disk", "recon"):
-            (self.state / folder).mkdir(parents=True, exist_ok=True)
-        filters = "".join(f"\n[filter:{name}]\nuse = egg:swift#{name}\n" for name in PLAIN_FILTERS)
-        for name in SERVICES:
-            text = DEFAULT + (PROXY + filters if name == "proxy" else STORAGE)
-            values = {"name": name, "port": ports[name], "memcached": ports["memcached"]}
-            text = text.format(state=self.state, user=getpass.getuser(), **values)
-            (self.state / f"etc/{name}-server.conf").write_text(text)
-        (self.state / "etc/swift.conf").write_text(SWIFT.format(listing_limit=listing_limit))
+    def _configure(self, name, text, **values):
+        filters = "".join(f"\n[filter:{plain}]\nuse = egg:swift#{plain}\n" for plain in PLAIN_FILTERS)
+        text = DEFAULT + text + (filters if "filter:" in text else "")
+        values |= {"name": name, "port": self.ports[name], "memcached": self.ports["memcached"]}
+        text = text.format(state=self.state, user=getpass.getuser(), workers=self.workers, **values)
+        (self.state / f"etc/{name}-server.conf").write_text(text)
 
     def _start(self, name, command):
-        self.processes.append(loopback.start(command, self.state / f"{name}.log"))
+        self.processes[name] = loopback.start(command, self.state / f"{name}.log")
 
-    def _wait_until_healthy(self, url, seconds=30):
-        deadline = time.monotonic() + seconds
+    def _wait_for_port(self, name):
+        loopback.wait_for_port(self.ports[name], self.processes[name], self.state / f"{name}.log")
+
+    def start(self, name):
+        """Start one of the servers, for the first time or again after `kill`."""
+        module = f"swift.{MODULES.get(name, 'proxy')}.server"
+        config = self.state / f"etc/{name}-server.conf"
+        self._start(name, [self.programs / "python", "-P", "-c", SERVER, self.state / "etc", module, config])
+
+    def kill(self, name):
+        """End one of the servers as a failing machine does."""
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    def add_proxy(self, name, auth, filters):
+        """Start one more proxy of the same store, with other filters for who one is, and give its address."""
+        (self.ports[name],) = loopback.free_ports(1)
+        self._configure(name, PROXY + filters, auth=auth)
+        self.start(name)
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def wait_for_proxy(self, name="proxy", seconds=30):
+        """Return the address of a proxy when it answers."""
+        self._wait_for_port(name)
+        address, deadline = f"http://127.0.0.1:{self.ports[name]}", time.monotonic() + seconds
         while True:
             try:
-                return urllib.request.urlopen(url, timeout=5).close()
+                urllib.request.urlopen(f"{address}/healthcheck", timeout=5).close()
+                return address
             except OSError:
                 if time.monotonic() > deadline:
                     raise
@@ -184,5 +211,5 @@ class Swift:
         return swiftclient.client.put_object(self.url, self.token, container, name, content, **options)
 
     def stop(self):
-        for process in reversed(self.processes):
+        for process in reversed(self.processes.values()):
             loopback.stop(process)

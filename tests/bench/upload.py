@@ -1,0 +1,142 @@
+"""Measure uploads to Swift beside `swift upload` and rclone, in one run against one server: `tests/bench/upload.py`.
+
+All send the same files with the same number of connections. Ours also computes the digests, verifies the listing and
+reads a sample back, which the peers do not. The server shares the machine: compare the ratios, not the rates. Without a
+delay the server's CPU is the limit, and all that a client can do is to ask less of it; `--delay` (ms) lets the server
+answer as late as one that is not on this machine. Memory is that of our process, with few and with many objects.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from servers import swift as swift_server  # noqa: E402
+
+SIZE = 10_000
+DELAY = """
+import eventlet
+def factory(conf, **options):
+    def delayed(application):
+        def answer(environ, start_response):
+            eventlet.sleep(float(options["seconds"]))
+            return application(environ, start_response)
+        return answer
+    return delayed
+"""
+
+
+def make_dataset(folder, count):
+    """A dataset of `count` files as a finished one is."""
+    data, lines = random.Random(1), []
+    for number in range(count - 2):
+        name, content = f"chunks/{number % 50:02}/{number:06}", data.randbytes(SIZE)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+        lines.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+    (folder / "checksums.sha256").write_text("".join(lines))
+    (folder / "manifest.json").write_text("{}\n")
+    return folder
+
+
+def measure(command, environment):
+    """Wall seconds, CPU seconds and largest memory (MB) of a command."""
+    started = time.monotonic()
+    quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0), (os.POSIX_SPAWN_DUP2, 1, 2)]
+    command = [str(part) for part in command]
+    pid = os.posix_spawn(command[0], command, os.environ | environment, file_actions=quiet)
+    _, status, usage = os.wait4(pid, 0)
+    if status:
+        raise RuntimeError(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
+    return time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def distant(server, folder, milliseconds):
+    """Another proxy of the same store that answers every request later."""
+    folder.mkdir()
+    (folder / "delay.py").write_text(DELAY)
+    os.environ["PYTHONPATH"] = str(folder)
+    options = f"\n[filter:delay]\npaste.filter_factory = delay:factory\nseconds = {milliseconds / 1000}\n"
+    server.add_proxy("distant", "delay tempauth", swift_server.PROXY_AUTH + options)
+    server.auth_url = f"{server.wait_for_proxy('distant')}/auth/v1.0"
+    del os.environ["PYTHONPATH"]
+
+
+def ours(server, folder, container, connections):
+    files = [folder / name for name in ("manifest.json", "checksums.sha256", "published.json")]
+    where = ["--target", f"swift://{container}", "--campaign", "bench", "--dataset", "upload"]
+    command = [sys.executable, ROOT / "scripts/publish_upload.py", *files, *where, "--connections", connections]
+    return measure(command, {"ST_AUTH": server.auth_url, "ST_USER": server.user, "ST_KEY": server.key})
+
+
+def swift_upload(server, folder, container, connections, *options):
+    command = [Path(sys.executable).parent / "swift", "upload", container, folder, "--object-threads", connections]
+    login = {"ST_AUTH": server.auth_url, "ST_USER": server.user, "ST_KEY": server.key}
+    return measure([*command, "--object-name", "bench/upload", *options], login)
+
+
+def rclone(server, folder, container, connections):
+    settings = {"TYPE": "swift", "AUTH": server.auth_url, "USER": server.user, "KEY": server.key}
+    environment = {f"RCLONE_CONFIG_LOOP_{key}": value for key, value in settings.items()}
+    paths = ["copy", folder, f"loop:{container}/bench/upload", "--transfers", connections, "--checkers", connections]
+    return measure([shutil.which("rclone"), "--config", os.devnull, *paths], environment)
+
+
+def main():
+    line = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    line.add_argument("--objects", type=int, default=5000)
+    line.add_argument("--connections", type=int, default=10)
+    line.add_argument("--more", type=int, default=32, help="connections of one more run of ours")
+    line.add_argument("--delay", type=float, default=0, help="milliseconds until the server begins to answer")
+    line.add_argument("--many", type=int, default=20_000, help="objects of the run for memory alone; 0 for none")
+    line = line.parse_args()
+    with contextlib.ExitStack() as stack:
+        temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="upload-")))
+        (temporary / "state").mkdir()
+        server = swift_server.Swift(temporary / "state", listing_limit=10_000, workers=2)
+        stack.callback(server.stop)
+        if line.delay:
+            distant(server, temporary / "delay", line.delay)
+        folder = make_dataset(temporary / "bench/upload", line.objects)
+        runs = {"swift upload": swift_upload, "rclone": rclone, "publish_upload": ours}
+        if not shutil.which("rclone"):
+            del runs["rclone"]
+        rates = {}
+        print(f"{line.objects} objects of {SIZE} bytes, {line.connections} connections, {line.delay:g} ms of delay")
+        for again in (False, True):
+            for name, run in runs.items():
+                skip = ["--skip-identical"] if again and run is swift_upload else []
+                wall, cpu, memory = run(server, folder, name.replace(" ", "-"), line.connections, *skip)
+                label = f"{name}, again" if again else name
+                rates[label] = line.objects / wall
+                print(
+                    f"{label:24} {wall:7.1f} s {line.objects / wall:8.0f} objects/s {cpu:6.1f} s CPU {memory:5.0f} MB"
+                )
+        wall, cpu, memory = ours(server, folder, "more", line.more)
+        rate = line.objects / wall
+        print(f"{f'{line.more} connections':24} {wall:7.1f} s {rate:8.0f} objects/s {cpu:6.1f} s CPU {memory:5.0f} MB")
+        for label in ("swift upload", "rclone"):
+            if label in rates:
+                print(
+                    f"with {line.more} connections publish_upload is {rate / rates[label]:.1f} times as fast as {label}"
+                )
+        for label, rate in rates.items():
+            if not label.startswith("publish_upload"):
+                mine = rates["publish_upload" + label.removeprefix(label.partition(",")[0])]
+                print(f"publish_upload is {mine / rate:.1f} times as fast as {label}")
+        if line.many:
+            wall, _, memory = ours(server, make_dataset(temporary / "many/upload", line.many), "many", line.connections)
+            print(f"{line.many} objects: {wall:.1f} s, {line.many / wall:.0f} objects/s, {memory:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
