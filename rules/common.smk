@@ -108,6 +108,12 @@ def local_source(wildcards):
     return [source, *sorted(files, key=os.path.getmtime)[-1:]]
 
 
+def downloads(wildcards):
+    """The folder of what was fetched for a dataset; empty for a source on this machine, which is never touched."""
+    source = DATASETS[wildcards.dataset]["source"]
+    return "" if is_local(source) else workflow.pathvars.apply(f"<resources>/{wildcards.dataset}")
+
+
 def ends(wildcards, kind):
     """The products or the records of a dataset, as its pipeline names them."""
     return [f"<dataset>/{name}" for name in ENDS[DATASETS[wildcards.dataset]["pipeline"]][kind]]

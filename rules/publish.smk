@@ -52,6 +52,7 @@ rule publish_upload:
         cloud=config["publish"]["cloud"],
         connections=config["publish"]["connections"],
         temp_url_days=config["publish"]["temp_url_days"],
+        cleanup=lambda wildcards: downloads(wildcards) if config["publish"]["cleanup"] else "",
     script:
         "../scripts/publish_upload.py"
 

@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import re
+import shutil
 import threading
 import time
 from collections import Counter
@@ -56,9 +57,10 @@ def publish_upload(
     mirror: bool = False,
     settings: str = "",
     cloud: str = "",
-    connections: int = 8,
+    connections: int = 32,
     segment_bytes: int = 1_000_000_000,
     temp_url_days: int = 0,
+    cleanup: str = "",
 ):
     """Copy the files of a dataset to `target`/campaign/dataset, verify the copy, and say what it is.
 
@@ -74,6 +76,7 @@ def publish_upload(
     temp_url_days -- for a private container: `temp_urls.json` beside `published` gets a query that opens every object
         of the dataset for so many days. Whoever has it can read the data, so that file is for its owner alone (mode
         0600), and nothing of it is in `published` or a log
+    cleanup -- the folder of the dataset's downloads, to remove once the copy has been read back and found right
 
     Only files that are missing or different are sent. Data goes first, then the indexes of folders, then `checksums`
     and `manifest`; before the first change of a published dataset its manifest is taken away, so that it never vouches
@@ -102,6 +105,9 @@ def publish_upload(
     finally:
         store.close()
     _files.write_json(published, content)
+    if cleanup:
+        shutil.rmtree(cleanup, ignore_errors=True)
+        log.info("%s is removed", cleanup)
 
 
 def _require_elsewhere(target, folder, campaign, dataset):
