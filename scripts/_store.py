@@ -12,6 +12,7 @@ import json
 import logging
 import secrets
 import shutil
+import sys
 import threading
 import time
 from collections import deque
@@ -44,12 +45,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file to publish: its name in the store, and how a reader is told to take it."""
+    """A file to publish: its name in the store, and how a reader is told to take it.
+
+    A dataset may have very many, so this is kept small: a `Path` takes several times the memory of its text.
+    """
 
     name: str
-    path: Path
+    file: str
     content_type: str
     content_encoding: str | None = None
+
+    @property
+    def path(self):
+        return Path(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +291,7 @@ class Swift:
         while page := self._ask(swiftclient.get_container, container, marker=marker, prefix=prefix)[1]:
             for entry in page:
                 etag = entry.get("slo_etag", entry["hash"]).strip('"')
-                about = (entry["bytes"], etag, entry["content_type"], "slo_etag" in entry)
+                about = (entry["bytes"], etag, sys.intern(entry["content_type"]), "slo_etag" in entry)
                 found[entry["name"].removeprefix(prefix)] = Found(*about)
             marker = page[-1]["name"]
         return found

@@ -93,7 +93,7 @@ def publish_upload(
     digests = _checksums.read_list(checksums, checksums)
     store = _store.store(target, f"{campaign}/{dataset}", public, settings, cloud)
     items = plan(folder, digests, store.encodes)
-    last = [Item(path.name, path, content_type(path.name)) for path in (checksums, manifest)]
+    last = [Item(path.name, str(path), content_type(path.name)) for path in (checksums, manifest)]
     upload = Upload(store, folder, digests, connections, segment_bytes, [*items, *last])
     try:
         stale = upload.run(items, last, mirror)
@@ -148,14 +148,14 @@ def _item(folder, name, scales, encodes):
             raise ValueError(f"{name!r} is too long a name for an object")
     except UnicodeEncodeError:
         raise ValueError(f"{name!r} is not UTF-8, as names of objects are") from None
-    scale = scales.get(str(path.parent))
+    file, scale = str(folder / name), scales.get(str(path.parent))
     if scale and "sharding" not in scale and CHUNK.fullmatch(path.name):
         kind = ENCODED.get(scale["encoding"], "application/octet-stream")
         if encodes and path.suffix == ".gz" and scale["encoding"] in GZIPPED:
-            return Item(name.removesuffix(".gz"), folder / name, kind, "gzip")
+            return Item(name.removesuffix(".gz"), file, kind, "gzip")
         if path.suffix != ".gz":
-            return Item(name, folder / name, kind)
-    return Item(name, folder / name, content_type(path.name))
+            return Item(name, file, kind)
+    return Item(name, file, content_type(path.name))
 
 
 def _scales(folder, names):
