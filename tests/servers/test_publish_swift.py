@@ -163,7 +163,7 @@ def finish(folder):
 def upload(folder, container, prefix="", **options):
     """Publish, and give what `published.json` says."""
     files = [folder / name for name in ("manifest.json", "checksums.sha256", "published.json")]
-    names = {"campaign": "case", "dataset": "a", "target": f"swift://{container}{prefix}"}
+    names = {"campaign": "case", "dataset": "a", "target": f"swift://{container}{prefix}", "connections": 8}
     publish_upload.publish_upload(*files, **names | options)
     return json.loads(files[2].read_text())
 
