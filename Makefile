@@ -41,6 +41,7 @@ format: $(READY) ## Format Python and Snakemake code
 
 bench: $(READY) ## Measure against the peers, side by side (not part of the tests)
 	$(BIN)/python tests/bench/atlas.py
+	$(BIN)/python tests/bench/upload.py --more 32
 
 update: $(READY) ## Refresh requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group test --universal --python-version 3.11 \
