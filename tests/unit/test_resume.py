@@ -47,7 +47,7 @@ def test_killed_at_random_moments(options, source, make, plan):
         running.send_signal(signal.SIGKILL)
         running.wait()
         killed.add(running.returncode)
-        assert running.returncode == 0 or "info" not in volume.files()
+        assert "info" not in volume.files() or volume.files() == whole  # it may be killed when all is done
         finished = {name: content for name, content in volume.files().items() if name in whole}
         assert all(content == whole[name] for name, content in finished.items())
     assert -signal.SIGKILL in killed
