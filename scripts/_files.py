@@ -25,6 +25,12 @@ def replacing(path):
         partial.unlink(missing_ok=True)
 
 
+def clear_partials(folder):
+    """Remove what killed writers have left in a folder (not below it); nobody else may be writing there."""
+    for partial in Path(folder).glob(".*.part"):
+        partial.unlink(missing_ok=True)
+
+
 def write_bytes(path, content):
     """Write a whole file or nothing."""
     with replacing(path) as partial:

@@ -58,8 +58,8 @@ def begin(folder, plan):
     if not marker.is_file() or marker.read_text() != plan:
         shutil.rmtree(folder, ignore_errors=True)
         _files.write_bytes(marker, plan.encode())
-    for partial in folder.glob("*/.*.part"):
-        partial.unlink()
+    for place in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+        _files.clear_partials(place)
     return marker
 
 

@@ -83,6 +83,7 @@ def fetch_input(
         root, files = with_members(root, files, packed, destination, filter, unpack_ratio)
     logger.info("%d files, %s, in %s", len(files), _files.human(sum(file["bytes"] for file in files)), root)
     if inventory:
+        _files.clear_partials(inventory.parent)
         _files.write_json(inventory, {"root": str(root), "files": files})
 
 

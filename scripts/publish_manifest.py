@@ -29,6 +29,7 @@ def publish_manifest(
     Raises ValueError when an input has changed since it was read.
     """
     folder = manifest.parent
+    _files.clear_partials(folder)
     found = _files.read_json(inventory)
     with ThreadPoolExecutor(2) as pool:
         inputs = list(pool.map(lambda file: digested(found["root"], file), found["files"]))

@@ -38,6 +38,7 @@ def publish_page(manifests: list, page: Path, campaign: str, benchmarks: str = "
     )
     templates.filters |= {"human": _files.human, "duration": duration, "figure": figure, "json": plain}
     content = templates.get_template("publish_page.html").render(campaign=campaign, datasets=datasets)
+    _files.clear_partials(page.parent)
     _files.write_bytes(page, content.encode())
 
 

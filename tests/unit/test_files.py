@@ -17,6 +17,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["b.json"]
 
 
+def test_what_killed_writers_left_is_cleared(tmp_path):
+    for name in (".preview.png.25944.part", "preview.png", ".hidden", "x.part"):
+        (tmp_path / name).write_text("x")
+    _files.clear_partials(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "preview.png", "x.part"]
+
+
 def test_json_is_the_same_bytes_for_the_same_value(tmp_path):
     for name in ("a", "b"):
         _files.write_json(tmp_path / name, {"z": 1, "a": "µ"})
