@@ -59,7 +59,7 @@ def rule_arguments(function, snakemake):
     if "mem_mb" in parameters:
         given["mem_mb"] = snakemake.resources.mem_mb
     for name, value in given.items():
-        if name in parameters and parameters[name].annotation is Path:
+        if name in parameters and _without_none(parameters[name].annotation) is Path:
             given[name] = Path(value)
     return given
 
@@ -97,8 +97,7 @@ def parser(function):
 
 def _argument(annotation):
     """How argparse reads a parameter of this type: (for any argument, for options only)."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        annotation = next(kind for kind in typing.get_args(annotation) if kind is not type(None))
+    annotation = _without_none(annotation)
     if annotation is bool:
         return {"action": argparse.BooleanOptionalAction}, {}
     if annotation is dict:
@@ -106,6 +105,13 @@ def _argument(annotation):
     if typing.get_origin(annotation) is list or annotation is list:
         return {"nargs": "*"}, {}
     return {"type": annotation}, {}
+
+
+def _without_none(annotation):
+    """The type of an optional parameter."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return next(kind for kind in typing.get_args(annotation) if kind is not type(None))
+    return annotation
 
 
 def _json_object(text):

@@ -52,6 +52,13 @@ def test_a_wrong_command_line_is_refused(wrong):
     assert stop.value.code == 2
 
 
+def test_an_optional_path_of_a_rule_is_a_path(tmp_path):
+    def optional(source: str, folder: Path | None = None):
+        return folder
+
+    assert _entrypoint.run(optional, rule(tmp_path)) == tmp_path
+
+
 def test_a_rule_gives_names_types_and_threads(tmp_path):
     assert _entrypoint.run(step, rule(tmp_path, depth=5)) == ("x", tmp_path, 5, None, False, 2)
 
