@@ -19,23 +19,14 @@ import _remote
 from _download import download
 from _remote import Remote, list_container, public_url, remote_files
 from servers import faults
+from servers.content import put, sha256
 
 SCRIPTS = Path(_remote.__file__).parent
 ONE_MB = random.Random(1).randbytes(1_000_000)
 
 
-def sha256(content):
-    return hashlib.sha256(content).hexdigest()
-
-
 def md5(content):
     return hashlib.md5(content).hexdigest()
-
-
-def put(root, **files):
-    root.mkdir(exist_ok=True)
-    for name, content in files.items():
-        (root / name).write_bytes(content)
 
 
 def leftovers(folder):

@@ -29,21 +29,12 @@ from _download import download
 from _remote import Remote, list_container, remote_files
 from fetch_input import fetch_input
 from servers import faults, loopback
+from servers.content import put, sha256
 
 SCRIPTS = Path(_remote.__file__).parent
 ONE_MB = random.Random(3).randbytes(1_000_000)
 SECRET = "hunter2-" + "x" * 20
 OBJECTS = {"a/s1.tif": b"one", "a/s2.tif": b"two", "a/é #1%.tif": b"odd", "b/big": ONE_MB}
-
-
-def sha256(content):
-    return hashlib.sha256(content).hexdigest()
-
-
-def put(root, **files):
-    root.mkdir(exist_ok=True)
-    for name, content in files.items():
-        (root / name).write_bytes(content)
 
 
 def fetched(folder):
