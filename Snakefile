@@ -19,8 +19,11 @@ pathvars:
     benchmark="<benchmarks>/<campaign>/{dataset}",
 
 
+include: "rules/batches.smk"
 include: "rules/fetch.smk"
+include: "rules/planetary.smk"
 include: "rules/atlas.smk"
+include: "rules/airborne.smk"
 
 
 for path in config["extra_rules"]:

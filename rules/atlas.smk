@@ -73,7 +73,7 @@ rule atlas_check_precomputed:
 rule atlas_plot:
     """Draw the three middle sections of a volume, and lay out its view in Neuroglancer."""
     input:
-        volume="<dataset>/volume.json",
+        volume=only("atlas", "<dataset>/volume.json"),
         info="<dataset>/precomputed/info",
     output:
         preview=report(

@@ -1,16 +1,21 @@
 """The checked config, the sheet of datasets, and the table of what each pipeline ends in."""
 
+import collections
+import copy
 import difflib
 import os
+import re
 
 import jsonschema
 import pandas
 import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
+from snakemake.utils import update_config, validate
 
-# Pipeline -> files below the results folder of each of its datasets; rule files fill it.
-# products: what a user came for (for a folder, its index: `info`, `zarr.json`); records: JSON with notes and checks.
+# Pipeline -> files below the results folder of each of its datasets, or a function of the dataset; rule files fill it.
+# products: what a user came for; of a folder, its index (`info`, `zarr.json`), or `name/` where the records speak of it.
+# records: JSON with notes and checks. problems: a function that tells what is wrong with a row. sourceless: whether a row
+# may have no source.
 ENDS = {}
 
 
@@ -70,53 +75,53 @@ def read_sheet(path):
             found += wrong
         elif row["dataset"] in rows:
             found += [f"{where} dataset: {row['dataset']!r} is in {rows[row['dataset']]['where']} already"]
+        elif (options := flow_map(row.get("options", "{}"))) is None:
+            text = row["options"]
+            found += [f"{where} options: {text!r} is no YAML flow map, such as {{type: image, orientation: RIA}}"]
         else:
-            rows[row["dataset"]] = {"where": where, "options": "{}"} | row
+            rows[row["dataset"]] = {"where": where} | row | {"options": options}
     return rows, found
 
 
+def flow_map(text):
+    """A YAML map as a dict; None when it is none."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = None
+    return value if isinstance(value, dict) else None
+
+
+def with_defaults(pipeline, options):
+    """The options of a row on top of its pipeline's section of the config."""
+    all_of_them = copy.deepcopy(config.get(pipeline, {}))
+    update_config(all_of_them, options)
+    return all_of_them
+
+
 def row_problems(row):
-    """What is wrong with the pipeline, the source and the options of a row; its options become a dict of all of them."""
-    where, pipeline, source, text = row["where"], row["pipeline"], row["source"], row["options"]
-    if pipeline not in ENDS:
-        yield f"{where} pipeline: {pipeline!r} is unknown{nearest(pipeline, ENDS)}"
+    """What is wrong with the pipeline, the source and the options of a row."""
+    where, pipeline, source = row["where"], row["pipeline"], row["source"]
     if is_local(source) and not os.path.exists(source):
         yield f"{where} source: {source!r} is not there; give a file, a folder, a URL, swift://CONTAINER/PREFIX or sample:NAME"
-    try:
-        given = yaml.safe_load(text)
-    except yaml.YAMLError:
-        given = None
-    if not isinstance(given, dict):
-        yield f"{where} options: {text!r} is no YAML flow map, such as {{type: image, orientation: RIA}}"
-    elif pipeline in ENDS:
-        section = CONFIG_SCHEMA["properties"].get(pipeline, {})
-        yield from problems(given, section | {"$defs": CONFIG_SCHEMA["$defs"]}, f"{where} options")
-        row["options"] = config.get(pipeline, {}) | given
+    if pipeline not in ENDS:
+        yield f"{where} pipeline: {pipeline!r} is unknown{nearest(pipeline, ENDS)}"
+        return
+    if not source and not ENDS[pipeline].get("sourceless"):
+        yield f"{where} source: is empty; give a file, a folder, a URL, swift://CONTAINER/PREFIX or sample:NAME"
+    section = CONFIG_SCHEMA["properties"].get(pipeline, {})
+    found = list(problems(row["options"], section | {"$defs": CONFIG_SCHEMA["$defs"]}, f"{where} options"))
+    yield from found or ENDS[pipeline].get("problems", lambda row: [])(row)
 
 
-def is_local(source):
-    """Whether a source is a path on this machine."""
-    return bool(source) and not source.startswith(("http://", "https://", "swift://", "sample:"))
+def only(pipeline, path):
+    """A file of a dataset of one pipeline: rules of others make files of the same name."""
+    return lambda wildcards: path if DATASETS[wildcards.dataset]["pipeline"] == pipeline else f"no {pipeline}: {path}"
 
 
-def local_source(wildcards):
-    """A source on this machine: the file, or the folder with the file in it that was changed last."""
-    source = DATASETS[wildcards.dataset]["source"]
-    if not is_local(source):
-        return []
-    files = (os.path.join(folder, name) for folder, _, names in os.walk(source) for name in names)
-    return [source, *sorted(files, key=os.path.getmtime)[-1:]]
-
-
-def downloads(wildcards):
-    """The folder of what was fetched for a dataset; empty for a source on this machine, which is never touched."""
-    source = DATASETS[wildcards.dataset]["source"]
-    return "" if is_local(source) else workflow.pathvars.apply(f"<resources>/{wildcards.dataset}")
-
-
-def ends(wildcards, kind):
-    """The products or the records of a dataset, as its pipeline names them."""
-    return [f"<dataset>/{name}" for name in ENDS[DATASETS[wildcards.dataset]["pipeline"]][kind]]
+def option(key):
+    """An option of the dataset of a job."""
+    return lambda wildcards: DATASETS[wildcards.dataset]["options"][key]
 
 
 def campaign_targets():
@@ -136,3 +141,5 @@ refuse(problems(config, CONFIG_SCHEMA, CONFIG_FILE))
 validate(config, "../config/schemas/config.schema.yaml")  # fills in the defaults
 PUBLISHES = bool(config["publish"]["target"])
 DATASETS, SHEET_PROBLEMS = read_sheet(config["datasets"])
+for row in DATASETS.values():
+    row["options"] = with_defaults(row["pipeline"], row["options"])

@@ -1,6 +1,22 @@
 """What every dataset ends in: manifest.json, its published copy where one is asked for, and the page of the campaign."""
 
 
+def names(wildcards, kind):
+    """The products or the records of a dataset, as its pipeline names them."""
+    found = ENDS[DATASETS[wildcards.dataset]["pipeline"]][kind]
+    return found(wildcards.dataset) if callable(found) else found
+
+
+def ends(wildcards, kind):
+    """The files that rules have to make of them."""
+    return [f"<dataset>/{name}" for name in names(wildcards, kind) if not name.endswith("/")]
+
+
+def folders(wildcards):
+    """Products that are folders with as many files as the source has."""
+    return [name for name in names(wildcards, "products") if name.endswith("/")]
+
+
 rule publish_manifest:
     """List the products of a dataset with their digests, inputs, options, software and checks; written last."""
     input:
@@ -20,6 +36,7 @@ rule publish_manifest:
     resources:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
+        folders=folders,
         campaign=config["campaign"],
         row=lambda wildcards: {key: value for key, value in DATASETS[wildcards.dataset].items() if key != "where"},
     script:

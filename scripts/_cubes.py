@@ -48,6 +48,7 @@ class Image:
     blocks -- pairs of values (bands, n, samples) and codes: uint8 of the same shape, 0 where the value is valid and
         1 to 5 as in SPECIAL elsewhere, or None where all are valid; in the order of lines, all lines in all
     groups -- Instrument, Archive, BandBin, Kernels and so on, as dicts or Blocks
+    objects -- objects beside the cube that are all in its label, such as NaifKeywords
     original -- the label of the product that the image was read from
     """
 
@@ -189,6 +190,18 @@ class Cube:
             raise ValueError(f"{file}: cut off: {file.stat().st_size} bytes, its label speaks of {needed}")
         self._tiles = np.memmap(file, f"{order}{self.dtype}", "r", start, shape)
 
+    def image(self, **changes):
+        """All there is of this cube, to be written again with changes: `image(blocks=..., dtype="f4")`."""
+        own = {
+            key: getattr(self, key) for key in ("bands", "lines", "samples", "dtype", "groups", "base", "multiplier")
+        }
+        kept = {
+            "tables": [self.table(name) for name in self.tables],
+            "objects": self.objects,
+            "original": self.original,
+        }
+        return Image(**{"blocks": None, **own, **kept, **changes})
+
     def raw(self, first_line=0, lines=None, band=1):
         """Stored pixels (lines, samples) of a band, lines counted from 0."""
         last = self.lines if lines is None else min(first_line + lines, self.lines)
@@ -227,6 +240,24 @@ class Cube:
     def tables(self):
         """Names of the tables."""
         return [label["Name"] for label in self.label.all("Table")]
+
+    @property
+    def objects(self):
+        """Objects of the label beside the cube that are all in the label, such as NaifKeywords."""
+        found = {key: value for key, value in self.label.items() if isinstance(value, _pvl.Block)}
+        return {
+            key: value for key, value in found.items() if key not in ("IsisCube", "Label") and "StartByte" not in value
+        }
+
+    @property
+    def original(self):
+        """The label of the product that the cube was made from, as bytes; empty where there is none."""
+        place = self.label.get("OriginalLabel")
+        if place is None:
+            return b""
+        with self.path.open("rb") as file:
+            file.seek(int(place["StartByte"]) - 1)
+            return file.read(int(place["Bytes"]))
 
 
 def decode(raw, dtype):

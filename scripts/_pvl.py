@@ -20,7 +20,7 @@ TOKEN = re.compile(
 CONTINUED = re.compile(r"(?<=\S)-\r?\n[ \t]+(?=\S)(?![^\n=]*\S[ \t]*=)")
 END = re.compile(rb"(?:^|[\n\r\0])[ \t]*END[ \t]*(?=[\r\n\0]|$)", re.IGNORECASE)
 OPENS = {"OBJECT": "Object", "BEGIN_OBJECT": "Object", "GROUP": "Group", "BEGIN_GROUP": "Group"}
-CLOSES = {"END_OBJECT", "END_GROUP"}
+CLOSES = {"END_OBJECT", "END_GROUP", "ENDOBJECT", "ENDGROUP"}
 LONGEST = 16 << 20  # bytes of a label; what is longer is no label
 WIDTH = 80
 
@@ -44,7 +44,7 @@ class Block:
     def __init__(self, entries=(), kind="", name=""):
         self.kind, self.name = kind, name
         self._entries, self._first = [], {}
-        for key, value in entries.items() if isinstance(entries, dict) else entries:
+        for key, value in entries.items() if hasattr(entries, "items") else entries:
             self.append(key, value)
 
     def append(self, key, value):

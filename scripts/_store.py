@@ -1,18 +1,18 @@
 """Where a finished dataset goes: a folder of this machine or a container of OpenStack Swift, by one interface.
 
-A store holds the objects of one dataset by their names below it. `prepare` makes it ready, `listing` says what is in
-it, `listed` whether that is a content and `holds` whether nothing of it is missing, `put` and `delete` change it,
-`tidy` removes what an earlier content left behind, `problem` reads an object back, `fresh` gives a new client that only
-reads, and `stopped` ends all waiting.
+A store holds the objects of one dataset by their names below it. `prepare` makes it ready, `listing` gives the names
+in it, one after the other, with what they are; `listed` says whether that is a content and `holds` whether nothing of
+it is missing, `put` and `delete` change it, `tidy` removes what an earlier content left behind, `problem` reads an
+object back, `fresh` gives a new client that only reads, and `stopped` ends all waiting.
 """
 
 import contextlib
 import hashlib
 import json
 import logging
+import os
 import secrets
 import shutil
-import sys
 import threading
 import time
 from collections import deque
@@ -30,6 +30,7 @@ import _remote
 
 BLOCK = 1 << 18
 SMALL = 4_000_000  # bytes of a file that is kept in memory from its digest to its upload
+PAGE = 2000  # names of a listing that are in memory at once
 MOST_PARTS = 1000  # Swift's own limit for a large object
 LONGEST_NAME = 1024  # bytes
 ATTEMPTS = 10  # of one request; about two minutes of back-off
@@ -45,19 +46,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file to publish: its name in the store, and how a reader is told to take it.
-
-    A dataset may have very many, so this is kept small: a `Path` takes several times the memory of its text.
-    """
+    """A file to publish: its name in the store, and how a reader is told to take it."""
 
     name: str
-    file: str
+    path: Path
     content_type: str
     content_encoding: str | None = None
-
-    @property
-    def path(self):
-        return Path(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +60,6 @@ class Content:
 
     bytes: int
     md5: str
-    sha256: str
     parts: tuple = ()
 
     @property
@@ -86,14 +79,14 @@ class Found:
 
 
 def contents(path, segment_bytes):
-    """The `Content` of a file cut into segments, and its bytes when it is small. Each byte is read once.
+    """The `Content` of a file cut into segments, its SHA-256, and its bytes when it is small. Each byte is read once.
 
     Raises ValueError for a file of more segments than an object can have.
     """
     size = path.stat().st_size
     if size <= min(SMALL, segment_bytes):
         data = path.read_bytes()
-        return Content(len(data), _md5(data), hashlib.sha256(data).hexdigest()), data
+        return Content(len(data), _md5(data)), hashlib.sha256(data).hexdigest(), data
     if size > MOST_PARTS * segment_bytes:
         raise ValueError(f"{path}: more than {MOST_PARTS} segments of {segment_bytes} bytes; make them larger")
     md5, sha256, parts, offset = _new_md5(), hashlib.sha256(), [], 0
@@ -107,11 +100,14 @@ def contents(path, segment_bytes):
             if offset == start:
                 break
             parts.append((start, offset - start, part.hexdigest()))
-    return Content(offset, md5.hexdigest(), sha256.hexdigest(), tuple(parts) if len(parts) > 1 else ()), None
+    return Content(offset, md5.hexdigest(), tuple(parts) if len(parts) > 1 else ()), sha256.hexdigest(), None
 
 
 def each(items, work, connections, stopped):
-    """`work(item)` for every item, a few at a time; the first error stops the rest and is raised."""
+    """`work(item)` for every item, a few at a time; the first error stops the rest and is raised.
+
+    Items are taken as they are worked on, so there may be any number of them.
+    """
     waiting, lock, errors = iter(items), threading.Lock(), []
 
     def worker():
@@ -126,7 +122,6 @@ def each(items, work, connections, stopped):
                 errors.append(error)
                 stopped.set()
 
-    connections = max(1, min(connections, len(items)))
     with ThreadPoolExecutor(connections) as pool:
         try:
             for thread in [pool.submit(worker) for _ in range(connections)]:
@@ -173,8 +168,10 @@ class Folder:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def listing(self):
-        files = (path for path in self.folder.rglob("*") if path.is_file())
-        return {path.relative_to(self.folder).as_posix(): Found(path.stat().st_size) for path in files}
+        for folder, _, names in os.walk(self.folder):
+            for path in (Path(folder, name) for name in names):
+                if path.is_file():
+                    yield path.relative_to(self.folder).as_posix(), Found(path.stat().st_size)
 
     def listed(self, found, item, content):
         return found.bytes == content.bytes and not self.problem(item, content)
@@ -196,7 +193,7 @@ class Folder:
                     break
                 folder.rmdir()
 
-    def tidy(self, items, kept):
+    def tidy(self, contents, kept):
         """Nothing is left behind."""
 
     def problem(self, item, content):
@@ -240,7 +237,7 @@ class Swift:
         self.parts_container = f"{container}_segments"
         self.parts = {}
         self.stopped = threading.Event()
-        self._idle = deque()
+        self._idle, self._page = deque(), PAGE
 
     def url(self, name=""):
         return f"{self.account.url}/{quote(self.container, safe='')}/{quote(self.prefix + name)}"
@@ -256,7 +253,7 @@ class Swift:
             headers = self._container_headers(container)
             if headers is not None:
                 self._ask(swiftclient.put_container, container, headers=headers)
-        self.parts = self._list(self.parts_container, self.prefix) if large else {}
+        self.parts = dict(self._list(self.parts_container)) if large else {}
 
     def _container_headers(self, container):
         """Headers to make a container with or to add to one, or None when it is as it should be."""
@@ -283,18 +280,28 @@ class Swift:
         return {key: value for key, value in wanted.items() if key not in present} or None
 
     def listing(self):
-        return self._list(self.container, self.prefix)
+        return self._list(self.container)
 
-    def _list(self, container, prefix):
-        """Every object below a prefix. Servers choose the size of a page, so only an empty one is the end."""
-        found, marker = {}, None
-        while page := self._ask(swiftclient.get_container, container, marker=marker, prefix=prefix)[1]:
+    def _list(self, container):
+        """Every object below the prefix. Servers choose the size of a page, so only an empty one is the end."""
+        marker = None
+        while page := self._ask(self._list_page, container, marker=marker, prefix=self.prefix):
+            marker = page[-1]["name"]
             for entry in page:
                 etag = entry.get("slo_etag", entry["hash"]).strip('"')
-                about = (entry["bytes"], etag, sys.intern(entry["content_type"]), "slo_etag" in entry)
-                found[entry["name"].removeprefix(prefix)] = Found(*about)
-            marker = page[-1]["name"]
-        return found
+                about = Found(entry["bytes"], etag, entry["content_type"], "slo_etag" in entry)
+                yield entry["name"].removeprefix(self.prefix), about
+            del page, entry  # not to hold two pages
+
+    def _list_page(self, *args, **options):
+        """A page of a listing: of PAGE names or, where the server allows fewer (412), of as many as it likes."""
+        try:
+            return swiftclient.get_container(*args, **options, limit=self._page)[1]
+        except swiftclient.ClientException as error:
+            if error.http_status != 412 or self._page is None:
+                raise
+            self._page = None
+            return self._list_page(*args, **options)
 
     def listed(self, found, item, content):
         return found == Found(content.bytes, content.etag, item.content_type, bool(content.parts))
@@ -361,18 +368,19 @@ class Swift:
         with contextlib.suppress(FileNotFoundError):
             self._ask(swiftclient.delete_object, self.container, self.prefix + name)
 
-    def tidy(self, items, kept):
-        """Delete parts below the prefix that no object uses: `items` are those of now, `kept` the names of others."""
-        used = {self._part_name(item, part) for item, content in items for part in content.parts}
-        names = tuple(f"{name}/" for name in kept)
-        try:
-            unused = [name for name in self._list(self.parts_container, self.prefix) if name not in used]
-        except FileNotFoundError:
-            return
-        for name in unused:
-            if not name.startswith(names):
-                with contextlib.suppress(FileNotFoundError):
-                    self._ask(swiftclient.delete_object, self.parts_container, self.prefix + name)
+    def tidy(self, contents, kept):
+        """Delete parts below the prefix that no object uses.
+
+        contents -- (`Item`, `Content`) of the large objects
+        kept -- whether there is another object of that name, whose parts are not ours to judge
+        """
+        used = {self._part_name(item, part) for item, content in contents for part in content.parts}
+        with contextlib.suppress(FileNotFoundError):
+            for name, _ in self._list(self.parts_container):
+                folders = (name[:end] for end, character in enumerate(name) if character == "/")
+                if name not in used and not any(map(kept, folders)):
+                    with contextlib.suppress(FileNotFoundError):
+                        self._ask(swiftclient.delete_object, self.parts_container, self.prefix + name)
 
     # Reading back
 
@@ -480,14 +488,25 @@ class Swift:
         try:
             pair = self._idle.pop()
         except IndexError:
-            pair = swiftclient.http_connection(self.account.url, timeout=_remote.TIMEOUT, cacert=self.account.cacert)
-            pair[1].requests_args["allow_redirects"] = False  # the token is for this server alone
+            pair = self._connect()
         try:
             yield pair
         except BaseException:
             pair[1].close()
             raise
         self._idle.append(pair)
+
+    def _connect(self):
+        """A connection that asks the environment for proxies and certificates once, not at every request.
+
+        That costs a quarter of what the sender of a small object has to do. Passwords of ~/.netrc are not looked for.
+        """
+        pair = swiftclient.http_connection(self.account.url, timeout=_remote.TIMEOUT, cacert=self.account.cacert)
+        session, options = pair[1].request_session, pair[1].requests_args
+        known = session.merge_environment_settings(self.account.url, {}, None, options["verify"], None)
+        session.proxies, options["verify"], session.trust_env = known["proxies"], known["verify"], False
+        options["allow_redirects"] = False  # the token is for this server alone
+        return pair
 
     def close(self):
         while self._idle:

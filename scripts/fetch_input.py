@@ -15,11 +15,9 @@ import _entrypoint
 import _files
 import _progress
 import _remote
-import _sample_atlas
 
 logger = logging.getLogger(__name__)
 
-SAMPLES = {**_sample_atlas.SAMPLES}
 REMOTE = ("http://", "https://", "swift://")
 
 
@@ -41,7 +39,7 @@ def fetch_input(
 ):
     """Fetch a source, or take stock of a local one, which is never copied or changed.
 
-    source -- a file or folder, sample:NAME, or URLs with blanks between them: of files (http, https), of public Swift
+    source -- a file or folder, sample:NAME, nothing, or URLs with blanks between them: of files (http, https), of public Swift
         containers or folders in them (http, https, ending in / or with --stacks or --filter), or of an object, a
         folder or a container of one's own Swift account (swift://CONTAINER/PREFIX). Blanks in a URL are written %20
     destination -- the folder that downloads, samples and unpacked archives go to; local files stay where they are
@@ -75,6 +73,8 @@ def fetch_input(
         require_folders(packed)
         with _progress.Progress(len(items)) as progress:
             root, files = destination, get(items, destination, progress=progress)
+    elif not source:  # made of other datasets
+        root, files = "", []
     else:
         root, files = local_files(Path(source), filter)
         files = _checksums.of_local(root, files, checksum, filter, destination, get, account)
@@ -132,13 +132,23 @@ def with_members(root, files, packed, destination, filter="", ratio=_archive.RAT
     return (destination / name if alone else destination), found
 
 
+def samples():
+    """Samples by name: functions that write raw data to a folder. Their modules are loaded by those alone who ask."""
+    import _sample_airborne
+    import _sample_atlas
+    import _sample_planetary
+
+    return _sample_atlas.SAMPLES | _sample_planetary.SAMPLES | _sample_airborne.SAMPLES
+
+
 def make_sample(name, folder):
     """Make a sample in an empty folder; returns its files with their digests. Raises ValueError for an unknown name."""
-    if name not in SAMPLES:
-        raise ValueError(f"sample:{name} is unknown; there are {', '.join(sorted(SAMPLES))}")
+    known = samples()
+    if name not in known:
+        raise ValueError(f"sample:{name} is unknown; there are {', '.join(sorted(known))}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    SAMPLES[name](folder)
+    known[name](folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return [
         {"name": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": _files.digest(path)}

@@ -15,7 +15,14 @@ VERSION = "0.1.0"
 
 
 def publish_manifest(
-    inventory: Path, products: list, records: list, manifest: Path, checksums: Path, campaign: str, row: dict
+    inventory: Path,
+    products: list,
+    records: list,
+    manifest: Path,
+    checksums: Path,
+    campaign: str,
+    row: dict,
+    folders: list = (),
 ):
     """Write the manifest of a dataset, and the SHA-256 of every file in the form that `sha256sum -c` reads.
 
@@ -25,6 +32,7 @@ def publish_manifest(
         same input and options give the same bytes
     checksums -- one line per file
     campaign, row -- whose dataset it is; the row of the sheet with all options
+    folders -- products that are folders without an index of their own
 
     Raises ValueError when an input has changed since it was read.
     """
@@ -33,7 +41,7 @@ def publish_manifest(
     found = _files.read_json(inventory)
     with ThreadPoolExecutor(2) as pool:
         inputs = list(pool.map(lambda file: digested(found["root"], file), found["files"]))
-        names = [tops(folder, paths) for paths in (products, records)]
+        names = [tops(folder, paths) for paths in ([*(folder / name for name in folders), *products], records)]
         listed = [[entry(folder, name, pool) for name in kind] for kind in names]
     _files.write_bytes(checksums, b"".join(lines for kind in listed for _, lines in kind))
     stages = [_files.read_json(path) for path in records]

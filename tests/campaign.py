@@ -17,14 +17,14 @@ class Campaign:
         self.folder = folder
         self.results = folder / "results/case"
 
-    def write(self, rows, **config):
-        """Write config and sheet; `rows` are (dataset, source, options) of atlas, or lines of text."""
-        lines = ["dataset\tpipeline\tsource\toptions"]
+    def write(self, rows, pipeline="atlas", **config):
+        """Write config and sheet; `rows` are (dataset, source, options) or (.., recipe) of a pipeline, or lines of text."""
+        lines = ["dataset\tpipeline\tsource\toptions\trecipe"]
         for row in rows:
             if not isinstance(row, str):
-                dataset, source, options = row
+                dataset, source, options, *recipe = row
                 flow = yaml.safe_dump(options, default_flow_style=True, width=10_000).strip()
-                row = f"{dataset}\tatlas\t{source}\t{flow}"
+                row = "\t".join([dataset, pipeline, str(source), flow, *recipe])
             lines.append(row)
         (self.folder / "datasets.tsv").write_text("\n".join(lines) + "\n")
         (self.folder / "config").mkdir(exist_ok=True)

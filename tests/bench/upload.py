@@ -2,20 +2,25 @@
 
 All send the same files with the same number of connections. Ours also computes the digests, verifies the listing and
 reads a sample back, which the peers do not. The server shares the machine: compare the ratios, not the rates. Without a
-delay the server's CPU is the limit, and all that a client can do is to ask less of it; `--delay` (ms) lets the server
-answer as late as one that is not on this machine. Memory is that of our process, with few and with many objects.
+delay the server's CPU is the limit, and all that a client can do is to ask less of it: `bare PUTs` are what the server
+takes from one that does nothing else, so that no client is faster, and `server` is its CPU time for an object. `--delay`
+(ms) lets the server answer as late as one that is not on this machine. Memory is that of our process, with few and with
+many objects.
 """
 
 import argparse
 import contextlib
 import hashlib
+import http.client
 import os
 import random
 import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -58,6 +63,38 @@ def measure(command, environment):
     if status:
         raise RuntimeError(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
     return time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def server_seconds(server):
+    """CPU seconds that the workers of all servers have taken."""
+    parents, seconds = {process.pid for process in server.processes.values()}, 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            seconds += (int(fields[1]) in parents) * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return seconds
+
+
+def bare_puts(server, folder, container, connections):
+    """Requests on kept connections, with nothing that any of the others does beside them."""
+    server.container(container, public=False)
+    address, started, before = urlsplit(server.auth_url).netloc, time.monotonic(), time.process_time()
+    files = iter(sorted(path for path in folder.rglob("*") if path.is_file()))
+
+    def work(_):
+        connection = http.client.HTTPConnection(address, timeout=60)
+        for path in files:
+            name = path.relative_to(folder).as_posix()
+            url = f"{urlsplit(server.url).path}/{container}/{name}"
+            connection.request("PUT", url, path.read_bytes(), {"X-Auth-Token": server.token})
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 201:
+                raise RuntimeError(f"{url}: {answer.status}")
+
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(work, range(connections)))
+    return time.monotonic() - started, time.process_time() - before, 0
 
 
 def distant(server, folder, milliseconds):
@@ -107,32 +144,40 @@ def main():
         if line.delay:
             distant(server, temporary / "delay", line.delay)
         folder = make_dataset(temporary / "bench/upload", line.objects)
-        runs = {"swift upload": swift_upload, "rclone": rclone, "publish_upload": ours}
+        runs = {"swift upload": swift_upload, "rclone": rclone, "publish_upload": ours, "bare PUTs": bare_puts}
         if not shutil.which("rclone"):
             del runs["rclone"]
         rates = {}
+
+        def show(label, run, connections, *options):
+            before = server_seconds(server)
+            container = label.replace(" ", "-").removesuffix(",-again")
+            wall, cpu, memory = run(server, folder, container, connections, *options)
+            asked = 1000 * (server_seconds(server) - before) / line.objects
+            rates[label] = line.objects / wall
+            print(
+                f"{label:30} {wall:7.1f} s {rates[label]:8.0f} objects/s {cpu:6.1f} s CPU {memory:5.0f} MB"
+                f"{asked:8.1f} ms of server",
+                flush=True,
+            )
+
         print(f"{line.objects} objects of {SIZE} bytes, {line.connections} connections, {line.delay:g} ms of delay")
-        for again in (False, True):
-            for name, run in runs.items():
-                skip = ["--skip-identical"] if again and run is swift_upload else []
-                wall, cpu, memory = run(server, folder, name.replace(" ", "-"), line.connections, *skip)
-                label = f"{name}, again" if again else name
-                rates[label] = line.objects / wall
-                print(
-                    f"{label:24} {wall:7.1f} s {line.objects / wall:8.0f} objects/s {cpu:6.1f} s CPU {memory:5.0f} MB"
-                )
-        wall, cpu, memory = ours(server, folder, "more", line.more)
-        rate = line.objects / wall
-        print(f"{f'{line.more} connections':24} {wall:7.1f} s {rate:8.0f} objects/s {cpu:6.1f} s CPU {memory:5.0f} MB")
-        for label in ("swift upload", "rclone"):
-            if label in rates:
-                print(
-                    f"with {line.more} connections publish_upload is {rate / rates[label]:.1f} times as fast as {label}"
-                )
-        for label, rate in rates.items():
-            if not label.startswith("publish_upload"):
-                mine = rates["publish_upload" + label.removeprefix(label.partition(",")[0])]
-                print(f"publish_upload is {mine / rate:.1f} times as fast as {label}")
+        for name, run in runs.items():
+            show(name, run, line.connections)
+        for name in (f"publish_upload, {line.more}", f"bare PUTs, {line.more}"):
+            show(name, runs[name.partition(",")[0]], line.more)
+        for name in list(runs)[:-1]:
+            show(f"{name}, again", runs[name], line.connections, *["--skip-identical"] * (name == "swift upload"))
+        for mine in (
+            "publish_upload",
+            f"publish_upload, {line.more}",
+            f"bare PUTs, {line.more}",
+            "publish_upload, again",
+        ):
+            for peer in ("swift upload", "rclone"):
+                peer += ", again" * mine.endswith("again")
+                if peer in rates:
+                    print(f"{mine}: {rates[mine] / rates[peer]:.2f} times as fast as {peer}")
         if line.many:
             wall, _, memory = ours(server, make_dataset(temporary / "many/upload", line.many), "many", line.connections)
             print(f"{line.many} objects: {wall:.1f} s, {line.many / wall:.0f} objects/s, {memory:.0f} MB")

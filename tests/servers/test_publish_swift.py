@@ -349,6 +349,34 @@ def test_stale_objects_are_reported_and_deleted_only_by_a_mirror(tmp_path, swift
     assert list(stored(swift, "stale", "case/ab")) == [""]
 
 
+def test_a_stale_large_object_goes_with_its_parts_and_only_by_a_mirror(tmp_path, swift, login):
+    """What has no part in it stays: parts of other datasets, and of a large object that is still of use."""
+    movie, kept = (np.random.default_rng(seed).bytes(5000) for seed in (3, 4))
+    folder = dataset(tmp_path, {"movie.tif": movie, "movie.tif.tif": kept, "small.csv": b"1"})
+    for name in ("a", "b", "a b"):
+        upload(folder, "stale-large", dataset=name, segment_bytes=2000)
+    parts = stored(swift, "stale-large_segments", "case/")
+    mine = {name for name in parts if name.startswith("a/")}
+    gone = {name for name in mine if name.startswith("a/movie.tif/")}
+    assert (len(parts), len(mine), len(gone)) == (18, 6, 3)
+    (folder / "movie.tif").unlink()
+    finish(folder)
+    assert upload(folder, "stale-large", segment_bytes=2000)["stale"]["first"] == ["movie.tif"]
+    assert stored(swift, "stale-large_segments", "case/").keys() == parts.keys()
+    assert stored(swift, "stale-large")["movie.tif"][1] == movie
+    said = upload(folder, "stale-large", segment_bytes=2000, mirror=True)["stale"]
+    assert said == {"count": 1, "first": ["movie.tif"], "deleted": True}
+    assert_same(swift, "stale-large", folder)
+    assert stored(swift, "stale-large_segments", "case/").keys() == parts.keys() - gone
+    (folder / "movie.tif.tif").unlink()
+    upload(finish(folder), "stale-large", segment_bytes=2000, mirror=True)  # now there is no large object here
+    assert_same(swift, "stale-large", folder)
+    assert stored(swift, "stale-large_segments", "case/").keys() == parts.keys() - mine
+    for name in ("b", "a b"):
+        others = stored(swift, "stale-large", f"case/{name}/")
+        assert (others["movie.tif"][1], others["movie.tif.tif"][1]) == (movie, kept)
+
+
 def test_nothing_private_becomes_public_unasked(tmp_path, swift, login, caplog):
     folder = dataset(tmp_path, {"a": b"a"})
     swift.container("opened")
@@ -420,7 +448,9 @@ def test_passing_faults_of_uploads(tmp_path, swift, proxy, login, fault, name):
 
 def test_passing_faults_of_listings_and_of_reading_back(tmp_path, swift, proxy, login):
     cases = [faults.reset(10), faults.answer(503), faults.truncate(100), faults.answer(408)]
-    server = proxy(swift.url, cases, when=lambda method, path: method == "GET" and "?format=json" in path)
+    server = proxy(
+        swift.url, cases, when=lambda method, path: method == "GET" and "?format=json" in path and "limit" not in path
+    )
     still_published(tmp_path, swift, server, login, "listings", public=True)
     server = proxy(
         swift.url,
@@ -496,7 +526,7 @@ def test_a_server_lost_for_good_and_exactly_the_rest_goes_later(tmp_path, swift,
         swift.wait_for_proxy()
     assert not (folder / "published.json").exists()
     there = set(stored(swift, "lost"))
-    assert 10 <= len(there) <= 14
+    assert 15 - 8 <= len(there) <= 14  # one more may be on its way on each connection
     del server.seen[:]
     upload(folder, "lost")
     assert sorted(server.paths()) == sorted(local(folder).keys() - there)

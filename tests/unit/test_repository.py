@@ -27,8 +27,15 @@ VERBS = [
     "plot",
     "publish",
 ]
-RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", re.MULTILINE | re.DOTALL)
-RULES = [(path.stem, name, body) for path in RULE_FILES for name, body in RULE.findall(path.read_text())]
+RULE = re.compile(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule ?\w*:|\Z)", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r'name:\s+f"(\w+){batch.suffix}"')  # one of the rules that take an image or a batch of them
+RULES = [
+    (path.stem.partition("_")[0], name or NAMED.search(body)[1], body)
+    for path in RULE_FILES
+    for name, body in RULE.findall(path.read_text())
+]
+# Engines of the planetary pipeline: environment -> the adapter that is not run in it.
+ENGINES = {"planetary": "_engine_isis", "isis": "_engine_native"}
 # Import names that differ from the names of their packages.
 PACKAGES = {
     "swiftclient": "python-swiftclient",
@@ -46,8 +53,10 @@ def test_a_rule_is_named_and_furnished_like_every_other(pipeline, name, body):
     assert pipeline == prefix
     assert (ROOT / f"scripts/{name}.py").is_file()
     assert body.lstrip().startswith('"""')
-    for directive in (f"/{name}.log", f"/{name}.tsv", f"../scripts/{name}.py", "conda:", "threads:", "mem_mb=", "<log"):
+    for directive in (f"../scripts/{name}.py", "conda:", "threads:", "mem_mb="):
         assert directive in body, directive
+    for suffix in ("log", "tsv"):
+        assert re.search(rf'/{name}[\w.{{}}]*\.{suffix}"', body), suffix
 
 
 def test_no_rule_file_is_long_and_no_rule_runs_python_of_its_own():
@@ -58,19 +67,25 @@ def test_no_rule_file_is_long_and_no_rule_runs_python_of_its_own():
         assert "import _" not in text
 
 
+def options(sections):
+    """Every option by the name that the manual has it under, with its rule: those of a pipeline without its name."""
+    for section in ("fetch", "publish", "atlas", "planetary", "airborne"):
+        for option, rule in sections[section]["properties"].items():
+            name = f"{section}.{option}" if section in ("fetch", "publish") else option
+            inner = rule.get("properties", {})
+            yield from ((f"{name}.{key}", value) for key, value in inner.items()) if inner else [(name, rule)]
+
+
 def test_the_manual_has_every_option_with_its_default():
     manual = (ROOT / "config/README.md").read_text()
     schema = yaml.safe_load((ROOT / "config/schemas/config.schema.yaml").read_text())
-    for section in ("fetch", "publish", "atlas"):
-        for option, rule in schema["properties"][section]["properties"].items():
-            assert rule["description"]
-            shown = option if section == "atlas" else f"{section}.{option}"
-            row = next((line for line in manual.splitlines() if line.startswith("|") and f"`{shown}`" in line), None)
-            assert row, f"{shown} is not in the manual"
-            if rule.get("default") not in (None, ""):
-                assert (
-                    f"`{str(rule['default']).lower() if isinstance(rule['default'], bool) else rule['default']}`" in row
-                )
+    for shown, rule in options(schema["properties"]):
+        assert rule.get("description") or "$ref" in rule, shown
+        row = next((line for line in manual.splitlines() if line.startswith("|") and f"`{shown}`" in line), None)
+        assert row, f"{shown} is not in the manual"
+        default = rule.get("default")
+        if default not in (None, "", [], {}):
+            assert f"`{str(default).lower() if isinstance(default, bool) else default}`" in row, shown
     columns = yaml.safe_load((ROOT / "config/schemas/datasets.schema.yaml").read_text())["properties"]
     assert all(f"| `{column}` |" in manual for column in columns)
 
@@ -89,9 +104,8 @@ def test_every_direct_dependency_is_locked():
         assert re.match(r"[\w-]+", wanted)[0] in locked
 
 
-def imported(script, seen=None):
-    """Top-level packages that a script of ours imports, itself or by another one."""
-    seen = set() if seen is None else seen
+def imported(script, seen):
+    """Top-level packages that a script of ours imports, itself or by another one that is not in `seen`."""
     found = set()
     for node in ast.walk(ast.parse(script.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -110,8 +124,10 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
     needed = {}
     lock = (ROOT / "requirements.lock").read_text()  # has several versions of what depends on Python's own
     for _, name, body in RULES:
-        env = re.search(r'"\.\./envs/(\w+)\.yaml"', body)[1]
-        needed.setdefault(env, set()).update(imported(ROOT / f"scripts/{name}.py"))
+        fixed = re.search(r'"\.\./envs/(\w+)\.yaml"', body)
+        for env in [fixed[1]] if fixed else ENGINES:
+            others = {ROOT / f"scripts/{ENGINES[env]}.py"} if env in ENGINES else set()
+            needed.setdefault(env, set()).update(imported(ROOT / f"scripts/{name}.py", others))
     assert {path.stem for path in (ROOT / "envs").glob("*.yaml")} == set(needed)
     for env, modules in needed.items():
         content = yaml.safe_load((ROOT / f"envs/{env}.yaml").read_text())

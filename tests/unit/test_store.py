@@ -1,9 +1,13 @@
 """Copies in a local folder, what becomes of each kind of file, and logins that are refused before any server is asked."""
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -24,6 +28,9 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.setattr(publish_upload, "SETTLING", 1)
 
 
+NAMES = ("manifest.json", "checksums.sha256", "published.json")
+
+
 def dataset(folder, files):
     """A finished dataset with its checksums and its manifest."""
     for name, content in files.items():
@@ -36,7 +43,7 @@ def dataset(folder, files):
 
 
 def upload(folder, target, **options):
-    files = [folder / name for name in ("manifest.json", "checksums.sha256", "published.json")]
+    files = [folder / name for name in NAMES]
     publish_upload.publish_upload(*files, target=target, campaign="case", dataset="a", **options)
     return json.loads(files[2].read_text())
 
@@ -157,7 +164,67 @@ def test_targets_that_are_none(target):
     assert "pass@" not in str(told.value)
 
 
+def test_what_is_published_reads_like_other_json_and_names_may_be_any(finished, target, tmp_path):
+    dataset(finished, FILES | {'"objects": [': b"", "line\u2028end": b"", "back\\slash": b"1"})
+    upload(finished, target)
+    (tmp_path / "out put/case/a" / os.fsdecode(b"latin \xfc")).write_bytes(b"stale")
+    said = upload(finished, target)
+    names = [entry["name"] for entry in said["objects"]]
+    assert set(names) == tree(finished).keys() and names == sorted(names, key=str.encode)
+    assert said["bytes"] == sum(map(len, tree(finished).values()))
+    assert said["stale"] == {"count": 1, "first": ["latin \udcfc"], "deleted": False}
+    written = json.dumps(said, indent=2, ensure_ascii=False).encode(errors="backslashreplace")
+    assert (finished / "published.json").read_bytes() == written + b"\n"
+    assert upload(finished, target, mirror=True)["stale"] == said["stale"] | {"deleted": True}
+    assert tree(tmp_path / "out put/case/a") == tree(finished)
+
+
+def test_memory_does_not_grow_with_the_number_of_objects(tmp_path, monkeypatch):
+    """Counted are Python's blocks of memory, at every file that is written, compared, read back or described."""
+    seen = []
+
+    def counted(real):
+        def count(*args):
+            seen.append(sys.getallocatedblocks())
+            return real(*args)
+
+        return count
+
+    def growth(count):
+        files = {f"data/{number % 50}/{number}": b"%d" % number for number in range(count)}
+        dataset(tmp_path / f"results/{count}/case/a", files)
+        paths = [tmp_path / f"results/{count}/case/a" / name for name in NAMES]
+        where = {"target": (tmp_path / f"out/{count}").as_uri(), "campaign": "case", "dataset": "a"}
+        del files, seen[:]
+        publish_upload.publish_upload(*paths, **where, connections=2)
+        return max(now - number for number, now in enumerate(seen)) - seen[0]  # without these numbers themselves
+
+    monkeypatch.setattr(_store.Folder, "problem", counted(_store.Folder.problem))
+    monkeypatch.setattr(publish_upload, "described", counted(publish_upload.described))
+    growth(300)  # what is imported and compiled once
+    few, many = growth(500), growth(2500)
+    assert many - few < 2000  # one an object, of which even its name would be one
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("", "an empty list"), ("abc\n", "line 1: not a line of sha256sum"), ("0" * 32 + "  a\n", "line 1: not a line")],
+)
+def test_checksums_that_are_none(finished, target, text, says):
+    (finished / "checksums.sha256").write_text(text)
+    with pytest.raises(ValueError, match=says):
+        upload(finished, target)
+
+
 # What files become
+
+
+def planned(folder, encodes):
+    """Objects that become of a dataset's files, without its checksums and its manifest."""
+    paths = folder / "checksums.sha256", folder / "manifest.json"
+    with contextlib.closing(publish_upload.Catalogue(folder)) as catalogue:
+        publish_upload.plan(catalogue, *paths, encodes, None)
+        return [entry.item for entry in catalogue.entries() if entry.item.path not in paths]
 
 
 def info(encoding, **more):
@@ -184,7 +251,7 @@ def test_chunks_by_their_scale(tmp_path):
         "z.ome.zarr/c/0/0": b"",
     }
     dataset(tmp_path, files)
-    items = publish_upload.plan(tmp_path, files, encodes=True)
+    items = planned(tmp_path, encodes=True)
     octets, encoded = "application/octet-stream", [item.name for item in items if item.content_encoding]
     assert encoded == [f"raw/1_1/{chunk}"]
     types = {item.name: item.content_type for item in items}
@@ -196,7 +263,7 @@ def test_chunks_by_their_scale(tmp_path):
         "shards/info",
         "z.ome.zarr/zarr.json",
     }
-    assert {item.name for item in publish_upload.plan(tmp_path, files, encodes=False)} == set(files)
+    assert {item.name for item in planned(tmp_path, encodes=False)} == set(files)
 
 
 @pytest.mark.parametrize(
@@ -211,18 +278,19 @@ def test_chunks_by_their_scale(tmp_path):
     ],
 )
 def test_names_that_cannot_be(tmp_path, names, says):
-    (tmp_path / "info").write_bytes(info("raw").replace(b"1_1", b"a"))
+    dataset(tmp_path, {"info": info("raw").replace(b"1_1", b"a")})
+    (tmp_path / "checksums.sha256").write_bytes(b"".join(line("0" * 64, name) for name in names))
     with pytest.raises(ValueError, match=says):
-        publish_upload.plan(tmp_path, names, encodes=True)
+        planned(tmp_path, encodes=True)
 
 
 @pytest.mark.parametrize(("size", "segment", "parts"), [(0, 10, 0), (10, 10, 0), (11, 10, 2), (30, 10, 3)])
 def test_content_in_parts(tmp_path, size, segment, parts):
     data = bytes(range(size))
     (tmp_path / "file").write_bytes(data)
-    content, _ = contents(tmp_path / "file", segment)
+    content, sha256, _ = contents(tmp_path / "file", segment)
     assert (content.bytes, content.md5) == (size, hashlib.md5(data).hexdigest())
-    assert content.sha256 == hashlib.sha256(data).hexdigest() and len(content.parts) == parts
+    assert sha256 == hashlib.sha256(data).hexdigest() and len(content.parts) == parts
     for offset, length, md5 in content.parts:
         assert hashlib.md5(data[offset : offset + length]).hexdigest() == md5
     assert sum(part[1] for part in content.parts) == (size if parts else 0)
@@ -306,3 +374,32 @@ def test_a_token_with_its_storage_url_is_a_login_and_nothing_shows_it(tmp_path, 
     assert account.renew("an older one") == "se-cret"
     logging.getLogger("keystoneauth.session").debug("curl -H X-Auth-Token: se-cret")
     assert "se-cret" not in caplog.text
+
+
+def test_proxies_of_the_environment_are_used_and_passwords_of_netrc_are_not(tmp_path, monkeypatch):
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.path, self.headers["X-Auth-Token"], self.headers["Authorization"]))
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("no_proxy", "")
+    (tmp_path / "netrc").write_text("default login a password secret")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    path = settings(tmp_path, os_token="token", os_storage_url="http://swift.invalid/v1/AUTH_a")
+    try:
+        with contextlib.closing(store("swift://closet", "case/a", settings=str(path))) as closet:
+            for _ in range(2):
+                assert closet.problem(_store.Item("b", None, ""), _store.Content(0, "")) == "it is not there"
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert seen == [("http://swift.invalid/v1/AUTH_a/closet/case/a/b", "token", None)] * 2

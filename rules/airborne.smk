@@ -1,0 +1,110 @@
+"""Granules of a field campaign (dropsondes, lidar, radiometers) -> CF netCDF, archive metadata, quality, pictures.
+
+resources/<dataset>/inventory.json -> netcdf/, granules.json -> metadata/, metadata.json; quality/, airborne_check.json;
+preview.png. One job takes all granules of a dataset; a bad one is named and does not stop the others.
+"""
+
+ENDS["airborne"] = {
+    "products": ["netcdf/", "metadata/", "quality/", "preview.png"],
+    "records": ["granules.json", "metadata.json", "airborne_check.json"],
+}
+COLLECTIONS = os.path.dirname(workflow.source_path("../config/collections/hs3cpl.yaml"))
+
+
+def collections_of(wildcards):
+    """The tables that tell what a granule is: those of the campaign, or our own."""
+    return DATASETS[wildcards.dataset]["options"]["collections"] or COLLECTIONS
+
+
+rule airborne_convert:
+    """Recognise the granules of a source and bring each to CF netCDF."""
+    input:
+        inventory="<source>/inventory.json",
+        collections=collections_of,
+    output:
+        granules="<dataset>/granules.json",
+    log:
+        "<log>/airborne_convert.log",
+    benchmark:
+        "<benchmark>/airborne_convert.tsv"
+    conda:
+        "../envs/airborne.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        conventions=option("conventions"),
+        feature=option("feature"),
+        production_time=option("production_time"),
+    script:
+        "../scripts/airborne_convert.py"
+
+
+rule airborne_convert_metadata:
+    """Describe each granule for its archive: UMM-G, ECHO10, and the short form of py-cumulus."""
+    input:
+        granules="<dataset>/granules.json",
+        collections=collections_of,
+    output:
+        metadata="<dataset>/metadata.json",
+    log:
+        "<log>/airborne_convert_metadata.log",
+    benchmark:
+        "<benchmark>/airborne_convert_metadata.tsv"
+    conda:
+        "../envs/airborne.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        endpoint=option("endpoint"),
+        buckets=option("buckets"),
+    script:
+        "../scripts/airborne_convert_metadata.py"
+
+
+rule airborne_check:
+    """Compare every value with its source, look for what is odd, and validate the metadata."""
+    input:
+        granules="<dataset>/granules.json",
+        metadata="<dataset>/metadata.json",
+        collections=collections_of,
+    output:
+        check="<dataset>/airborne_check.json",
+    log:
+        "<log>/airborne_check.log",
+    benchmark:
+        "<benchmark>/airborne_check.tsv"
+    conda:
+        "../envs/airborne.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        schemas=option("schemas"),
+    script:
+        "../scripts/airborne_check.py"
+
+
+rule airborne_plot:
+    """Draw soundings, curtains or swaths, and the map of where they were made."""
+    input:
+        granules=only("airborne", "<dataset>/granules.json"),
+    output:
+        preview=report(
+            "<dataset>/preview.png",
+            caption="report/airborne.rst",
+            category="airborne",
+            labels={"dataset": "{dataset}"},
+        ),
+    log:
+        "<log>/airborne_plot.log",
+    benchmark:
+        "<benchmark>/airborne_plot.tsv"
+    conda:
+        "../envs/airborne.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    script:
+        "../scripts/airborne_plot.py"

@@ -1,0 +1,86 @@
+"""Cubes -> what opens elsewhere: Cloud-Optimized GeoTIFF (and PDS4), preview, STAC item, chunks for a browser."""
+
+PLANETARY = [dataset for dataset, row in DATASETS.items() if row["pipeline"] == "planetary"]
+PDS4 = config["planetary"]["pds4"]
+CUBES = [(dataset, cube) for dataset in PLANETARY for cube in cubes(dataset)]
+
+
+for batch in batches(CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetary"]["batch"]):
+
+    rule:
+        """Turn a cube into a Cloud-Optimized GeoTIFF, and a PDS4 product where that is asked for."""
+        name:
+            f"planetary_convert{batch.suffix}"
+        input:
+            cubes=made(batch, "{}.cub"),
+        output:
+            images=made(batch, "{}.tif"),
+            labels=made(batch, "{}.xml") if PDS4 else [],
+            pds4=made(batch, "{}.img") if PDS4 else [],
+        log:
+            f"{batch.log}/planetary_convert{batch.tail}.log",
+        benchmark:
+            f"{batch.benchmark}/planetary_convert{batch.tail}.tsv"
+        wildcard_constraints:
+            cube=r"(calibrated|map|mosaic|terrain)(\.[A-Za-z0-9]+)*",
+        conda:
+            "../envs/planetary.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        script:
+            "../scripts/planetary_convert.py"
+
+
+def members(dataset):
+    """The calibrated cubes of the images that a dataset is made of, when it is made of others."""
+    joins = images_of(dataset).values() if not is_image(DATASETS[dataset]) else []
+    paths = (
+        f"<results>/<campaign>/{image}/{'joined' if joined(image) else 'calibrated'}{part}.cub" for image, part in joins
+    )
+    return [workflow.pathvars.apply(path) for path in paths]
+
+
+def all_cubes(batch, suffix):
+    """The cubes that the datasets of a batch end in, or their GeoTIFFs; no others have any."""
+
+    def of_job(wildcards):
+        datasets = each(batch, lambda dataset, _: dataset)(wildcards)
+        pairs = [(dataset, cube) for dataset in datasets for cube in cubes(dataset)]
+        return [f"<results>/<campaign>/{dataset}/{cube}.{suffix}" for dataset, cube in pairs]
+
+    return of_job
+
+
+for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", ""), "", config["planetary"]["batch"]):
+
+    rule:
+        """Draw a preview, describe a dataset as a STAC item, and compare its GeoTIFFs with its cubes."""
+        name:
+            f"planetary_plot{batch.suffix}"
+        input:
+            cubes=all_cubes(batch, "cub"),
+            images=all_cubes(batch, "tif"),
+        output:
+            previews=report(
+                made(batch, "preview.png"),
+                caption="report/planetary.rst",
+                category="planetary",
+            ),
+            stac=made(batch, "item.json"),
+            records=made(batch, "planetary.json"),
+        log:
+            f"{batch.log}/planetary_plot{batch.tail}.log",
+        benchmark:
+            f"{batch.benchmark}/planetary_plot{batch.tail}.tsv"
+        conda:
+            "../envs/planetary.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        params:
+            engine=ENGINE,
+            stretch=each(batch, lambda dataset, _: DATASETS[dataset]["options"]["stretch"]),
+            members=each(batch, lambda dataset, _: members(dataset)),
+        script:
+            "../scripts/planetary_plot.py"

@@ -1,0 +1,126 @@
+"""Calibrated cubes with geometry -> maps and mosaics.
+
+calibrated.cub -> corrected.cub (photometry, where asked) -> projection.map, the one grid of all -> projected.<image>.cub
+-> map.cub; a mosaic row takes the calibrated cubes of other rows, to mosaic.cub.
+"""
+
+
+def images_of(dataset):
+    """The images that a map or mosaic is made of: name -> (dataset, part)."""
+    row = DATASETS[dataset]
+    members = [dataset] if is_image(row) else row["options"]["images"]
+    pieces = {member: [""] if joined(member) else parts(member) for member in members}
+    return {member + part: (member, part) for member in members for part in pieces[member]}
+
+
+def to_project(dataset, part):
+    """The cube that is projected: calibrated, and brought to one light where that is asked for."""
+    stage = "joined" if joined(dataset) else "calibrated"
+    stage = stage if DATASETS[dataset]["options"]["photometry"]["model"] == "none" else "corrected"
+    return f"<results>/<campaign>/{dataset}/{stage}{part}.cub"
+
+
+def of_map(wildcards, *keys):
+    """What a step has to know of a map or mosaic: the recipe of its first image, and these options of its own row."""
+    first = next(iter(images_of(wildcards.dataset).values()))
+    return asked(*first, "parameters") | {key: DATASETS[wildcards.dataset]["options"][key] for key in keys}
+
+
+rule planetary_correct:
+    """Bring an image to the brightness it would have in one light, by a photometric function."""
+    input:
+        cube=lambda wildcards: f"<dataset>/{'joined' if joined(wildcards.dataset) else 'calibrated'}{wildcards.part}.cub",
+    output:
+        corrected=temp("<dataset>/corrected{part}.cub"),
+    log:
+        "<log>/planetary_correct{part}.log",
+    benchmark:
+        "<benchmark>/planetary_correct{part}.tsv"
+    conda:
+        ENGINE_ENV
+    container:
+        CONTAINER
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        image=lambda wildcards: asked(wildcards.dataset, wildcards.part, "photometry", "parameters"),
+    script:
+        "../scripts/planetary_correct.py"
+
+
+rule planetary_detect_range:
+    """Find the one map grid that all images of a map or mosaic fit on."""
+    input:
+        cubes=lambda wildcards: [to_project(*image) for image in images_of(wildcards.dataset).values()],
+    output:
+        grid="<dataset>/projection.map",
+    log:
+        "<log>/planetary_detect_range.log",
+    benchmark:
+        "<benchmark>/planetary_detect_range.tsv"
+    conda:
+        ENGINE_ENV
+    container:
+        CONTAINER
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        image=lambda wildcards: of_map(wildcards, "map"),
+    script:
+        "../scripts/planetary_detect_range.py"
+
+
+rule planetary_project:
+    """Project an image to the grid of its map or mosaic."""
+    input:
+        cube=lambda wildcards: to_project(*images_of(wildcards.dataset)[wildcards.image]),
+        grid="<dataset>/projection.map",
+    output:
+        projected=temp("<dataset>/projected.{image}.cub"),
+    log:
+        "<log>/planetary_project.{image}.log",
+    benchmark:
+        "<benchmark>/planetary_project.{image}.tsv"
+    conda:
+        ENGINE_ENV
+    container:
+        CONTAINER
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt, input: attempt * max(2000, 6 * input.size_mb),
+    params:
+        image=lambda wildcards: asked(*images_of(wildcards.dataset)[wildcards.image], "map", "parameters"),
+    script:
+        "../scripts/planetary_project.py"
+
+
+rule planetary_merge:
+    """Lay projected images over each other."""
+    input:
+        cubes=lambda wildcards: [
+            f"<dataset>/projected.{image}.cub"
+            for image, (_, part) in images_of(wildcards.dataset).items()
+            if part.rpartition(".")[0] == wildcards.camera
+        ],
+    output:
+        merged="<dataset>/{product}{camera}.cub",
+    log:
+        "<log>/planetary_merge.{product}{camera}.log",
+    benchmark:
+        "<benchmark>/planetary_merge.{product}{camera}.tsv"
+    wildcard_constraints:
+        product="map|mosaic",
+        camera=r"(\.[A-Za-z0-9]+)?",
+    conda:
+        ENGINE_ENV
+    container:
+        CONTAINER
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        image=lambda wildcards: of_map(wildcards, "priority"),
+    script:
+        "../scripts/planetary_merge.py"

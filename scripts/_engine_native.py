@@ -1,0 +1,126 @@
+"""The planetary stages in our own code; `_engine_isis` has the same functions with the programs of ISIS."""
+
+import logging
+
+import numpy as np
+
+import _calibrate
+import _camera
+import _cubes
+import _ingest
+import _isd
+import _mosaic
+import _photometry
+import _projection
+import _pvl
+import _resample
+
+logger = logging.getLogger(__name__)
+
+ROWS = 256  # of a block whose angles are all in memory
+PROJECTIONS = {name.lower(): name for name in _projection.PROJECTIONS}
+
+
+def import_image(source, cube, image):
+    """Read a product of an archive, or one part of it, into a cube."""
+    made = _ingest.image(source, image["part"], image["ingest"])
+    made.groups = noted(made.groups, done=[f"read from {source.name}"])
+    _cubes.write(cube, made)
+
+
+def attach(cube, isd, located):
+    """Copy a cube and attach a camera description to it, in the tables and keywords that spiceinit writes."""
+    source = _cubes.Cube(cube)
+    camera = _isd.of(isd, source.lines, source.samples, source.groups["Instrument"])
+    tables, kernels, keywords = _isd.tables(camera)
+    groups = noted(source.groups, done=[f"geometry from {isd.name}"])
+    groups["Kernels"] = _pvl.Block(dict(source.groups["Kernels"].items()) | kernels, "Group")
+    kept = [source.table(name) for name in source.tables if name not in {table.name for table in tables}]
+    objects = source.objects | {"NaifKeywords": keywords}
+    made = source.image(blocks=source.blocks(), groups=groups, tables=[*kept, *tables], objects=objects)
+    _cubes.write(located, made)
+
+
+def calibrate(cube, calibrated, image):
+    """Calibrate a cube; what was done and what was left out goes into its label."""
+    result = _calibrate.image(_cubes.Cube(cube), image["calibration"])
+    for step in result.skipped:
+        logger.warning("skipped: %s", step)
+    result.image.groups = noted(result.image.groups, result.done, result.skipped)
+    _cubes.write(calibrated, result.image)
+
+
+def correct(cube, corrected, image):
+    """Bring the brightness of every pixel to one light, by the angles at which the camera and the Sun see it."""
+    source, camera, options = _cubes.Cube(cube), _camera.of(cube), image["photometry"]
+    light = {"model": options["model"], "parameters": options["parameters"], "incref": options["incidence"]}
+
+    def blocks():
+        for first in range(0, source.lines, ROWS):
+            values, codes = source.read(first, ROWS)
+            ground = camera.backplanes(first, len(values))
+            made = _photometry.normalise(values, ground.phase, ground.incidence, ground.emission, **light)
+            unknown = np.where(np.isnan(made), _cubes.NULL, 0)
+            yield made[None], (unknown if codes is None else np.where(codes == 0, unknown, codes))[None]
+
+    groups = noted(source.groups, done=[f"photometric correction: {options['model']}"])
+    _cubes.write(corrected, source.image(blocks=blocks(), groups=groups, dtype="f4", base=0.0, multiplier=1.0))
+
+
+def template(cubes, grid, image):
+    """Keywords of the template of a map that holds all cubes."""
+    cameras = [_camera.of(cube) for cube in cubes]
+    ranges = [_projection.range_of(camera) for camera in cameras]
+    return _projection.common_template(ranges, cameras[0].isd, PROJECTIONS[image["map"]["projection"]])
+
+
+def project(cube, grid, projected, image):
+    """Write what an image covers of a map; NULL where it shows nothing."""
+    source, camera = _cubes.Cube(cube), _camera.of(cube)
+    whole = _projection.Mapping.from_template(grid)
+    mapping = _projection.Mapping.for_camera(camera, whole.group()).within(whole)
+    blocks = _resample.project(source.read, camera, mapping, image["map"]["interpolation"])
+    _cubes.write(projected, mapped(mapping, 1, source.groups, blocks))
+
+
+def merge(cubes, merged, priority, image):
+    """Lay maps over each other; an average has a second band with the number of images."""
+    mapping, placed = _mosaic.place([_cubes.Cube(cube) for cube in cubes])
+    blocks = _mosaic.merge(placed, mapping.lines, mapping.samples, priority)
+    bands = placed[0][0].bands * (2 if priority == "average" else 1)
+    _cubes.write(merged, mapped(mapping, bands, in_common([cube.groups for cube, *_ in placed]), blocks))
+
+
+def mapped(mapping, bands, groups, blocks):
+    """A map as an image to write; where the camera stood is of no use to it any more."""
+    kept = {name: group for name, group in groups.items() if name not in ("Kernels", "Mapping")}
+    groups = kept | {"Mapping": _pvl.Block(mapping.group(), "Group")}
+    return _cubes.Image(bands, mapping.lines, mapping.samples, "f4", groups, blocks)
+
+
+def in_common(groups):
+    """The groups of several cubes with the keywords that are the same in all; notes are those of all."""
+    first, *others = groups
+
+    def same(name, key, value):
+        return all(name in other and other[name].get(key) == value for other in others)
+
+    shared = {
+        name: _pvl.Block([(key, value) for key, value in group.items() if same(name, key, value)], "Group")
+        for name, group in first.items()
+        if name not in ("Mapping", "Darkroom")
+    }
+    notes = ([note for group in groups for note in _notes(group, key)] for key in ("Done", "Skipped"))
+    return noted(shared, *(list(dict.fromkeys(found)) for found in notes))
+
+
+def noted(groups, done=(), skipped=()):
+    """The groups of a cube with what was done to it, or left out, added to its group Darkroom."""
+    notes = {"Done": (*_notes(groups, "Done"), *done), "Skipped": (*_notes(groups, "Skipped"), *skipped)}
+    others = {name: group for name, group in groups.items() if name != "Darkroom"}
+    return others | {"Darkroom": _pvl.Block(notes, "Group")}
+
+
+def _notes(groups, key):
+    value = groups.get("Darkroom", {}).get(key, ())
+    return value if isinstance(value, tuple) else (value,)

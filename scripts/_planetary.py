@@ -1,0 +1,72 @@
+"""What the planetary rules share: the engine, many images in one job, the file of an image."""
+
+import logging
+from pathlib import Path
+
+import _files
+import _recipes
+
+logger = logging.getLogger(__name__)
+
+SIDECARS = {".json", ".txt", ".md", ".xml", ".md5", ".sha256", ".csv"}
+
+
+def engine(name):
+    """The module that does the work: our own code, or the programs of USGS ISIS; both have the same functions."""
+    if name == "isis":
+        import _engine_isis as module
+    else:
+        import _engine_native as module
+    return module
+
+
+def for_each(function, *lists):
+    """Call a function with the items of lists, one after the other; a bad image does not keep the others from it.
+
+    Raises ValueError that names every image that failed, with its reason.
+    """
+    failed = []
+    for items in zip(*lists, strict=True):
+        try:
+            function(*items)
+        except (ValueError, OSError) as error:
+            logger.exception("failed")
+            failed.append(" ".join(str(error).split()))
+    if failed:
+        of_how_many = f"{len(failed)} of {len(lists[0])} images: " if len(lists[0]) > 1 else ""
+        raise ValueError(of_how_many + "; ".join(failed))
+
+
+def image_file(inventory, image):
+    """The file of a source that holds an image: the one that its recipe's names tell, or the only one there is.
+
+    Raises ValueError when it is not clear which one that is.
+    """
+    found = _files.read_json(inventory)
+    names = [file["name"] for file in found["files"]]
+    fitting = _recipes.imported(names, image["steps"])
+    fitting = fitting or [name for name in names if Path(name).suffix.lower() not in SIDECARS]
+    if len(fitting) > 1 and image["part"]:
+        fitting = [name for name in fitting if f"_{image['part']}".lower() in name.lower()]
+    if len(fitting) != 1:
+        raise ValueError(
+            f"{found['root']}: {len(fitting)} images of recipe {image['recipe']} ({', '.join(fitting[:3]) or 'none'}); "
+            "a row is one image: choose it by the option filter"
+        )
+    return Path(found["root"], fitting[0])
+
+
+def isd_file(option, inventory, image):
+    """The camera description of an image: the file that is given, or the one named as the image in a folder.
+
+    Without an option, the folder is that of the image. Raises FileNotFoundError naming what was looked for.
+    """
+    source = image_file(inventory, image)
+    place = Path(option) if option else source.parent
+    names = (
+        [place] if place.is_file() else [place / f"{source.stem}{suffix}" for suffix in (".isd.json", ".json", ".isd")]
+    )
+    for name in names:
+        if name.is_file():
+            return name
+    raise FileNotFoundError(f"{source.name}: no camera description {names[0].name} or {names[1].name} in {place}")

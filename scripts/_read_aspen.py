@@ -1,0 +1,34 @@
+"""ASPEN netCDF, a quality-controlled dropsonde as NCAR's Atmospheric Sounding Processing Environment writes it.
+
+Its files claim CF-1.6 but swap the axes of latitude and longitude, give degrees without a direction, name quantities
+that are not in the CF table, and run backwards in time; attributes are those of the collection instead.
+"""
+
+import _collection
+import _granule
+import _read_netcdf
+
+EPOCHS = ("launch_time", "reference_time")  # scalars whose units are the moment of launch
+
+
+def read(path, form):
+    """(variables, header, flags, None) of one sounding. Raises ValueError for a file without a time dimension."""
+    with _read_netcdf.opened(path) as file:
+        if "time" not in file.variables or file.variables["time"].dimensions != ("time",):
+            raise ValueError(f"{path}: no variable time(time); this is no ASPEN netCDF")
+        if not file.variables["time"].size:
+            raise ValueError(f"{path}: there are no records; the file is cut")
+        variables = {}
+        for name, variable in file.variables.items():
+            if name == "trajectory":
+                continue
+            key, attrs, _ = _collection.described(form["variables"], name, "")
+            told = _read_netcdf.attributes(variable)
+            if name in ("time", *EPOCHS):
+                attrs["units"] = _read_netcdf.epoch(told["units"], path)
+            values = _read_netcdf.stored(variable)
+            dims = ("time",) if variable.dimensions == ("time",) else ()
+            values = values if dims else values.reshape(-1)[:1].reshape(())
+            _granule.add(variables, key, _granule.Variable.of(values, dims, attrs, told.get("_FillValue"), name))
+        header = {name: str(file.getncattr(name)) for name in file.ncattrs() if str(file.getncattr(name)).strip()}
+    return variables, header, [], None

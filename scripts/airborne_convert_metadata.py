@@ -1,0 +1,197 @@
+"""Write the archive's metadata of each granule: UMM-G, ECHO10, and the short file of py-cumulus."""
+
+import hashlib
+import json
+import logging
+import math
+from pathlib import Path
+
+import numpy as np
+
+import _collection
+import _echo10
+import _entrypoint
+import _extent
+import _files
+import _legacy_met
+import _product
+import _staging
+import _sun
+import _umm_g
+from publish_manifest import VERSION
+
+logger = logging.getLogger(__name__)
+
+WRITERS = {
+    "umm_g.json": lambda described: (json.dumps(_umm_g.umm_g(described), indent=2, ensure_ascii=False) + "\n").encode(),
+    "echo10.xml": _echo10.echo10,
+    "meta.xml": _legacy_met.legacy_met,
+}
+# Ending of a file name -> what CMR calls its format and its media type.
+FORMATS = {
+    ".nc": ("netCDF-4", "application/x-netcdf"),
+    ".hdf5": ("HDF5", "application/x-hdf5"),
+    ".h5": ("HDF5", "application/x-hdf5"),
+    ".eol": ("ASCII", "text/plain"),
+    ".ict": ("ICARTT", "text/plain"),
+    ".txt": ("ASCII", "text/plain"),
+}
+SUN_SAMPLES = 500  # positions that are asked for the height of the sun
+
+
+def airborne_convert_metadata(
+    granules: Path,
+    metadata: Path,
+    *,
+    collections: list | None = None,
+    endpoint: str = "",
+    buckets: dict | None = None,
+):
+    """Write metadata/<granule>.umm_g.json, .echo10.xml and .meta.xml of each granule, and a list of them, last.
+
+    granules -- the list that `airborne_convert` made
+    metadata -- JSON: of each granule its files with sizes and digests, its extent, its places in the archive
+    collections -- files or folders of collections; by default those of config/collections
+    endpoint -- http(s) address of the archive, for the addresses of files that users may read
+    buckets -- names of the archive's buckets by their kind, for s3 addresses
+
+    A granule whose time or place is unknown has an error there and no metadata, and does not stop the others. Raises
+    ValueError when that is so for all.
+    """
+    made, folder = _files.read_json(granules), granules.parent
+    known = _collection.load(collections or [_collection.FOLDER])
+    listed, bad = [], []
+    for granule in (granule for granule in made["granules"] if granule["netcdf"]):
+        about = {"collection": granule["collection"], "granule": granule["id"]}
+        collection = known[granule["collection"]]
+        try:
+            described = describe(granule, folder, made["root"], collection, endpoint, buckets)
+        except ValueError as error:
+            bad.append({"id": granule["id"], "error": str(error)})
+            logger.error("%s: no metadata: %s", granule["id"], error, extra=about)
+            continue
+        written = {}
+        for ending, writer in WRITERS.items():
+            written[ending] = f"metadata/{granule['id']}.{ending}"
+            _files.write_bytes(folder / written[ending], writer(described))
+        listed.append(record(described, written))
+        logger.info("%s: metadata written", granule["id"], extra=about)
+    if not listed:
+        raise ValueError(f"no granule has metadata; {bad[0]['id']}: {bad[0]['error']}")
+    _product.keep_only(folder / "metadata", [Path(name).name for one in listed for name in one["metadata"].values()])
+    _files.write_json(metadata, {"granules": listed, "errors": bad})
+
+
+def describe(granule, folder, root, collection, endpoint="", buckets=None):
+    """What the metadata of a granule tells, as a dict for the writers.
+
+    granule -- its entry in the list of `airborne_convert`; folder, root -- where its products and its sources are
+    """
+    path, sources = folder / granule["netcdf"], granule["files"]
+    groups = _collection.match(sources[0], {"": collection}).groups | {"granule": granule["id"]}
+    with _product.opened(path) as dataset:
+        times, latitude, longitude = _product.positions(dataset)
+        extent = _product.extent(dataset)
+        altitude = _product.altitudes(dataset)
+        sun = dataset.variables.get("solar_elevation_angle")
+        elevations = _product.values(sun) if sun else sun_elevations(times, latitude, longitude)
+        produced = dataset.date_created
+    archived = [name for name in sources if _staging.place(Path(name).name, collection, groups)]
+    archived = [name for name in archived if Path(name).name != path.name]  # the product takes that place
+    files = [file(one, collection, groups) for one in (path, *(Path(root, name) for name in archived))]
+    return {
+        "id": granule["id"],
+        "collection": collection,
+        "groups": groups,
+        "netcdf": granule["netcdf"],
+        "archived": archived,
+        "produced": produced,
+        "software": VERSION,
+        "source_files": [Path(name).name for name in sources],
+        "files": files,
+        "begin": moment(extent.begin),
+        "end": moment(extent.end),
+        "box": [round(float(side), _extent.DECIMALS) for side in extent.box],
+        "geometry": extent.geometry,
+        "deviation_m": round(extent.deviation, 1),
+        "altitude": [f"{end:.1f}" for end in altitude] if altitude else None,
+        "day_night": _sun.day_or_night(elevations),
+        "platform": collection["platform"]["short_name"],
+        "instrument": collection["instrument"]["short_name"],
+        "project": collection["project"],
+        "additional_attributes": collection.get("additional_attributes", {}),
+        "urls": urls(files, collection, endpoint, buckets),
+    }
+
+
+def file(path, collection, groups):
+    """A file with its size, digests and format, and its place in the archive."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as source:
+        while block := source.read(_files.BLOCK):
+            sha256.update(block)
+            md5.update(block)
+    form, mime_type = FORMATS.get(path.suffix.lower(), ("Not provided", "Not provided"))
+    return {
+        "name": path.name,
+        "bytes": path.stat().st_size,
+        "sha256": sha256.hexdigest(),
+        "md5": md5.hexdigest(),
+        "format": form,
+        "mime_type": mime_type,
+        "place": _staging.place(path.name, collection, groups),
+    }
+
+
+def urls(files, collection, endpoint, buckets):
+    """Addresses of the granule's files in the archive, and of the page of its collection."""
+    found = []
+    for entry in files:
+        for url in _staging.addresses(entry["place"], endpoint, buckets) if entry["place"] else ():
+            about = {"type": "GET DATA", "description": f"Download {entry['name']}", "mime_type": entry["mime_type"]}
+            found.append({"url": url, **about})
+    if "doi" in collection:
+        page = {"type": "VIEW RELATED INFORMATION", "description": "Page of the collection", "mime_type": "text/html"}
+        found.append({"url": f"https://doi.org/{collection['doi']}", **page})
+    return found
+
+
+def sun_elevations(times, latitude, longitude):
+    """Height of the sun in degrees at some positions, evenly from the first to the last."""
+    if latitude.ndim == 2:
+        latitude, longitude = latitude[:, latitude.shape[1] // 2], longitude[:, longitude.shape[1] // 2]
+    known = np.flatnonzero(_extent.good(latitude, longitude) & ~np.isnat(times))
+    chosen = known[np.linspace(0, known.size - 1, min(known.size, SUN_SAMPLES)).round().astype(int)]
+    return _sun.elevation(times[chosen], latitude[chosen], longitude[chosen])
+
+
+def moment(time):
+    """A time as text in UTC, to the millisecond where that is not 0."""
+    milliseconds = math.floor(time.astype("M8[ns]").astype("i8") / 1e6 + 0.5)
+    text = str(np.datetime64(milliseconds, "ms"))
+    return text.removesuffix(".000") + "Z"
+
+
+def record(described, written):
+    """What the list of metadata tells of a granule; `archive` has the place of each file that the table has one for."""
+    kept = ("id", "begin", "end", "box", "deviation_m", "day_night", "files", "urls")
+    products = [described["netcdf"], *written.values(), f"quality/{described['id']}.json"]
+    return {
+        **{key: described[key] for key in kept},
+        "collection": described["collection"]["short_name"],
+        "geometry": list(described["geometry"]),
+        "metadata": written,
+        "archive": list(archive(products, described, False)) + list(archive(described["archived"], described, True)),
+    }
+
+
+def archive(names, described, is_source):
+    """The places of files: of products below the dataset's folder, or of sources."""
+    for name in names:
+        placed = _staging.place(Path(name).name, described["collection"], described["groups"])
+        if placed:
+            yield {"file": name, "source": is_source, **placed}
+
+
+if __name__ == "__main__":
+    _entrypoint.run(airborne_convert_metadata, globals().get("snakemake"))

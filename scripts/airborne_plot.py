@@ -1,0 +1,226 @@
+"""Draw the soundings, lidar curtains or swaths of a dataset, and a map of where they were made."""
+
+import math
+from pathlib import Path
+
+import matplotlib.dates
+import matplotlib.figure
+import numpy as np
+
+import _entrypoint
+import _extent
+import _files
+import _product
+
+SHOWN = 3  # granules that have a panel; the map has more
+MAPPED = 300
+TRACK_POINTS = 2000
+COLUMNS, ROWS = 900, 300  # of the picture of a curtain
+BARBS = 15
+LEVELS = (1000, 925, 850, 700, 500, 400, 300, 250, 200, 150, 100, 70, 50, 30, 20, 10)  # hPa, the standard ones of WMO
+
+
+def airborne_plot(granules: Path, preview: Path):
+    """Write the preview of a dataset.
+
+    granules -- the list that `airborne_convert` made
+    preview -- PNG: a panel for each of the first granules, and a map of the tracks
+    """
+    listed = [granule for granule in _files.read_json(granules)["granules"] if granule["netcdf"]]
+    paths = [granules.parent / granule["netcdf"] for granule in listed]
+    shown = min(SHOWN, len(listed))
+    size = (12, max(4.4, 3.2 * shown))
+    figure = matplotlib.figure.Figure(figsize=size, dpi=100, layout="constrained", facecolor="white")
+    grid = figure.add_gridspec(shown, 2, width_ratios=(3, 2))
+    for number in range(shown):
+        with _product.opened(paths[number]) as dataset:
+            axes = figure.add_subplot(grid[number, 0])
+            panel(dataset)(dataset, axes)
+            axes.set_title(listed[number]["id"], fontsize="medium")
+    draw_map(paths[:MAPPED], len(listed), figure.add_subplot(grid[:, 1]))
+    with _files.replacing(preview) as partial:
+        figure.savefig(partial, format="png", metadata={"Software": None})
+
+
+def panel(dataset):
+    """The function that draws a product: a sounding, a curtain, a swath, or the height of a flight."""
+    if curtain_variable(dataset):
+        return draw_curtain
+    if dataset["latitude"].size > dataset["time"].size:
+        return draw_swath
+    measured = all(_product.by_standard_name(dataset, name) for name in ("air_pressure", "air_temperature"))
+    return draw_sounding if measured and "Lines" not in _product.extent(dataset).geometry else draw_height
+
+
+def draw_sounding(dataset, axes):
+    """Temperature and dew point against pressure, with wind barbs in m/s at the side."""
+
+    def profiles(name):
+        variable = _product.by_standard_name(dataset, name)
+        return np.split(_product.values(variable).ravel(), ends) if variable else None
+
+    sizes = [item for item in dataset.variables.values() if "sample_dimension" in item.ncattrs()]
+    ends = np.cumsum(sizes[0][:])[:-1] if sizes else []
+    pressure = profiles("air_pressure")
+    for name, colour, label in (
+        ("air_temperature", "tab:red", "temperature"),
+        ("dew_point_temperature", "tab:blue", "dew point"),
+    ):
+        for number, values in enumerate(profiles(name) or []):
+            known = np.isfinite(values) & np.isfinite(pressure[number])
+            label_once = label if number == 0 else None
+            axes.plot(values[known], pressure[number][known], color=colour, linewidth=1, label=label_once)
+    axes.set_yscale("log")
+    top, bottom = axes.get_ylim()
+    axes.set_yticks([level for level in LEVELS if top <= level <= bottom], minor=False)
+    axes.set_yticks([], minor=True)
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_ylim(bottom, top)
+    units = _product.by_standard_name(dataset, "air_pressure").units
+    axes.set(xlabel=_product.by_standard_name(dataset, "air_temperature").units, ylabel=f"pressure ({units})")
+    axes.legend(loc="lower left", fontsize="small")
+    east, north = profiles("eastward_wind"), profiles("northward_wind")
+    speed, direction = profiles("wind_speed"), profiles("wind_from_direction")
+    if not (east and north) and speed and direction:
+        east, north = ([-speed[0] * turn(np.radians(direction[0]))] for turn in (np.sin, np.cos))
+    if east and north:
+        known = np.flatnonzero(np.isfinite(east[0]) & np.isfinite(north[0]) & np.isfinite(pressure[0]))
+        some = known[evenly(np.log(pressure[0][known]), BARBS)]
+        right = axes.get_xlim()[1] + 0.08 * np.ptp(axes.get_xlim())
+        parts = {"half": 2.5, "full": 5, "flag": 25}
+        places = np.full(some.size, right), pressure[0][some]
+        axes.barbs(*places, east[0][some], north[0][some], length=5, linewidth=0.5, barb_increments=parts)
+        axes.set_xlim(axes.get_xlim()[0], right + 0.06 * np.ptp(axes.get_xlim()))
+
+
+def evenly(values, number):
+    """Positions of about `number` values that are evenly spread over their range."""
+    if not values.size:
+        return np.zeros(0, int)
+    bins = np.round((values - values.min()) / (np.ptp(values) or 1) * (number - 1))
+    return np.sort(np.unique(bins, return_index=True)[1])
+
+
+def curtain_variable(dataset):
+    """The backscatter of a lidar curtain, 532 nm where there are several, or None."""
+    rows = dataset["time"].dimensions
+    curtains = [item for item in dataset.variables.values() if len(rows) == 2 and item.dimensions[:-1] == rows]
+    measured = [item for item in curtains if item.name != "altitude"]
+    return next((item for item in measured if "532" in item.name), measured[0] if measured else None)
+
+
+def draw_curtain(dataset, axes):
+    """The logarithm of a curtain's means over blocks of profiles and bins, against time and altitude."""
+    variable = curtain_variable(dataset)
+    means = block_means(variable)
+    times = _product.positions(dataset)[0]
+    height = bin_heights(dataset)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shades = np.log10(np.where(means > 0, means, np.nan))
+    known = shades[np.isfinite(shades)]
+    low, high = np.percentile(known, (2, 99)) if known.size else (0, 1)
+    span = [matplotlib.dates.date2num(time) for time in (np.nanmin(times), np.nanmax(times))]
+    extent = (*span, float(height[0]), float(height[-1]))
+    picture = axes.imshow(shades.T, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="viridis")
+    axes.set_ylim(*sorted(extent[2:]))
+    axes.xaxis_date()
+    axes.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
+    axes.set(ylabel="altitude (km)")
+    units = getattr(variable, "units", "1")
+    axes.figure.colorbar(picture, ax=axes, label=f"log10 {variable.name} ({units})", pad=0.01)
+
+
+def block_means(variable):
+    """Means of a curtain (..., profile, bin) over equal blocks, as (column, row) with NaN where all is missing."""
+    profiles, bins = variable.shape[-2:]
+    columns, rows = min(COLUMNS, profiles), min(ROWS, bins)
+    column = np.arange(profiles) * columns // profiles
+    lowest = np.unique(np.arange(rows) * bins // rows)
+    sums, counts = np.zeros((columns, len(lowest))), np.zeros((columns, len(lowest)))
+    step = max(1, _product.BLOCK // bins)
+    for first in range(0, profiles, step):
+        values = _product.physical(variable, variable[..., first : first + step, :]).reshape(-1, bins)
+        known = np.isfinite(values)
+        at = column[first : first + step]
+        starts = np.flatnonzero(np.diff(at, prepend=-1))
+        for total, part in ((sums, np.where(known, values, 0)), (counts, known.astype("f8"))):
+            total[at[starts]] += np.add.reduceat(np.add.reduceat(part, starts, axis=0), lowest, axis=1)
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def bin_heights(dataset):
+    """Altitudes of the bins of a curtain's first profile in km."""
+    altitude = dataset["altitude"]
+    values = _product.physical(altitude, altitude[0, 0, :] if altitude.ndim == 3 else altitude[:])
+    return values / (1000 if altitude.units == "m" else 1)
+
+
+def swath_variable(dataset):
+    """The first measured variable of a swath (scan, spot, ...), or its latitude."""
+    places = [dataset["latitude"], dataset["longitude"]]
+    several = (item for item in dataset.variables.values() if item.dimensions[:2] == places[0].dimensions)
+    return next((item for item in several if item not in places), places[0])
+
+
+def draw_swath(dataset, axes):
+    """The first measured variable of a swath, scan by scan."""
+    variable = swath_variable(dataset)
+    step = -(-variable.shape[0] // COLUMNS)
+    values = _product.physical(variable, variable[::step])
+    values = values.reshape(*values.shape[:2], -1)
+    values = values[..., values.shape[2] // 2]
+    known = values[np.isfinite(values)]
+    low, high = np.percentile(known, (1, 99)) if known.size else (0, 1)
+    extent = (0, variable.shape[0], 0, variable.shape[1])
+    picture = axes.imshow(values.T, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="viridis")
+    axes.set(xlabel="scan", ylabel="spot")
+    axes.figure.colorbar(picture, ax=axes, label=f"{variable.name} ({getattr(variable, 'units', '1')})", pad=0.01)
+
+
+def draw_height(dataset, axes):
+    """The altitude of a flight against time."""
+    times = _product.positions(dataset)[0]
+    variable = dataset["altitude" if "altitude" in dataset.variables else "latitude"]
+    values = _product.values(variable).ravel()
+    some = slice(None, None, -(-times.size // TRACK_POINTS))
+    axes.plot(times[some].astype("M8[us]"), values[some], linewidth=1)
+    axes.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
+    axes.set(ylabel=f"{variable.name} ({variable.units})")
+
+
+def draw_map(paths, number, axes):
+    """Tracks on a plain grid of degrees; those across longitude 180 stay in one piece."""
+    tracks = [track for track in map(read_track, paths) if track[0].size]
+    around = tracks[0][0].mean() if tracks else 0
+    for longitude, latitude in tracks:
+        longitude = longitude + 360 * round((around - longitude.mean()) / 360)
+        axes.plot(longitude, latitude, linewidth=1, marker="o", markersize=3, markevery=[0])
+    if tracks:
+        middle = np.concatenate([latitude for _, latitude in tracks]).mean()
+        axes.set_aspect(1 / max(0.1, math.cos(math.radians(middle))), adjustable="datalim")
+    axes.margins(0.1)
+    axes.xaxis.set_major_formatter(lambda degrees, _: _degrees(float(_extent.wrapped(degrees)), "W", "E"))
+    axes.yaxis.set_major_formatter(lambda degrees, _: _degrees(degrees, "S", "N"))
+    axes.locator_params(nbins=6)
+    axes.grid(linewidth=0.4)
+    axes.set_title(f"{number} granule{'s' * (number > 1)}", fontsize="medium")
+
+
+def read_track(path):
+    """Longitude and latitude of a product's good positions, thinned, without jumps at longitude 180."""
+    with _product.opened(path) as dataset:
+        _, latitude, longitude = _product.positions(dataset)
+    if latitude.ndim == 2:
+        latitude, longitude = (degrees[:, degrees.shape[1] // 2] for degrees in (latitude, longitude))
+    good = _extent.good(latitude, longitude)
+    step = max(1, int(good.sum()) // TRACK_POINTS)
+    return np.unwrap(longitude[good][::step], period=360), latitude[good][::step]
+
+
+def _degrees(value, negative, positive):
+    """Degrees for people: 65.9°W."""
+    return f"{round(abs(value), 4):g}°{negative if value < 0 else positive if value else ''}"
+
+
+if __name__ == "__main__":
+    _entrypoint.run(airborne_plot, globals().get("snakemake"))

@@ -1,0 +1,25 @@
+"""Turn raw numbers into radiance or I/F."""
+
+import _entrypoint
+import _planetary
+
+
+def planetary_calibrate(cubes: list, calibrated: list, images: list):
+    """Turn raw numbers into radiance or I/F, and take out the noise that the camera is known for.
+
+    cubes -- ingested cubes
+    calibrated -- the cubes to write, in the same order
+    images -- for each: engine, recipe and its steps, part, and the options `calibration` and `parameters`
+
+    Raises ValueError naming every image that could not be calibrated, after all others are written.
+    """
+    _planetary.for_each(calibrate, cubes, calibrated, images)
+
+
+def calibrate(cube, calibrated, image):
+    """Calibrate one cube."""
+    _planetary.engine(image["engine"]).calibrate(cube, calibrated, image)
+
+
+if __name__ == "__main__":
+    _entrypoint.run(planetary_calibrate, globals().get("snakemake"))

@@ -1,0 +1,20 @@
+"""Measure heights from two images of one place."""
+
+from pathlib import Path
+
+import _entrypoint
+import _planetary
+
+
+def planetary_detect_terrain(left: Path, right: Path, heights: Path, image: dict, threads: int = 1):
+    """Measure heights from two images of one place, with the Ames Stereo Pipeline.
+
+    left, right -- calibrated cubes with geometry
+    heights -- the GeoTIFF to write: metres above the reference of the body
+    image -- engine, recipe and its steps, and the option `parameters`
+    """
+    _planetary.engine(image["engine"]).terrain(left, right, heights, image, threads)
+
+
+if __name__ == "__main__":
+    _entrypoint.run(planetary_detect_terrain, globals().get("snakemake"))

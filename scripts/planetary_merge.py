@@ -1,0 +1,29 @@
+"""Lay projected images over each other."""
+
+import shutil
+from pathlib import Path
+
+import _entrypoint
+import _files
+import _planetary
+
+
+def planetary_merge(cubes: list, merged: Path, image: dict):
+    """Lay projected images over each other.
+
+    cubes -- projected cubes on one grid, in their order
+    merged -- the map or mosaic to write
+    image -- engine, recipe and its steps, and the options `priority` and `parameters`: where images overlap, the last
+        is seen (ontop), the first (beneath) or their mean (average, with a second band that counts)
+
+    Raises ValueError when the cubes are not on one grid.
+    """
+    if len(cubes) == 1:
+        with _files.replacing(merged) as partial:
+            shutil.copyfile(cubes[0], partial)
+        return
+    _planetary.engine(image["engine"]).merge([Path(cube) for cube in cubes], merged, image["priority"], image)
+
+
+if __name__ == "__main__":
+    _entrypoint.run(planetary_merge, globals().get("snakemake"))

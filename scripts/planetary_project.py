@@ -1,0 +1,21 @@
+"""Project an image to the grid of its map or mosaic."""
+
+from pathlib import Path
+
+import _entrypoint
+import _planetary
+
+
+def planetary_project(cube: Path, grid: Path, projected: Path, image: dict):
+    """Project an image to the grid of its map or mosaic.
+
+    cube -- a calibrated cube with geometry
+    grid -- map template
+    projected -- the cube to write: that part of the grid which the image covers
+    image -- engine, recipe and its steps, part, and the options `map` and `parameters`
+    """
+    _planetary.engine(image["engine"]).project(cube, grid, projected, image)
+
+
+if __name__ == "__main__":
+    _entrypoint.run(planetary_project, globals().get("snakemake"))

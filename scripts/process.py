@@ -1,0 +1,265 @@
+"""Turn a folder of granules into netCDF, metadata and an archive tree: the command of the container.
+
+    process.py INPUT OUTPUT
+
+INPUT is a folder, or the JSON file of a Cumulus payload. It is read and never changed. OUTPUT gets what the rules of
+the airborne pipeline make (netcdf/, metadata/, quality/) and archive/, the tree of buckets. The log is JSON lines on
+standard output, and the exit status is 1 when any granule could not be made.
+"""
+
+import json
+import logging
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import _collection
+import _entrypoint
+import _files
+import _staging
+from airborne_check import airborne_check
+from airborne_convert import airborne_convert
+from airborne_convert_metadata import airborne_convert_metadata
+
+logger = logging.getLogger(__name__)
+
+# What the environment may say; the rest of the world stays out.
+SETTINGS = {
+    "SHORT_NAME": "the one collection that granules may be of (default: any)",
+    "COLLECTIONS": "files or folders of collections, with : between them (default: those of Darkroom)",
+    "CONVENTIONS": "CF-1.8 (default) or CF-1.11",
+    "FEATURE": "sonde (default), or flight: the soundings of a folder become one granule",
+    "PRODUCTION_TIME": "the time that products tell as that of their making (default: that of their data)",
+    "DISTRIBUTION_ENDPOINT": "http(s) address of the archive, for the addresses in metadata",
+    "BUCKETS": 'names of its buckets by kind, as JSON: {"protected": "our-protected"}',
+    "SCHEMAS": "folder of CMR's schemas, to validate the metadata by (default: not validated)",
+}
+INNER_GROUP = re.compile(r"(?<!\\)\((?!\?)")  # the first plain group of an expression
+
+
+class JsonLines(logging.Formatter):
+    """Log lines as JSON, with the keys that Cumulus has."""
+
+    def format(self, record):
+        told = {
+            "timestamp": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03}Z",
+            "level": record.levelname.lower(),
+            "collectionName": getattr(record, "collection", None),
+            "granuleId": getattr(record, "granule", None),
+            "message": record.getMessage(),
+        }
+        return json.dumps(told, ensure_ascii=False)
+
+
+def process(indir, outdir, environment=None):
+    """Make everything of the granules in `indir`; returns how many granules failed.
+
+    indir -- a folder, or a payload as a JSON file
+    outdir -- a folder; other files in it stay
+    environment -- settings by the names of SETTINGS, by default the process's environment
+
+    Raises ValueError or OSError when nothing can be done: no granule at all, wrong settings, a payload that cannot be
+    followed.
+    """
+    indir, outdir = Path(indir).resolve(), Path(outdir).resolve()
+    given = os.environ if environment is None else environment
+    settings = {name: given[name] for name in SETTINGS if given.get(name)}
+    if indir.is_file():
+        root, names, collections, settings = follow(_files.read_json(indir), indir, outdir, settings)
+    elif indir.is_dir():
+        root, names, collections = indir, sorted(below(indir)), chosen(settings, outdir)
+    else:
+        raise FileNotFoundError(f"{indir}: no such folder or payload")
+    if outdir.is_relative_to(root):
+        raise ValueError(f"{outdir} is in the input folder {root}, which is never changed; give an output elsewhere")
+    outdir.mkdir(parents=True, exist_ok=True)
+    files = [{"name": name, **state(root / name)} for name in names]
+    inventory, granules, metadata = (outdir / f"{name}.json" for name in ("inventory", "granules", "metadata"))
+    _files.write_json(inventory, {"root": str(root), "files": files})
+    options = {"conventions": "CONVENTIONS", "feature": "FEATURE", "production_time": "PRODUCTION_TIME"}
+    options = {name: settings[key] for name, key in options.items() if key in settings}
+    airborne_convert(inventory, granules, collections=collections, **options)
+    failed = told(_files.read_json(granules))
+    archive = {"endpoint": settings.get("DISTRIBUTION_ENDPOINT", ""), "buckets": buckets(settings)}
+    airborne_convert_metadata(granules, metadata, collections=collections, **archive)
+    failed += len(_files.read_json(metadata)["errors"])
+    try:
+        check, schemas = outdir / "airborne_check.json", settings.get("SCHEMAS", "")
+        airborne_check(granules, metadata, check, collections=collections, schemas=schemas)
+    except ValueError as error:
+        logger.error("%s", _entrypoint.message(error))
+        failed += 1
+    stage(outdir, root, _files.read_json(metadata))
+    return failed
+
+
+def sources(settings):
+    """Files and folders of the collections that are known."""
+    return settings["COLLECTIONS"].split(os.pathsep) if "COLLECTIONS" in settings else [str(_collection.FOLDER)]
+
+
+def chosen(settings, outdir):
+    """Paths of the collections that granules may be of."""
+    if "SHORT_NAME" not in settings:
+        return sources(settings)
+    return [written(named(_collection.load(sources(settings)), settings["SHORT_NAME"]), outdir)]
+
+
+def named(known, name):
+    """The collection of this name."""
+    if name not in known:
+        raise ValueError(f"collection {name!r} is unknown; known are {', '.join(known)}")
+    return known[name]
+
+
+def written(collection, outdir):
+    """The path of OUTPUT/collections/<short name>.yaml, which has this one collection (JSON is YAML)."""
+    path = outdir / f"collections/{collection['short_name']}.yaml"
+    _files.write_json(path, collection)
+    return str(path)
+
+
+def below(folder):
+    """Names of the files below a folder, relative to it."""
+    return [os.path.relpath(Path(top, name), folder) for top, _, names in os.walk(folder) for name in names]
+
+
+def state(path):
+    """Size and time of change of a file, as the inventory of `fetch_input` has them."""
+    found = path.stat()
+    return {"bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def buckets(settings):
+    """Bucket names by kind."""
+    text = settings.get("BUCKETS", "{}")
+    try:
+        names = json.loads(text)
+    except json.JSONDecodeError:
+        names = None
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise ValueError(
+            f'BUCKETS is {settings["BUCKETS"]}; right is a JSON object such as {{"protected": "a-bucket"}}'
+        )
+    return names
+
+
+def told(made):
+    """Say of each granule, and of unknown files, what became of them; returns how many granules failed."""
+    for granule in made["granules"]:
+        about = {"collection": granule["collection"], "granule": granule["id"]}
+        if granule["error"]:
+            logger.error("%s", granule["error"], extra=about)
+        else:
+            logger.info("%s made of %s", granule["netcdf"], ", ".join(granule["files"]), extra=about)
+        for flag in granule["flags"]:
+            logger.warning("%s: %s", flag["flag"], flag["note"], extra=about)
+    for name in made["unknown"]:
+        logger.warning("%s: no collection knows this name; the file is left alone", name)
+    return sum(bool(granule["error"]) for granule in made["granules"])
+
+
+def stage(outdir, root, described):
+    """Put what the file tables have a place for into the tree of buckets."""
+    for granule in described["granules"]:
+        _staging.stage(outdir / "archive", granule["archive"], outdir, root)
+        about = {"collection": granule["collection"], "granule": granule["id"]}
+        logger.info("%d files staged", len(granule["archive"]), extra=about)
+
+
+# Cumulus payloads
+
+
+def follow(payload, path, outdir, settings):
+    """Root, names, collections and settings of a Cumulus payload: {"config": {...}, "input": [...]}.
+
+    Its collection is one of ours, changed by what the payload says of names, files, buckets and addresses, and is
+    written to OUTPUT/collections, where it can be looked at. Settings of the environment come first.
+    """
+    config, files = payload.get("config"), inputs(payload.get("input"))
+    if not isinstance(config, dict) or not files:
+        raise ValueError(f'{path}: no payload; right is {{"config": {{...}}, "input": [files]}}')
+    remote = [name for name in files if "://" in name]
+    if remote:
+        raise ValueError(f"{path}: {remote[0]} is not on this machine; fetch it first and name the local path")
+    paths = [Path(path.parent, name).resolve() for name in files]
+    if missing := [str(one) for one in paths if not one.is_file()]:
+        raise FileNotFoundError(f"{path}: input {missing[0]} is not there")
+    root = Path(os.path.commonpath([one.parent for one in paths]))
+    known = _collection.load(sources(settings))
+    stated = config.get("collection") or {}
+    name = settings.get("SHORT_NAME") or stated.get("name") or config.get("name")
+    collection = adapted(named(known, name) if name else of_first(paths, known), stated | config, path)
+    kinds = config.get("buckets", {}).items()
+    names = {kind: entry["name"] if isinstance(entry, dict) else entry for kind, entry in kinds}
+    own = {"BUCKETS": json.dumps(names), "DISTRIBUTION_ENDPOINT": config.get("distribution_endpoint", "")}
+    return root, [str(one.relative_to(root)) for one in paths], [written(collection, outdir)], own | settings
+
+
+def inputs(given):
+    """The files of a payload's input: a list of them, or granules that have some."""
+    if isinstance(given, dict):
+        given = [file for granule in given.get("granules", []) for file in granule.get("files", [])]
+    return [file.get("filename") or file.get("name") if isinstance(file, dict) else file for file in given or []]
+
+
+def of_first(paths, known):
+    """The collection of the first input that is of a known one."""
+    found = next((match for match in (_collection.match(path.name, known) for path in paths) if match), None)
+    if found is None:
+        raise ValueError(f"{paths[0].name} is of no known collection; give its name in config.collection.name")
+    return found.collection
+
+
+def adapted(collection, config, path):
+    """A collection with what a payload's config says: version, url_path, granuleIdExtraction, files."""
+    collection = json.loads(json.dumps(collection))
+    collection["version"] = str(config.get("version", collection["version"]))
+    collection["url_path"] = config.get("url_path", collection.get("url_path", "{short_name}"))
+    if extraction := config.get("granuleIdExtraction"):
+        forms = [form for form in collection["formats"] if re.fullmatch(extraction, form["sample_file_name"])]
+        if not forms or not INNER_GROUP.search(extraction):
+            samples = ", ".join(form["sample_file_name"] for form in collection["formats"])
+            raise ValueError(
+                f"{path}: granuleIdExtraction {extraction!r} must match a file of {collection['short_name']}, such as "
+                f"{samples}, and have the id as its first group"
+            )
+        for form in forms:
+            form["names"], form["granule"] = INNER_GROUP.sub("(?P<granule>", extraction, count=1), "{granule}"
+        collection["formats"] = forms
+    if files := config.get("files") or config.get("files_config"):
+        collection["files"] = [table_entry(entry, path) for entry in files]
+    return collection
+
+
+def table_entry(entry, path):
+    """A line of a Cumulus file table as one of ours."""
+    if not {"regex", "bucket"} <= set(entry):
+        raise ValueError(f"{path}: files: {json.dumps(entry)} needs a regex and a bucket")
+    ours = {"regex": entry["regex"], "bucket": entry["bucket"], "type": entry.get("type", "data")}
+    ours["sample_file_name"] = entry.get("sampleFileName", "")
+    return ours | ({"url_path": entry["url_path"]} if "url_path" in entry else {})
+
+
+def main():
+    """The command line: two arguments, JSON lines on standard output, an exit status."""
+    if len(sys.argv) != 3:
+        settings = "\n".join(f"    {name:22} {about}" for name, about in SETTINGS.items())
+        sys.exit(f"{__doc__}\nThe environment may say:\n{settings}")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(handlers=[handler], level="INFO")
+    logging.captureWarnings(True)
+    logging.getLogger("airborne_convert").setLevel("CRITICAL")  # `told` says the same with the ids of granules
+    try:
+        failed = process(*sys.argv[1:])
+    except Exception as error:  # whatever it is, the log is JSON lines
+        logger.error("%s", _entrypoint.message(error))
+        sys.exit(1)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

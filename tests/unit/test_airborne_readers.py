@@ -1,0 +1,336 @@
+"""Readers of airborne formats: what the files print is what the granule has, and bad files are refused in one line."""
+
+import re
+import shutil
+
+import h5py
+import netCDF4
+import numpy as np
+import pytest
+
+import _collection
+import _entrypoint
+import _granule
+import _sample_airborne
+import airborne_files
+
+COLLECTIONS = _collection.load()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("granules")
+    for write in _sample_airborne.SAMPLES.values():
+        write(folder)
+    return folder
+
+
+def read(path, companion=None):
+    return _granule.read(_collection.match(path.name, COLLECTIONS), path, companion)
+
+
+def edited(path, folder, old, new, count=1):
+    """A copy of a text file with something else in it."""
+    copy = folder / path.name
+    content = path.read_bytes()
+    assert old in content
+    copy.write_bytes(content.replace(old, new, count))
+    return copy
+
+
+def column(path, at, ends):
+    """A column of an EOL file cut by hand, after its line of dashes."""
+    lines = path.read_text().splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("---"))
+    return [float(line[at:ends]) for line in lines[first + 1 :]]
+
+
+@pytest.fixture
+def eol(made):
+    return made / "D20120906_224116_1.QC.eol"
+
+
+@pytest.fixture
+def ict(made):
+    return made / "IMPACTS_AVAPS_P3B_202202081429_R0.ict"
+
+
+@pytest.fixture
+def cpl(made):
+    return made / "HS3_CPL_ATB_12203a_20120906.hdf5"
+
+
+# What is read
+
+
+def test_eol_columns_are_what_is_printed(eol):
+    granule = read(eol)
+    # widths 8 2 2 5 7 7: pressure ends at 8 + 3 + 3 + 6 + 8
+    for name, first, last in (("time", 0, 8), ("pressure", 20, 28), ("temperature", 28, 36), ("altitude", 125, 134)):
+        np.testing.assert_array_equal(granule.variables[name].array(), column(eol, first, last), err_msg=name)
+    assert granule.globals["UTC Launch Time (y,m,d,h,m,s)"] == "2012, 09, 06, 22:41:16"
+    assert str(granule.start) == "2012-09-06T22:41:15.000000000"  # the first row is a second before launch
+    assert granule.variables["time"].attrs["units"] == "seconds since 2012-09-06 22:41:16"
+    assert granule.flags == []
+
+
+def test_eol_missing_is_missing(eol):
+    granule = read(eol)
+    wind = granule.variables["wind_speed"]
+    assert wind.fill == -999
+    assert np.isnan(wind.values()[:5]).all()
+    assert np.isfinite(wind.values()[20:]).all()
+    _, latitude, _ = granule.positions()
+    assert np.nanmin(latitude) > 20
+
+
+def test_eol_fields_that_touch(eol, tmp_path):
+    line = next(line for line in eol.read_bytes().splitlines() if line.startswith(b"    0.50"))
+    granule = read(edited(eol, tmp_path, line[:28], line[:20] + b"-1066.82"))
+    assert [granule.variables[name].array()[2] for name in ("time", "pressure")] == [0.5, -1066.82]
+
+
+def test_eol_over_midnight(made):
+    granule = read(made / "D20120906_233205_1.QC.eol")
+    assert granule.flags == []
+    late = read(made / "D20120907_001847_1.QC.eol")
+    assert late.start > granule.end
+
+
+def test_utc_that_disagrees_is_flagged(eol, tmp_path):
+    shifted = edited(eol, tmp_path, b"2012, 09, 06, 22:41:16", b"2012, 09, 06, 22:41:26")
+    assert [flag["flag"] for flag in read(shifted).flags] == ["utc_disagrees"]
+
+
+def test_icartt_columns_are_what_is_printed(ict):
+    granule = read(ict)
+    lines = ict.read_bytes().decode("latin-1").rstrip().split("\n")
+    header = int(lines[0].split(",")[0])
+    rows = [list(map(float, line.split(","))) for line in lines[header:]]
+    names = lines[header - 1].split(",")
+    for variable in granule.variables.values():
+        np.testing.assert_array_equal(variable.array(), [row[names.index(variable.source)] for row in rows])
+    assert str(granule.start) == "2022-02-08T14:29:42.000000000"
+    assert "±0.5 hPa" in granule.globals["UNCERTAINTY"]
+
+
+def test_icartt_scale_and_missing_of_each_column(ict, tmp_path):
+    lines = ict.read_bytes().split(b"\n")
+    assert lines[10].startswith(b"1, 1, 1")
+    lines[10] = lines[10].replace(b"1, 1, 1", b"1, 0.1, 1", 1)
+    lines[11] = lines[11].replace(b"-9999, -9999, -9999", b"-9999, -9999, -8888", 1)
+    path = tmp_path / ict.name
+    path.write_bytes(b"\n".join(lines))
+    granule = read(path)
+    pressure, temperature = granule.variables["pressure"], granule.variables["temperature"]
+    assert pressure.attrs["scale_factor"] == 0.1
+    np.testing.assert_allclose(np.nanmax(pressure.values()), np.nanmax(read(ict).variables["pressure"].values()) / 10)
+    assert temperature.fill == -8888
+    assert np.nanmin(temperature.values()) == -9999  # no longer what means missing
+
+
+def test_cpl_time_does_not_wrap_at_midnight(cpl):
+    granule = read(cpl)
+    assert (np.diff(granule.times) == np.timedelta64(1, "s")).all()
+    assert str(granule.start)[:23] == "2012-09-06T23:56:07.000"
+    assert str(granule.end)[:23] == "2012-09-07T00:06:06.000"
+    with h5py.File(cpl) as file:
+        np.testing.assert_array_equal(granule.variables["time"].array(), file["Dec_JDay"][()])
+
+
+def test_cpl_days_of_single_precision(cpl, tmp_path):
+    path = shutil.copy(cpl, tmp_path)
+    with h5py.File(path, "a") as file:
+        days = file["Dec_JDay"][()].astype("f4")
+        del file["Dec_JDay"]
+        file["Dec_JDay"] = days
+    np.testing.assert_array_equal(read(tmp_path / cpl.name).times, read(cpl).times)
+
+
+def test_cpl_curtain_is_that_of_the_file(cpl):
+    granule = read(cpl)
+    with h5py.File(cpl) as file:
+        for name in ("ATB_355", "ATB_532", "ATB_1064"):
+            np.testing.assert_array_equal(granule.variables[name].read(100, 200), file[name][100:200])
+        assert {variable.source.split(",")[0] for variable in granule.variables.values()} | set(granule.globals) == set(
+            file
+        )
+    assert granule.variables["ATB_532"].dims == ("profile", "altitude")
+    assert granule.sun_elevation().max() < -17
+
+
+@pytest.mark.parametrize(("factor", "units"), [(1, "km"), (1000, "m")])
+def test_cpl_altitude_in_m_or_km(cpl, tmp_path, factor, units):
+    path = shutil.copy(cpl, tmp_path)
+    with h5py.File(path, "a") as file:
+        file["Plane_Alt"][...] = file["Plane_Alt"][()] * factor
+    granule = read(tmp_path / cpl.name)
+    assert granule.variables["platform_altitude"].attrs["units"] == units
+    assert granule.variables["altitude"].attrs["units"] == "km"
+    assert granule.flags == []
+
+
+def test_cpl_frame_top_is_checked(cpl, tmp_path):
+    path = shutil.copy(cpl, tmp_path)
+    with h5py.File(path, "a") as file:
+        file["Frame_Top"][...] = 22.0
+    (flag,) = read(tmp_path / cpl.name).flags
+    assert flag["note"] == "Frame_Top is 22.000 km, but the highest bin is at 20.000 km"
+
+
+def test_cpl_level_2(tmp_path):
+    granule = read(airborne_files.cpl_level_2(tmp_path))
+    assert str(granule.start)[:19] == "2020-01-15T12:00:00"
+    np.testing.assert_allclose(granule.positions()[1][:2], [40, 40.01], rtol=1e-7)
+    backscatter = granule.variables["particulate_backscatter_532"]
+    assert backscatter.shape == (20, 50)
+    assert backscatter.read(3, 4)[0, 7] == 7 * 20 + 3  # of the source's (bin, profile)
+
+
+def test_hamsr_stays_packed(tmp_path):
+    path = airborne_files.hamsr(tmp_path)
+    granule = read(path)
+    assert granule.variables["brightness_temperature"].array().dtype == np.int32
+    assert granule.variables["brightness_temperature"].values().max() == pytest.approx(271.379)
+    with netCDF4.Dataset(path) as file:
+        assert str(granule.start)[:22] == str(np.datetime64("2000-01-01") + np.timedelta64(432_454_409_250, "ms"))[:22]
+        np.testing.assert_allclose(granule.positions()[1], file["lat"][:])
+
+
+def test_shis_over_midnight_and_unknown_variables(tmp_path):
+    granule = read(airborne_files.shis(tmp_path))
+    assert (np.diff(granule.times) == np.timedelta64(500, "ms")).all()
+    assert str(granule.start)[:19] == "2011-09-10T23:59:55"
+    extra = granule.variables["instrumenttemp"]
+    assert extra.attrs == {"long_name": "temperature of it", "source_units": "Kelvin"}
+
+
+def test_iwg1(tmp_path):
+    granule = read(airborne_files.iwg1(tmp_path))
+    assert [str(moment)[5:21] for moment in granule.times] == [
+        "08-18T23:59:58.3",
+        "08-18T23:59:59.3",
+        "08-19T00:00:00.3",
+    ]
+    np.testing.assert_array_equal(granule.positions()[2], [-31.2878, -31.3, np.nan])
+    assert granule.variables["pressure"].array()[0] == 171.85
+    assert granule.variables["wind_direction"].array()[0] == 94
+    assert "ellipsoid_height" not in granule.variables  # all empty
+
+
+# What is refused
+
+
+def bad_line(number, change):
+    def edit(content):
+        lines = content.split(b"\n")
+        lines[number] = change(lines[number])
+        return b"\n".join(lines)
+
+    return edit
+
+
+EOL_CASES = {
+    "empty": (lambda content: b"", "the file is empty"),
+    "cut in a line": (lambda content: content[:-40], r"line \d+: \d+ characters, but the columns end at 134"),
+    "cut after the header": (lambda content: content[: content.index(b"   -1.00")], "no data below the header"),
+    "a column less": (bad_line(100, lambda line: line[:-9]), r"line 101: 125 characters"),
+    "no number": (
+        bad_line(100, lambda line: line[:23] + b"12..4" + line[28:]),
+        r"line 101: '12..4' in the column Press is no number",
+    ),
+    "a name less": (
+        lambda content: content.replace(b"  Dewpt", b"       "),
+        r"line 12: 16 names above 17 columns of dashes",
+    ),
+    "a dash column less": (
+        lambda content: content.replace(b"------- -------", b"---------------", 1),
+        r"line 12: 17 names above 16 columns",
+    ),
+    "no dashes": (lambda content: content.replace(b"--------", b"        "), "no line of dashes"),
+    "other units": (
+        lambda content: content.replace(b"     mb ", b"    hhm "),
+        r"units of Press are 'hhm', but the collection expects mb or hPa",
+    ),
+    "no launch time": (lambda content: content.replace(b"UTC Launch", b"XXX Launch"), "UTC Launch Time is 'missing'"),
+    "zero bytes": (lambda content: content[:2000] + bytes(500) + content[2500:], r"line \d+: zero bytes"),
+}
+
+
+@pytest.mark.parametrize("case", EOL_CASES)
+def test_bad_eol(eol, tmp_path, case):
+    change, text = EOL_CASES[case]
+    path = tmp_path / eol.name
+    path.write_bytes(change(eol.read_bytes()))
+    refused(path, text)
+
+
+ICT_CASES = {
+    "empty": (lambda content: b"\n\n", "the file is empty"),
+    "another format": (
+        lambda content: content.replace(b"1001", b"2110", 1),
+        "line 1: .* begins with its number of header lines and 1001",
+    ),
+    "header lines": (lambda content: b"4" + content[1:], r"line 1 says 4\d header lines, but the "),
+    "cut in the header": (lambda content: content[:500], "but the file has"),
+    "wrong column count": (bad_line(60, lambda line: line + b",1"), r"line 61: 16 columns, but the header has 15"),
+    "names": (
+        lambda content: content.replace(b"Time_Start,TimeFLStart,", b"Time_Start,Time_XXStart,"),
+        "the columns are .* but the header above describes",
+    ),
+    "missing values": (
+        lambda content: content.replace(b"-9999, -9999", b"-9999", 1),
+        r"line 12: 13 values of the missing values for 14 variables",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ICT_CASES)
+def test_bad_icartt(ict, tmp_path, case):
+    change, text = ICT_CASES[case]
+    path = tmp_path / ict.name
+    path.write_bytes(change(ict.read_bytes()))
+    refused(path, text)
+
+
+def test_time_that_goes_backwards(eol, tmp_path):
+    path = tmp_path / eol.name
+    path.write_bytes(bad_line(200, lambda line: b"    1.00" + line[8:])(eol.read_bytes()))
+    refused(path, "time goes backwards at line 201")
+
+
+def test_all_positions_missing(eol, tmp_path):
+    lines = eol.read_bytes().split(b"\n")
+    at = next(number for number, line in enumerate(lines) if line.startswith(b"---"))
+    lines[at + 1 : -1] = [line[:101] + b" -999.000000 -999.000000" + line[125:] for line in lines[at + 1 : -1]]
+    path = tmp_path / eol.name
+    path.write_bytes(b"\n".join(lines))
+    refused(path, "all positions are missing")
+
+
+@pytest.mark.parametrize(("keep", "text"), [(0, "the file is empty"), (100_000, "no HDF5 file, or one that is cut")])
+def test_bad_cpl(cpl, tmp_path, keep, text):
+    path = tmp_path / cpl.name
+    path.write_bytes(cpl.read_bytes()[:keep])
+    refused(path, text)
+
+
+def test_cpl_without_a_date(cpl, tmp_path):
+    path = shutil.copy(cpl, tmp_path)
+    with h5py.File(path, "a") as file:
+        file["Date"][...] = b"2012-9"
+    refused(tmp_path / cpl.name, "Date is '2012-9'; right is such as 06Sep12")
+
+
+def test_bad_iwg1(tmp_path):
+    path = airborne_files.iwg1(tmp_path)
+    path.write_text(path.read_text() + "IWG2,1,2\n")
+    refused(path, "line 4: 'IWG2,1,2'; an IWG1 packet begins with")
+
+
+def refused(path, text):
+    with pytest.raises((ValueError, OSError)) as failure:
+        read(path)
+    message = _entrypoint.message(failure.value)
+    assert path.name in message
+    assert re.search(text, message), message
