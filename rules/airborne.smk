@@ -8,19 +8,13 @@ ENDS["airborne"] = {
     "products": ["netcdf/", "metadata/", "quality/", "preview.png"],
     "records": ["granules.json", "metadata.json", "airborne_check.json"],
 }
-COLLECTIONS = os.path.dirname(workflow.source_path("../config/collections/hs3cpl.yaml"))
-
-
-def collections_of(wildcards):
-    """The tables that tell what a granule is: those of the campaign, or our own."""
-    return DATASETS[wildcards.dataset]["options"]["collections"] or COLLECTIONS
 
 
 rule airborne_convert:
     """Recognise the granules of a source and bring each to CF netCDF."""
     input:
         inventory="<source>/inventory.json",
-        collections=collections_of,
+        collections=option("collections"),
     output:
         granules="<dataset>/granules.json",
     log:
@@ -44,7 +38,7 @@ rule airborne_convert_metadata:
     """Describe each granule for its archive: UMM-G, ECHO10, and the short form of py-cumulus."""
     input:
         granules="<dataset>/granules.json",
-        collections=collections_of,
+        collections=option("collections"),
     output:
         metadata="<dataset>/metadata.json",
     log:
@@ -68,7 +62,7 @@ rule airborne_check:
     input:
         granules="<dataset>/granules.json",
         metadata="<dataset>/metadata.json",
-        collections=collections_of,
+        collections=option("collections"),
     output:
         check="<dataset>/airborne_check.json",
     log:

@@ -62,7 +62,7 @@ class Notes:
 
 
 def image(cube, options):
-    """Calibrate a cube by the label's instrument; nothing is computed before the blocks of the image are read.
+    """Calibrate a cube by the label's instrument; pixels are computed as the blocks of the image are read, but MDIS's.
 
     options -- units ("iof", "radiance" or "dn"), flat (a cube), solar_distance (AU) and what the instruments' modules
         name; a step whose file is not given is left out, and said so

@@ -222,7 +222,7 @@ def flat_field(cube, path, notes):
     factor = values.shape[0] // cube.lines
     if factor == 0 or values.shape != (cube.lines * factor, cube.samples * factor):
         size = " x ".join(map(str, values.shape))
-        raise ValueError(f"{path}: {size} pixels; the image has {cube.lines} x {cube.samples} or a part of that")
+        raise ValueError(f"{path}: {size} pixels; there must be {cube.lines} x {cube.samples}, or a multiple of that")
     notes.done.append(f"flat field: {Path(path).name}")
     notes.sources.append(Path(path).stem)
     return values.reshape(cube.lines, factor, cube.samples, factor).mean(axis=(1, 3))

@@ -199,7 +199,6 @@ def iso(moment):
 def global_attributes(granule, conventions, made):
     """CF and ACDD-1.3 attributes of the file, in a fixed order."""
     collection = granule.collection
-    reader = ", ".join(granule.files[:20]) + (f" and {len(granule.files) - 20} more" if len(granule.files) > 20 else "")
     platform, instrument = collection["platform"], collection["instrument"]
     notes = [flag["note"] for flag in granule.flags] or ["Stored values are those of the source."]
     attributes = {
@@ -210,7 +209,6 @@ def global_attributes(granule, conventions, made):
         "keywords": ", ".join(collection["keywords"]),
         "keywords_vocabulary": "GCMD Science Keywords",
         "id": granule.id,
-        "naming_authority": "org.doi" if "doi" in collection else "",
         "project": collection["project"],
         "platform": f"{platform['short_name']}: {platform['long_name']}",
         "platform_vocabulary": "GCMD Platforms",
@@ -220,14 +218,14 @@ def global_attributes(granule, conventions, made):
         "source_files": ", ".join(granule.files),
         "institution": collection["institution"],
         "creator_name": collection.get("creator", collection["institution"]),
-        "references": f"https://doi.org/{collection['doi']}" if "doi" in collection else collection["short_name"],
-        "license": collection.get("license", "Freely distributed"),
+        "references": f"https://doi.org/{collection['doi']}" if "doi" in collection else collection["title"],
+        "license": collection.get("license", ""),
         "processing_level": collection.get("processing_level", ""),
         "product_version": collection["version"],
         "standard_name_vocabulary": "CF Standard Name Table",
         "comment": " ".join(f"{note[0].upper()}{note[1:].rstrip('.')}." for note in notes),
         "date_created": made,
-        "history": f"{made} brought to {conventions} by Darkroom from {reader}",
+        "history": f"{made} brought to {conventions} by Darkroom",
         "source_header": "\n".join(f"{label}: {value}" for label, value in granule.globals.items()),
     }
     attributes |= _coverage(granule)

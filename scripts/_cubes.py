@@ -24,7 +24,7 @@ STORED = {
     "i2": np.arange(-32768, -32763, dtype="i2"),
     "f4": np.arange(FIRST_F4, FIRST_F4 + 5, dtype="u4").view("f4"),
 }
-VALID = {"u1": (1, 254), "u2": (3, 65533), "i2": (-32752, 32767)}  # a value outside is saturated
+VALID = {"u1": (1, 254), "u2": (3, 65522), "i2": (-32752, 32767)}  # a value outside is saturated
 TYPES = {"UnsignedByte": "u1", "UnsignedWord": "u2", "SignedWord": "i2", "Real": "f4"}
 NAMES = {code: name for name, code in TYPES.items()}
 FIELDS = {"Double": "f8", "Real": "f4", "Integer": "i4", "Text": "S"}
@@ -141,10 +141,11 @@ def _table_label(table, start):
 def encode(values, codes, dtype):
     """Values and codes as the pixels of a type; no number becomes NULL, and an integer out of range is saturated."""
     if dtype == "f4":
-        stored = np.array(values, "<f4", order="C")  # a copy: special pixels are put in
+        stored = np.ascontiguousarray(values, "<f4")
         codes = np.where(np.isnan(stored), NULL, 0) if codes is None and np.isnan(stored).any() else codes
+        stored = stored.copy() if codes is not None and stored is values else stored
     elif np.issubdtype(values.dtype, np.integer) and values.dtype == np.dtype(dtype):
-        stored = np.array(values, f"<{dtype}", order="C")
+        stored = np.array(values, f"<{dtype}", order="C")  # a copy: special pixels are put in
     else:
         low, high = VALID[dtype]
         with np.errstate(invalid="ignore"):

@@ -119,7 +119,7 @@ class Granule:
 
     @property
     def rows(self):
-        """Name of the row dimension: `time`, `profile` or `along_track`."""
+        """Name of the row dimension: `time`, `profile`, or in a swath that of its scans or samples."""
         return self.variables["time"].dims[0]
 
     @functools.cached_property

@@ -19,7 +19,7 @@ import _cubes
 import _pds3
 import _pvl
 
-BLOCK = 4 << 20  # bytes of samples of a block
+BLOCK = 1 << 20  # bytes of samples of a block: what it becomes stays in the cache
 OPTIONS = {"unlut": True, "lut": None, "fill_gaps": True}
 
 

@@ -24,7 +24,7 @@ CONSTANTS = {
     "low_instrument_saturation": "LIS",
     "low_representation_saturation": "LRS",
 }
-LEVELS = {"ingested": "Raw", "calibrated": "Calibrated"}
+LEVELS = {"ingested": "Raw", "calibrated": "Calibrated", "joined": "Calibrated"}
 
 
 def write(cube_path, label_path, image_path):

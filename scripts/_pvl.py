@@ -251,6 +251,9 @@ def _written(value):
     if isinstance(value, Quantity):
         return f"{_written(value.value)} <{value.unit}>"
     if isinstance(value, (tuple, list)):
+        units = {item.unit if isinstance(item, Quantity) else None for item in value}
+        if len(units) == 1 and None not in units:  # a unit that all share stands behind them
+            return f"{_written([item.value for item in value])} <{units.pop()}>"
         return f"({', '.join(map(_written, value))})"
     text = str(value)
     if text and not re.search(r"[\s=(){},;<>\"'#&]", text):

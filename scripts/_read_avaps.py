@@ -60,18 +60,25 @@ def read(path, form, companion=None):
     marks = np.frombuffer(b"".join(row[10:13] for row in body), "S1").reshape(-1, 3).astype(str)
     if (unknown := np.flatnonzero(~np.isin(marks[:, 0], list(KINDS)))).size:
         row = unknown[0]
-        raise ValueError(f"{path} line {lines[row]}: kind of record {marks[row, 0]!r}; right is P, S or A")
+        raise ValueError(f"{path} line {lines[row]}: kind of record {str(marks[row, 0])!r}; right is P, S or A")
     kinds = np.array([KINDS[mark] for mark in marks[:, 0]], np.int8)
-    status = (marks[:, 1].astype(np.int8) * 10 + marks[:, 2].astype(np.int8)).astype(np.int8)
+    digits = np.char.add(marks[:, 1], marks[:, 2])
+    if (wrong := np.flatnonzero(~np.char.isdigit(digits))).size:
+        raise ValueError(f"{path} line {lines[wrong[0]]}: status digits {str(digits[wrong[0]])!r}; right is such as 00")
+    status = digits.astype(np.int8)
 
     flags = []
-    back = np.diff(seconds) < 0
-    if back.any() and np.diff(seconds).min() >= -LARGEST_STEP:
+    steps = np.diff(seconds)
+    if (steps < -LARGEST_STEP).any():
+        raise ValueError(f"{path}: time goes backwards at line {lines[steps.argmin() + 1]}")
+    if (steps < 0).any():
         # The aircraft's clock is not the sonde's, and that is set when its receiver has satellites.
         order = np.argsort(seconds, kind="stable")
         seconds, kinds, status, lines = seconds[order], kinds[order], status[order], lines[order]
         columns = {name: values[order] for name, values in columns.items()}
-        note = f"time went backwards by less than a minute in {back.sum()} records, which were put in order of time"
+        note = (
+            f"time went backwards by less than a minute in {(steps < 0).sum()} records, which were put in order of time"
+        )
         flags.append({"flag": "records_moved", "note": note})
 
     variables = {}

@@ -416,6 +416,7 @@ LROC_SHAPE = (256, 5064)
 LROC_MASKED = 32  # pixels at either end that see no light
 LROC_CLOCK, LROC_TIME = 281199081 + 48869 / 65536, "2009-11-29T14:51:21.968"
 LROC_FIRST = 281203532  # the number of a product is this less 167053532
+LROC_PREROLL = 0.345  # s that the detector runs before its first line
 LROC_LINE = 0.3376  # ms
 # Segments of the companding: 8-bit value = trunc(m x + b) from x on (Robinson et al. 2010, Space Sci. Rev. 150, 81).
 LROC_X, LROC_M, LROC_B = (0, 32, 136, 543, 2207), (0.5, 0.25, 0.125, 0.0625, 0.03125), (0, 8, 25, 59, 128)
@@ -424,15 +425,15 @@ LROC_X, LROC_M, LROC_B = (0, 32, 136, 543, 2207), (0.5, 0.25, 0.125, 0.0625, 0.0
 def lroc_nac(folder):
     """`M114150000LE.IMG`: 256 lines of 5,064 pixels in 8 bits, companded; 1 m are a pixel."""
     raw = lroc_companded(lroc_scene())
-    start = after(LROC_TIME, LROC_FIRST - LROC_CLOCK)
+    start = LROC_FIRST + LROC_PREROLL
+    stop = start + LROC_SHAPE[0] * LROC_LINE / 1000
+    moments = {"preroll": LROC_FIRST, "start": start, "stop": stop}
     head = label(
         LROC_LABEL,
         LROC_SHAPE[1],
         name=LROC_NAME,
-        clock=LROC_FIRST,
-        preroll=after(start, -0.345),
-        start=start,
-        stop=after(start, LROC_SHAPE[0] * LROC_LINE / 1000),
+        **{name: after(LROC_TIME, moment - LROC_CLOCK) for name, moment in moments.items()},
+        **{f"{name}_count": f"1/{int(moment)}:{moment % 1 * 65536:05.0f}" for name, moment in moments.items()},
         note=SYNTHETIC,
         lines=LROC_SHAPE[0],
         samples=LROC_SHAPE[1],
@@ -484,9 +485,9 @@ INSTRUMENT_ID                      = "LROC"
 LRO:PREROLL_TIME                   = {preroll}
 START_TIME                         = {start}
 STOP_TIME                          = {stop}
-LRO:SPACECRAFT_CLOCK_PREROLL_COUNT = "1/{clock}:00000"
-SPACECRAFT_CLOCK_START_COUNT       = "1/{clock}:22610"
-SPACECRAFT_CLOCK_STOP_COUNT        = "1/{clock}:28274"
+LRO:SPACECRAFT_CLOCK_PREROLL_COUNT = "{preroll_count}"
+SPACECRAFT_CLOCK_START_COUNT       = "{start_count}"
+SPACECRAFT_CLOCK_STOP_COUNT        = "{stop_count}"
 ORBIT_NUMBER                       = 1956
 PRODUCER_ID                        = "DARKROOM"
 PRODUCT_CREATION_TIME              = 2010-06-30T00:00:00
@@ -580,7 +581,7 @@ def ctx_scene():
 
 
 def ctx_companded(numbers):
-    """The 8-bit values of 12-bit numbers: square roots, of which the highest is 255 (Bell et al. 2013, Mars 8, 1)."""
+    """The 8-bit values of 12-bit numbers: their square roots (Malin et al. 2007, JGR 112, E05S04), at most 255."""
     return np.rint(255 * np.sqrt(numbers / 4095)).astype(np.uint8)
 
 

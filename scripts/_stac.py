@@ -60,8 +60,7 @@ def properties(dataset, tags, maps):
     starts, stops = all_of("START_TIME"), all_of("STOP_TIME") or all_of("START_TIME")
     if not starts:
         raise ValueError(f"{dataset}: no cube has a StartTime in its group Instrument; an item must tell its time")
-    start, stop = _utc(starts[0]), _utc(stops[-1])
-    found = {"datetime": start if start == stop else None, "start_datetime": start, "end_datetime": stop}
+    found = {"start_datetime": _utc(starts[0]), "end_datetime": _utc(stops[-1])}
     if instruments := all_of("INSTRUMENT"):
         found["instruments"] = [name.lower() for name in instruments]
     if spacecraft := all_of("SPACECRAFT"):

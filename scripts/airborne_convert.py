@@ -1,8 +1,10 @@
 """Bring the granules of a folder to CF netCDF."""
 
+import functools
 import hashlib
 import json
 import logging
+import os
 from pathlib import Path
 
 import _cf
@@ -195,8 +197,15 @@ def _bad(name, collection, entries, error):
 
 
 def _key(*parts):
-    """Digest of what a netCDF file is made of."""
+    """Digest of what a netCDF file is made of: its sources, options, and the programs that read and write it."""
+    parts = [*parts, os.environ.get("SOURCE_DATE_EPOCH"), _programs()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@functools.cache
+def _programs():
+    here = Path(__file__).parent
+    return [_files.digest(path) for path in (here / "_cf.py", here / "_granule.py", *sorted(here.glob("_read_*.py")))]
 
 
 def _state(path):

@@ -63,7 +63,7 @@ def fetch_input(
     account = functools.cache(lambda: _credentials.session(settings, cloud))  # nobody logs in who need not
     packed = set()
     if source.startswith("sample:"):
-        root, files = destination, make_sample(source.removeprefix("sample:"), destination)
+        root, files = destination, make_sample(source.removeprefix("sample:"), destination, filter)
     elif source.startswith(REMOTE):
         urls = source.split()
         archives = {url for url in urls if unpack and _archive.stem(unquote(urlsplit(url).path))}
@@ -141,18 +141,21 @@ def samples():
     return _sample_atlas.SAMPLES | _sample_planetary.SAMPLES | _sample_airborne.SAMPLES
 
 
-def make_sample(name, folder):
-    """Make a sample in an empty folder; returns its files with their digests. Raises ValueError for an unknown name."""
+def make_sample(name, folder, filter=""):
+    """Make a sample in an empty folder; returns those of its files that match, with their digests.
+
+    Raises ValueError for an unknown name, and when no file matches.
+    """
     known = samples()
     if name not in known:
         raise ValueError(f"sample:{name} is unknown; there are {', '.join(sorted(known))}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     known[name](folder)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    made = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return [
-        {"name": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": _files.digest(path)}
-        for path in files
+        {"name": file, "bytes": (folder / file).stat().st_size, "sha256": _files.digest(folder / file)}
+        for file in _remote.matching(made, filter, f"sample:{name}", "files")
     ]
 
 

@@ -7,7 +7,7 @@ import _pds4
 import _planetary
 
 
-def planetary_convert(cubes: list, images: list, labels: list | None = None, pds4: list | None = None):
+def planetary_convert(*, cubes: list, images: list, labels: list | None = None, pds4: list | None = None):
     """Write the image of each cube: what the label says of it goes into its tags.
 
     cubes -- ISIS3 cubes

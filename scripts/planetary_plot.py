@@ -16,17 +16,17 @@ import _stretch
 
 logger = logging.getLogger(__name__)
 
-STAGES = ("ingested", "calibrated", "map", "terrain", "mosaic")  # the last one that there is, is drawn
+STAGES = ("ingested", "calibrated", "joined", "map", "terrain", "mosaic")  # the last one that there is, is drawn
 ROWS = 512
 
 
 def planetary_plot(
+    *,
     cubes: list,
     images: list,
     previews: list,
     stac: list,
     records: list,
-    *,
     engine: str = "native",
     stretch: list | None = None,
     members: list | None = None,

@@ -19,7 +19,7 @@ import _collection
 import _entrypoint
 import _files
 import _staging
-from airborne_check import airborne_check
+from airborne_check import airborne_check, failures
 from airborne_convert import airborne_convert
 from airborne_convert_metadata import airborne_convert_metadata
 
@@ -66,15 +66,15 @@ def process(indir, outdir, environment=None):
     indir, outdir = Path(indir).resolve(), Path(outdir).resolve()
     given = os.environ if environment is None else environment
     settings = {name: given[name] for name in SETTINGS if given.get(name)}
+    if not indir.exists():
+        raise FileNotFoundError(f"{indir}: no such folder or payload")
+    if outdir.is_relative_to(indir):
+        raise ValueError(f"{outdir} is in the input folder {indir}, which is never changed; give an output elsewhere")
     if indir.is_file():
         root, names, collections, settings = follow(_files.read_json(indir), indir, outdir, settings)
-    elif indir.is_dir():
-        root, names, collections = indir, sorted(below(indir)), chosen(settings, outdir)
     else:
-        raise FileNotFoundError(f"{indir}: no such folder or payload")
-    if outdir.is_relative_to(root):
-        raise ValueError(f"{outdir} is in the input folder {root}, which is never changed; give an output elsewhere")
-    outdir.mkdir(parents=True, exist_ok=True)
+        root, names, collections = indir, sorted(below(indir)), chosen(settings, outdir)
+    archive = {"endpoint": settings.get("DISTRIBUTION_ENDPOINT", ""), "buckets": buckets(settings)}
     files = [{"name": name, **state(root / name)} for name in names]
     inventory, granules, metadata = (outdir / f"{name}.json" for name in ("inventory", "granules", "metadata"))
     _files.write_json(inventory, {"root": str(root), "files": files})
@@ -82,17 +82,14 @@ def process(indir, outdir, environment=None):
     options = {name: settings[key] for name, key in options.items() if key in settings}
     airborne_convert(inventory, granules, collections=collections, **options)
     failed = told(_files.read_json(granules))
-    archive = {"endpoint": settings.get("DISTRIBUTION_ENDPOINT", ""), "buckets": buckets(settings)}
     airborne_convert_metadata(granules, metadata, collections=collections, **archive)
     failed += len(_files.read_json(metadata)["errors"])
     try:
         check, schemas = outdir / "airborne_check.json", settings.get("SCHEMAS", "")
         airborne_check(granules, metadata, check, collections=collections, schemas=schemas)
     except ValueError as error:
-        logger.error("%s", _entrypoint.message(error))
-        failed += 1
-    stage(outdir, root, _files.read_json(metadata))
-    return failed
+        logger.error("%s", error)
+    return failed + stage(outdir, root, _files.read_json(metadata))
 
 
 def sources(settings):
@@ -123,7 +120,8 @@ def written(collection, outdir):
 
 def below(folder):
     """Names of the files below a folder, relative to it."""
-    return [os.path.relpath(Path(top, name), folder) for top, _, names in os.walk(folder) for name in names]
+    paths = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
+    return [os.path.relpath(path, folder) for path in paths if path.is_file()]
 
 
 def state(path):
@@ -162,11 +160,20 @@ def told(made):
 
 
 def stage(outdir, root, described):
-    """Put what the file tables have a place for into the tree of buckets."""
+    """Put what the file tables have a place for into the tree of buckets; returns how many granules may not go there.
+
+    A granule whose product or metadata is wrong stays out of the archive.
+    """
+    number = 0
     for granule in described["granules"]:
-        _staging.stage(outdir / "archive", granule["archive"], outdir, root)
         about = {"collection": granule["collection"], "granule": granule["id"]}
+        if wrong := list(failures(_files.read_json(outdir / f"quality/{granule['id']}.json"))):
+            number += 1
+            logger.error("not staged: %s", "; ".join(wrong), extra=about)
+            continue
+        _staging.stage(outdir / "archive", granule["archive"], outdir, root)
         logger.info("%d files staged", len(granule["archive"]), extra=about)
+    return number
 
 
 # Cumulus payloads
@@ -187,6 +194,8 @@ def follow(payload, path, outdir, settings):
     paths = [Path(path.parent, name).resolve() for name in files]
     if missing := [str(one) for one in paths if not one.is_file()]:
         raise FileNotFoundError(f"{path}: input {missing[0]} is not there")
+    if inside := [str(one) for one in paths if one.is_relative_to(outdir)]:
+        raise ValueError(f"{path}: input {inside[0]} is in the output folder; give an output elsewhere")
     root = Path(os.path.commonpath([one.parent for one in paths]))
     known = _collection.load(sources(settings))
     stated = config.get("collection") or {}
@@ -226,8 +235,10 @@ def adapted(collection, config, path):
                 f"{path}: granuleIdExtraction {extraction!r} must match a file of {collection['short_name']}, such as "
                 f"{samples}, and have the id as its first group"
             )
-        for form in forms:
-            form["names"], form["granule"] = INNER_GROUP.sub("(?P<granule>", extraction, count=1), "{granule}"
+        for form in forms:  # both expressions must match: ours for the date and the like, theirs for the id
+            ours = form["names"].replace("(?P<granule>", "(?:")
+            form["names"] = f"(?={ours}$)" + INNER_GROUP.sub("(?P<granule>", extraction, count=1)
+            form["granule"] = "{granule}"
         collection["formats"] = forms
     if files := config.get("files") or config.get("files_config"):
         collection["files"] = [table_entry(entry, path) for entry in files]

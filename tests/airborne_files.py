@@ -28,6 +28,58 @@ def iwg1(folder):
     return path
 
 
+# A real D-file (format NOAA 1.7) has this header; the records are real ones, among them that of the aircraft, whose clock
+# is 0.05 s ahead.
+AVAPS = """\
+AVAPS-T02 STA 231221532 240818 142824.41
+AVAPS-T02 COM            UTC     UTC       Air    Air     Rel   Wind   Wind   Vert      GPS        GPS     Geopoten GPS  Sonde  Sonde GPS Wind    GPS
+AVAPS-T02 COM   Sonde    Date    Time     Press   Temp   Humid  Dir    Spd    Veloc  Longitude   Latitude  Altitude Wnd   RH1    RH2  Snd Error Altitude
+AVAPS-T02 COM    ID     yymmdd hhmmss.ss   (mb)  (degC)   (%)   (deg)  (m/s)  (m/s)    (deg)       (deg)      (m)   Sat   (%)    (%)  Sat (m/s)    (m)
+AVAPS-T02 COM --------- ------ --------- ------- ------ ------ ------ ------ ------ ----------- ---------- -------- --- ------ ------ --- ----- --------
+AVAPS-D02 P10 231221532 240818 143151.00 9999.00  99.00 999.00 112.72 260.36  -0.15  999.000000  99.000000 99999.00  11 999.00 999.00  11  0.14 99999.00
+AVAPS-D02 A00 231221532 240818 143151.30  171.85 -57.60 999.00  94.00  22.10  -0.00  -31.287827   2.175435 13802.84   0 999.00 999.00   0  0.00 13860.80
+AVAPS-D02 S00 231221532 240818 143151.25  162.47 -39.92   8.59 134.95 249.55   6.34  -31.291114   2.178818 99999.00  12   8.59 999.00  12  2.13 13882.20
+AVAPS-D02 S11 231221532 240818 143151.50 9999.00  99.00 999.00 135.12 252.76   5.92  999.000000  99.000000 99999.00  11 999.00 999.00  11 99.00 99999.00
+AVAPS-D02 S00 231221532 240819 000000.25  162.60 -47.61  11.72 135.04 254.57   5.49  -31.291906   2.179637 99999.00  11  11.72 999.00  11  2.35 13883.40
+AVAPS-T02 COM Sounding Name:                     cs02
+AVAPS-T02 END 231221532 240818 144807.03
+"""
+
+
+def avaps(folder):
+    """A raw dropsonde of five records, with its A-file."""
+    path = folder / "D20240818_143151.2"
+    path.write_bytes(AVAPS.replace("\n", "\r\n").encode())
+    header = "\n*** Sounding Attributes File ***\n\n*** Sounding Header\nAircraft Type/ID:    HALO, D ADLR\n\n*** Hardware\nx = 1\n"
+    (folder / "A20240818_143151.2.txt").write_bytes(header.encode())
+    return path
+
+
+def aspen(folder, rows=8):
+    """A dropsonde as ASPEN writes it: the last sample first, a launch time, the aircraft's values as obs(1)."""
+    path = folder / "IMPACTS_AVAPS_PQC_20220208_142943.nc"
+    with netCDF4.Dataset(path, "w", format="NETCDF3_CLASSIC") as file:
+        file.createDimension("time", rows)
+        file.createDimension("obs", 1)
+        file.set_auto_maskandscale(False)
+        file.SondeId = "190550187"
+
+        def put(name, kind, dims, values, fill=None, **attributes):
+            variable = file.createVariable(name, kind, dims, fill_value=fill)
+            variable.set_auto_maskandscale(False)
+            variable.setncatts(attributes)
+            variable[...] = values
+
+        launch = "seconds since 2022-02-08 14:29:42 UTC"
+        put("launch_time", "i4", (), 0, units=launch)
+        put("time", "f8", ("time",), 0.25 * np.arange(rows)[::-1], units=launch, axis="T")
+        put("pres", "f4", ("time",), 1000 - 2.5 * np.arange(rows), -999, units="hPa")
+        put("lat", "f4", ("time",), [42.78, -999, *[42.79] * (rows - 2)], -999, units="degree", axis="X")
+        put("lon", "f4", ("time",), [-65.89] * rows, -999, units="degree", axis="Y")
+        put("reference_pres", "f4", ("obs",), 640.5, -999, units="hPa")
+    return path
+
+
 def shis(folder, samples=28, channels=60):
     """S-HIS radiances over midnight: date (yymmdd) and seconds of that day for each field of view; netCDF-3."""
     path = folder / "SHIS_rdr20110910T235955end20110911T000010sdr20160427T062645_rad.nc"

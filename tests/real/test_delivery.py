@@ -74,7 +74,7 @@ def test_greys_are_those_of_isis2std(frames, cube):
 
 def test_geotiff_of_a_map_of_isis(frames, cube, tmp_path):
     path = cube(f"{FRAME}.equirectangular.bi", frames / "labels/mosaic.equirectangular.bi.average.pvl")
-    planetary_convert([str(path)], [str(tmp_path / "map.tif")])
+    planetary_convert(cubes=[str(path)], images=[str(tmp_path / "map.tif")])
     assert cog_validate(tmp_path / "map.tif", strict=True, quiet=True)[0]
     with rasterio.open(path) as theirs, rasterio.open(tmp_path / "map.tif") as image:
         assert image.transform == theirs.transform
@@ -118,7 +118,7 @@ def test_real_cubes_of_isis(samples, tmp_path):
     """Tiled cubes that ISIS wrote, of 16 bits and of floats."""
     for name in ("ctx/ctxTestImage.cub", "messenger/EW0131773041G.cal.crop.cub"):
         path = samples / "planetary" / name
-        planetary_convert([str(path)], [str(tmp_path / "c.tif")])
+        planetary_convert(cubes=[str(path)], images=[str(tmp_path / "c.tif")])
         with rasterio.open(path) as theirs, rasterio.open(tmp_path / "c.tif") as image:
             ours, wanted = image.read(masked=True), theirs.read(masked=True)
             np.testing.assert_array_equal(np.ma.getmaskarray(ours), np.ma.getmaskarray(wanted))

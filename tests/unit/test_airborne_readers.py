@@ -218,6 +218,64 @@ def test_iwg1(tmp_path):
     assert "ellipsoid_height" not in granule.variables  # all empty
 
 
+def test_raw_sonde_in_order_of_time(tmp_path):
+    path = airborne_files.avaps(tmp_path)
+    granule = read(path, tmp_path / "A20240818_143151.2.txt")
+    assert granule.variables["record_kind"].array().tolist() == [0, 1, 2, 1, 1]
+    assert granule.variables["record_status"].array().tolist() == [10, 0, 0, 11, 0]
+    assert [str(moment)[8:22] for moment in granule.times[[1, 2, 4]]] == [
+        "18T14:31:51.25",
+        "18T14:31:51.30",
+        "19T00:00:00.25",
+    ]
+    np.testing.assert_array_equal(granule.variables["temperature"].values(), [np.nan, -39.92, -57.6, np.nan, -47.61])
+    np.testing.assert_array_equal(granule.positions()[1], [np.nan, 2.178818, 2.175435, np.nan, 2.179637])
+    assert granule.globals["Aircraft Type/ID"] == "HALO, D ADLR"
+    assert (granule.globals["Sonde ID"], granule.globals["Sounding Name"]) == ("231221532", "cs02")
+    assert granule.files == [path.name, "A20240818_143151.2.txt"]
+    assert [flag["flag"] for flag in granule.flags] == ["records_moved"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        (b"S00 231221532 240819 000000.25  162.60", b"S00 231221532 240819 000000.25   162.6", None),
+        (
+            b"S00 231221532 240819 000000.25",
+            b"X00 231221532 240819 000000.25",
+            "line 10: kind of record 'X'; right is P, S or A",
+        ),
+        (b"240819 000000.25", b"240819 250000.25", "line 10: 250000.25 is no time of day"),
+        (b"240819 000000.25", b"240818 000000.25", "time goes backwards at line 10"),
+        (b"13883.40", b"13883", "line 10: 149 characters, but the columns end at 152; the line is cut"),
+        (b"COM ----", b"COM     ", "no line of dashes|no column 'Date yymmdd'|columns"),
+        (b" S11 ", b" S9x ", "line 9: status digits '9x'"),
+    ],
+)
+def test_bad_raw_sonde(tmp_path, old, new, text):
+    path = airborne_files.avaps(tmp_path)
+    path.write_bytes(path.read_bytes().replace(old, new))
+    if text is None:
+        assert read(path).variables["pressure"].array()[-1] == 162.6
+    else:
+        refused(path, text)
+
+
+def test_raw_sonde_whose_recording_was_cut_off(tmp_path):
+    path = airborne_files.avaps(tmp_path)
+    path.write_bytes(path.read_bytes().partition(b"AVAPS-T02 COM Sounding Name")[0])
+    assert "no_end_record" in [flag["flag"] for flag in read(path).flags]
+
+
+def test_aspen_is_turned_round(tmp_path):
+    granule = read(airborne_files.aspen(tmp_path))
+    assert granule.variables["time"].array().tolist() == [0.25 * row for row in range(8)]
+    assert granule.variables["pressure"].array()[[0, -1]].tolist() == [982.5, 1000]
+    assert granule.variables["latitude"].attrs["units"] == "degrees_north"
+    assert granule.variables["reference_pressure"].array() == 640.5
+    assert [flag["flag"] for flag in granule.flags] == ["time_reversed"]
+
+
 # What is refused
 
 

@@ -311,7 +311,7 @@ def test_mdis_binned_flat_is_averaged(cube, calibrated):
     plain, *_ = calibrated(cube(groups, np.full((8, 16), 900.0)), units="dn")
     halved, *_ = calibrated(cube(groups, np.full((8, 16), 900.0)), units="dn", flat=str(cube({}, flat).path))
     assert halved[:, 4:] == pytest.approx(plain[:, 4:] / 2)
-    with pytest.raises(ValueError, match="8 x 16 pixels; the image has 16 x 16"):
+    with pytest.raises(ValueError, match="8 x 16 pixels; there must be 16 x 16"):
         calibrated(cube(MDIS, np.ones((16, 16))), flat=str(cube({}, np.ones((8, 16))).path))
 
 

@@ -35,6 +35,8 @@ def granules(tmp_path_factory):
         "icartt": folder / "IMPACTS_AVAPS_P3B_202202081429_R0.ict",
         "curtain": folder / "HS3_CPL_ATB_12203a_20120906.hdf5",
         "level 2": airborne_files.cpl_level_2(folder),
+        "raw": airborne_files.avaps(folder),
+        "aspen": airborne_files.aspen(folder),
         "hamsr": airborne_files.hamsr(folder),
         "shis": airborne_files.shis(folder),
         "track": airborne_files.iwg1(folder),
@@ -52,7 +54,7 @@ def products(granules, tmp_path_factory):
     return folder
 
 
-KINDS = ("sonde", "icartt", "curtain", "level 2", "hamsr", "shis", "track", "flight")
+KINDS = ("sonde", "icartt", "raw", "aspen", "curtain", "level 2", "hamsr", "shis", "track", "flight")
 
 
 def read(path):

@@ -145,7 +145,7 @@ def test_polar_map_of_an_ellipsoid_has_its_flattening():
 
 def test_tags_say_what_it_is_and_what_was_done(cube, tmp_path):
     path = cube(**LABEL)
-    planetary_convert([str(path)], [str(tmp_path / "calibrated.tif")])
+    planetary_convert(cubes=[str(path)], images=[str(tmp_path / "calibrated.tif")])
     with rasterio.open(tmp_path / "calibrated.tif") as image:
         tags = image.tags()
         assert image.descriptions == ("RED", "BLUE")
@@ -188,7 +188,7 @@ def test_the_same_bytes_every_time_and_nothing_else(cube, tmp_path):
     path = cube(lines=700, Mapping=MARS, **LABEL)
     names = [tmp_path / "a/calibrated.tif", tmp_path / "b/calibrated.tif"]
     products = [[str(name.with_suffix(suffix)) for name in names] for suffix in (".tif", ".xml", ".img")]
-    planetary_convert([str(path)] * 2, *products)
+    planetary_convert(cubes=[str(path)] * 2, images=products[0], labels=products[1], pds4=products[2])
     files = [{file.name: file.read_bytes() for file in name.parent.iterdir()} for name in names]
     assert files[0] == files[1]
     assert sorted(files[0]) == ["calibrated.img", "calibrated.tif", "calibrated.xml"]
@@ -230,5 +230,5 @@ def test_pds4_label(cube, tmp_path):
 def test_a_file_that_is_no_cube(tmp_path):
     (tmp_path / "a.cub").write_text("Object = Something\nEnd_Object\nEnd\n")
     with pytest.raises(ValueError, match=r"a\.cub: no ISIS3 cube"):
-        planetary_convert([str(tmp_path / "a.cub")], [str(tmp_path / "a.tif")])
+        planetary_convert(cubes=[str(tmp_path / "a.cub")], images=[str(tmp_path / "a.tif")])
     assert not (tmp_path / "a.tif").exists()

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import netCDF4
 import pytest
 import yaml
 
+import _cf
 import _collection
 import _sample_airborne
 import process
@@ -119,11 +121,28 @@ def test_other_files_of_the_output_stay(source, tmp_path):
     assert kept.read_text() == "mine"
 
 
-def test_an_output_inside_of_the_input_is_refused(source):
-    status, log = run(source, source / "output")
+@pytest.mark.parametrize("environment", [{}, {"SHORT_NAME": "hs3avaps"}])
+def test_an_output_inside_of_the_input_is_refused(source, environment):
+    status, log = run(source, source / "output", **environment)
     assert status == 1
     assert "is in the input folder" in log[-1]["message"]
     assert not (source / "output").exists()
+
+
+def test_a_granule_that_is_not_its_source_stays_out_of_the_archive(source, tmp_path, monkeypatch):
+    """A writer that spoils one value of one granule; the handler must notice, and go on with the other one."""
+    write = _cf.write
+
+    def spoiling(granule, path, **options):
+        write(granule, path, **options)
+        if "2241" in granule.id:
+            with netCDF4.Dataset(path, "a") as file:
+                file["pressure"][7] = 1.25
+
+    monkeypatch.setattr(_cf, "write", spoiling)
+    assert process.process(source, tmp_path / "output", PRODUCED) == 1
+    (staged,) = (tmp_path / "output/archive").rglob("*.nc")
+    assert "2332" in staged.name
 
 
 @pytest.mark.parametrize(
@@ -159,7 +178,7 @@ def test_a_payload_is_a_collection_of_ours_changed(source, tmp_path):
         source,
         collection={"name": "hs3avaps", "version": "7"},
         granuleIdExtraction=r"D(\d{8}_\d{6})_.*\.eol",
-        url_path="hs3/{short_name}/{version}",
+        url_path="hs3/{short_name}/{version}/{date}",
         distribution_endpoint="https://dist.example.org",
         buckets={"protected": {"name": "ops-protected", "type": "protected"}},
         files=[{"regex": r".+\.nc$", "bucket": "protected", "sampleFileName": "20120907_124116.nc"}],
@@ -170,7 +189,7 @@ def test_a_payload_is_a_collection_of_ours_changed(source, tmp_path):
     assert all(re.fullmatch(r"\d{8}_\d{6}\.nc", name) for name in names)
     record = json.loads((tmp_path / f"output/metadata/{names[0].removesuffix('.nc')}.umm_g.json").read_text())
     assert record["CollectionReference"]["Version"] == "7"
-    place = f"ops-protected/hs3/hs3avaps/7/{names[0]}"
+    place = f"ops-protected/hs3/hs3avaps/7/20120906/{names[0]}"
     addresses = [url["URL"] for url in record["RelatedUrls"]][:2]
     assert addresses == [f"https://dist.example.org/{place}", f"s3://{place}"]
 

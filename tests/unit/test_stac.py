@@ -127,11 +127,12 @@ def dataset(cube, tmp_path):
     cubes = [cube("calibrated.cub", valid, **LABEL), cube("map.cub", valid, Mapping=mapping(10, 1), **LABEL)]
     folder = tmp_path / "moon"
     images = [path.with_suffix(".tif") for path in cubes]
-    planetary_convert(cubes, images)
-    outputs = [[str(folder / name)] for name in ("preview.png", "item.json", "planetary.json")]
+    planetary_convert(cubes=cubes, images=images)
+    names = {"previews": "preview.png", "stac": "item.json", "records": "planetary.json"}
+    outputs = {output: [str(folder / name)] for output, name in names.items()}
 
     def plot():
-        planetary_plot([str(path) for path in cubes], [str(path) for path in images], *outputs)
+        planetary_plot(cubes=[str(path) for path in cubes], images=[str(path) for path in images], **outputs)
         return json.loads((folder / "item.json").read_text()), json.loads((folder / "planetary.json").read_text())
 
     return folder, plot
