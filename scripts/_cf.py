@@ -15,6 +15,7 @@ import _files
 import _granule
 
 CHUNK_BYTES = 1 << 20
+CACHE_BYTES = 2 * CHUNK_BYTES  # of each variable; blocks are whole chunks, so that none is needed twice
 COORDINATES = {
     "time": {"axis": "T", "standard_name": "time", "calendar": "standard"},
     "latitude": {"axis": "Y", "standard_name": "latitude", "units": "degrees_north"},
@@ -75,6 +76,7 @@ def round_trip(granule, path):
                 found.append({"variable": name, "difference": "is not in the netCDF"})
                 continue
             target = file.variables[name]
+            _limit_cache(target)
             if math.prod(target.shape) != math.prod(variable.shape):
                 found.append({"variable": name, "difference": f"shape {target.shape} for {variable.shape} values"})
                 continue
@@ -392,8 +394,14 @@ def _define(file, granule, name, conventions, level):
     fill = _fill(variable)
     target = file.createVariable(name, _dtype(variable), dims, fill_value=False if fill is None else fill, **options)
     target.set_auto_maskandscale(False)
+    _limit_cache(target)
     target.setncatts(variable_attributes(granule, name, conventions))
     return target
+
+
+def _limit_cache(target):
+    if target.chunking() not in (None, "contiguous"):
+        target.set_var_chunk_cache(CACHE_BYTES)
 
 
 def _rows_of_chunk(variable):

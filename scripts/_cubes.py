@@ -178,18 +178,18 @@ class Cube:
             self.base, self.multiplier = float(pixels["Base"]), float(pixels["Multiplier"])
             order = "<" if pixels["ByteOrder"].upper() == "LSB" else ">"
             start = int(core["StartByte"]) - 1
-            tile = core["Format"].upper() == "TILE"
-            rows, columns = (int(core["TileLines"]), int(core["TileSamples"])) if tile else (self.lines, self.samples)
+            tiled = core["Format"].upper() == "TILE"
+            rows, columns = (int(core[key]) for key in ("TileLines", "TileSamples")) if tiled else (1, self.samples)
         except (KeyError, ValueError) as error:
             raise ValueError(f"{path}: no ISIS3 cube: {str(error).strip(chr(34))}") from error
         self.groups = {key: value for key, value in cube.items() if key != "Core"}
-        file = self.path.with_name(core["^Core"]) if "^Core" in core else self.path
-        down, across = -(-self.lines // rows), -(-self.samples // columns)
-        shape = (self.bands, down, across, rows, columns)
-        needed = start + math.prod(shape) * np.dtype(self.dtype).itemsize
-        if file.stat().st_size < needed:
-            raise ValueError(f"{file}: cut off: {file.stat().st_size} bytes, its label speaks of {needed}")
-        self._tiles = np.memmap(file, f"{order}{self.dtype}", "r", start, shape)
+        self._file = self.path.with_name(core["^Core"]) if "^Core" in core else self.path
+        self._start, self._type = start, np.dtype(f"{order}{self.dtype}")
+        # Tiles down and across, and their lines and samples; a band-sequential cube is one of tiles of a line.
+        self._tiles = -(-self.lines // rows), -(-self.samples // columns), rows, columns
+        needed = start + self.bands * math.prod(self._tiles) * self._type.itemsize
+        if self._file.stat().st_size < needed:
+            raise ValueError(f"{self._file}: cut off: {self._file.stat().st_size} bytes, its label speaks of {needed}")
 
     def image(self, **changes):
         """All there is of this cube, to be written again with changes: `image(blocks=..., dtype="f4")`."""
@@ -206,9 +206,13 @@ class Cube:
     def raw(self, first_line=0, lines=None, band=1):
         """Stored pixels (lines, samples) of a band, lines counted from 0."""
         last = self.lines if lines is None else min(first_line + lines, self.lines)
-        rows = self._tiles.shape[3]
+        down, across, rows, columns = self._tiles
         above, below = first_line // rows, -(-last // rows)
-        block = self._tiles[band - 1, above:below].swapaxes(1, 2).reshape((below - above) * rows, -1)
+        count = (below - above) * across * rows * columns
+        skipped = ((band - 1) * down + above) * across * rows * columns
+        # Not mapped to memory: what was read would count as ours until the end.
+        tiles = np.fromfile(self._file, self._type, count, offset=self._start + skipped * self._type.itemsize)
+        block = tiles.reshape(below - above, across, rows, columns).swapaxes(1, 2).reshape((below - above) * rows, -1)
         return block[first_line - above * rows : last - above * rows, : self.samples]
 
     def read(self, first_line=0, lines=None, band=1):

@@ -8,9 +8,9 @@ import _calibrate
 import _camera
 import _cubes
 import _ingest
-import _isd
 import _mosaic
 import _photometry
+import _planetary
 import _projection
 import _pvl
 import _resample
@@ -24,21 +24,8 @@ PROJECTIONS = {name.lower(): name for name in _projection.PROJECTIONS}
 def import_image(source, cube, image):
     """Read a product of an archive, or one part of it, into a cube."""
     made = _ingest.image(source, image["part"], image["ingest"])
-    made.groups = noted(made.groups, done=[f"read from {source.name}"])
+    made.groups = _planetary.noted(made.groups, done=[f"read from {source.name}"])
     _cubes.write(cube, made)
-
-
-def attach(cube, isd, located):
-    """Copy a cube and attach a camera description to it, in the tables and keywords that spiceinit writes."""
-    source = _cubes.Cube(cube)
-    camera = _isd.of(isd, source.lines, source.samples, source.groups["Instrument"])
-    tables, kernels, keywords = _isd.tables(camera)
-    groups = noted(source.groups, done=[f"geometry from {isd.name}"])
-    groups["Kernels"] = _pvl.Block(dict(source.groups["Kernels"].items()) | kernels, "Group")
-    kept = [source.table(name) for name in source.tables if name not in {table.name for table in tables}]
-    objects = source.objects | {"NaifKeywords": keywords}
-    made = source.image(blocks=source.blocks(), groups=groups, tables=[*kept, *tables], objects=objects)
-    _cubes.write(located, made)
 
 
 def calibrate(cube, calibrated, image):
@@ -46,7 +33,7 @@ def calibrate(cube, calibrated, image):
     result = _calibrate.image(_cubes.Cube(cube), image["calibration"])
     for step in result.skipped:
         logger.warning("skipped: %s", step)
-    result.image.groups = noted(result.image.groups, result.done, result.skipped)
+    result.image.groups = _planetary.noted(result.image.groups, result.done, result.skipped)
     _cubes.write(calibrated, result.image)
 
 
@@ -63,7 +50,7 @@ def correct(cube, corrected, image):
             unknown = np.where(np.isnan(made), _cubes.NULL, 0)
             yield made[None], (unknown if codes is None else np.where(codes == 0, unknown, codes))[None]
 
-    groups = noted(source.groups, done=[f"photometric correction: {options['model']}"])
+    groups = _planetary.noted(source.groups, done=[f"photometric correction: {options['model']}"])
     _cubes.write(corrected, source.image(blocks=blocks(), groups=groups, dtype="f4", base=0.0, multiplier=1.0))
 
 
@@ -87,8 +74,21 @@ def merge(cubes, merged, priority, image):
     """Lay maps over each other; an average has a second band with the number of images."""
     mapping, placed = _mosaic.place([_cubes.Cube(cube) for cube in cubes])
     blocks = _mosaic.merge(placed, mapping.lines, mapping.samples, priority)
-    bands = placed[0][0].bands * (2 if priority == "average" else 1)
-    _cubes.write(merged, mapped(mapping, bands, in_common([cube.groups for cube, *_ in placed]), blocks))
+    bands, groups = placed[0][0].bands, in_common([cube.groups for cube, *_ in placed])
+    if priority == "average":
+        bands, groups["BandBin"] = 2 * bands, counted(groups.get("BandBin", {}), bands)
+    _cubes.write(merged, mapped(mapping, bands, groups, blocks))
+
+
+def counted(bandbin, bands):
+    """The group BandBin of an average, whose second half of bands counts, as automos writes it."""
+    doubled = {}
+    for key, value in bandbin.items():
+        values = value if isinstance(value, tuple) else (value,)
+        unit = values[0].unit if isinstance(values[0], _pvl.Quantity) else ""
+        counts = (f"{name}_Count" if key == "Name" else "Null" for name in values)
+        doubled[key] = (*values, *(_pvl.Quantity(count, unit) if unit else count for count in counts))
+    return _pvl.Block(doubled, "Group")
 
 
 def mapped(mapping, bands, groups, blocks):
@@ -110,17 +110,5 @@ def in_common(groups):
         for name, group in first.items()
         if name not in ("Mapping", "Darkroom")
     }
-    notes = ([note for group in groups for note in _notes(group, key)] for key in ("Done", "Skipped"))
-    return noted(shared, *(list(dict.fromkeys(found)) for found in notes))
-
-
-def noted(groups, done=(), skipped=()):
-    """The groups of a cube with what was done to it, or left out, added to its group Darkroom."""
-    notes = {"Done": (*_notes(groups, "Done"), *done), "Skipped": (*_notes(groups, "Skipped"), *skipped)}
-    others = {name: group for name, group in groups.items() if name != "Darkroom"}
-    return others | {"Darkroom": _pvl.Block(notes, "Group")}
-
-
-def _notes(groups, key):
-    value = groups.get("Darkroom", {}).get(key, ())
-    return value if isinstance(value, tuple) else (value,)
+    notes = ([note for group in groups for note in _planetary.notes(group, key)] for key in ("Done", "Skipped"))
+    return _planetary.noted(shared, *(list(dict.fromkeys(found)) for found in notes))

@@ -14,7 +14,7 @@ import numpy as np
 
 MISSING_TIME = np.datetime64("NaT", "ns")
 MICROSECONDS = {"days": 86_400 * 10**6, "hours": 3_600 * 10**6, "minutes": 60 * 10**6, "seconds": 10**6}
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES = 16 << 20
 
 
 @dataclass

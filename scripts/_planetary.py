@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import _files
+import _pvl
 import _recipes
 
 logger = logging.getLogger(__name__)
@@ -70,3 +71,15 @@ def isd_file(option, inventory, image):
         if name.is_file():
             return name
     raise FileNotFoundError(f"{source.name}: no camera description {names[0].name} or {names[1].name} in {place}")
+
+
+def noted(groups, done=(), skipped=()):
+    """The groups of a cube with what was done to it, or left out, added to its group Darkroom."""
+    written = {"Done": (*notes(groups, "Done"), *done), "Skipped": (*notes(groups, "Skipped"), *skipped)}
+    others = {name: group for name, group in groups.items() if name != "Darkroom"}
+    return others | {"Darkroom": _pvl.Block(written, "Group")}
+
+
+def notes(groups, key):
+    value = groups.get("Darkroom", {}).get(key, ())
+    return value if isinstance(value, tuple) else (value,)

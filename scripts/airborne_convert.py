@@ -16,7 +16,7 @@ import _granule
 logger = logging.getLogger(__name__)
 
 NETCDF = "netcdf"
-MADE = ".made.json"  # in the folder of netCDF files: what each was made of, for a rerun
+MADE = ".granules.json"  # beside the list: what each netCDF file was made of, for a rerun
 SONDES = ("eol", "icartt", "avaps", "aspen")
 BAD = (ValueError, OSError, KeyError)  # what a granule that cannot be read or written raises
 
@@ -62,13 +62,14 @@ def airborne_convert(
     options = {"conventions": conventions, "production_time": production_time, "deflate": deflate}
     folder.mkdir(parents=True, exist_ok=True)
     _files.clear_partials(folder)
-    made = _files.read_json(folder / MADE) if (folder / MADE).exists() else {}
+    memory = granules.with_name(MADE)
+    made = _files.read_json(memory) if memory.exists() else {}
     records = [record for job in jobs for record in _records(job, root, folder, made, options)]
     records = sorted(records + bad, key=lambda record: record["id"])
     good = {record["id"] for record in records if not record["error"]}
     for name in set(made) - good:
         (folder / f"{name}.nc").unlink(missing_ok=True)
-    _files.write_json(folder / MADE, {name: made[name] for name in sorted(good)})
+    _files.write_json(memory, {name: made[name] for name in sorted(good)})
     if not good:
         first = records[0]["error"]
         raise ValueError(first if len(records) == 1 else f"all {len(records)} granules are bad; the first: {first}")

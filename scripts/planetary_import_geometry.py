@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import _cubes
 import _entrypoint
+import _isd
 import _planetary
+import _pvl
 
 
 def planetary_import_geometry(cube: Path, inventory: Path, located: Path, image: dict, isis: list = ()):
@@ -18,9 +21,22 @@ def planetary_import_geometry(cube: Path, inventory: Path, located: Path, image:
     Raises FileNotFoundError when there is no camera description, ValueError when it is of another image.
     """
     if image["geometry"] == "isd":
-        _planetary.engine("native").attach(cube, _planetary.isd_file(image["isd"], inventory, image), located)
+        attach(cube, _planetary.isd_file(image["isd"], inventory, image), located)
     else:
         _planetary.engine("isis").spiceinit(cube, located, image)
+
+
+def attach(cube, isd, located):
+    """Copy a cube and attach a camera description to it, in the tables and keywords that spiceinit writes."""
+    source = _cubes.Cube(cube)
+    camera = _isd.of(isd, source.lines, source.samples, source.groups["Instrument"])
+    tables, kernels, keywords = _isd.tables(camera)
+    groups = _planetary.noted(source.groups, done=[f"geometry from {isd.name}"])
+    groups["Kernels"] = _pvl.Block(dict(source.groups["Kernels"].items()) | kernels, "Group")
+    kept = [source.table(name) for name in source.tables if name not in {table.name for table in tables}]
+    objects = source.objects | {"NaifKeywords": keywords}
+    made = source.image(blocks=source.blocks(), groups=groups, tables=[*kept, *tables], objects=objects)
+    _cubes.write(located, made)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ class Slurm:
             for node in ("n1", "n2"):
                 self.start(node)
             for node in ("n1", "n2"):
-                self.wait_for_node(node, "idle")
+                self.wait_for_node(node)
         except BaseException:
             self.stop()
             raise
@@ -151,8 +151,13 @@ class Slurm:
             own = ["unshare", "--pid", "--mount-proc", "--fork", "--kill-child=KILL"]
             self._start(name, *own, "slurmd", "-D", "-N", name)
 
+    def restart(self, name):
+        """Stop and start the controller or a node in good order."""
+        loopback.stop(self.processes[name])
+        self.start(name)
+
     def kill(self, name):
-        """End the controller, or a node with all that runs on it, without a word to anyone."""
+        """End a node, with all that runs on it, without a word to anyone."""
         self.processes[name].send_signal(signal.SIGKILL)
         self.processes[name].wait()
 
@@ -166,21 +171,14 @@ class Slurm:
         environment = os.environ | self.environment
         return subprocess.run(command, env=environment, capture_output=True, timeout=60).returncode == 0
 
-    def jobs(self, folder, *states):
-        """Jobs that were submitted in a folder and are in one of these states, by default any: id -> comment."""
-        said = self.client("squeue", "--noheader", f"--states={','.join(states) or 'all'}", "--format=%A|%k|%Z")
-        rows = (line.split("|") for line in said.splitlines())
-        return {job: comment for job, comment, place in rows if place == str(folder)}
-
     def state_of(self, job):
-        """The state of a job that accounting knows, such as COMPLETED, or `CANCELLED by 0`."""
-        return self.client("sacct", "--noheader", "--allocations", "--parsable2", "--format=State", "-j", job).strip()
+        """The state of a job, such as COMPLETED."""
+        return self.client("squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job).strip()
 
-    def wait_for_node(self, node, *states):
-        """Return when a node is in one of these states; `down*` is one that does not answer."""
-        wait_for(
-            lambda: self.client("sinfo", "--noheader", "--nodes", node, "--format=%t").split()[0] in states, f"node {node}"
-        )
+    def wait_for_node(self, node):
+        """Return when a node takes jobs."""
+        ask = ["sinfo", "--noheader", "--nodes", node, "--format=%t"]
+        wait_for(lambda: self.client(*ask).split()[0] in ("idle", "mix", "alloc"), f"node {node}")
 
     def stop(self):
         if self.processes.get("n2"):

@@ -1,0 +1,194 @@
+"""The `slurm` profile on a real SLURM: a campaign gives the bytes of a local run, and every fault ends well."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from campaign import ROOT, Campaign
+from servers import slurm as slurm_server
+from servers.slurm import wait_for
+
+PROFILE = ROOT / "profiles/slurm"
+OPTIONS = ["--profile", PROFILE, "--workflow-profile", "none", "--latency-wait", "5"]
+OPTIONS += ["--slurm-init-seconds-before-status-checks", "5"]
+ROWS = [("labels", "sample:labels", {"type": "segmentation", "chunk_size": 32})]
+# One SLURM job for the chain of a dataset, two more for what comes before and after it.
+CHAIN = ("atlas_import", "atlas_chunk", "atlas_check_precomputed", "atlas_plot", "publish_manifest")
+GROUPS = ["--groups", *(f"{rule}=atlas" for rule in CHAIN)]
+# What a rule does at its first attempt and at later ones; `trace` has a line for each that began.
+RESULTS = ("cancelled", "late", "stranded", "hungry", "left", "disk/full")
+BEGUN_AGAIN = RESULTS[:4]  # by the same run
+# What is to fail does so at its first attempt. `trace` tells which SLURM jobs have begun.
+SNAKEFILE = f"""
+RESULTS = {RESULTS}
+BEGIN = "echo {{wildcards.name}} $SLURM_JOB_ID >> trace; "
+FIRST = "if [ {{resources.attempt}} = 1 ]; then sleep 600; fi; "
+WRITE = "echo $SLURM_JOB_ID > {{output}}.part; mv {{output}}.part {{output}}"
+
+rule all:
+    input: expand("results/{{name}}.txt", name=RESULTS)
+
+rule ended:
+    output: "results/{{name}}.txt"
+    wildcard_constraints: name="cancelled|late|stranded"
+    resources:
+        mem_mb=400,
+        attempt=lambda wildcards, attempt: attempt,
+        constraint=lambda wildcards, attempt: "gpu" if (wildcards.name, attempt) == ("stranded", 1) else "mc"
+    shell: BEGIN + FIRST + WRITE
+
+rule hungry:
+    output: "results/{{name}}.txt"
+    wildcard_constraints: name="hungry"
+    resources: mem_mb=lambda wildcards, attempt: 700 * attempt, constraint="mc"
+    shell: BEGIN + "python3 -c 'import time; held = b\\"x\\" * (800 << 20); time.sleep(4)'; " + WRITE
+
+rule left:
+    output: "results/{{name}}.txt"
+    wildcard_constraints: name="left"
+    resources: mem_mb=400, constraint="mc"
+    shell: BEGIN + "while [ ! -e left.go ]; do sleep 0.2; done; " + WRITE
+
+rule full:
+    output: "results/{{name}}.txt"
+    wildcard_constraints: name="disk/full"
+    resources: mem_mb=400, constraint="mc"
+    shell: BEGIN + "head -c 2000000 /dev/zero > {{output}}.part; " + WRITE
+"""
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    """SLURM with two nodes; see `servers.slurm.Slurm`."""
+    if reason := slurm_server.missing():
+        pytest.skip(reason)
+    server = slurm_server.Slurm(tmp_path_factory.mktemp("slurm"))
+    yield server
+    server.stop()
+
+
+def start(slurm, folder, *arguments):
+    """Start Snakemake with the profile, as the user of a login node does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *OPTIONS, *arguments],
+        cwd=folder,
+        env=os.environ | slurm.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process):
+    """What Snakemake said, when it has ended."""
+    return process.communicate(timeout=200)[0]
+
+
+@pytest.fixture(scope="module")
+def on_slurm(slurm, tmp_path_factory):
+    """A small campaign on SLURM, under way while the cluster suffers."""
+    campaign = Campaign(tmp_path_factory.mktemp("on-slurm")).write(ROWS)
+    campaign.process = start(slurm, campaign.folder, "--snakefile", ROOT / "Snakefile", *GROUPS)
+    yield campaign
+    campaign.process.kill()
+    campaign.process.wait()
+
+
+class Faults:
+    """A run that every fault happens to, until it is killed itself; a second run ends the work."""
+
+    def __init__(self, slurm, folder):
+        self.slurm, self.folder, self.disk = slurm, folder, folder / "results/disk"
+        self.disk.mkdir(parents=True)
+        (folder / "Snakefile").write_text(SNAKEFILE)
+
+    def jobs(self, name):
+        """The SLURM jobs that have begun to make a result, one for each attempt."""
+        trace = self.folder / "trace"
+        rows = [line.split() for line in trace.read_text().splitlines()] if trace.exists() else []
+        return [job for found, job in rows if found == name]
+
+    def wait_for_jobs(self, name, count=1):
+        slurm_server.wait_for(lambda: len(self.jobs(name)) >= count, f"job {count} of {name}", 120)
+        return self.jobs(name)[count - 1]
+
+    def maker(self, name):
+        """The SLURM job that wrote a result."""
+        return (self.folder / f"results/{name}.txt").read_text().strip()
+
+    def suffer(self):
+        """The first run."""
+        run = start(self.slurm, self.folder)
+        try:
+            jobs = {name: self.wait_for_jobs(name) for name in RESULTS}
+            self.slurm.restart("slurmctld")
+            slurm_server.wait_for(lambda: self.slurm.succeeds("scancel", jobs["cancelled"]), "slurmctld")
+            self.slurm.client("scontrol", "update", f"JobId={jobs['late']}", "EndTime=now+1")
+            self.slurm.kill("n2")
+            for name in BEGUN_AGAIN:
+                result = self.folder / f"results/{name}.txt"
+                slurm_server.wait_for(result.exists, f"second attempt of {name}", 120)
+        finally:
+            run.kill()
+            self.said = finish(run)
+
+    def recover(self):
+        """What a user does then, and the second run."""
+        self.slurm.start("n2")
+        self.slurm.wait_for_node("n2")
+        subprocess.run(["mount", "-o", "remount,size=10M", self.disk], check=True)
+        finish(start(self.slurm, self.folder, "--unlock"))
+        run = start(self.slurm, self.folder)
+        try:
+            self.wait_for_jobs("left", 2)
+            (self.folder / "left.go").touch()
+            self.said_again = finish(run)
+        finally:
+            run.kill()
+        assert run.returncode == 0, self.said_again
+
+
+@pytest.fixture(scope="module")
+def faults(slurm, on_slurm, tmp_path_factory):
+    """The run that suffered, when all is well again."""
+    made = Faults(slurm, tmp_path_factory.mktemp("faults"))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1M", "none", made.disk], check=True)
+    try:
+        made.suffer()
+        made.recover()
+        yield made
+    finally:
+        subprocess.run(["umount", "--lazy", made.disk], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [("cancelled", "CANCELLED"), ("late", "TIMEOUT"), ("stranded", "NODE_FAIL"), ("hungry", "FAILED")],
+)
+def test_a_job_that_the_cluster_ends_is_made_by_the_next_attempt(slurm, faults, name, state):
+    first, second = faults.jobs(name)
+    assert (slurm.state_of(first), slurm.state_of(second)) == (state, "COMPLETED")
+    assert faults.maker(name) == second
+
+
+def test_a_job_of_a_run_that_was_killed_writes_nothing(slurm, faults):
+    orphan, second = faults.jobs("left")
+    assert slurm.state_of(orphan) == "CANCELLED"
+    assert faults.maker("left") == second
+
+
+def test_a_full_disk_fails_its_job_and_a_rerun_makes_that_alone(slurm, faults):
+    *failed, second = faults.jobs("disk/full")
+    assert {slurm.state_of(job) for job in failed} == {"FAILED"}
+    assert faults.maker("disk/full") == second
+    assert "No space left on device" in faults.said
+    assert {name for name in RESULTS if len(faults.jobs(name)) > 1} == set(RESULTS)
+    assert sorted(path.name for path in faults.folder.glob("results/**/*.part")) == []
+
+
+def test_the_log_of_a_failed_job_is_kept_and_says_why(faults):
+    log = next(faults.folder.glob(f"logs/slurm/rule_hungry/hungry/{faults.jobs('hungry')[0]}.log"))
+    assert "exceeded memory limit" in log.read_text()
