@@ -9,10 +9,23 @@ ENDS["atlas"] = {
 }
 
 
+def stack(wildcards):
+    """The inventory that a volume is made of: of the source, or of what another pipeline has made to be looked at."""
+    own = DATASETS[wildcards.dataset]["pipeline"] == "atlas"
+    return "<source>/inventory.json" if own else "<dataset>/tiles.json"
+
+
+def volume_options(wildcards):
+    """The options of a volume. An image of another pipeline is one section whose rows run south, of 1 m per pixel."""
+    row = DATASETS[wildcards.dataset]
+    flat = {"orientation": "RPS", "resolution": "1e9 nm", "encoding": "jpeg", "chunk_size": [512, 512, 1]}
+    return row["options"] if row["pipeline"] == "atlas" else with_defaults("atlas", flat)
+
+
 rule atlas_import:
     """Read the headers of a source; plan its place in RAS+ space, its values and its scales."""
     input:
-        inventory="<source>/inventory.json",
+        inventory=stack,
     output:
         volume="<dataset>/volume.json",
     log:
@@ -25,7 +38,7 @@ rule atlas_import:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        options=lambda wildcards: DATASETS[wildcards.dataset]["options"],
+        options=volume_options,
     script:
         "../scripts/atlas_import.py"
 
@@ -33,7 +46,7 @@ rule atlas_import:
 rule atlas_chunk:
     """Cut a volume into Neuroglancer chunks, coarser scales included."""
     input:
-        inventory="<source>/inventory.json",
+        inventory=stack,
         volume="<dataset>/volume.json",
     output:
         info="<dataset>/precomputed/info",

@@ -90,9 +90,8 @@ def planetary_problems(row):
         yield f"{where} source: an image has one; only rows of {' and '.join(JOINED)} have none"
     if ENGINE == "native" and (recipe == "stereo" or options["geometry"] in ("local", "web")):
         yield f"{where}: {recipe if recipe == 'stereo' else options['geometry']} needs engine: isis in the config"
-    programs = {step["program"] for recipe in RECIPES.values() for steps in recipe["stages"].values() for step in steps}
-    for program in options["parameters"].keys() - programs:
-        yield f"{where} options parameters: no recipe runs {program!r}{nearest(program, programs)}"
+    for program in options["parameters"].keys() - PROGRAMS:
+        yield f"{where} options parameters: no recipe runs {program!r}{nearest(program, PROGRAMS)}"
     for key in ("engine", "container", "batch", "recipes", "pds4"):
         if options[key] != config["planetary"][key]:
             yield f"{where} options: {key!r} is of the whole campaign; set it in the config"
@@ -114,14 +113,14 @@ def planetary_products(dataset):
     options = DATASETS[dataset]["options"]
     suffixes = ["cub", "tif", *["xml", "img"] * options["pds4"]]
     ingested = [f"ingested{part}.cub" for part in parts(dataset) if is_image(DATASETS[dataset])]
-    tiles = ["precomputed/info"] * options["tiles"]
-    return [
-        *ingested,
-        *expand("{cube}.{suffix}", cube=cubes(dataset), suffix=suffixes),
-        *tiles,
-        "preview.png",
-        "item.json",
-    ]
+    tiles = ["precomputed/info", "neuroglancer.json"] * options["tiles"]
+    delivered = expand("{cube}.{suffix}", cube=cubes(dataset), suffix=suffixes)
+    return [*ingested, *delivered, *tiles, "preview.png", "item.json"]
+
+
+def planetary_records(dataset):
+    """The records that a dataset ends in."""
+    return ["planetary.json", *["volume.json", "precomputed_check.json"] * DATASETS[dataset]["options"]["tiles"]]
 
 
 def asked(dataset, part, *keys):
@@ -134,11 +133,12 @@ def asked(dataset, part, *keys):
 
 ENDS["planetary"] = {
     "products": planetary_products,
-    "records": ["planetary.json"],
+    "records": planetary_records,
     "problems": planetary_problems,
     "sourceless": True,
 }
 RECIPES = read_recipes([workflow.source_path("../config/recipes.yaml"), *config["planetary"]["recipes"]])
+PROGRAMS = {step["program"] for recipe in RECIPES.values() for steps in recipe["stages"].values() for step in steps}
 
 
 include: "planetary_cubes.smk"

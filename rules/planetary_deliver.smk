@@ -84,3 +84,45 @@ for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", "")
             members=each(batch, lambda dataset, _: members(dataset)),
         script:
             "../scripts/planetary_plot.py"
+
+
+rule planetary_convert_tiles:
+    """Stretch the last cube of a dataset to grey values; the atlas rules cut them into chunks."""
+    input:
+        cube=lambda wildcards: f"<dataset>/{cubes(wildcards.dataset)[-1]}.cub",
+    output:
+        picture="<dataset>/tiles.tif",
+        inventory="<dataset>/tiles.json",
+    log:
+        "<log>/planetary_convert_tiles.log",
+    benchmark:
+        "<benchmark>/planetary_convert_tiles.tsv"
+    conda:
+        "../envs/planetary.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        stretch=option("stretch"),
+    script:
+        "../scripts/planetary_convert_tiles.py"
+
+
+rule planetary_plot_tiles:
+    """Lay out the view of an image in Neuroglancer."""
+    input:
+        volume="<dataset>/volume.json",
+        info=only("planetary", "<dataset>/precomputed/info"),
+    output:
+        view="<dataset>/neuroglancer.json",
+    log:
+        "<log>/planetary_plot_tiles.log",
+    benchmark:
+        "<benchmark>/planetary_plot_tiles.tsv"
+    conda:
+        "../envs/atlas.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+    script:
+        "../scripts/planetary_plot_tiles.py"

@@ -11,6 +11,7 @@ from pathlib import Path
 from servers import loopback
 
 PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sbatch", "unshare")
+NODES = ("n1", "n2")
 SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")  # inside of a job Snakemake's executor forgets SLURM_CONF
 # More CPUs than there are, as jobs mostly wait. Memory is watched every second without control groups, which a machine
 # may not have; a limit that is passed ends the job as FAILED.
@@ -92,10 +93,10 @@ class Slurm:
 
     def __init__(self, state):
         self.state, self.processes = Path(state), {}
-        self.ports = dict(zip(("slurmctld", "slurmdbd", "n1", "n2"), loopback.free_ports(4), strict=True))
+        self.ports = dict(zip(("slurmctld", "slurmdbd", *NODES), loopback.free_ports(4), strict=True))
         self.environment = {"SLURM_CONF": str(self.state / "slurm.conf"), "SBATCH_ACCOUNT": self.account}
         values = {"state": self.state, "host": socket.gethostname().partition(".")[0], **self.ports}
-        for folder in ("controller", "n1", "n2"):
+        for folder in ("controller", *NODES):
             (self.state / folder).mkdir()
         (self.state / "slurm.conf").write_text(CONFIG.format(**values))
         (self.state / "slurmdbd.conf").touch(mode=0o600)
@@ -111,9 +112,9 @@ class Slurm:
             for thing in (["cluster", "loop"], ["account", self.account], ["user", "root", f"account={self.account}"]):
                 self.client("sacctmgr", "--immediate", "add", *thing)
             self.start("slurmctld")
-            for node in ("n1", "n2"):
+            for node in NODES:
                 self.start(node)
-            for node in ("n1", "n2"):
+            for node in NODES:
                 self.wait_for_node(node)
         except BaseException:
             self.stop()
@@ -181,11 +182,10 @@ class Slurm:
         wait_for(lambda: self.client(*ask).split()[0] in ("idle", "mix", "alloc"), f"node {node}")
 
     def stop(self):
-        if self.processes.get("n2"):
-            self.succeeds("scancel", "--user=root")
-        for process in reversed(self.processes.values()):
-            loopback.stop(process)
-        SYSTEM_CONFIG.unlink(missing_ok=True)
+        for name, process in reversed(self.processes.items()):
+            self.kill(name) if name in NODES else loopback.stop(process)
+        if SYSTEM_CONFIG.is_symlink() and SYSTEM_CONFIG.readlink() == self.state / "slurm.conf":
+            SYSTEM_CONFIG.unlink()
 
 
 def wait_for(condition, what, seconds=60):

@@ -3,13 +3,11 @@
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 
 from campaign import ROOT, Campaign
 from servers import slurm as slurm_server
-from servers.slurm import wait_for
 
 PROFILE = ROOT / "profiles/slurm"
 OPTIONS = ["--profile", PROFILE, "--workflow-profile", "none", "--latency-wait", "5"]
