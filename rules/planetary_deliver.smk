@@ -22,7 +22,7 @@ for batch in batches(CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetar
         benchmark:
             f"{batch.benchmark}/planetary_convert{batch.tail}.tsv"
         wildcard_constraints:
-            cube=r"(calibrated|map|mosaic|terrain)(\.[A-Za-z0-9]+)*",
+            cube=r"(ingested|calibrated|joined|map|mosaic|terrain)(\.[A-Za-z0-9]+)*",
         conda:
             "../envs/planetary.yaml"
         threads: 1
@@ -36,7 +36,7 @@ def members(dataset):
     """The calibrated cubes of the images that a dataset is made of, when it is made of others."""
     joins = images_of(dataset).values() if not is_image(DATASETS[dataset]) else []
     paths = (
-        f"<results>/<campaign>/{image}/{'joined' if joined(image) else 'calibrated'}{part}.cub" for image, part in joins
+        f"<results>/<campaign>/{image}/{'joined' if joined(image) else level(image)}{part}.cub" for image, part in joins
     )
     return [workflow.pathvars.apply(path) for path in paths]
 

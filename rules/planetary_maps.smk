@@ -15,7 +15,7 @@ def images_of(dataset):
 
 def to_project(dataset, part):
     """The cube that is projected: calibrated, and brought to one light where that is asked for."""
-    stage = "joined" if joined(dataset) else "calibrated"
+    stage = "joined" if joined(dataset) else level(dataset)
     stage = stage if DATASETS[dataset]["options"]["photometry"]["model"] == "none" else "corrected"
     return f"<results>/<campaign>/{dataset}/{stage}{part}.cub"
 
@@ -29,7 +29,7 @@ def of_map(wildcards, *keys):
 rule planetary_correct:
     """Bring an image to the brightness it would have in one light, by a photometric function."""
     input:
-        cube=lambda wildcards: f"<dataset>/{'joined' if joined(wildcards.dataset) else 'calibrated'}{wildcards.part}.cub",
+        cube=lambda wildcards: f"<dataset>/{'joined' if joined(wildcards.dataset) else level(wildcards.dataset)}{wildcards.part}.cub",
     output:
         corrected=temp("<dataset>/corrected{part}.cub"),
     log:

@@ -24,7 +24,8 @@ PROJECTIONS = {name.lower(): name for name in _projection.PROJECTIONS}
 def import_image(source, cube, image):
     """Read a product of an archive, or one part of it, into a cube."""
     made = _ingest.image(source, image["part"], image["ingest"])
-    made.groups = _planetary.noted(made.groups, done=[f"read from {source.name}"])
+    skipped = [] if image["level"] == "calibrated" else ["calibration: these are the numbers of the archive's product"]
+    made.groups = _planetary.noted(made.groups, [f"read from {source.name}"], skipped)
     _cubes.write(cube, made)
 
 

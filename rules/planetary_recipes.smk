@@ -1,0 +1,67 @@
+"""Recipes of instruments, and what a row of the sheet is by its recipe."""
+
+# Recipes of rows that are made of the images of other rows, and the cube that they end in.
+JOINED = {"mosaic": "mosaic", "stereo": "terrain"}
+
+
+def read_recipes(paths):
+    """Recipes by name, each with every stage; a later table replaces recipes and common stages of an earlier one."""
+    stages, recipes = {}, {}
+    for path in paths:
+        with open(path) as file:
+            table = yaml.safe_load(file)
+        refuse(problems(table, schema("recipes"), path))
+        stages |= table.get("stages", {})
+        recipes |= table["recipes"]
+    return {name: recipe | {"stages": stages | recipe["stages"]} for name, recipe in recipes.items()}
+
+
+def recipe_name(row):
+    """The recipe of a row: the one it names, or the one that knows the name of its file; "" when none does."""
+    name = os.path.basename(row["source"].rstrip("/"))
+    fitting = [recipe for recipe, table in RECIPES.items() if re.fullmatch(table["names"], name, re.IGNORECASE)]
+    return row.get("recipe") or (fitting[0] if len(fitting) == 1 else "")
+
+
+def is_image(row):
+    """Whether a row is an image of a camera, not made of others."""
+    return row.get("pipeline") == "planetary" and recipe_name(row) not in JOINED
+
+
+def parts(dataset):
+    """The parts that an image comes in, each with its dot; one without a name where it is whole."""
+    row = DATASETS[dataset]
+    recipe = RECIPES.get(recipe_name(row), {})
+    names = row["options"]["parts"] or recipe.get("parts") or []
+    if not names and os.path.isdir(row["source"]):  # a file for each channel of a camera of many CCDs
+        found = (re.fullmatch(recipe["names"], name, re.IGNORECASE) for name in os.listdir(row["source"]))
+        names = sorted(f"{file['ccd']}_{file['channel']}" for file in found if file and "ccd" in file.re.groupindex)
+    return [f".{name}" for name in names] or [""]
+
+
+def joined(dataset):
+    """Whether the channels of an image are made one before it is projected."""
+    stages = RECIPES.get(recipe_name(DATASETS[dataset]), {}).get("stages", {})
+    return ENGINE == "isis" and "stitch" in stages and located(dataset)
+
+
+def cameras(dataset):
+    """Parts that are maps of their own: the framelet sets vis.even and vis.odd make one, uv.even and uv.odd another."""
+    first = dataset if is_image(DATASETS[dataset]) else DATASETS[dataset]["options"]["images"][0]
+    return [""] if joined(first) else list(dict.fromkeys(part.rpartition(".")[0] for part in parts(first)))
+
+
+def located(dataset):
+    """Whether it is asked for where the camera stood, so that a map can be made."""
+    return DATASETS[dataset]["options"]["geometry"] != "none"
+
+
+def level(dataset):
+    """The stage that is delivered: calibrated, or only ingested where nobody asks for more or more cannot be had."""
+    row = DATASETS[dataset]
+    able = ENGINE == "isis" or RECIPES[recipe_name(row)].get("native") == "calibrated"
+    return "calibrated" if able and row["options"]["calibrate"] else "ingested"
+
+
+RECIPES = read_recipes([workflow.source_path("../config/recipes.yaml"), *config["planetary"]["recipes"]])
+PROGRAMS = {step["program"] for recipe in RECIPES.values() for steps in recipe["stages"].values() for step in steps}
