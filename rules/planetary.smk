@@ -65,8 +65,9 @@ def planetary_products(dataset):
     suffixes = ["cub", "tif", *["xml", "img"] * options["pds4"]]
     ingested = [f"ingested{part}.cub" for part in parts(dataset) if is_image(DATASETS[dataset])]
     tiles = ["precomputed/info", "neuroglancer.json"] * options["tiles"]
+    backplanes = [f"backplanes{part}.cub" for part in pieces(dataset) if options["backplanes"] and located(dataset)]
     delivered = expand("{cube}.{suffix}", cube=cubes(dataset), suffix=suffixes)
-    return list(dict.fromkeys([*ingested, *delivered, *tiles, "preview.png", "item.json"]))
+    return list(dict.fromkeys([*ingested, *backplanes, *delivered, *tiles, "preview.png", "item.json"]))
 
 
 def planetary_records(dataset):

@@ -9,8 +9,7 @@ def images_of(dataset):
     """The images that a map or mosaic is made of: name -> (dataset, part)."""
     row = DATASETS[dataset]
     members = [dataset] if is_image(row) else row["options"]["images"]
-    pieces = {member: [""] if joined(member) else parts(member) for member in members}
-    return {member + part: (member, part) for member in members for part in pieces[member]}
+    return {member + part: (member, part) for member in members for part in pieces(member)}
 
 
 def to_project(dataset, part):
@@ -47,6 +46,29 @@ rule planetary_correct:
         image=lambda wildcards: asked(wildcards.dataset, wildcards.part, "photometry", "parameters"),
     script:
         "../scripts/planetary_correct.py"
+
+
+rule planetary_project_backplanes:
+    """Tell phase, emission, incidence, latitude and longitude of every pixel."""
+    input:
+        cube=lambda wildcards: to_project(wildcards.dataset, wildcards.part),
+    output:
+        backplanes="<dataset>/backplanes{part}.cub",
+    log:
+        "<log>/planetary_project_backplanes{part}.log",
+    benchmark:
+        "<benchmark>/planetary_project_backplanes{part}.tsv"
+    conda:
+        ENGINE_ENV
+    container:
+        CONTAINER
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        image=lambda wildcards: asked(wildcards.dataset, wildcards.part, "parameters"),
+    script:
+        "../scripts/planetary_project_backplanes.py"
 
 
 rule planetary_detect_range:

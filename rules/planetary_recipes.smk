@@ -51,6 +51,11 @@ def cameras(dataset):
     return [""] if joined(first) else list(dict.fromkeys(part.rpartition(".")[0] for part in parts(first)))
 
 
+def pieces(dataset):
+    """The parts of an image that are projected, or compared with the ground."""
+    return [""] if joined(dataset) else parts(dataset) if is_image(DATASETS[dataset]) else []
+
+
 def located(dataset):
     """Whether it is asked for where the camera stood, so that a map can be made."""
     return DATASETS[dataset]["options"]["geometry"] != "none"

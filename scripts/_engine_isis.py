@@ -46,6 +46,11 @@ def correct(cube, corrected, image):
     run("correct", image, corrected, {"input": Path(cube)}, photomet=light | options["parameters"])
 
 
+def backplanes(cube, made, image):
+    """Write phase, emission, incidence, latitude and longitude of every pixel."""
+    run("backplanes", image, made, {"input": Path(cube)})
+
+
 def template(cubes, grid, image):
     """Keywords of the template of a map that holds all cubes, as mosrange finds them; `grid` is where it writes."""
     run("map", image, grid, {"list": cubes, "projection": image["map"]["projection"]})

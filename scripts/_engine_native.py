@@ -18,6 +18,13 @@ import _resample
 logger = logging.getLogger(__name__)
 
 ROWS = 256  # of a block whose angles are all in memory
+BACKPLANES = {
+    "phase": "Phase Angle",
+    "emission": "Emission Angle",
+    "incidence": "Incidence Angle",
+    "latitude": "Latitude",
+    "longitude": "Longitude",
+}
 PROJECTIONS = {name.lower(): name for name in _projection.PROJECTIONS}
 
 
@@ -53,6 +60,22 @@ def correct(cube, corrected, image):
 
     groups = _planetary.noted(source.groups, done=[f"photometric correction: {options['model']}"])
     _cubes.write(corrected, source.image(blocks=blocks(), groups=groups, dtype="f4", base=0.0, multiplier=1.0))
+
+
+def backplanes(cube, made, image):
+    """Write phase, emission, incidence, latitude and longitude of every pixel, in the order of ISIS's phocube."""
+    source, camera = _cubes.Cube(cube), _camera.of(cube)
+
+    def blocks():
+        for first in range(0, source.lines, ROWS):
+            _, codes = source.read(first, ROWS)
+            ground = camera.backplanes(first, min(ROWS, source.lines - first))
+            planes = np.stack([getattr(ground, plane) for plane in BACKPLANES])
+            yield (planes if codes is None else np.where(codes == 0, planes, np.nan)), None
+
+    groups = source.groups | {"BandBin": _pvl.Block({"Name": tuple(BACKPLANES.values())}, "Group")}
+    changes = {"groups": groups, "bands": len(BACKPLANES), "dtype": "f4", "base": 0.0, "multiplier": 1.0}
+    _cubes.write(made, source.image(blocks=blocks(), **changes))
 
 
 def template(cubes, grid, image):

@@ -55,7 +55,7 @@ INSTRUMENT = {
 }
 ARCHIVE = {"DATA_SET_ID": "DataSetId", "PRODUCT_ID": "ProductId"}
 WAC_PARTS = {"COLOR": ("uv", "vis"), "VIS": ("vis",), "UV": ("uv",), "BW": ("vis",)}
-NEEDS_CAMERA = ("cam2map", "mosrange", "photomet", "noproj", "hijitreg", "campt", "footprintinit", "spicefit")
+NEEDS_CAMERA = ("cam2map", "mosrange", "photomet", "phocube", "noproj", "hijitreg", "campt", "footprintinit", "spicefit")
 SUMMING_1 = {"ctxevenodd": "SpatialSumming", "mocnoise50": "CrosstrackSumming", "mocevenodd": "CrosstrackSumming"}
 MAP_RANGE = ("MinimumLatitude", "MaximumLatitude", "MinimumLongitude", "MaximumLongitude")
 

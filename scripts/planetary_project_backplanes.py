@@ -1,0 +1,20 @@
+"""Tell where on the ground every pixel of an image lies, and in which light."""
+
+from pathlib import Path
+
+import _entrypoint
+import _planetary
+
+
+def planetary_project_backplanes(cube: Path, backplanes: Path, image: dict):
+    """Write a cube of phase, emission, incidence, latitude and longitude (degrees) of every pixel of an image.
+
+    cube -- a calibrated cube with geometry
+    backplanes -- the cube to write, its bands in that order; NULL where the image has no valid pixel
+    image -- engine, recipe and its steps, and the option `parameters`
+    """
+    _planetary.engine(image["engine"]).backplanes(cube, backplanes, image)
+
+
+if __name__ == "__main__":
+    _entrypoint.run(planetary_project_backplanes, globals().get("snakemake"))
