@@ -81,6 +81,7 @@ rule publish_page:
         published=expand("<results>/<campaign>/{dataset}/published.json", dataset=DATASETS if PUBLISHES else []),
     output:
         page=report("<results>/<campaign>/index.html", caption="report/campaign.rst", category="campaign"),
+        catalog="<results>/<campaign>/catalog.json",
     log:
         "<logs>/<campaign>/publish_page.log",
     benchmark:

@@ -19,10 +19,18 @@ logger = logging.getLogger(__name__)
 EMBEDDED = 200  # datasets whose previews are put into the page; beyond that they are linked, or no browser opens it
 WIDTH = 900  # pixels of an embedded preview
 SAMPLED = 10  # MB; a peak of memory below that is of a step that ended before it was measured
+ITEM = "item.json"  # of a dataset, as STAC
 TITLES = {"key": "voxel", "psnr_db": "PSNR (dB)", "psnr_floor_db": "required (dB)"}  # of the columns of a check
 
 
-def publish_page(manifests: list, page: Path, campaign: str, benchmarks: str = "", published: list | None = None):
+def publish_page(
+    manifests: list,
+    page: Path,
+    campaign: str,
+    benchmarks: str = "",
+    published: list | None = None,
+    catalog: Path | None = None,
+):
     """Write the page of a campaign: each dataset with its preview, sizes, checks, times and links.
 
     manifests -- the manifest of every dataset
@@ -30,6 +38,7 @@ def publish_page(manifests: list, page: Path, campaign: str, benchmarks: str = "
     page -- the HTML file, beside the folders of the datasets
     campaign -- name of the campaign
     benchmarks -- folder of Snakemake's benchmark files, one folder per dataset
+    catalog -- a STAC catalog to write beside the page, of the datasets that have a STAC item
     """
     copies = {Path(path).parent: _files.read_json(path) for path in published or []}
     datasets = [dataset(Path(path), benchmarks, len(manifests) <= EMBEDDED, copies) for path in manifests]
@@ -40,6 +49,17 @@ def publish_page(manifests: list, page: Path, campaign: str, benchmarks: str = "
     content = templates.get_template("publish_page.html").render(campaign=campaign, datasets=datasets)
     _files.clear_partials(page.parent)
     _files.write_bytes(page, content.encode())
+    if catalog:
+        folders = [Path(path).parent for path in manifests]
+        _files.write_json(catalog, stac_catalog(campaign, [folder for folder in folders if (folder / ITEM).is_file()]))
+
+
+def stac_catalog(campaign, folders):
+    """A STAC catalog with a link to the item of each folder. Specification: STAC 1.1.0, Catalog."""
+    links = [{"rel": "root", "href": "./catalog.json", "type": "application/json"}]
+    links += [{"rel": "item", "href": f"./{folder.name}/{ITEM}", "type": "application/geo+json"} for folder in folders]
+    described = {"id": campaign, "description": f"Datasets of the campaign {campaign} that have a place or a time."}
+    return {"type": "Catalog", "stac_version": "1.1.0", **described, "links": links}
 
 
 def dataset(manifest, benchmarks, embed, copies):
