@@ -9,6 +9,7 @@ import _camera
 import _cubes
 import _ingest
 import _mosaic
+import _pds3
 import _photometry
 import _planetary
 import _projection
@@ -108,7 +109,7 @@ def counted(bandbin, bands):
     """The group BandBin of an average, whose second half of bands counts, as automos writes it."""
     doubled = {}
     for key, value in bandbin.items():
-        values = value if isinstance(value, tuple) else (value,)
+        values = _pds3.sequence(value)
         unit = values[0].unit if isinstance(values[0], _pvl.Quantity) else ""
         counts = (f"{name}_Count" if key == "Name" else "Null" for name in values)
         doubled[key] = (*values, *(_pvl.Quantity(count, unit) if unit else count for count in counts))

@@ -52,7 +52,7 @@ MaxArraySize=10001
 SlurmdParameters=config_overrides
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={n1} CPUs=8 RealMemory=16000 Feature=mc State=UNKNOWN
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={n2} CPUs=8 RealMemory=16000 Feature=gpu State=UNKNOWN
-PartitionName=normal Nodes=ALL Default=YES MaxTime=01:00:00 State=UP
+PartitionName=normal Nodes=ALL Default=YES MaxTime=1-00:00:00 State=UP
 PartitionName=debug Nodes=n1 MaxTime=00:05:00 State=UP
 """
 ACCOUNTING = """\
