@@ -27,6 +27,8 @@ def planetary_problems(row):
     if recipe in JOINED:
         if len(options["images"]) < 2:
             yield f"{where} options images: name two datasets or more, such as {{images: [left, right]}}"
+        if recipe == "stereo" and len(options["images"]) > 2:
+            yield f"{where} options images: a stereo pair is of two datasets, not of {len(options['images'])}"
         for name in options["images"]:
             if not is_image(DATASETS.get(name, {})):
                 yield f"{where} options images: {name!r} is no planetary image of this sheet{nearest(name, DATASETS)}"
@@ -94,6 +96,12 @@ ENDS["planetary"] = {
     "records": planetary_records,
     "problems": planetary_problems,
     "sourceless": True,
+}
+# Rows that can be made; of the others, `campaign_targets` tells what is wrong.
+PLANETARY = {
+    dataset: row
+    for dataset, row in DATASETS.items()
+    if row["pipeline"] == "planetary" and not any(row_problems(row))
 }
 
 

@@ -3,7 +3,7 @@
 resources/<dataset>/inventory.json -> ingested.cub -> located.cub (where geometry is asked for) -> calibrated.cub
 """
 
-IMAGES = [(dataset, part) for dataset, row in DATASETS.items() if is_image(row) for part in parts(dataset)]
+IMAGES = [(dataset, part) for dataset, row in PLANETARY.items() if is_image(row) for part in parts(dataset)]
 
 
 def to_calibrate(dataset, part):

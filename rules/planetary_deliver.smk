@@ -1,6 +1,5 @@
 """Cubes -> what opens elsewhere: Cloud-Optimized GeoTIFF (and PDS4), preview, STAC item, chunks for a browser."""
 
-PLANETARY = [dataset for dataset, row in DATASETS.items() if row["pipeline"] == "planetary"]
 PDS4 = config["planetary"]["pds4"]
 CUBES = [(dataset, cube) for dataset in PLANETARY for cube in cubes(dataset)]
 

@@ -8,8 +8,11 @@ def read_recipes(paths):
     """Recipes by name, each with every stage; a later table replaces recipes and common stages of an earlier one."""
     stages, recipes = {}, {}
     for path in paths:
-        with open(path) as file:
-            table = yaml.safe_load(file)
+        try:
+            with open(path) as file:
+                table = yaml.safe_load(file)
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            refuse([f"{path}: the table of recipes cannot be read: {' '.join(str(error).split())}"])
         refuse(problems(table, schema("recipes"), path))
         stages |= table.get("stages", {})
         recipes |= table["recipes"]
@@ -34,7 +37,7 @@ def parts(dataset):
     recipe = RECIPES.get(recipe_name(row), {})
     names = row["options"]["parts"] or recipe.get("parts") or []
     if not names and os.path.isdir(row["source"]):  # a file for each channel of a camera of many CCDs
-        found = (re.fullmatch(recipe["names"], name, re.IGNORECASE) for name in os.listdir(row["source"]))
+        found = (re.fullmatch(recipe.get("names", ""), name, re.IGNORECASE) for name in os.listdir(row["source"]))
         names = sorted(f"{file['ccd']}_{file['channel']}" for file in found if file and "ccd" in file.re.groupindex)
     return [f".{name}" for name in names] or [""]
 
@@ -64,7 +67,7 @@ def located(dataset):
 def level(dataset):
     """The stage that is delivered: calibrated, or only ingested where nobody asks for more or more cannot be had."""
     row = DATASETS[dataset]
-    able = ENGINE == "isis" or RECIPES[recipe_name(row)].get("native") == "calibrated"
+    able = ENGINE == "isis" or RECIPES.get(recipe_name(row), {}).get("native") == "calibrated"
     return "calibrated" if able and row["options"]["calibrate"] else "ingested"
 
 

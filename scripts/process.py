@@ -7,6 +7,7 @@ the airborne pipeline make (netcdf/, metadata/, quality/) and archive/, the tree
 standard output, and the exit status is 1 when any granule could not be made.
 """
 
+import argparse
 import json
 import logging
 import os
@@ -256,16 +257,23 @@ def table_entry(entry, path):
 
 def main():
     """The command line: two arguments, JSON lines on standard output, an exit status."""
-    if len(sys.argv) != 3:
-        settings = "\n".join(f"    {name:22} {about}" for name, about in SETTINGS.items())
-        sys.exit(f"{__doc__}\nThe environment may say:\n{settings}")
+    settings = "\n".join(f"    {name:22} {about}" for name, about in SETTINGS.items())
+    line = argparse.ArgumentParser(
+        prog="process.py",
+        usage="process.py INPUT OUTPUT",
+        description=f"{__doc__}\nThe environment may say:\n{settings}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    line.add_argument("input", help=argparse.SUPPRESS)
+    line.add_argument("output", help=argparse.SUPPRESS)
+    given = line.parse_args()
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     logging.basicConfig(handlers=[handler], level="INFO")
     logging.captureWarnings(True)
     logging.getLogger("airborne_convert").setLevel("CRITICAL")  # `told` says the same with the ids of granules
     try:
-        failed = process(*sys.argv[1:])
+        failed = process(given.input, given.output)
     except Exception as error:  # whatever it is, the log is JSON lines
         logger.error("%s", _entrypoint.message(error))
         sys.exit(1)

@@ -98,7 +98,7 @@ def test_a_recipe_goes_from_the_product_to_map_and_preview(isis, name):
         maps = [run(recipe, "project", cube.with_suffix(".map.cub"), input=cube, map=template) for cube in mine]
         whole = run(recipe, "merge", work / f"map.{camera}.cub", list=maps)
         preview = run(recipe, "export", work / f"preview.{camera}.png", input=whole)
-        assert _isis.cube_label(whole)["Mapping"]["ProjectionName"] == "sinusoidal"
+        assert _isis.cube_label(whole)["Mapping"]["ProjectionName"] == "Sinusoidal"
         with rasterio.open(whole) as cube, rasterio.open(preview) as picture:
             assert (cube.driver, cube.read(1)[0, 1], picture.driver) == ("ISIS3", 1.0, "PNG")
     assert left(isis / "home") == []

@@ -1,6 +1,7 @@
 """What the house promises of itself: names, the manual, versions, environments."""
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -107,24 +108,27 @@ def test_every_direct_dependency_is_locked():
         assert re.match(r"[\w-]+", wanted)[0] in locked
 
 
-def imported(script, seen):
-    """Top-level packages that a script of ours imports, itself or by another one that is not in `seen`."""
-    found = set()
-    for ours in sorted((ROOT / "scripts").glob(LOADED_BY_NAME.get(script.stem, "none"))):
-        if ours not in seen:
-            seen.add(ours)
-            found |= imported(ours, seen)
+@functools.cache
+def imports(script):
+    """What a script imports: other scripts of ours, also those it loads by name, and top-level packages."""
+    ours, packages = set((ROOT / "scripts").glob(LOADED_BY_NAME.get(script.stem, "none"))), set()
     for node in ast.walk(ast.parse(script.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) else []
         for name in {name.partition(".")[0] for name in names}:
-            ours = ROOT / f"scripts/{name}.py"
-            if ours.is_file() and ours not in seen:
-                seen.add(ours)
-                found |= imported(ours, seen)
-            elif not ours.is_file() and name not in sys.stdlib_module_names:
-                found.add(name)
-    return found
+            if (module := ROOT / f"scripts/{name}.py").is_file():
+                ours.add(module)
+            elif name not in sys.stdlib_module_names:
+                packages.add(name)
+    return ours, packages
+
+
+def imported(script, seen):
+    """Top-level packages that a script of ours imports, itself or by another one that is not in `seen`."""
+    ours, packages = imports(script)
+    new = ours - seen
+    seen |= new
+    return packages.union(*(imported(module, seen) for module in new))
 
 
 def test_every_environment_has_what_its_rules_import_and_nothing_else():
@@ -146,4 +150,6 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
         for package in content["dependencies"]:
             name, version = re.fullmatch(r"([\w-]+) =(\d[\d.]*)", package).groups()
             wheel = name.removesuffix("-base").replace("_", "-")
-            assert name in ("python", "gdal", "isis") or re.search(rf"^{wheel}=={version}\b", lock, re.MULTILINE), package
+            assert name in ("python", "gdal", "isis") or re.search(rf"^{wheel}=={version}\b", lock, re.MULTILINE), (
+                package
+            )

@@ -10,7 +10,6 @@ import pytest
 import _calibrate
 import _camera
 import _cubes
-import _engine_native
 import _ingest
 import _isd
 import _mosaic
@@ -18,6 +17,7 @@ import _projection
 import _pvl
 import _resample
 import _sample_planetary as sample
+import planetary_import_geometry
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def calibrated(folders, tmp_path_factory):
             folder / f"{path.stem}.{stage}.cub" for stage in ("ingested", "located", "calibrated")
         )
         _cubes.write(ingested, _ingest.image(path))
-        _engine_native.attach(ingested, path.with_suffix(".isd.json"), located)
+        planetary_import_geometry.attach(ingested, path.with_suffix(".isd.json"), located)
         _cubes.write(made, _calibrate.image(_cubes.Cube(located), {"units": "iof"}).image)
         cubes.append(made)
     return cubes
