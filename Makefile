@@ -42,6 +42,8 @@ format: $(READY) ## Format Python and Snakemake code
 bench: $(READY) ## Measure against the peers, side by side (not part of the tests)
 	$(BIN)/python tests/bench/atlas.py
 	$(BIN)/python tests/bench/upload.py --more 32
+	$(BIN)/python tests/bench/planetary.py
+	$(BIN)/python tests/bench/airborne.py
 
 update: $(READY) ## Refresh requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group test --universal --python-version 3.11 \
