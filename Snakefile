@@ -19,6 +19,7 @@ pathvars:
     benchmark="<benchmarks>/<campaign>/{dataset}",
 
 
+include: "rules/inputs.smk"
 include: "rules/batches.smk"
 include: "rules/fetch.smk"
 include: "rules/planetary.smk"

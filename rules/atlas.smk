@@ -9,19 +9,6 @@ ENDS["atlas"] = {
 }
 
 
-def stack(wildcards):
-    """The inventory that a volume is made of: of the source, or of what another pipeline has made to be looked at."""
-    own = DATASETS[wildcards.dataset]["pipeline"] == "atlas"
-    return "<source>/inventory.json" if own else "<dataset>/tiles.json"
-
-
-def volume_options(wildcards):
-    """The options of a volume. An image of another pipeline is one section whose rows run south, of 1 m per pixel."""
-    row = DATASETS[wildcards.dataset]
-    flat = {"orientation": "RPS", "resolution": "1e9 nm", "encoding": "jpeg", "chunk_size": [512, 512, 1]}
-    return row["options"] if row["pipeline"] == "atlas" else with_defaults("atlas", flat)
-
-
 rule atlas_import:
     """Read the headers of a source; plan its place in RAS+ space, its values and its scales."""
     input:

@@ -114,16 +114,6 @@ def row_problems(row):
     yield from found or ENDS[pipeline].get("problems", lambda row: [])(row)
 
 
-def only(pipeline, path):
-    """A file of a dataset of one pipeline: rules of others make files of the same name."""
-    return lambda wildcards: path if DATASETS[wildcards.dataset]["pipeline"] == pipeline else f"no {pipeline}: {path}"
-
-
-def option(key):
-    """An option of the dataset of a job."""
-    return lambda wildcards: DATASETS[wildcards.dataset]["options"][key]
-
-
 def campaign_targets():
     """What the campaign ends in; before that, every row is checked against the pipelines that are there."""
     known = {*CONFIG_SCHEMA["properties"], *ENDS}

@@ -14,6 +14,7 @@ wildcard_constraints:
 ENGINE = config["planetary"]["engine"]
 ENGINE_ENV = {"native": "../envs/planetary.yaml", "isis": "../envs/isis.yaml"}[ENGINE]
 CONTAINER = config["planetary"]["container"] if ENGINE == "isis" else ""
+MODULES = config["planetary"]["modules"] if ENGINE == "isis" else []
 # ISIS is checked before any of its programs runs.
 ISIS = ["<results>/<campaign>/isis.json"] if ENGINE == "isis" else []
 
@@ -45,7 +46,7 @@ def planetary_problems(row):
         yield f"{where} options geometry: {options['geometry']} needs engine: isis in the config; engine native takes isd"
     for program in options["parameters"].keys() - PROGRAMS:
         yield f"{where} options parameters: no recipe runs {program!r}{nearest(program, PROGRAMS)}"
-    for key in ("engine", "container", "batch", "recipes", "pds4"):
+    for key in ("engine", "container", "modules", "batch", "recipes", "pds4"):
         if options[key] != config["planetary"][key]:
             yield f"{where} options: {key!r} is of the whole campaign; set it in the config"
 
@@ -99,12 +100,11 @@ ENDS["planetary"] = {
 }
 # Rows that can be made; of the others, `campaign_targets` tells what is wrong.
 PLANETARY = {
-    dataset: row
-    for dataset, row in DATASETS.items()
-    if row["pipeline"] == "planetary" and not any(row_problems(row))
+    dataset: row for dataset, row in DATASETS.items() if row["pipeline"] == "planetary" and not any(row_problems(row))
 }
 
 
+include: "planetary_inputs.smk"
 include: "planetary_cubes.smk"
 include: "planetary_maps.smk"
 include: "planetary_terrain.smk"

@@ -6,20 +6,6 @@ resources/<dataset>/inventory.json -> ingested.cub -> located.cub (where geometr
 IMAGES = [(dataset, part) for dataset, row in PLANETARY.items() if is_image(row) for part in parts(dataset)]
 
 
-def to_calibrate(dataset, part):
-    """The cube that is calibrated: with its geometry, where there is one."""
-    stage = "located" if located(dataset) and not joined(dataset) else "ingested"
-    return f"<results>/<campaign>/{dataset}/{stage}{part}.cub"
-
-
-def asked_geometry():
-    """Where the rows of each recipe have their geometry from."""
-    found = {recipe_name(DATASETS[dataset]): set() for dataset, _ in IMAGES}
-    for dataset, _ in IMAGES:
-        found[recipe_name(DATASETS[dataset])].add(DATASETS[dataset]["options"]["geometry"])
-    return {recipe: sorted(ways) for recipe, ways in sorted(found.items())}
-
-
 rule planetary_check_isis:
     """Find the programs of ISIS and the data that the sheet needs, before any program runs."""
     output:
@@ -32,9 +18,11 @@ rule planetary_check_isis:
         ENGINE_ENV
     container:
         CONTAINER
+    envmodules:
+        *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 500 * attempt,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         recipes=lambda wildcards: {name: RECIPES[name] for name in asked_geometry()},
         geometry=lambda wildcards: asked_geometry(),
@@ -59,6 +47,8 @@ rule planetary_import_geometry:
         ENGINE_ENV
     container:
         CONTAINER
+    envmodules:
+        *MODULES,
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
@@ -88,6 +78,8 @@ for batch in batches(IMAGES, ("{dataset}", "{part}"), "{part}", config["planetar
             ENGINE_ENV
         container:
             CONTAINER
+        envmodules:
+            *MODULES,
         threads: 1
         resources:
             mem_mb=lambda wildcards, attempt: 1000 * attempt,
@@ -112,9 +104,11 @@ for batch in batches(IMAGES, ("{dataset}", "{part}"), "{part}", config["planetar
             ENGINE_ENV
         container:
             CONTAINER
+        envmodules:
+            *MODULES,
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 1500 * attempt,
+            mem_mb=lambda wildcards, attempt: 11000 * attempt,
         params:
             images=each(batch, lambda dataset, part: asked(dataset, part, "calibration", "parameters")),
         script:
@@ -137,6 +131,8 @@ rule planetary_merge_channels:
         ENGINE_ENV
     container:
         CONTAINER
+    envmodules:
+        *MODULES,
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,

@@ -31,26 +31,6 @@ for batch in batches(CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetar
             "../scripts/planetary_convert.py"
 
 
-def members(dataset):
-    """The calibrated cubes of the images that a dataset is made of, when it is made of others."""
-    joins = images_of(dataset).values() if not is_image(DATASETS[dataset]) else []
-    paths = (
-        f"<results>/<campaign>/{image}/{'joined' if joined(image) else level(image)}{part}.cub" for image, part in joins
-    )
-    return [workflow.pathvars.apply(path) for path in paths]
-
-
-def all_cubes(batch, suffix):
-    """The cubes that the datasets of a batch end in, or their GeoTIFFs; no others have any."""
-
-    def of_job(wildcards):
-        datasets = each(batch, lambda dataset, _: dataset)(wildcards)
-        pairs = [(dataset, cube) for dataset in datasets for cube in cubes(dataset)]
-        return [f"<results>/<campaign>/{dataset}/{cube}.{suffix}" for dataset, cube in pairs]
-
-    return of_job
-
-
 for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", ""), "", config["planetary"]["batch"]):
 
     rule:
@@ -122,6 +102,6 @@ rule planetary_plot_tiles:
         "../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 500 * attempt,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
     script:
         "../scripts/planetary_plot_tiles.py"

@@ -5,26 +5,6 @@ calibrated.cub -> corrected.cub (photometry, where asked) -> projection.map, the
 """
 
 
-def images_of(dataset):
-    """The images that a map or mosaic is made of: name -> (dataset, part)."""
-    row = DATASETS[dataset]
-    members = [dataset] if is_image(row) else row["options"]["images"]
-    return {member + part: (member, part) for member in members for part in pieces(member)}
-
-
-def to_project(dataset, part):
-    """The cube that is projected: calibrated, and brought to one light where that is asked for."""
-    stage = "joined" if joined(dataset) else level(dataset)
-    stage = stage if DATASETS[dataset]["options"]["photometry"]["model"] == "none" else "corrected"
-    return f"<results>/<campaign>/{dataset}/{stage}{part}.cub"
-
-
-def of_map(wildcards, *keys):
-    """What a step has to know of a map or mosaic: the recipe of its first image, and these options of its own row."""
-    first = next(iter(images_of(wildcards.dataset).values()))
-    return asked(*first, "parameters") | {key: DATASETS[wildcards.dataset]["options"][key] for key in keys}
-
-
 rule planetary_correct:
     """Bring an image to the brightness it would have in one light, by a photometric function."""
     input:
@@ -39,6 +19,8 @@ rule planetary_correct:
         ENGINE_ENV
     container:
         CONTAINER
+    envmodules:
+        *MODULES,
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
@@ -62,6 +44,8 @@ rule planetary_project_backplanes:
         ENGINE_ENV
     container:
         CONTAINER
+    envmodules:
+        *MODULES,
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
@@ -85,6 +69,8 @@ rule planetary_detect_range:
         ENGINE_ENV
     container:
         CONTAINER
+    envmodules:
+        *MODULES,
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
@@ -109,6 +95,8 @@ rule planetary_project:
         ENGINE_ENV
     container:
         CONTAINER
+    envmodules:
+        *MODULES,
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt, input: attempt * max(2000, 6 * input.size_mb),
@@ -139,6 +127,8 @@ rule planetary_merge:
         ENGINE_ENV
     container:
         CONTAINER
+    envmodules:
+        *MODULES,
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,

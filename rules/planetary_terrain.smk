@@ -16,6 +16,8 @@ rule planetary_detect_terrain:
         ENGINE_ENV
     container:
         CONTAINER
+    envmodules:
+        *MODULES,
     threads: 8
     resources:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,

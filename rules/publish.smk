@@ -1,22 +1,6 @@
 """What every dataset ends in: manifest.json, its published copy where one is asked for, and the page of the campaign."""
 
 
-def names(wildcards, kind):
-    """The products or the records of a dataset, as its pipeline names them."""
-    found = ENDS[DATASETS[wildcards.dataset]["pipeline"]][kind]
-    return found(wildcards.dataset) if callable(found) else found
-
-
-def ends(wildcards, kind):
-    """The files that rules have to make of them."""
-    return [f"<dataset>/{name}" for name in names(wildcards, kind) if not name.endswith("/")]
-
-
-def folders(wildcards):
-    """Products that are folders with as many files as the source has."""
-    return [name for name in names(wildcards, "products") if name.endswith("/")]
-
-
 rule publish_manifest:
     """List the products of a dataset with their digests, inputs, options, software and checks; written last."""
     input:
@@ -34,7 +18,7 @@ rule publish_manifest:
         "../envs/publish.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 500 * attempt,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         folders=folders,
         campaign=config["campaign"],
@@ -54,6 +38,7 @@ rule publish_upload:
         "<log>/publish_upload.log",
     benchmark:
         "<benchmark>/publish_upload.tsv"
+    localrule: True  # compute nodes of a cluster often have no way out
     conda:
         "../envs/publish.yaml"
     threads: 1
@@ -90,7 +75,7 @@ rule publish_page:
         "../envs/publish.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 500 * attempt,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         campaign=config["campaign"],
         benchmarks=lambda wildcards: workflow.pathvars.apply("<benchmarks>/<campaign>"),

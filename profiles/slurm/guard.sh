@@ -3,6 +3,7 @@
 # what that run left behind when it was killed: they end before this job writes anything. A job that finds those of a
 # later run is itself left behind, and ends.
 
+[ -n "$SLURM_JOB_NAME" ] || exit 0       # a task of an array runs this again, in an environment without it
 command -v squeue > /dev/null || exit 0  # a container or a node without SLURM's programs
 
 others() {
@@ -14,7 +15,9 @@ others() {
   done
 }
 
-while orphans=$(others) && [ -n "$orphans" ]; do
+for _ in $(seq 300); do  # seconds; a job of a node that does not answer is listed for longer, and writes no more
+  orphans=$(others)
+  [ -n "$orphans" ] || exit 0
   for job in $orphans; do
     if [ "$job" -gt "$SLURM_JOB_ID" ]; then
       echo "job $SLURM_JOB_ID is of a run that was killed; job $job is of a later one" >&2

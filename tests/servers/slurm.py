@@ -53,7 +53,7 @@ SlurmdParameters=config_overrides
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={n1} CPUs=8 RealMemory=16000 Feature=mc State=UNKNOWN
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={n2} CPUs=8 RealMemory=16000 Feature=gpu State=UNKNOWN
 PartitionName=normal Nodes=ALL Default=YES MaxTime=1-00:00:00 State=UP
-PartitionName=debug Nodes=n1 MaxTime=00:05:00 State=UP
+PartitionName=debug Nodes=n1 MaxTime=05:00:00 State=UP
 """
 ACCOUNTING = """\
 AuthType=auth/munge
@@ -150,7 +150,7 @@ class Slurm:
             loopback.wait_for_port(self.ports[name], self.processes[name], self.state / f"{name}.log")
         else:
             own = ["unshare", "--pid", "--mount-proc", "--fork", "--kill-child=KILL"]
-            self._start(name, *own, "slurmd", "-D", "-N", name)
+            self._start(name, *own, "sh", "-c", f"slurmd -D -N {name} & wait")  # a shell buries orphans
 
     def restart(self, name):
         """Stop and start the controller or a node in good order."""
@@ -171,6 +171,12 @@ class Slurm:
     def succeeds(self, *command):
         environment = os.environ | self.environment
         return subprocess.run(command, env=environment, capture_output=True, timeout=60).returncode == 0
+
+    def jobs(self, folder, columns):
+        """Every job that was submitted in a folder: id -> columns, which squeue's format names."""
+        said = self.client("squeue", "--noheader", "--states=all", f"--format=%A|{columns}|%Z")
+        rows = (line.split("|") for line in said.splitlines())
+        return {job: values for job, values, place in rows if place == str(folder)}
 
     def state_of(self, job):
         """The state of a job, such as COMPLETED."""

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from advise import advise
 from campaign import ROOT, Campaign
 from servers import slurm as slurm_server
 
@@ -17,7 +18,7 @@ ROWS = [("labels", "sample:labels", {"type": "segmentation", "chunk_size": 32})]
 # One SLURM job for the chain of a dataset, two more for what comes before and after it.
 CHAIN = ("atlas_import", "atlas_chunk", "atlas_check_precomputed", "atlas_plot", "publish_manifest")
 GROUPS = ["--groups", *(f"{rule}=atlas" for rule in CHAIN)]
-# What a rule does at its first attempt and at later ones; `trace` has a line for each that began.
+PARTITIONS = "partitions: {debug: {max_runtime: 300}, normal: {max_runtime: 1440}}"
 RESULTS = ("cancelled", "late", "stranded", "hungry", "left", "disk/full")
 BEGUN_AGAIN = RESULTS[:4]  # by the same run
 # What is to fail does so at its first attempt. `trace` tells which SLURM jobs have begun.
@@ -54,6 +55,7 @@ rule left:
 rule full:
     output: "results/{{name}}.txt"
     wildcard_constraints: name="disk/full"
+    retries: 0
     resources: mem_mb=400, constraint="mc"
     shell: BEGIN + "head -c 2000000 /dev/zero > {{output}}.part; " + WRITE
 """
@@ -79,12 +81,12 @@ def slurm(scratch, tmp_path_factory):
     server.stop()
 
 
-def start(slurm, folder, *arguments):
+def start(slurm, folder, *arguments, **environment):
     """Start Snakemake with the profile, as the user of a login node does."""
     return subprocess.Popen(
         [sys.executable, "-m", "snakemake", *OPTIONS, *arguments],
         cwd=folder,
-        env=os.environ | slurm.environment,
+        env=os.environ | slurm.environment | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -100,7 +102,9 @@ def finish(process):
 def on_slurm(slurm, tmp_path_factory):
     """A small campaign on SLURM, under way while the cluster suffers."""
     campaign = Campaign(tmp_path_factory.mktemp("on-slurm")).write(ROWS)
-    campaign.process = start(slurm, campaign.folder, "--snakefile", ROOT / "Snakefile", *GROUPS)
+    (campaign.folder / "partitions.yaml").write_text(PARTITIONS)
+    chosen = {"SNAKEMAKE_SLURM_PARTITIONS": "partitions.yaml", "SBATCH_CONSTRAINT": "mc"}
+    campaign.process = start(slurm, campaign.folder, "--snakefile", ROOT / "Snakefile", *GROUPS, **chosen)
     yield campaign
     campaign.process.kill()
     campaign.process.wait()
@@ -187,8 +191,8 @@ def test_a_job_of_a_run_that_was_killed_writes_nothing(slurm, faults):
 
 
 def test_a_full_disk_fails_its_job_and_a_rerun_makes_that_alone(slurm, faults):
-    *failed, second = faults.jobs("disk/full")
-    assert {slurm.state_of(job) for job in failed} == {"FAILED"}
+    first, second = faults.jobs("disk/full")
+    assert (slurm.state_of(first), slurm.state_of(second)) == ("FAILED", "COMPLETED")
     assert faults.maker("disk/full") == second
     assert "No space left on device" in faults.said
     assert set(re.findall(r"wildcards: name=(\S+)", faults.said_again)) == {"left", "disk/full"}
@@ -199,10 +203,50 @@ def test_the_log_of_a_failed_job_is_kept_and_says_why(faults):
     assert "exceeded memory limit" in log.read_text()
 
 
-def test_a_campaign_has_the_bytes_of_a_local_run(on_slurm, faults, tmp_path):
+def test_a_campaign_has_the_bytes_of_a_local_run(slurm, on_slurm, faults, tmp_path):
     said = finish(on_slurm.process)
     assert on_slurm.process.returncode == 0, said
     local = Campaign(tmp_path).write(ROWS)
     local.run()
     assert on_slurm.tree() == local.tree()
-    assert "group" in said and len(re.findall("submitted with SLURM jobid", said)) < len(CHAIN) + 2
+    assert set(slurm.jobs(on_slurm.folder, "%a %P %f").values()) == {"proj debug mc"}
+    assert len(set(slurm.jobs(on_slurm.folder, "%k").values())) == 3  # fetch, the chain, the page
+
+
+def test_the_guard_ends_what_is_left_and_nothing_else(slurm, tmp_path, tmp_path_factory):
+    """Three jobs that wait: two runs in one folder, and a run in another."""
+    other = tmp_path_factory.mktemp("other")
+
+    def submit(run, folder):
+        job = ["--parsable", "--hold", f"--job-name=darkroom_{run}", f"--chdir={folder}", "--mem=100"]
+        command = f"{PROFILE}/guard.sh && touch {run}"
+        return subprocess.check_output(
+            ["sbatch", *job, f"--wrap={command}"], cwd=folder, env=os.environ | slurm.environment, text=True
+        ).strip()
+
+    left, pending, later, elsewhere = (
+        submit(run, folder) for run, folder in [("a", tmp_path), ("a", tmp_path), ("b", tmp_path), ("c", other)]
+    )
+    for job, states in [(left, {"FAILED"}), (later, {"COMPLETED"})]:
+        slurm.client("scontrol", "release", job)
+        slurm_server.wait_for(lambda job=job, states=states: slurm.state_of(job) in states, f"end of {job}")
+    assert {job: slurm.state_of(job) for job in (pending, elsewhere)} == {pending: "CANCELLED", elsewhere: "PENDING"}
+    assert not (tmp_path / "a").exists() and (tmp_path / "b").exists()
+    slurm.client("scancel", elsewhere)
+
+
+def test_advice_after_the_faults(faults, capsys):
+    advise(faults.folder)
+    said = capsys.readouterr().out
+    assert "hungry: 1 job killed for want of memory; ask for more: --set-resources hungry:mem_mb=..." in said
+    assert "ended: 1 job ended by the time limit" in said
+
+
+@pytest.mark.parametrize("upper", [[], ["profiles/daint"], ["profiles/daint/alps.yaml"]])
+def test_a_profile_works_from_any_folder(campaign, upper):
+    """Planned only: CSCS is not here."""
+    profiles = ["profiles/slurm", *upper]
+    options = [option for profile in profiles for option in ("--profile", ROOT / profile)]
+    said = campaign.write(ROWS).run("--dry-run", "--workflow-profile", "none", *options)
+    assert "rule fetch_input" in said and "runtime=60" in said
+    assert ("constraint=mc" in said) == (upper == ["profiles/daint"])

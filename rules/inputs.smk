@@ -1,0 +1,60 @@
+"""What rules take and what datasets end in, asked of the sheet."""
+
+
+def only(pipeline, path):
+    """A file of a dataset of one pipeline: rules of others make files of the same name."""
+    return lambda wildcards: path if DATASETS[wildcards.dataset]["pipeline"] == pipeline else f"no {pipeline}: {path}"
+
+
+def option(key):
+    """An option of the dataset of a job."""
+    return lambda wildcards: DATASETS[wildcards.dataset]["options"][key]
+
+
+def is_local(source):
+    """Whether a source is a path on this machine."""
+    return bool(source) and not source.startswith(("http://", "https://", "swift://", "sample:"))
+
+
+def local_source(wildcards):
+    """A source on this machine: the file, or the folder with the file in it that was changed last."""
+    source = DATASETS[wildcards.dataset]["source"]
+    if not is_local(source):
+        return []
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(source) for name in names)
+    return [source, *sorted(files, key=os.path.getmtime)[-1:]]
+
+
+def downloads(wildcards):
+    """The folder of what was fetched for a dataset; empty for a source on this machine, which is never touched."""
+    source = DATASETS[wildcards.dataset]["source"]
+    return "" if is_local(source) else workflow.pathvars.apply(f"<resources>/{wildcards.dataset}")
+
+
+def stack(wildcards):
+    """The inventory that a volume is made of: of the source, or of what another pipeline has made to be looked at."""
+    own = DATASETS[wildcards.dataset]["pipeline"] == "atlas"
+    return "<source>/inventory.json" if own else "<dataset>/tiles.json"
+
+
+def volume_options(wildcards):
+    """The options of a volume. An image of another pipeline is one section whose rows run south, of 1 m per pixel."""
+    row = DATASETS[wildcards.dataset]
+    flat = {"orientation": "RPS", "resolution": "1e9 nm", "encoding": "jpeg", "chunk_size": [512, 512, 1]}
+    return row["options"] if row["pipeline"] == "atlas" else with_defaults("atlas", flat)
+
+
+def names(wildcards, kind):
+    """The products or the records of a dataset, as its pipeline names them."""
+    found = ENDS[DATASETS[wildcards.dataset]["pipeline"]][kind]
+    return found(wildcards.dataset) if callable(found) else found
+
+
+def ends(wildcards, kind):
+    """The files that rules have to make of them."""
+    return [f"<dataset>/{name}" for name in names(wildcards, kind) if not name.endswith("/")]
+
+
+def folders(wildcards):
+    """Products that are folders with as many files as the source has."""
+    return [name for name in names(wildcards, "products") if name.endswith("/")]
