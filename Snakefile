@@ -33,6 +33,12 @@ for path in config["extra_rules"]:
 
 
 include: "rules/publish.smk"
+include: "rules/shipped.smk"
+
+
+# Here, as <dataset> hides this wildcard from Snakemake until the rules are there.
+wildcard_constraints:
+    dataset=DATASET,
 
 
 rule all:

@@ -14,7 +14,7 @@ rule airborne_convert:
     """Recognise the granules of a source and bring each to CF netCDF."""
     input:
         inventory="<source>/inventory.json",
-        collections=option("collections"),
+        collections=collections_of,
     output:
         granules="<dataset>/granules.json",
     log:
@@ -38,7 +38,7 @@ rule airborne_convert_metadata:
     """Describe each granule for its archive: UMM-G, ECHO10, and the short form of py-cumulus."""
     input:
         granules="<dataset>/granules.json",
-        collections=option("collections"),
+        collections=collections_of,
     output:
         metadata="<dataset>/metadata.json",
     log:
@@ -62,7 +62,7 @@ rule airborne_check:
     input:
         granules="<dataset>/granules.json",
         metadata="<dataset>/metadata.json",
-        collections=option("collections"),
+        collections=collections_of,
     output:
         check="<dataset>/airborne_check.json",
     log:
@@ -95,6 +95,8 @@ rule airborne_plot:
         "<log>/airborne_plot.log",
     benchmark:
         "<benchmark>/airborne_plot.tsv"
+    wildcard_constraints:
+        dataset=names_of("airborne"),
     conda:
         "../envs/airborne.yaml"
     threads: 1

@@ -87,6 +87,8 @@ rule atlas_plot:
         "<log>/atlas_plot.log",
     benchmark:
         "<benchmark>/atlas_plot.tsv"
+    wildcard_constraints:
+        dataset=names_of("atlas"),
     conda:
         "../envs/atlas.yaml"
     threads: 1

@@ -3,6 +3,8 @@
 import collections
 import copy
 import difflib
+import functools
+import glob
 import os
 import re
 
@@ -17,10 +19,7 @@ from snakemake.utils import update_config, validate
 # records: JSON with notes and checks. problems: a function that tells what is wrong with a row. sourceless: whether a row
 # may have no source.
 ENDS = {}
-
-
-wildcard_constraints:
-    dataset=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+DATASET = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 
 
 def schema(name):
@@ -29,16 +28,24 @@ def schema(name):
         return yaml.safe_load(file)
 
 
+@functools.cache
+def validator(name, section=None):
+    """What checks values by a schema, or by one of its sections; a sheet has many rows for each."""
+    rules = schema(name)
+    if section:
+        rules = rules["properties"].get(section, {}) | {"$defs": rules["$defs"]}
+    return jsonschema.Draft202012Validator(rules, format_checker=jsonschema.FormatChecker(["regex"]))
+
+
 def nearest(word, known):
     """A hint at the known name that was probably meant, or at all of them."""
     close = difflib.get_close_matches(str(word), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
 
 
-def problems(value, schema, where):
-    """What is wrong with a value, each with its place and what would be right."""
-    checker = jsonschema.FormatChecker(["regex"])
-    for error in jsonschema.Draft202012Validator(schema, format_checker=checker).iter_errors(value):
+def problems(value, rules, where):
+    """What a validator finds wrong with a value, each with its place and what would be right."""
+    for error in rules.iter_errors(value):
         at = f"{where} {'.'.join(map(str, error.absolute_path))}".strip()
         if error.validator == "additionalProperties":
             known = error.schema["properties"]
@@ -63,8 +70,8 @@ def read_sheet(path):
         header, *lines = pandas.read_csv(path, **layout, **as_text).fillna("").values.tolist()
     except (OSError, ValueError) as error:
         refuse([f"{path}: the sheet cannot be read: {' '.join(str(error).split())}"])
-    rules, rows, found = schema("datasets"), {}, []
-    if missing := [column for column in rules["required"] if column not in header]:
+    rules, rows, found = validator("datasets"), {}, []
+    if missing := [column for column in rules.schema["required"] if column not in header]:
         refuse([f"{path} line 1: no column {', '.join(missing)} in {header}; columns are separated by tabs"])
     for line, cells in enumerate((dict(zip(header, line)) for line in lines), 2):
         row = {column: cell.strip() for column, cell in cells.items() if cell.strip()}
@@ -86,7 +93,7 @@ def read_sheet(path):
 def flow_map(text):
     """A YAML map as a dict; None when it is none."""
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # in C, where it is there
     except yaml.YAMLError:
         value = None
     return value if isinstance(value, dict) else None
@@ -109,8 +116,7 @@ def row_problems(row):
         return
     if not source and not ENDS[pipeline].get("sourceless"):
         yield f"{where} source: is empty; give a file, a folder, a URL, swift://CONTAINER/PREFIX or sample:NAME"
-    section = CONFIG_SCHEMA["properties"].get(pipeline, {})
-    found = list(problems(row["options"], section | {"$defs": CONFIG_SCHEMA["$defs"]}, f"{where} options"))
+    found = list(problems(row["options"], validator("config", pipeline), f"{where} options"))
     yield from found or ENDS[pipeline].get("problems", lambda row: [])(row)
 
 
@@ -127,7 +133,7 @@ def campaign_targets():
 
 CONFIG_SCHEMA = schema("config")
 CONFIG_FILE = ", ".join(map(str, workflow.configfiles)) or "config"
-refuse(problems(config, CONFIG_SCHEMA, CONFIG_FILE))
+refuse(problems(config, validator("config"), CONFIG_FILE))
 validate(config, "../config/schemas/config.schema.yaml")  # fills in the defaults
 PUBLISHES = bool(config["publish"]["target"])
 DATASETS, SHEET_PROBLEMS = read_sheet(config["datasets"])

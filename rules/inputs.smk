@@ -1,5 +1,12 @@
 """What rules take and what datasets end in, asked of the sheet."""
 
+PLACES = workflow.pathvars  # ours, also where this workflow is a module: functions run when `workflow` is its user's
+
+
+def names_of(pipeline):
+    """What its datasets are called: nothing where the sheet has none, which spares its rules a candidate job for each row."""
+    return DATASET if any(row["pipeline"] == pipeline for row in DATASETS.values()) else "(?!)"
+
 
 def only(pipeline, path):
     """A file of a dataset of one pipeline: rules of others make files of the same name."""
@@ -22,13 +29,19 @@ def local_source(wildcards):
     if not is_local(source):
         return []
     files = (os.path.join(folder, name) for folder, _, names in os.walk(source) for name in names)
-    return [source, *sorted(files, key=os.path.getmtime)[-1:]]
+    return [source, *sorted(filter(os.path.exists, files), key=os.path.getmtime)[-1:]]
 
 
 def downloads(wildcards):
     """The folder of what was fetched for a dataset; empty for a source on this machine, which is never touched."""
     source = DATASETS[wildcards.dataset]["source"]
-    return "" if is_local(source) else workflow.pathvars.apply(f"<resources>/{wildcards.dataset}")
+    return "" if is_local(source) else PLACES.apply(f"<resources>/{wildcards.dataset}")
+
+
+def collections_of(wildcards):
+    """The files of the collections that a row gives, so that a change of any is seen."""
+    given = DATASETS[wildcards.dataset]["options"]["collections"]
+    return [file for path in given for file in (sorted(glob.glob(f"{path}/*.yaml")) if os.path.isdir(path) else [path])]
 
 
 def stack(wildcards):

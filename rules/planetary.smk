@@ -22,6 +22,14 @@ ISIS = ["<results>/<campaign>/isis.json"] if ENGINE == "isis" else []
 include: "planetary_recipes.smk"
 
 
+# Options that name files.
+FILES = [("", "isd"), ("ingest", "lut"), ("map", "template")]
+FILES += [
+    ("calibration", key) for key in ("flat", "dark_file", "nonlinearity_file", "offset_file", "responsivity_file")
+]
+FILES += [("calibration", "empirical_correction")]
+
+
 def planetary_problems(row):
     """What is wrong with a row, beyond its options."""
     where, recipe, options = row["where"], recipe_name(row), row["options"]
@@ -44,6 +52,16 @@ def planetary_problems(row):
         yield f"{where} recipe: {recipe} needs engine: isis in the config"
     if ENGINE == "native" and options["geometry"] in ("local", "web"):
         yield f"{where} options geometry: {options['geometry']} needs engine: isis in the config; engine native takes isd"
+    if (
+        is_image(row)
+        and options["geometry"] == "none"
+        and (options["backplanes"] or options["photometry"]["model"] != "none")
+    ):
+        yield f"{where} options: backplanes and photometry need geometry; it is none"
+    for section, key in FILES:
+        path = options[section].get(key) if section else options[key]
+        if path and not os.path.exists(path):
+            yield f"{where} options {f'{section}.{key}'.strip('.')}: {path!r} is not there"
     for program in options["parameters"].keys() - PROGRAMS:
         yield f"{where} options parameters: no recipe runs {program!r}{nearest(program, PROGRAMS)}"
     for key in ("engine", "container", "modules", "batch", "recipes", "pds4"):

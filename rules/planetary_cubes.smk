@@ -36,6 +36,7 @@ rule planetary_import_geometry:
     input:
         cube="<dataset>/ingested{part}.cub",
         inventory="<source>/inventory.json",
+        camera=isd_of,
         isis=ISIS,
     output:
         located=temp("<dataset>/located{part}.cub"),

@@ -40,6 +40,7 @@ for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", "")
         input:
             cubes=all_cubes(batch, "cub"),
             images=all_cubes(batch, "tif"),
+            isis=ISIS,
         output:
             previews=report(
                 made(batch, "preview.png"),
@@ -52,6 +53,8 @@ for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", "")
             f"{batch.log}/planetary_plot{batch.tail}.log",
         benchmark:
             f"{batch.benchmark}/planetary_plot{batch.tail}.tsv"
+        wildcard_constraints:
+            dataset=names_of("planetary"),
         conda:
             "../envs/planetary.yaml"
         threads: 1
@@ -98,6 +101,8 @@ rule planetary_plot_tiles:
         "<log>/planetary_plot_tiles.log",
     benchmark:
         "<benchmark>/planetary_plot_tiles.tsv"
+    wildcard_constraints:
+        dataset=names_of("planetary"),
     conda:
         "../envs/atlas.yaml"
     threads: 1

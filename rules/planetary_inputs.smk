@@ -29,10 +29,16 @@ def to_project(dataset, part):
     return f"<results>/<campaign>/{dataset}/{stage}{part}.cub"
 
 
+def of_image(dataset, image, *keys):
+    """What a step has to know of an image of a map or mosaic: its recipe, and these options of the map's own row."""
+    options = DATASETS[dataset]["options"]
+    return asked(*image) | {key: options[key] for key in ("parameters", *keys)}
+
+
 def of_map(wildcards, *keys):
-    """What a step has to know of a map or mosaic: the recipe of its first image, and these options of its own row."""
+    """The same of a map or mosaic as a whole, by the recipe of its first image."""
     first = next(iter(images_of(wildcards.dataset).values()))
-    return asked(*first, "parameters") | {key: DATASETS[wildcards.dataset]["options"][key] for key in keys}
+    return of_image(wildcards.dataset, first, *keys)
 
 
 def members(dataset):
@@ -41,7 +47,7 @@ def members(dataset):
     paths = (
         f"<results>/<campaign>/{image}/{'joined' if joined(image) else level(image)}{part}.cub" for image, part in joins
     )
-    return [workflow.pathvars.apply(path) for path in paths]
+    return [PLACES.apply(path) for path in paths]
 
 
 def all_cubes(batch, suffix):
@@ -53,3 +59,12 @@ def all_cubes(batch, suffix):
         return [f"<results>/<campaign>/{dataset}/{cube}.{suffix}" for dataset, cube in pairs]
 
     return of_job
+
+
+def isd_of(wildcards):
+    """The camera description of an image on this machine, so that a change of it is seen."""
+    row = DATASETS[wildcards.dataset]
+    place, source = row["options"]["isd"] or os.path.dirname(row["source"]), row["source"]
+    stem = os.path.splitext(os.path.basename(source))[0]
+    names = [place, *(f"{place}/{stem}{suffix}" for suffix in (".isd.json", ".json", ".isd"))]
+    return [name for name in names if os.path.isfile(name)][:1] if is_local(source) else []

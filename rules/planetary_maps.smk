@@ -101,7 +101,7 @@ rule planetary_project:
     resources:
         mem_mb=lambda wildcards, attempt, input: attempt * max(2000, 6 * input.size_mb),
     params:
-        image=lambda wildcards: asked(*images_of(wildcards.dataset)[wildcards.image], "map", "parameters"),
+        image=lambda wildcards: of_image(wildcards.dataset, images_of(wildcards.dataset)[wildcards.image], "map"),
     script:
         "../scripts/planetary_project.py"
 

@@ -13,17 +13,22 @@ def read_recipes(paths):
                 table = yaml.safe_load(file)
         except (OSError, ValueError, yaml.YAMLError) as error:
             refuse([f"{path}: the table of recipes cannot be read: {' '.join(str(error).split())}"])
-        refuse(problems(table, schema("recipes"), path))
+        refuse(problems(table, validator("recipes"), path))
         stages |= table.get("stages", {})
         recipes |= table["recipes"]
     return {name: recipe | {"stages": stages | recipe["stages"]} for name, recipe in recipes.items()}
 
 
-def recipe_name(row):
-    """The recipe of a row: the one it names, or the one that knows the name of its file; "" when none does."""
-    name = os.path.basename(row["source"].rstrip("/"))
+@functools.cache
+def recipe_of(name):
+    """The recipe that knows the name of a file; "" when none does, or several do."""
     fitting = [recipe for recipe, table in RECIPES.items() if re.fullmatch(table["names"], name, re.IGNORECASE)]
-    return row.get("recipe") or (fitting[0] if len(fitting) == 1 else "")
+    return fitting[0] if len(fitting) == 1 else ""
+
+
+def recipe_name(row):
+    """The recipe of a row: the one it names, or the one that knows the name of its file."""
+    return row.get("recipe") or recipe_of(os.path.basename(row["source"].rstrip("/")))
 
 
 def is_image(row):
@@ -31,6 +36,7 @@ def is_image(row):
     return row.get("pipeline") == "planetary" and recipe_name(row) not in JOINED
 
 
+@functools.cache
 def parts(dataset):
     """The parts that an image comes in, each with its dot; one without a name where it is whole."""
     row = DATASETS[dataset]

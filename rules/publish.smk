@@ -78,6 +78,6 @@ rule publish_page:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         campaign=config["campaign"],
-        benchmarks=lambda wildcards: workflow.pathvars.apply("<benchmarks>/<campaign>"),
+        benchmarks=lambda wildcards: PLACES.apply("<benchmarks>/<campaign>"),
     script:
         "../scripts/publish_page.py"

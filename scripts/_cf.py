@@ -37,10 +37,9 @@ def write(granule, path, *, conventions="CF-1.8", production_time="", deflate=No
         the end of the granule, so that the bytes are the same on every run
     deflate -- level from 0 (not compressed) to 9; by default 1, and 0 for curtains (see `default_deflate`)
 
-    Raises ValueError for other conventions.
+    Raises ValueError for other conventions, and for a time that is none.
     """
-    if conventions not in ("CF-1.8", "CF-1.11"):
-        raise ValueError(f"conventions {conventions!r}: right is CF-1.8 or CF-1.11")
+    require(conventions, production_time)
     level = default_deflate(granule) if deflate is None else deflate
     with _files.replacing(path) as partial, netCDF4.Dataset(partial, "w", format="NETCDF4") as file:
         file.setncatts(global_attributes(granule, conventions, made_at(granule, production_time)))
@@ -51,6 +50,13 @@ def write(granule, path, *, conventions="CF-1.8", production_time="", deflate=No
         for name, variable in granule.variables.items():
             for first, last, block in variable.blocks(_rows_of_chunk(variable)):
                 targets[name][_at(granule, name, first, last)] = block
+
+
+def require(conventions, production_time=""):
+    """Raise ValueError for conventions or a production time that `write` cannot follow."""
+    if conventions not in ("CF-1.8", "CF-1.11"):
+        raise ValueError(f"conventions {conventions!r}: right is CF-1.8 or CF-1.11")
+    given_time(production_time)
 
 
 def default_deflate(granule):
@@ -185,11 +191,24 @@ def _seconds(times, epoch):
 
 def made_at(granule, production_time=""):
     """ISO 8601 moment that a product counts as made at: as given, of SOURCE_DATE_EPOCH, or the end of its data."""
-    if production_time:
-        return iso(np.datetime64(production_time.removesuffix("Z")))
-    if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
-        return iso(np.datetime64(int(epoch), "s"))
-    return iso(granule.end)
+    given = given_time(production_time)
+    return iso(granule.end if given is None else given)
+
+
+def given_time(production_time=""):
+    """The moment that the user, or else SOURCE_DATE_EPOCH, gives as that of production; None where neither does.
+
+    Raises ValueError for what is no time.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        if production_time:
+            return np.datetime64(production_time.removesuffix("Z"))
+        return np.datetime64(int(epoch), "s") if epoch else None
+    except ValueError:
+        if production_time:
+            raise ValueError(f"production time {production_time!r}: right is such as 2026-01-31T12:00:00Z") from None
+        raise ValueError(f"SOURCE_DATE_EPOCH {epoch!r}: right is a number of seconds since 1970") from None
 
 
 def iso(moment):

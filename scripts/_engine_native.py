@@ -14,6 +14,7 @@ import _photometry
 import _planetary
 import _projection
 import _pvl
+import _recipes
 import _resample
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ PROJECTIONS = {name.lower(): name for name in _projection.PROJECTIONS}
 def import_image(source, cube, image):
     """Read a product of an archive, or one part of it, into a cube."""
     made = _ingest.image(source, image["part"], image["ingest"])
+    _recipes.require_label(image["recipe"], image["steps"], _pds3.Product(source).label, source)
     skipped = [] if image["level"] == "calibrated" else ["calibration: these are the numbers of the archive's product"]
     made.groups = _planetary.noted(made.groups, [f"read from {source.name}"], skipped)
     _cubes.write(cube, made)

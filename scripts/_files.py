@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BLOCK = 1 << 20
+SCRIPTS = Path(__file__).parent  # a rule's own script cannot tell: of a workflow on a Git host it is a URL
 
 
 @contextmanager

@@ -24,17 +24,20 @@ def engine(name):
 def for_each(function, *lists):
     """Call a function with the items of lists, one after the other; a bad image does not keep the others from it.
 
-    Raises ValueError that names every image that failed, with its reason.
+    lists -- inputs, outputs in the folders of their datasets, and what else the function takes
+
+    Raises ValueError with the reason of every image that failed; where there are several images, it names theirs.
     """
-    failed = []
+    several, failed = len(lists[0]) > 1, []
     for items in zip(*lists, strict=True):
         try:
             function(*items)
         except (ValueError, OSError) as error:
             logger.exception("failed")
-            failed.append(" ".join(str(error).split()))
+            dataset, reason = Path(items[1]).parent.name, " ".join(str(error).split())
+            failed.append(f"{dataset}: {reason}" if several else reason)
     if failed:
-        of_how_many = f"{len(failed)} of {len(lists[0])} images: " if len(lists[0]) > 1 else ""
+        of_how_many = f"{len(failed)} of {len(lists[0])} images: " if several else ""
         raise ValueError(of_how_many + "; ".join(failed))
 
 

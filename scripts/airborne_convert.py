@@ -45,6 +45,7 @@ def airborne_convert(
     A netCDF file that was made of the same files with the same options is kept. Raises ValueError when there is no
     granule or all are bad.
     """
+    _cf.require(conventions, production_time)  # before what is there is made again
     found = _files.read_json(inventory)
     root, folder = Path(found["root"]), granules.parent / NETCDF
     known = _collection.load(collections or [_collection.FOLDER])
@@ -205,7 +206,7 @@ def _key(*parts):
 
 @functools.cache
 def _programs():
-    here = Path(__file__).parent
+    here = _files.SCRIPTS
     return [_files.digest(path) for path in (here / "_cf.py", here / "_granule.py", *sorted(here.glob("_read_*.py")))]
 
 

@@ -56,8 +56,10 @@ def airborne_convert_metadata(
     buckets -- names of the archive's buckets by their kind, for s3 addresses
 
     A granule whose time or place is unknown has an error there and no metadata, and does not stop the others. Raises
-    ValueError when that is so for all.
+    ValueError when that is so for all, and for an endpoint that is no address.
     """
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise ValueError(f"endpoint {endpoint!r}: right is such as https://data.example.org")
     made, folder = _files.read_json(granules), granules.parent
     known = _collection.load(collections or [_collection.FOLDER])
     listed, bad = [], []

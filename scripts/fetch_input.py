@@ -39,10 +39,10 @@ def fetch_input(
 ):
     """Fetch a source, or take stock of a local one, which is never copied or changed.
 
-    source -- a file or folder, sample:NAME, nothing (made of other datasets), or URLs with blanks between them: of files
-        (http, https), of public Swift containers or folders in them (http, https, ending in / or with --stacks or
-        --filter), or of an object, a folder or a container of one's own Swift account (swift://CONTAINER/PREFIX). Blanks
-        in a URL are written %20
+    source -- a file or folder, sample:NAME, nothing (made of other datasets), or URLs with blanks between them: of
+        files (http, https), of public Swift containers or folders in them (http, https, ending in / or with --stacks
+        or --filter), or of an object, a folder or a container of one's own Swift account (swift://CONTAINER/PREFIX).
+        Blanks in a URL are written %20
     destination -- the folder that downloads, samples and unpacked archives go to; local files stay where they are
     filter -- regular expression that a name must match from its start, relative to the folder, container or archive
     stacks -- the URL is that of a Swift container

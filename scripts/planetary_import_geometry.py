@@ -1,21 +1,29 @@
 """Attach to a cube where the camera stood and looked."""
 
+import re
 from pathlib import Path
 
+import _calibrate
 import _cubes
 import _entrypoint
 import _isd
 import _planetary
 import _pvl
 
+# Seconds before and after an image in which its camera description may begin: line scanners start before their images.
+FRAME_SLACK, SCAN_SLACK = 1, 10
 
-def planetary_import_geometry(cube: Path, inventory: Path, located: Path, image: dict, isis: list = ()):
+
+def planetary_import_geometry(
+    cube: Path, inventory: Path, located: Path, image: dict, camera: list = (), isis: list = ()
+):
     """Write a copy of a cube that knows where the camera stood and looked.
 
     cube -- an ingested cube
     inventory -- what `fetch_input` has found: a camera description may lie beside the image
     located -- the copy, with the tables and kernels that spiceinit attaches
     image -- engine, recipe and its steps, part, and the options `geometry`, `isd` and `parameters`
+    camera -- unused: the camera description of a local image, which a rule watches for changes
     isis -- unused: the check of ISIS, which must have passed
 
     Raises FileNotFoundError when there is no camera description, ValueError when it is of another image.
@@ -30,6 +38,7 @@ def attach(cube, isd, located):
     """Copy a cube and attach a camera description to it, in the tables and keywords that spiceinit writes."""
     source = _cubes.Cube(cube)
     camera = _isd.of(isd, source.lines, source.samples, source.groups["Instrument"])
+    require_same_time(camera, source.groups["Instrument"], isd)
     tables, kernels, keywords = _isd.tables(camera)
     groups = _planetary.noted(source.groups, done=[f"geometry from {isd.name}"])
     groups["Kernels"] = _pvl.Block(dict(source.groups["Kernels"].items()) | kernels, "Group")
@@ -37,6 +46,20 @@ def attach(cube, isd, located):
     objects = source.objects | {"NaifKeywords": keywords}
     made = source.image(blocks=source.blocks(), groups=groups, tables=[*kept, *tables], objects=objects)
     _cubes.write(located, made)
+
+
+def require_same_time(camera, instrument, isd):
+    """Raise ValueError when a camera description is of another time than the image, where the image tells its own."""
+    times = [str(instrument.get(key, "")) for key in ("StartTime", "StopTime")]
+    if not all(re.match(r"\d{4}-\d\d-\d\dT", time) for time in times):
+        return
+    start, stop = map(_calibrate.ephemeris_time, times)
+    slack = SCAN_SLACK if camera.line_time else FRAME_SLACK
+    if not start - slack <= camera.start <= stop + slack:
+        raise ValueError(
+            f"{isd}: its time is {camera.start - start:+.1f} s from the StartTime of the image, {times[0]}; "
+            "this is the geometry of another image"
+        )
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ def planetary_plot(
     engine: str = "native",
     stretch: list | None = None,
     members: list | None = None,
+    isis: list = (),
 ):
     """Write preview, STAC item and record of datasets; the files of one lie in one folder.
 
@@ -37,12 +38,14 @@ def planetary_plot(
     previews, stac, records -- for each dataset a PNG; a STAC item; JSON with engine, skipped steps, and checks
     engine -- what made the cubes: native or isis
     stretch -- for each dataset the two percentages that are black and white
+    isis -- JSON with the version of ISIS, where its programs made the cubes
     members -- for each dataset the cubes of the images that it is made of, where its own tell no times
 
     Raises ValueError naming the GeoTIFF that does not have the values of its cube.
     """
     stretch = stretch or [_stretch.PERCENT] * len(previews)
     members = members or [[]] * len(previews)
+    programs = _files.read_json(isis[0]) if isis else {}
     image_of = dict(zip(map(Path, cubes), map(Path, images), strict=True))
     for preview, item, record, percent, others in zip(previews, stac, records, stretch, members, strict=True):
         folder = Path(preview).parent
@@ -58,7 +61,7 @@ def planetary_plot(
             "notes": [f"preview.png shows {best.path.name}"],
             "skipped": list(dict.fromkeys(step for cube in own for step in _cog.done(cube)[1])),
             "checks": {"planetary_check": {"passed": True, "images": checks}},
-            "software": _files.versions("numpy", "rasterio", "pystac"),
+            "software": _files.versions("numpy", "rasterio", "pystac") | programs,
         }
         _files.write_json(record, content)
 

@@ -186,6 +186,7 @@ def follow(payload, path, outdir, settings):
     Its collection is one of ours, changed by what the payload says of names, files, buckets and addresses, and is
     written to OUTPUT/collections, where it can be looked at. Settings of the environment come first.
     """
+    payload = payload if isinstance(payload, dict) else {}
     config, files = payload.get("config"), inputs(payload.get("input"))
     if not isinstance(config, dict) or not files:
         raise ValueError(f'{path}: no payload; right is {{"config": {{...}}, "input": [files]}}')

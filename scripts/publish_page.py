@@ -43,7 +43,7 @@ def publish_page(
     copies = {Path(path).parent: _files.read_json(path) for path in published or []}
     datasets = [dataset(Path(path), benchmarks, len(manifests) <= EMBEDDED, copies) for path in manifests]
     templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(_files.SCRIPTS), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     templates.filters |= {"human": _files.human, "duration": duration, "figure": figure, "json": plain}
     content = templates.get_template("publish_page.html").render(campaign=campaign, datasets=datasets)

@@ -53,9 +53,9 @@ class Campaign:
         return said
 
     def tree(self):
-        """Every product of the campaign: path -> content."""
+        """Every product of the campaign: path -> content; what rules remember for themselves begins with a dot."""
         return {
             str(path.relative_to(self.results)): path.read_bytes()
             for path in sorted(self.results.rglob("*"))
-            if path.is_file() and path.name != "index.html"
+            if path.is_file() and path.name not in ("index.html", ".granules.json")
         }

@@ -8,11 +8,8 @@ SLOW_FIRST = ("servers", "cases", "real", "unit")
 
 
 def pytest_collection_modifyitems(items):
-    """Tests of a file, and all that share servers or the demo campaign, stay in one process; slow ones come first."""
+    """Tests run in processes of their own, file by file (`--dist loadfile`); the slow ones come first."""
     items.sort(key=lambda item: SLOW_FIRST.index(item.path.parent.name))
-    for item in items:
-        shared = "servers" if item.path.parent.name == "servers" and "slurm" not in item.path.name else item.path.stem
-        item.add_marker(pytest.mark.xdist_group("demo" if "demo" in item.fixturenames else shared))
 
 
 @pytest.fixture

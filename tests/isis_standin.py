@@ -12,6 +12,7 @@ import array
 import json
 import os
 import re
+import shutil
 import struct
 import sys
 import time
@@ -55,8 +56,29 @@ INSTRUMENT = {
 }
 ARCHIVE = {"DATA_SET_ID": "DataSetId", "PRODUCT_ID": "ProductId"}
 WAC_PARTS = {"COLOR": ("uv", "vis"), "VIS": ("vis",), "UV": ("uv",), "BW": ("vis",)}
-NEEDS_CAMERA = ("cam2map", "mosrange", "photomet", "phocube", "noproj", "hijitreg", "campt", "footprintinit", "spicefit")
+NEEDS_CAMERA = (
+    "cam2map",
+    "mosrange",
+    "photomet",
+    "phocube",
+    "noproj",
+    "hijitreg",
+    "campt",
+    "footprintinit",
+    "spicefit",
+)
 SUMMING_1 = {"ctxevenodd": "SpatialSumming", "mocnoise50": "CrosstrackSumming", "mocevenodd": "CrosstrackSumming"}
+PROJECTIONS = {"polarstereographic": "PolarStereographic", "simplecylindrical": "SimpleCylindrical"}
+# What mosrange finds of any images.
+MAP = {
+    "CenterLongitude": "0.0",
+    "EquatorialRadius": "1000000.0 <meters>",
+    "PolarRadius": "1000000.0 <meters>",
+    "LatitudeType": "Planetocentric",
+    "LongitudeDirection": "PositiveEast",
+    "LongitudeDomain": "360",
+    "PixelResolution": "1000.0 <meters/pixel>",
+}
 MAP_RANGE = ("MinimumLatitude", "MaximumLatitude", "MinimumLongitude", "MaximumLongitude")
 
 
@@ -98,6 +120,7 @@ def install(folder, areas=AREAS):
         (root / f"bin/xml/{name}.xml").write_text(
             f'<application name="{name}"><groups>{entries}</groups></application>'
         )
+    install_heights(root / "heights.tif")
     for area in areas:
         (data / area / "kernels").mkdir(parents=True)
         (data / area / "calibration").mkdir()
@@ -105,6 +128,19 @@ def install(folder, areas=AREAS):
         (data / "base/kernels/lsk").mkdir()
         (data / "base/kernels/lsk/naif0012.tls").write_text("KPL/LSK\n")
     return {"ISISROOT": str(root), "ISISDATA": str(data)}
+
+
+def install_heights(path):
+    """The GeoTIFF that point2dem makes of any images: a ramp of metres, with a first line of its number for nothing."""
+    import numpy as np
+    import rasterio
+
+    heights = np.arange(SIZE * SIZE, dtype="f4").reshape(SIZE, SIZE)
+    heights[0] = nothing = np.finfo("f4").min
+    size = {"width": SIZE, "height": SIZE, "count": 1, "dtype": "float32", "nodata": float(nothing)}
+    place = {"crs": "+proj=eqc +R=1000000 +units=m", "transform": rasterio.Affine(1000, 0, 0, 0, -1000, 8000)}
+    with rasterio.open(path, "w", driver="GTiff", **size, **place) as made:
+        made.write(heights, 1)
 
 
 def main():
@@ -499,14 +535,15 @@ def edit(program, values, files):
 
 
 def mosrange(program, values, files):
-    for cube in read_list(files["FROMLIST"]):
+    cubes = read_list(files["FROMLIST"])
+    for cube in cubes:
         cube.require_camera()
-    mapping = {"ProjectionName": values["PROJECTION"], "CenterLongitude": "0.0"}
-    mapping |= dict(zip(MAP_RANGE, ("-1.0", "1.0", "0.0", "2.0"), strict=True)) | {
-        "PixelResolution": "1000.0 <meters/pixel>"
-    }
+    name = PROJECTIONS.get(values["PROJECTION"], values["PROJECTION"].capitalize())
+    target = {"ProjectionName": name, "TargetName": cubes[0].groups["Instrument"].get("TargetName", "Mars")}
+    bounds = dict(zip(MAP_RANGE, ("-1.0", "1.0", "0.0", "2.0"), strict=True))
     if "TO" in files:
-        with_extension(files["TO"], ".map").write_text(_pvl.dumps({"Mapping": mapping}).replace('"', "") + "End\n")
+        text = _pvl.dumps({"Mapping": target | MAP | bounds}).replace('"', "")
+        with_extension(files["TO"], ".map").write_text(text + "End\n")
 
 
 def cam2map(program, values, files):
@@ -518,7 +555,7 @@ def cam2map(program, values, files):
     needed += MAP_RANGE if values["DEFAULTRANGE"].upper() == "MAP" else []
     if missing := [keyword for keyword in needed if keyword not in mapping]:
         raise IsisError((1, f"PVL Keyword [{missing[0]}] does not exist in [Group = Mapping]."))
-    cube.groups["Mapping"] = mapping
+    cube.groups["Mapping"] = mapping | {"UpperLeftCornerX": "0.0", "UpperLeftCornerY": "8000.0"}
     cube.write(files["TO"])
     print(_pvl.dumps({"Mapping": mapping}))
 
@@ -602,5 +639,7 @@ def stereo(program, given):
         sys.exit(1)
     prefix = Path(given[2] if program == "parallel_stereo" else given[given.index("-o") + 1])
     prefix.parent.mkdir(exist_ok=True)
-    made = {"parallel_stereo": "PC", "point2dem": "DEM"}[program]
-    prefix.with_name(f"{prefix.name}-{made}.tif").write_bytes(b"II*\0")
+    if program == "parallel_stereo":
+        prefix.with_name(f"{prefix.name}-PC.tif").write_bytes(b"II*\0")
+    else:
+        shutil.copyfile(Path(os.environ["ISISROOT"], "heights.tif"), prefix.with_name(f"{prefix.name}-DEM.tif"))

@@ -95,7 +95,7 @@ def test_the_good_dataset_is_made(refused):
         ("nan", "atlas_import", "nan.nii: the affine has entries that are no numbers (NaN)"),
         ("above", "atlas_chunk", "labels.nii.gz, slices 0 to 5: label 70000 is outside the range of uint16, 0 to 65535"),
         ("no_resolution", "atlas_import", "good: resolution is missing, and the source does not tell it"),
-        ("no_sample", "fetch_input", "sample:nothing is unknown; there are labels, sections-grey, sections-rgb"),
+        ("no_sample", "fetch_input", "sample:nothing is unknown; there are ctx, dropsondes, icartt, labels, lidar, lroc-nac, mdis"),
     ],
 )  # fmt: skip
 def test_the_message(refused, dataset, rule, told):

@@ -8,7 +8,7 @@ import pytest
 SAMPLES = Path(os.environ.get("SAMPLES", Path(__file__).parents[2] / "../shared/samples"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def samples():
     """The folder of real samples; without it the test is skipped."""
     if not SAMPLES.is_dir():

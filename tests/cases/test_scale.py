@@ -1,0 +1,100 @@
+"""Campaigns of many datasets, and parts of a campaign: the plan costs each row the same, and has no more than was asked for."""
+
+import json
+import re
+import subprocess
+import sys
+
+import imagecodecs
+import numpy as np
+import pytest
+
+from campaign import ROOT, Campaign
+
+# Snakemake with counters of what is expensive: jobs that it thinks of, and validators.
+COUNTED = """
+import atexit, collections, json, sys
+import jsonschema, snakemake.jobs
+from snakemake.cli import main
+
+counts = collections.Counter()
+
+def count(kind, name):
+    build = kind.__init__
+    def counted(self, *arguments, **named):
+        counts[name] += 1
+        build(self, *arguments, **named)
+    kind.__init__ = counted
+
+count(snakemake.jobs.Job, "jobs")
+count(jsonschema.FormatChecker, "validators")  # one for each that is built anew
+atexit.register(lambda: print(json.dumps(counts)))
+main()
+"""
+SOURCES = {"atlas": "sections-grey", "planetary": "ctx", "airborne": "dropsondes"}
+
+
+def counted(campaign, pipeline, rows):
+    """How many jobs and validators a dry run of so many rows makes, and how many jobs it plans."""
+    recipe = {"planetary": "ctx"}.get(pipeline, "")
+    campaign.write([(f"d{row:04}", f"sample:{SOURCES[pipeline]}", {}, recipe) for row in range(rows)], pipeline)
+    line = ["--snakefile", ROOT / "Snakefile", "--cores", "2", "--dry-run"]
+    done = subprocess.run([sys.executable, "-c", COUNTED, *line], cwd=campaign.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    planned = int(re.search(r"^total +(\d+)$", done.stdout + done.stderr, re.MULTILINE)[1])
+    return json.loads(done.stdout.splitlines()[-1]) | {"planned": planned}
+
+
+@pytest.mark.parametrize("pipeline", SOURCES)
+def test_a_row_costs_the_same_in_a_long_sheet(campaign, pipeline):
+    few, many = counted(campaign, pipeline, 3), counted(campaign, pipeline, 300)
+    assert many["jobs"] == many["planned"]  # no rule of another pipeline is tried in vain
+    assert (many["planned"] - 2) == 100 * (few["planned"] - 2)  # but for `all` and the page
+    assert many["validators"] == few["validators"]
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """A campaign of three small volumes, made in two batches."""
+    made = Campaign(tmp_path_factory.mktemp("three"))
+    (made.folder / "raw").mkdir()
+    for number in range(3):
+        (made.folder / f"raw/s{number}.png").write_bytes(imagecodecs.png_encode(np.full((8, 9), 10 * number, "u1")))
+    made.write([(name, "raw", {"resolution": 1000}) for name in ("a", "b", "z")])
+    made.run("--batch", "publish_page=1/2", "publish_page")
+    made.first = (
+        {path.parent.name for path in made.results.glob("*/manifest.json")},
+        (made.results / "index.html").exists(),
+    )
+    made.run("--batch", "publish_page=2/2", "publish_page")
+    return made
+
+
+def rules(campaign, *arguments):
+    """The rules of a dry run, each with how many jobs it has."""
+    said = campaign.run("--dry-run", *arguments)
+    table = said.partition("Job stats:")[2].partition("total")[0]
+    return {name: int(jobs) for name, jobs in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+
+
+def test_batches_make_what_one_run_makes(three):
+    assert three.first == ({"a", "b"}, False)
+    assert (three.results / "index.html").is_file()
+    assert not rules(three)
+
+
+def test_until_stops_at_a_stage(three, tmp_path):
+    other = Campaign(tmp_path)
+    (tmp_path / "raw").symlink_to(three.folder / "raw")
+    other.write([("a", "raw", {"resolution": 1000})])
+    assert rules(other, "--until", "atlas_chunk") == {"fetch_input": 1, "atlas_import": 1, "atlas_chunk": 1}
+
+
+@pytest.mark.parametrize(
+    ("forced", "also"),
+    [("atlas_plot", {}), ("atlas_chunk", {"atlas_check_precomputed": 3, "atlas_plot": 3})],
+)
+def test_a_stage_made_anew_takes_along_only_what_depends_on_it(three, forced, also):
+    jobs = rules(three, "--forcerun", forced)
+    assert jobs.pop("all") == jobs.pop("publish_page") == 1
+    assert jobs == {forced: 3, "publish_manifest": 3} | also
