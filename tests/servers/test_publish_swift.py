@@ -675,10 +675,7 @@ def test_a_campaign_publishes_and_leaves_no_secret_anywhere(campaign, ways, swif
     """The whole workflow: its logs, reports, benchmarks and what Snakemake keeps and says."""
     environment, secrets = ways("settings")
     settings = {"target": "swift://campaign/p", "settings": environment["SWIFT_SETTINGS"], "temp_url_days": 1}
-    row = next(
-        line for line in (SCRIPT.parents[1] / "config/datasets.tsv").read_text().splitlines() if "sample:" in line
-    )
-    campaign.write([row], publish=settings)
+    campaign.write([("labels", "sample:labels", {"type": "segmentation"})], publish=settings)
     process, lines = campaign.start("--printshellcmds", "--show-failed-logs", "--verbose"), set()
     reader = threading.Thread(target=lambda: lines.add(process.stdout.read()))
     reader.start()
