@@ -29,7 +29,7 @@ test: $(READY) ## Check the style and run all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
-	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 view: $(READY) ## Serve results/ on this machine, as Neuroglancer wants it
 	$(BIN)/python scripts/view.py results

@@ -9,7 +9,6 @@ import argparse
 import hashlib
 import multiprocessing
 import re
-import resource
 import shutil
 import sys
 import tempfile
@@ -77,7 +76,8 @@ def timed(work, *arguments):
 def _timed(work, *arguments):
     wall, cpu = time.monotonic(), time.process_time()
     work(*arguments)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not ru_maxrss, which a process inherits from the one that started it.
+    memory = int(re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
     return time.monotonic() - wall, time.process_time() - cpu, memory
 
 
