@@ -150,11 +150,6 @@ class Granule:
         times = moments(samples.values(), samples.attrs["units"]) if samples else self.times
         return times, latitude, longitude
 
-    def sun_elevation(self):
-        """The sun's elevation at each row in degrees, where the source has it, or None."""
-        angle = self.variables.get("solar_elevation_angle")
-        return angle.values() if angle else None
-
 
 def read(match, path, companion=None):
     """The granule of a data file that `_collection.match` knows.

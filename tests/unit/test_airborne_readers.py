@@ -156,7 +156,7 @@ def test_cpl_curtain_is_that_of_the_file(cpl):
             file
         )
     assert granule.variables["ATB_532"].dims == ("profile", "altitude")
-    assert granule.sun_elevation().max() < -17
+    assert granule.variables["solar_elevation_angle"].values().max() < -17
 
 
 @pytest.mark.parametrize(("factor", "units"), [(1, "km"), (1000, "m")])
