@@ -106,8 +106,13 @@ def with_defaults(pipeline, options):
     return all_of_them
 
 
-def row_problems(row):
-    """What is wrong with the pipeline, the source and the options of a row."""
+@functools.cache
+def row_problems(dataset):
+    """All that is wrong with the pipeline, the source and the options of a row."""
+    return list(_row_problems(DATASETS[dataset]))
+
+
+def _row_problems(row):
     where, pipeline, source = row["where"], row["pipeline"], row["source"]
     if is_local(source) and not os.path.exists(source):
         yield f"{where} source: {source!r} is not there; give a file, a folder, a URL, swift://CONTAINER/PREFIX or sample:NAME"
@@ -124,7 +129,7 @@ def campaign_targets():
     """What the campaign ends in; before that, every row is checked against the pipelines that are there."""
     known = {*CONFIG_SCHEMA["properties"], *ENDS}
     found = [f"{CONFIG_FILE}: {key!r} is unknown{nearest(key, known)}" for key in config if key not in known]
-    refuse([*found, *SHEET_PROBLEMS, *(text for row in DATASETS.values() for text in row_problems(row))])
+    refuse([*found, *SHEET_PROBLEMS, *(text for dataset in DATASETS for text in row_problems(dataset))])
     return [
         *(f"<results>/<campaign>/{dataset}/manifest.json" for dataset in DATASETS),
         "<results>/<campaign>/index.html",

@@ -118,7 +118,7 @@ ENDS["planetary"] = {
 }
 # Rows that can be made; of the others, `campaign_targets` tells what is wrong.
 PLANETARY = {
-    dataset: row for dataset, row in DATASETS.items() if row["pipeline"] == "planetary" and not any(row_problems(row))
+    dataset: row for dataset, row in DATASETS.items() if row["pipeline"] == "planetary" and not row_problems(dataset)
 }
 
 
