@@ -63,7 +63,7 @@ def read(path, form):
             attrs["scale_factor"] = scale
         _granule.add(variables, key, _granule.Variable.of(printed, ("time",), attrs, blank, column[0]))
     comments = _read_text.labels([line.encode() for line in special + normal])
-    return variables, head.first | comments, [], lines
+    return variables, head.first | comments, _read_text.unfinished(path), lines
 
 
 class Header:

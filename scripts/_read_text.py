@@ -1,5 +1,6 @@
 """Tables of printed numbers: split to columns and parsed by NumPy, with the file and the line of what is wrong."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 def lines(path):
     """Lines of a text file as bytes, without line ends and without blank lines at the end.
 
-    Raises ValueError for an empty file and for one whose last line is cut off or holds zero bytes.
+    Raises ValueError for an empty file and for one that holds zero bytes.
     """
     content = Path(path).read_bytes()
     if not content.strip():
@@ -20,6 +21,15 @@ def lines(path):
     while not found[-1]:
         found.pop()
     return found
+
+
+def unfinished(path):
+    """Flags of a text file whose last line has no end: where columns have no width, a number may have lost digits."""
+    with Path(path).open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read() == b"\n":
+            return []
+    return [{"flag": "last_line_unfinished", "note": "the last line has no line end; its last value may be cut"}]
 
 
 def text(line):

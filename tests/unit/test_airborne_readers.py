@@ -114,6 +114,16 @@ def test_icartt_columns_are_what_is_printed(ict):
     assert "±0.5 hPa" in granule.globals["UNCERTAINTY"]
 
 
+def test_icartt_cut_within_its_last_number_is_flagged(ict, tmp_path):
+    """-9999 cut to -99 still reads as a number; only the missing line end tells."""
+    whole = ict.read_bytes().rstrip()
+    copy = tmp_path / ict.name
+    copy.write_bytes(whole[:-2])
+    assert [flag["flag"] for flag in read(copy).flags] == ["last_line_unfinished"]
+    copy.write_bytes(whole + b"\n")
+    assert read(copy).flags == []
+
+
 def test_icartt_scale_and_missing_of_each_column(ict, tmp_path):
     lines = ict.read_bytes().split(b"\n")
     assert lines[10].startswith(b"1, 1, 1")
