@@ -8,6 +8,7 @@ min_version("9.27")
 configfile: "config/config.yaml"
 
 
+include: "rules/planning.smk"
 include: "rules/common.smk"
 
 
@@ -45,4 +46,4 @@ rule all:
     """Every dataset of the sheet, and the page of the campaign."""
     default_target: True
     input:
-        campaign_targets(),
+        page=campaign_page(),

@@ -125,15 +125,13 @@ def _row_problems(row):
     yield from found or ENDS[pipeline].get("problems", lambda row: [])(row)
 
 
-def campaign_targets():
-    """What the campaign ends in; before that, every row is checked against the pipelines that are there."""
+def campaign_page():
+    """What the campaign ends in, and what needs every dataset; before that, every row is checked against the pipelines
+    that are there."""
     known = {*CONFIG_SCHEMA["properties"], *ENDS}
     found = [f"{CONFIG_FILE}: {key!r} is unknown{nearest(key, known)}" for key in config if key not in known]
     refuse([*found, *SHEET_PROBLEMS, *(text for dataset in DATASETS for text in row_problems(dataset))])
-    return [
-        *(f"<results>/<campaign>/{dataset}/manifest.json" for dataset in DATASETS),
-        "<results>/<campaign>/index.html",
-    ]
+    return "<results>/<campaign>/index.html"
 
 
 CONFIG_SCHEMA = schema("config")

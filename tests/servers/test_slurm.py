@@ -215,6 +215,21 @@ def test_a_campaign_has_the_bytes_of_a_local_run(slurm, on_slurm, faults, tmp_pa
     )  # the chain and the page; what is fetched is fetched here
 
 
+@pytest.mark.skipif("WHOLE_DEMO" not in os.environ, reason="minutes, as each job starts Snakemake twice: WHOLE_DEMO=1 (CI)")
+def test_the_whole_demo_has_the_bytes_of_a_local_run(slurm, demo, tmp_path):
+    campaign = Campaign(tmp_path)
+    campaign.results = tmp_path / demo.results.relative_to(demo.folder)
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    run = start(slurm, tmp_path, "--snakefile", ROOT / "Snakefile")
+    try:
+        said = run.communicate(timeout=1200)[0]
+    finally:
+        run.kill()
+    assert run.returncode == 0, said
+    assert campaign.tree() == demo.tree()
+    assert len(slurm.jobs(tmp_path, "%k")) > 50  # every rule but fetch_input
+
+
 def test_the_guard_ends_what_is_left_and_nothing_else(slurm, tmp_path, tmp_path_factory):
     """Three jobs that wait: two runs in one folder, and a run in another."""
     other = tmp_path_factory.mktemp("other")
