@@ -1,7 +1,7 @@
-"""Quick plans of large campaigns: what Snakemake works out again for every job of a rule is worked out once.
+"""Quick plans of large campaigns: what Snakemake works out again for every job is worked out once for its rule.
 
-Half of the time of a plan of 60,000 jobs goes there (tests/bench/scale.py); plans stay the same. Only the release that was
-looked into is touched.
+That is more than half of the time of a plan of 60,000 jobs (tests/bench/scale.py). Plans stay the same. Only the release
+that was looked into is touched.
 """
 
 import atexit
@@ -15,14 +15,15 @@ import snakemake.rules
 import snakemake.sourcecache
 
 
-def once_a_rule(check):
-    """A check of the script of a job, for one job of each rule: scripts have no wildcards in their paths."""
+def for_first(check):
+    """The check that the script of a job can be read, made for the first job of each rule."""
     checked = set()
 
     def of_job(self, job):
-        if job.rule not in checked:
+        name = job.rule.name
+        if name not in checked:
             check(self, job)
-            checked.add(job.rule)
+            checked.add(name)
 
     return of_job
 
@@ -36,4 +37,4 @@ if snakemake.__version__.startswith("9.27."):
     snakemake.sourcecache.parse_uri = functools.cache(snakemake.sourcecache.parse_uri)
     snakemake.common.get_function_params = functools.cache(snakemake.common.get_function_params)
     snakemake.rules.get_function_params = snakemake.common.get_function_params
-    snakemake.dag.ScriptProcessor.process_job = once_a_rule(snakemake.dag.ScriptProcessor.process_job)
+    snakemake.dag.ScriptProcessor.process_job = for_first(snakemake.dag.ScriptProcessor.process_job)

@@ -1,6 +1,7 @@
 """Campaigns of many datasets, and parts of a campaign: the plan costs each row the same, and has no more than was asked for."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import imagecodecs
 import numpy as np
 import pytest
+import snakemake
 
 from campaign import ROOT, Campaign
 
@@ -31,6 +33,16 @@ count(jsonschema.FormatChecker, "validators")  # one for each that is built anew
 atexit.register(lambda: print(json.dumps(counts)))
 main()
 """
+# Snakemake as it is without rules/planning.smk.
+UNTOUCHED = """
+import gc, snakemake
+from snakemake.cli import main
+
+snakemake.__version__ = "9.26.0"
+gc.set_threshold = lambda *thresholds: None
+main()
+"""
+JOB_NUMBER = re.compile(r"(?m)^ +jobid: .*$|^\[.*\]$")  # and time
 SOURCES = {"atlas": "sections-grey", "planetary": "ctx", "airborne": "dropsondes"}
 
 
@@ -51,6 +63,31 @@ def test_a_row_costs_the_same_in_a_long_sheet(campaign, pipeline):
     assert many["jobs"] == many["planned"]  # no rule of another pipeline is tried in vain
     assert (many["planned"] - 2) == 100 * (few["planned"] - 2)  # but for `all` and the page
     assert many["validators"] == few["validators"]
+
+
+def test_a_quick_plan_is_the_plan(campaign):
+    (campaign.folder / "config").symlink_to(ROOT / "config")
+    line = ["--snakefile", ROOT / "Snakefile", "--cores", "2", "--dry-run"]
+    options = {
+        "cwd": campaign.folder,
+        "env": os.environ | {"PYTHONHASHSEED": "0"},
+        "text": True,
+    }  # sets are told in one order
+    quick, plain = (
+        subprocess.check_output([sys.executable, *how, *line], stderr=subprocess.DEVNULL, **options)
+        for how in (["-m", "snakemake"], ["-c", UNTOUCHED])
+    )
+    assert quick.count("rule publish_manifest:") == 11
+    quick, plain = (
+        sorted(JOB_NUMBER.sub("", said.partition("Building DAG")[2]).splitlines()) for said in (quick, plain)
+    )
+    assert quick == plain
+
+
+def test_the_release_that_is_touched_is_the_one_installed():
+    """After `make update` somebody looks whether a newer one still has to be helped, and may be."""
+    touched = re.search(r'startswith\("([\d.]+)"\)', (ROOT / "rules/planning.smk").read_text())[1]
+    assert snakemake.__version__.startswith(touched)
 
 
 @pytest.fixture(scope="module")
