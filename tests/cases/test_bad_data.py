@@ -1,13 +1,16 @@
 """Bad data: one clear line each, on the terminal and in the log; a good dataset beside them is made all the same."""
 
 import json
+import re
+import subprocess
+import sys
 
 import imagecodecs
 import nibabel
 import numpy as np
 import pytest
 
-from campaign import Campaign
+from campaign import ROOT, Campaign
 
 VOXEL = {"resolution": 1000}
 
@@ -79,6 +82,15 @@ def test_the_good_dataset_is_made(refused):
     assert json.loads((refused.results / "good/manifest.json").read_text())["checks"]["precomputed_check"]["passed"]
     assert [path.parent.name for path in refused.results.glob("*/manifest.json")] == ["good"]
     assert not list(refused.results.glob("*/*/info"))[1:]
+
+
+def test_a_page_of_what_is_there_so_far(refused):
+    assert not (refused.results / "index.html").exists()
+    page = refused.results / "so-far.html"
+    manifests = refused.results.glob("*/manifest.json")
+    subprocess.run([sys.executable, ROOT / "scripts/publish_page.py", *manifests, page, "case"], check=True)
+    page_of = re.findall(r'<a href="#(.*?)">', page.read_text())
+    assert page_of == ["good"]
 
 
 @pytest.mark.parametrize(
