@@ -1,12 +1,25 @@
-"""Brain atlas: section images or a volume -> Neuroglancer precomputed volume.
+"""Brain atlas: section images or a volume -> Neuroglancer precomputed volume, OME-Zarr.
 
 resources/<dataset>/inventory.json -> volume.json (the plan) -> precomputed/ -> precomputed_check.json, preview.png
+Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas_zarr.smk).
 """
 
 ENDS["atlas"] = {
-    "products": ["precomputed/info", "preview.png", "neuroglancer.json"],
-    "records": ["volume.json", "precomputed_check.json"],
+    "products": lambda dataset: [
+        "precomputed/info",
+        *["volume.ome.zarr/zarr.json"] * DATASETS[dataset]["options"]["ome_zarr"],
+        "preview.png",
+        "neuroglancer.json",
+    ],
+    "records": lambda dataset: [
+        "volume.json",
+        "precomputed_check.json",
+        *["zarr_check.json"] * DATASETS[dataset]["options"]["ome_zarr"],
+    ],
 }
+
+
+include: "atlas_zarr.smk"
 
 
 rule atlas_import:
@@ -25,7 +38,8 @@ rule atlas_import:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        options=volume_options,
+        # The plan is the same with OME-Zarr and without: asking for it later makes nothing else again.
+        options=lambda wildcards: {key: value for key, value in volume_options(wildcards).items() if key != "ome_zarr"},
     script:
         "../scripts/atlas_import.py"
 

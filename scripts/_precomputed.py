@@ -61,12 +61,20 @@ def factors(fine, coarse):
     return [round(b / a) for a, b in zip(fine["resolution"], coarse["resolution"], strict=True)]
 
 
+def opened(folder, planned):
+    """Every `Scale` of a planned volume, finest first."""
+    numbers = range(len(planned["info"]["scales"]))
+    return [Scale(folder, planned["info"], number, planned["compresslevel"]) for number in numbers]
+
+
 class Scale:
     """The chunks of one scale in a folder of files.
 
     `number` counts from the finest scale. Boxes and chunks are `((x0, x1), (y0, y1), (z0, z1))` in voxels from the
     start of the volume; `voxel_offset` comes in only where a file is named.
     """
+
+    indexes = ()  # files in the folder that are no chunks, in formats that have any
 
     def __init__(self, folder, info, number, compresslevel=0):
         self.info = info["scales"][number]
@@ -87,16 +95,38 @@ class Scale:
         name = "_".join(f"{low + start}-{high + start}" for (low, high), start in zip(chunk, offset, strict=True))
         return self.folder / (name + ".gz" if self.compresslevel else name)
 
+    def file(self, chunk):
+        """File that a chunk is in at the end: its own, or the shard that it is packed into."""
+        return _shards.path(self, chunk) if self.sharded else self.path(chunk)
+
     def done(self, chunk):
         """Whether a chunk is there, in a file of its own or packed into its shard."""
-        return self.path(chunk).exists() or (self.sharded and _shards.path(self, chunk).exists())
+        return self.path(chunk).exists() or (self.sharded and self.file(chunk).exists())
+
+    def shard_store(self, shard):
+        """Spec of tensorstore's key-value store that writes a shard."""
+        base = {"driver": "file", "path": f"{self.folder}/"}
+        return {"driver": "neuroglancer_uint64_sharded", "base": base, "metadata": self.info["sharding"]}
+
+    def shard_key(self, code, chunk):
+        """Key of a chunk in that store; `code` is its compressed Morton code."""
+        return code.to_bytes(8, "big")
 
     def write(self, chunk, block):
         """Write the voxels (channel, z, y, x) of a chunk; the file appears when it is whole."""
+        _files.write_bytes(self.path(chunk), self.encode(block))
+
+    def encode(self, block):
+        """Content of the file of a chunk with these voxels (channel, z, y, x)."""
         content = ENCODERS[self.info["encoding"]](block, self.info)
+        return imagecodecs.gzip_encode(content, level=self.compresslevel) if self.compresslevel else content
+
+    def decode(self, content, chunk):
+        """Voxels (channel, z, y, x) of a chunk whose file has this content."""
         if self.compresslevel:
-            content = imagecodecs.gzip_encode(content, level=self.compresslevel)
-        _files.write_bytes(self.path(chunk), content)
+            content = imagecodecs.gzip_decode(content)
+        shape = (self.channels, *(high - low for low, high in reversed(chunk)))
+        return DECODERS[self.info["encoding"]](content, shape, self.dtype)
 
     def around(self, box):
         """The box of whole chunks that `box` touches."""
@@ -108,15 +138,9 @@ class Scale:
         block = np.empty((self.channels, *(high - low for low, high in reversed(box))), self.dtype)
         for chunk in _blocks.chunks(self.around(box), self.sides):
             part = _blocks.common(chunk, box)
-            block[_blocks.window(part, box)] = self._decode(chunk)[_blocks.window(part, chunk)]
+            voxels = self.decode(self.path(chunk).read_bytes(), chunk)
+            block[_blocks.window(part, box)] = voxels[_blocks.window(part, chunk)]
         return block
-
-    def _decode(self, chunk):
-        content = self.path(chunk).read_bytes()
-        if self.compresslevel:
-            content = imagecodecs.gzip_decode(content)
-        shape = (self.channels, *(high - low for low, high in reversed(chunk)))
-        return DECODERS[self.info["encoding"]](content, shape, self.dtype)
 
 
 def _plane(block):

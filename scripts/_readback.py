@@ -1,10 +1,11 @@
-"""Read a precomputed volume with tensorstore, which shares nothing with what wrote it."""
+"""Read the scales of a volume with tensorstore, which shares nothing with what wrote them."""
 
 import gzip
 
 import tensorstore
 
 import _blocks
+import _ome_zarr
 
 
 def read(scale, box):
@@ -20,7 +21,19 @@ def index(scale, box):
 
 
 def opened(scale, box):
-    """The tensorstore of a scale, good for reading `box`.
+    """The tensorstore (x, y, z, channel) of a scale, good for reading `box`."""
+    return zarr(scale) if isinstance(scale, _ome_zarr.Scale) else precomputed(scale, box)
+
+
+def zarr(scale):
+    """The tensorstore of an array of OME-Zarr, with its axes and coordinates as those of a precomputed volume."""
+    store = tensorstore.open({"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{scale.folder}/"}}).result()
+    store = store if store.rank == 4 else store[tensorstore.newaxis]
+    return store.T[tensorstore.d[:].translate_to[*scale.info["voxel_offset"], 0]]
+
+
+def precomputed(scale, box):
+    """The tensorstore of a precomputed scale.
 
     It knows no gzipped chunks in plain files; those that the box touches are unpacked into a store in memory.
     """

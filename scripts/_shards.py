@@ -55,6 +55,13 @@ def place(code, extents):
     return position
 
 
+def extent(scale):
+    """How many chunks along x, y, z a shard of a scale holds: the first bits of a Morton code are those within it."""
+    sharding, extents = scale.info["sharding"], grid(scale.size, scale.sides)
+    last = place((1 << sharding["preshift_bits"] + sharding["minishard_bits"]) - 1, extents)
+    return [min(number + 1, extent) for number, extent in zip(last, extents, strict=True)]
+
+
 def path(scale, chunk):
     """File of the shard that holds a chunk."""
     position = [low // side for (low, _), side in zip(chunk, scale.sides, strict=True)]
@@ -78,19 +85,13 @@ def pack(scale):
 
     A shard appears when it is whole, and its chunk files go after that, so a killed run loses nothing.
     """
-    store = tensorstore.KvStore.open(
-        {
-            "driver": "neuroglancer_uint64_sharded",
-            "base": {"driver": "file", "path": f"{scale.folder}/"},
-            "metadata": scale.info["sharding"],
-        }
-    ).result()
-    for shard, members in itertools.groupby(coded_chunks(scale), key=lambda item: path(scale, item[1])):
+    for shard, members in itertools.groupby(coded_chunks(scale), key=lambda item: scale.file(item[1])):
         members = list(members)
         if not shard.exists():
+            store = tensorstore.KvStore.open(scale.shard_store(shard)).result()
             with tensorstore.Transaction() as transaction:
                 contents = store.with_transaction(transaction)
                 for code, chunk in members:
-                    contents[code.to_bytes(8, "big")] = scale.path(chunk).read_bytes()
+                    contents[scale.shard_key(code, chunk)] = scale.path(chunk).read_bytes()
         for _, chunk in members:
             scale.path(chunk).unlink(missing_ok=True)

@@ -1,26 +1,11 @@
 """Read every chunk of every scale back with tensorstore and compare it with what it must be."""
 
-import itertools
-import logging
-import math
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import nibabel
-import numpy as np
-import tensorstore
-
-import _blocks
 import _entrypoint
 import _files
-import _orientation
+import _judge
 import _precomputed
-import _readback
-import _shards
-import _stack
-import _volume
-
-logger = logging.getLogger(__name__)
 
 
 def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, threads: int = 1, mem_mb: int = 2000):
@@ -30,159 +15,14 @@ def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, threads: i
     info -- the `info` of the precomputed volume
     check -- the figures, as JSON: per scale the chunks and voxels compared, and how they agree
 
-    The judge shares neither decoder nor arithmetic with the writer: chunks are decoded by tensorstore, slices are put
-    in their place by nibabel, means and modes are tensorstore's. Lossless encodings must agree exactly (float32 means
-    in all but their last digit). JPEG must come as near to each chunk as `psnr_floor` says or, where noise lets no
-    JPEG come that near, as tensorstore's own. Raises ValueError naming the scale and the place that differs.
+    The judge, `_judge`, shares neither decoder nor arithmetic with the writer. Raises ValueError naming the scale and
+    the place that differs.
     """
-    planned, folder = _files.read_json(volume), info.parent
-    written = _files.read_json(info)
-    if written != planned["info"]:
+    planned = _files.read_json(volume)
+    if _files.read_json(info) != planned["info"]:
         raise ValueError(f"{info} is not what was planned in {volume}")
-    numbers = range(len(written["scales"]))
-    scales = [_precomputed.Scale(folder, written, number, planned["compresslevel"]) for number in numbers]
-    figures = [{"key": scale.info["key"], "chunks": require_files(scale)} for scale in scales]
-    with ThreadPoolExecutor(threads) as pool, _stack.open_stack(planned["source"], threads) as stack:
-        figures[0] |= compare(scales[0], pairs_with_source(planned, stack, scales[0], mem_mb * 300_000))
-        for (fine, coarse), figure in zip(itertools.pairwise(scales), figures[1:], strict=True):
-            pairs = pairs_with_finer(fine, coarse, planned["values"]["labels"], pool, mem_mb * 300_000)
-            figure |= compare(coarse, pairs)
-    _files.write_json(check, {"checks": {"precomputed_check": {"passed": True, "scales": figures}}})
-
-
-def require_files(scale):
-    """Number of chunks of a scale. Raises ValueError when the folder holds other files than its chunks or shards."""
-    chunks = list(_blocks.chunks(scale.box, scale.sides))
-    wanted = {(_shards.path(scale, chunk) if scale.sharded else scale.path(chunk)).name for chunk in chunks}
-    there = {path.name for path in scale.folder.iterdir()}
-    if wanted != there:
-        missing, extra = sorted(wanted - there), sorted(there - wanted)
-        raise ValueError(f"{scale.folder}: missing chunks {missing[:3]}, files that are no chunks {extra[:3]}")
-    return len(chunks)
-
-
-def pairs_with_source(planned, stack, scale, budget):
-    """Blocks of scale 0 as (box, wanted, found, slack), arrays x, y, z, channel: from the source, and from chunks."""
-    convert = _volume.converter(planned["values"])
-    turn = nibabel.orientations.axcodes2ornt(planned["orientation"])
-    axes = _orientation.parse(planned["orientation"])
-    itemsize = max(stack.dtype.itemsize, scale.dtype.itemsize)
-    for (first, last, top, bottom), _ in _blocks.blocks(stack.shape, itemsize, axes, scale.sides, budget):
-        # Plane by plane, because a conversion takes many times the memory of what it converts.
-        planes = np.stack([convert(plane) for plane in stack.read(first, last, top, bottom)])
-        wanted = nibabel.orientations.apply_orientation(planes.transpose(2, 1, 0, 3), turn)
-        box = [None, None, None]
-        spans = [(0, stack.shape[2]), (top, bottom), (first, last)]
-        for (axis, direction), (low, high), extent in zip(turn, spans, reversed(stack.shape[:3]), strict=True):
-            box[int(axis)] = (low, high) if direction > 0 else (extent - high, extent - low)
-        yield box, wanted, _readback.read(scale, box), 0
-
-
-def pairs_with_finer(fine, coarse, labels, pool, budget):
-    """Chunks of a coarser scale as (box, wanted, found, slack), arrays x, y, z, channel: wanted from the finer one."""
-    factors = _precomputed.factors(fine.info, coarse.info)
-    starts = zip(fine.info["voxel_offset"], coarse.info["voxel_offset"], factors, strict=True)
-    shifts = [coarse_start * factor - fine_start for fine_start, coarse_start, factor in starts]
-
-    def pair(chunk):
-        spans = zip(chunk, factors, shifts, strict=True)
-        below = [(low * factor + shift, high * factor + shift) for (low, high), factor, shift in spans]
-        store = _readback.opened(fine, _blocks.common(below, fine.box))
-
-        def reduced(method, store=store):
-            coarser = tensorstore.downsample(store, [*factors, 1], method)
-            return coarser[_readback.index(coarse, chunk)].read(order="F").result()
-
-        if labels or coarse.dtype.kind != "f":
-            return chunk, reduced("mode" if labels else "mean"), _readback.read(coarse, chunk), 0
-        wanted = reduced("mean", tensorstore.cast(store, tensorstore.float64)).astype(coarse.dtype)
-        # The order of a sum counts in the last digit of its largest number, which may be far larger than the sum.
-        largest = np.maximum(np.abs(reduced("min")), np.abs(reduced("max"))).astype("f8")
-        slack = np.abs(wanted) * 2.0**-23 + largest * 2.0**-50
-        return chunk, wanted, _readback.read(coarse, chunk), np.where(np.isfinite(slack), slack, 0)
-
-    chunks = _blocks.chunks(coarse.box, coarse.sides)
-    batch = budget // (4 * math.prod(coarse.sides) * coarse.channels * coarse.dtype.itemsize)
-    while some := list(itertools.islice(chunks, min(64, max(4, batch)))):
-        yield from pool.map(pair, some)
-
-
-def compare(scale, pairs):
-    """Figures on how found and wanted voxels agree. Raises ValueError at the first chunk that is not what it must be.
-
-    `pairs` are (box, wanted, found, slack); slack is the difference of each voxel that is let pass.
-    """
-    key, floor = scale.info["key"], psnr_floor(scale.info)
-    values, squares, largest, lowest = 0, 0.0, 0.0, math.inf
-    for box, wanted, found, slack in pairs:
-        values += wanted.size
-        if np.array_equal(wanted, found, equal_nan=scale.dtype.kind == "f"):
-            continue
-        for chunk in _blocks.chunks(box, scale.sides):
-            part = _blocks.window(chunk, box)[::-1]
-            should = wanted[part]
-            difference = apart(should, found[part])
-            largest = max(largest, float(difference.max()))
-            squares += sum_of_squares(difference)
-            if floor is None:
-                good = (difference <= (slack[part] if np.ndim(slack) else slack)).all()
-                how = f"by up to {largest:g}"
-            else:
-                reached = psnr(difference)
-                lowest = min(lowest, reached)
-                good = reached >= floor or reached >= psnr(apart(should, peer(scale, should))) - 1
-                how = f"a PSNR of {reached:.1f} dB is too low for JPEG of quality {scale.info['jpeg_quality']}"
-            if not good:
-                raise ValueError(f"{scale.path(chunk)}: voxels {chunk} differ from what they must be, {how}")
-    logger.info("scale %s: %d values compared, largest difference %g", key, values, largest)
-    figures = {"values": values, "largest_difference": largest}
-    if floor is None:
-        return figures | {"exact": largest == 0}
-    reached = round(-10 * math.log10(squares / values / 255**2), 2) if squares else None
-    lowest = round(lowest, 2) if squares else None
-    return figures | {"psnr_db": reached, "psnr_lowest_chunk_db": lowest, "psnr_floor_db": floor}
-
-
-def apart(wanted, found):
-    """Distance of each two values as floats: infinite where one is no number, never 0 where they are not the same."""
-    if wanted.dtype == np.uint8:
-        return np.abs(found.astype("f4") - wanted)
-    with np.errstate(invalid="ignore"):
-        difference = np.abs(found.astype("f8") - wanted.astype("f8"))
-    difference[np.isnan(difference)] = np.inf
-    same = (wanted == found) | ((wanted != wanted) & (found != found))
-    return np.where(same, 0, np.maximum(difference, np.finfo("f8").tiny))
-
-
-def sum_of_squares(difference):
-    flat = difference.ravel(order="K")
-    return float(np.vdot(flat, flat))
-
-
-def psnr(difference):
-    """Peak signal-to-noise ratio in dB of 8-bit values that differ by so much."""
-    mean_square = sum_of_squares(difference) / difference.size
-    return -10 * math.log10(mean_square / 255**2) if mean_square else math.inf
-
-
-def psnr_floor(scale):
-    """PSNR in dB that JPEG of anything but noise reaches: 20 at quality 0 to 40 at 100; None for other encodings."""
-    return 20 + 0.2 * scale["jpeg_quality"] if scale["encoding"] == "jpeg" else None
-
-
-def peer(scale, voxels):
-    """A chunk of voxels (x, y, z, channel) after a round trip through tensorstore's JPEG of the same quality."""
-    size = list(voxels.shape[:3])
-    metadata = {"encoding": "jpeg", "jpeg_quality": scale.info["jpeg_quality"], "chunk_size": size}
-    spec = {
-        "driver": "neuroglancer_precomputed",
-        "kvstore": {"driver": "memory"},
-        "multiscale_metadata": {"type": "image", "data_type": "uint8", "num_channels": voxels.shape[3]},
-        "scale_metadata": metadata | {"size": size, "resolution": [1, 1, 1]},
-    }
-    store = tensorstore.open(spec, create=True).result()
-    store[...] = voxels
-    return store.read().result()
+    scales = _judge.figures(planned, _precomputed.opened(info.parent, planned), threads, mem_mb)
+    _files.write_json(check, {"checks": {"precomputed_check": {"passed": True, "scales": scales}}})
 
 
 if __name__ == "__main__":

@@ -215,7 +215,9 @@ def test_a_campaign_has_the_bytes_of_a_local_run(slurm, on_slurm, faults, tmp_pa
     )  # the chain and the page; what is fetched is fetched here
 
 
-@pytest.mark.skipif("WHOLE_DEMO" not in os.environ, reason="minutes, as each job starts Snakemake twice: WHOLE_DEMO=1 (CI)")
+@pytest.mark.skipif(
+    "WHOLE_DEMO" not in os.environ, reason="minutes, as each job starts Snakemake twice: WHOLE_DEMO=1 (CI)"
+)
 def test_the_whole_demo_has_the_bytes_of_a_local_run(slurm, demo, tmp_path):
     campaign = Campaign(tmp_path)
     campaign.results = tmp_path / demo.results.relative_to(demo.folder)

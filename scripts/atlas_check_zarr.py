@@ -1,0 +1,39 @@
+"""Read every chunk of an OME-Zarr back with tensorstore and compare it with what it must be."""
+
+from pathlib import Path
+
+import _entrypoint
+import _files
+import _judge
+import _ome_zarr
+
+ROTATED = (
+    "the coordinates of volume.ome.zarr are those of precomputed/ before its transform.json: OME-Zarr 0.5 has no place "
+    "for a whole affine, so the matrix is in its attributes (darkroom.transform)"
+)
+
+
+def atlas_check_zarr(volume: Path, index: Path, check: Path, dataset: str, *, threads: int = 1, mem_mb: int = 2000):
+    """Compare scale 0 with the source, and each coarser scale with the finer one, downsampled; all exactly.
+
+    volume -- the plan that `atlas_import` made
+    index -- `zarr.json` of the group
+    check -- the figures, as JSON: per scale the chunks and voxels compared, and how they agree
+    dataset -- name of the image
+
+    The judge, `_judge`, shares neither decoder nor arithmetic with the writer. Raises ValueError naming the scale and
+    the place that differs.
+    """
+    planned = _files.read_json(volume)
+    scales = _ome_zarr.opened(index.parent, planned)
+    written = {index: _ome_zarr.group(planned, dataset), **{scale.indexes[0]: scale.metadata for scale in scales}}
+    for path, wanted in written.items():
+        if _files.read_json(path) != wanted:
+            raise ValueError(f"{path} is not what was planned in {volume}")
+    figures = _judge.figures(planned, scales, threads, mem_mb)
+    notes = [ROTATED] if planned["transform"] else []
+    _files.write_json(check, {"checks": {"zarr_check": {"passed": True, "scales": figures}}, "notes": notes})
+
+
+if __name__ == "__main__":
+    _entrypoint.run(atlas_check_zarr, globals().get("snakemake"))
