@@ -5,12 +5,16 @@ Batch = collections.namedtuple("Batch", "suffix log benchmark tail items")
 
 
 def batches(items, one, tail, size):
-    """Items in batches of a size; where that is 1 there is a single batch of `one`, an item of wildcards."""
+    """Items of so many lines of the sheet in a batch, so that a row that is commented out leaves the other batches as
+    they are; where that is 1 there is a single batch of `one`, an item of wildcards."""
     if size == 1:
         return [Batch("", "<log>", "<benchmark>", tail, [one])]
+    groups = collections.defaultdict(list)
+    for dataset, item in items:
+        groups[DATASETS[dataset]["line"] // size].append((dataset, item))
     return [
-        Batch(f"_{number}", "<logs>/<campaign>", "<benchmarks>/<campaign>", f"_{number}", items[start : start + size])
-        for number, start in enumerate(range(0, len(items), size))
+        Batch(f"_{number}", "<logs>/<campaign>", "<benchmarks>/<campaign>", f"_{number}", members)
+        for number, members in sorted(groups.items())
     ]
 
 

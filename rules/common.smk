@@ -86,7 +86,7 @@ def read_sheet(path):
             text = row["options"]
             found += [f"{where} options: {text!r} is no YAML flow map, such as {{type: image, orientation: RIA}}"]
         else:
-            rows[row["dataset"]] = {"where": where} | row | {"options": options}
+            rows[row["dataset"]] = {"where": where, "line": line} | row | {"options": options}
     return rows, found
 
 

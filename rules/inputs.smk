@@ -18,6 +18,11 @@ def option(key):
     return lambda wildcards: DATASETS[wildcards.dataset]["options"][key]
 
 
+def sheet_row(dataset):
+    """The row of a dataset with all its options, wherever in the sheet it stands."""
+    return {key: value for key, value in DATASETS[dataset].items() if key not in ("where", "line")}
+
+
 def is_local(source):
     """Whether a source is a path on this machine."""
     return bool(source) and not source.startswith(("http://", "https://", "swift://", "sample:"))

@@ -22,7 +22,7 @@ rule publish_manifest:
     params:
         folders=folders,
         campaign=config["campaign"],
-        row=lambda wildcards: {key: value for key, value in DATASETS[wildcards.dataset].items() if key != "where"},
+        row=lambda wildcards: sheet_row(wildcards.dataset),
     script:
         "../scripts/publish_manifest.py"
 

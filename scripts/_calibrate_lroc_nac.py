@@ -88,8 +88,11 @@ def linearity_step(cube, offset_path, path, summing, notes):
 
 def coefficients(path):
     """Three coefficients a line (n, 3), apart by blanks or commas."""
-    rows = np.array(Path(path).read_text().replace(",", " ").split(), "f8")
-    if rows.size % 3:
+    try:
+        rows = np.array(Path(path).read_text().replace(",", " ").split(), "f8")
+    except ValueError as error:
+        raise ValueError(f"{path}: no table of coefficients: {error}") from error
+    if rows.size % 3 or not rows.size:
         raise ValueError(f"{path}: {rows.size} numbers; there would be three a line")
     return rows.reshape(-1, 3)
 

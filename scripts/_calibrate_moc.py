@@ -91,7 +91,10 @@ def constants_of(camera, path, cube):
     if camera not in groups:
         source = f"{path} has no group {camera}" if path else "only those of the red wide-angle camera are built in"
         raise ValueError(f"{cube}: responsivity_file must give the constants of {camera} (ISIS's moccal.ker): {source}")
-    constants = {name: float(groups[camera][name]) for name in ("Z", "G", "DC", "W0")}
+    try:
+        constants = {name: float(groups[camera][name]) for name in ("Z", "G", "DC", "W0")}
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{path}: {camera}: {error.args[0]}") from error
     if path is None:
         return constants, "published constants"
     return constants | {"CoefFile": Path(path).with_name(Path(groups[camera]["CoefFile"]).name)}, Path(path).name

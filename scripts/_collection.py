@@ -10,9 +10,9 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-CONFIG = Path(__file__).parent.parent / "config"
-FOLDER = CONFIG / "collections"
-SCHEMA = CONFIG / "schemas/collection.schema.yaml"
+import _schema
+
+FOLDER = Path(__file__).parent.parent / "config/collections"
 NOT_ATTRIBUTES = ("name", "source_units", "fill", "column")  # keys of a variable's entry that are for the readers
 
 
@@ -39,16 +39,18 @@ def load(paths=(FOLDER,)):
     Raises ValueError naming the file for one that the schema refuses, for a sample file name that does not match its
     own expression or matches another one, and for two of one short name.
     """
-    validator = jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
+    validator = _schema.validator("collection")
     found, origin = {}, {}
     for path in _files(paths):
         try:
-            collection = yaml.safe_load(path.read_text())
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path}: no YAML ({' '.join(str(error).split())})") from error
+            collection = yaml.safe_load(path.read_bytes())
+        except (yaml.YAMLError, ValueError) as error:
+            raise ValueError(f"{path}: no YAML in UTF-8 ({' '.join(str(error).split())})") from error
+        if not isinstance(collection, dict):
+            raise ValueError(f"{path}: is {_schema.shown(collection)}; right is a map with short_name and more")
         if error := jsonschema.exceptions.best_match(validator.iter_errors(collection)):
             where = ".".join(map(str, error.absolute_path)) or "the collection"
-            raise ValueError(f"{path}: {where}: {error.message}")
+            raise ValueError(f"{path}: {where}: {error.message}. {error.schema.get('description', '')}".strip())
         name = collection["short_name"]
         if name in found:
             raise ValueError(f"{path}: the collection {name} is already described by {origin[name]}")
@@ -99,16 +101,18 @@ def _files(paths):
         yield from sorted(path.glob("*.yaml")) if path.is_dir() else [path]
 
 
-def _table(variables, collections, path):
+def _table(variables, collections, path, before=()):
     """The variable table of a format, which may be that of another format: `<short name>.<number from 0>`."""
     if isinstance(variables, dict):
         return variables
+    if variables in before:
+        raise ValueError(f"{path}: variables: {' -> '.join((*before, variables))} leads round in a circle, to no table")
     short_name, _, number = variables.partition(".")
     try:
         table = collections[short_name]["formats"][int(number or 0)]["variables"]
     except (KeyError, IndexError, ValueError):
         raise ValueError(f"{path}: variables: there is no format {variables!r}") from None
-    return _table(table, collections, path)
+    return _table(table, collections, path, (*before, variables))
 
 
 def _matches(name, collection):
@@ -134,6 +138,8 @@ def _check_samples(collection, path):
             raise ValueError(
                 f"{path}: names: {form['names']!r} has no group {error}, of which the id is made"
             ) from error
+        except (ValueError, IndexError, AttributeError) as error:
+            raise ValueError(f"{path}: names, granule: {error}") from error
         if found is None or found.form is not form or found.role != "data":
             raise ValueError(f"{path}: sample_file_name {sample!r} does not match its own names {form['names']!r}")
     for file in collection["files"]:

@@ -101,6 +101,8 @@ def read_settings(path):
         raise ValueError(f"{path}: not JSON{where}") from None
     if not isinstance(values, dict):
         raise ValueError(f"{path}: not a JSON object of settings")
+    if wrong := [key for key, value in values.items() if isinstance(value, (dict, list))]:
+        raise ValueError(f"{path}: {wrong[0]} is no text")
     lower = {key.lower(): str(value) for key, value in values.items() if value not in (None, "")}
     return {key.removeprefix("os_").removeprefix("st_"): value for key, value in lower.items()}
 
@@ -111,6 +113,8 @@ def require_private(path):
         mode = Path(path).stat().st_mode
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such settings file; {WAYS}") from None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{path}: a folder, no settings file; {WAYS}")
     if stat.S_IMODE(mode) & 0o077:
         raise PermissionError(f"{path} can be read by others; type: chmod 600 {path}")
 
@@ -187,10 +191,12 @@ def _cloud(name, url):
     import openstack.config  # slow to import
 
     source = f"cloud {name!r}"
+    if path := _clouds_file(openstack.config.loader):
+        require_clouds(path, openstack.config.loader.yaml)
     with _discreet(source):
         found = openstack.config.OpenStackConfig()
-        for path in filter(None, (found.config_filename, found.secure_config_filename)):
-            require_private(path)
+        for private in filter(None, (found.config_filename, found.secure_config_filename)):
+            require_private(private)
         if name not in found.get_cloud_names():
             raise ValueError(f"{source} is not in {found.config_filename or 'any clouds.yaml'}; {WAYS}")
         region = found.get_one(cloud=name)
@@ -204,6 +210,29 @@ def _cloud(name, url):
 
     verify, _ = region.get_requests_verify_args()
     return Account(source, log_in, url, verify if isinstance(verify, str) else None)
+
+
+def _clouds_file(loader):
+    """The clouds.yaml that openstacksdk finds first, or None."""
+    names = [os.environ.get("OS_CLIENT_CONFIG_FILE", ""), *loader.CONFIG_FILES]
+    return next((Path(name) for name in names if name and Path(name).is_file() and os.access(name, os.R_OK)), None)
+
+
+def require_clouds(path, yaml):
+    """Raise ValueError for a clouds.yaml that is none: openstacksdk would pass it over and look elsewhere.
+
+    yaml -- the module with which openstacksdk reads it
+    """
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, ValueError) as error:  # its text may quote a password
+        mark = getattr(error, "problem_mark", None)
+        raise ValueError(f"{path}: not YAML in UTF-8{f' (line {mark.line + 1})' if mark else ''}") from None
+    clouds = content.get("clouds") if isinstance(content, dict) else None
+    if not isinstance(clouds, dict) or not all(isinstance(cloud, dict) for cloud in clouds.values()):
+        raise ValueError(f"{path}: right is a map `clouds`, of names and maps of their settings")
+    if wrong := [name for name, cloud in clouds.items() if not isinstance(cloud.get("auth", {}), dict)]:
+        raise ValueError(f"{path}: clouds.{wrong[0]}.auth is no map")
 
 
 @contextlib.contextmanager

@@ -47,7 +47,7 @@ def read_json(path):
     """Parse a JSON file. Raises ValueError naming the file when it is no JSON."""
     try:
         return json.loads(Path(path).read_bytes())
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # no JSON, or no text
         raise ValueError(f"{path}: not JSON ({error})") from error
 
 

@@ -281,6 +281,8 @@ def read_table(path):
         rows = [[float(word) for word in re.split(r"[\s,]+", line.strip(" ,"))] for line in text.splitlines()]
     except ValueError as error:
         raise ValueError(f"{path}: no look-up table: {error}") from error
+    if not rows:
+        raise ValueError(f"{path}: no look-up table: the file is empty")
     if all(len(row) == 2 and row[0] == number for number, row in enumerate(rows)):
         return np.array(rows)[:, 1]
     return np.array([value for row in rows for value in row])
@@ -311,7 +313,9 @@ def day_of_year(time):
     """Year and day of the year of a time such as 2015-04-24T04:42:19 or 2015-114T04:42:19."""
     date = np.datetime64(time[:10]) if re.match(r"\d{4}-\d\d-\d\d", time) else None
     if date is None:
-        year, day = re.match(r"(\d{4})-(\d{3})", time).groups()
-        return int(year), int(day)
+        found = re.match(r"(\d{4})-(\d{3})", time)
+        if not found:
+            raise ValueError(f"time {time!r}: right is such as 2015-04-24T04:42:19")
+        return int(found[1]), int(found[2])
     year = date.astype("M8[Y]")
     return int(str(year)), int((date - year.astype("M8[D]")) / np.timedelta64(1, "D")) + 1

@@ -135,11 +135,11 @@ def of(path, lines=None, samples=None, instrument=None):
     path = Path(path)
     try:
         if path.suffix.lower() in (".json", ".isd"):
-            isd = from_isd(_files.read_json(path), instrument, lines, samples)
+            isd = _of_json(_files.read_json(path), instrument, lines, samples)
         else:
             isd = from_cube(_cubes.Cube(path))
     except (KeyError, ValueError) as error:
-        text = str(error).strip("'\"")
+        text = str(error.args[0]) if isinstance(error, KeyError) else str(error)
         raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from error
     if (lines or isd.lines, samples or isd.samples) != (isd.lines, isd.samples):
         raise ValueError(
@@ -147,6 +147,16 @@ def of(path, lines=None, samples=None, instrument=None):
             "this is the geometry of another image"
         )
     return isd
+
+
+def _of_json(isd, instrument, lines, samples):
+    """The camera of the content of an ISD file, which may be any JSON."""
+    if not isinstance(isd, dict):
+        raise ValueError("no camera description; right is a JSON object, as ALE writes it")
+    try:
+        return from_isd(isd, instrument, lines, samples)
+    except (TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"an entry is of another form than ALE writes it ({error})") from error
 
 
 def from_isd(isd, instrument=None, lines=None, samples=None):
@@ -446,25 +456,45 @@ def _clock(keywords):
 
 def _states(isd, name):
     block = _entry(isd, name)
-    times = _numbers(_entry(isd, name, "ephemeris_times"))
-    velocities = block.get("velocities")
-    return States(times, np.array(_entry(isd, name, "positions"), float), _optional(velocities))
+    times = _times(block, name)
+    _entry(isd, name, "positions")
+    return States(times, _rows(block, name, "positions", times, 3), _rows(block, name, "velocities", times, 3))
 
 
 def _rotation(block, name):
     constant = block.get("constant_rotation")
+    times = _times(block, name)
+    _entry({name: block}, name, "quaternions")
+    velocities = "angular_velocities" if "angular_velocities" in block else "angular_velocity"
     return Rotation(
-        _numbers(_entry({name: block}, name, "ephemeris_times")),
-        np.array(_entry({name: block}, name, "quaternions"), float),
-        _optional(block.get("angular_velocities", block.get("angular_velocity"))),
+        times,
+        _rows(block, name, "quaternions", times, 4),
+        _rows(block, name, velocities, times, 3),
         tuple(block.get("time_dependent_frames", ())),
         np.eye(3) if constant is None else np.array(constant, float).reshape(3, 3),
         tuple(block.get("constant_frames", ())),
     )
 
 
-def _optional(rows):
-    return None if rows is None else np.array(rows, float)
+def _times(block, name):
+    """Times of records (n,), which must grow."""
+    times = _numbers(_entry({name: block}, name, "ephemeris_times"))
+    if times.ndim != 1 or not times.size or not (np.diff(times) > 0).all() or not np.isfinite(times).all():
+        raise ValueError(f"{name}.ephemeris_times: right are numbers that grow, one or more")
+    return times
+
+
+def _rows(block, name, key, times, width):
+    """Records (n, width) at times (n,), or None where there are none."""
+    if block.get(key) is None:
+        return None
+    try:
+        rows = np.array(block[key], float)
+    except (TypeError, ValueError):
+        rows = np.zeros(0)
+    if rows.shape != (len(times), width) or not np.isfinite(rows).all():
+        raise ValueError(f"{name}.{key}: right are {len(times)} rows of {width} numbers, as ephemeris_times has")
+    return rows
 
 
 def _table_states(table):

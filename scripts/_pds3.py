@@ -105,30 +105,38 @@ class Product:
         value = next((holder[f"^{name}"] for holder in self._holders() if f"^{name}" in holder), None)
         if value is None:
             raise ProductError(f"{self.label_path}: no ^{name} in the label; it would say where the {name} begins")
-        parts = list(value) if isinstance(value, tuple) and not isinstance(value, _pvl.Quantity) else [value]
-        file = self.label_path
-        if not isinstance(parts[0], _pvl.Quantity) and not parts[0].isdigit():
-            file = _beside(self.label_path, parts.pop(0))
-        place = parts[0] if parts else "1"
-        if isinstance(place, _pvl.Quantity):
-            return file, int(place) - 1
-        return file, (int(place) - 1) * int(self["RECORD_BYTES"]) if place != "1" else 0
+        file, *place = sequence(value) or (None,)
+        if isinstance(file, _pvl.Quantity) or str(file).isdigit():
+            file, place = "", [file]
+        try:
+            (place,) = place or ["1"]
+            begin = int(place) - 1
+            if begin < 0 or not isinstance(file, str):
+                raise ValueError
+        except (TypeError, ValueError):
+            raise ProductError(
+                f"{self.label_path}: ^{name} = {value}: right is the number of a record or a byte, a file, or both"
+            ) from None
+        file = _beside(self.label_path, file) if file else self.label_path
+        if begin and not isinstance(place, _pvl.Quantity):
+            size = self["RECORD_BYTES"]
+            begin *= _counted("RECORD_BYTES", size, size, 1)
+        return file, begin
 
     def image(self):
         """Geometry of the image. Raises ProductError when there is none, or when the file is shorter than it."""
         name, block = self.object()
-        file, offset = self.pointer(name)
         make = self._from_image if name == "IMAGE" else self._from_qube
         try:
-            image = make(block, file, offset)
+            image = make(block, *self.pointer(name))
         except ProductError:
             raise
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise ProductError(f"{self.label_path}: {name}: {error.args[0]}") from error
-        size = file.stat().st_size
+        size = image.file.stat().st_size
         if size < image.end:
             raise ProductError(
-                f"{file}: cut off: {size} bytes; by LINES and LINE_SAMPLES of its label ({image.lines} x "
+                f"{image.file}: cut off: {size} bytes; by LINES and LINE_SAMPLES of its label ({image.lines} x "
                 f"{image.samples}, {image.bands} bands) it has {image.end}"
             )
         return image
@@ -190,7 +198,7 @@ class Product:
         image. Raises ProductError when one differs.
         """
         name, block = self.object()
-        stated = {key: block[key].lower() for key in ("MD5_CHECKSUM", "CHECKSUM") if key in block}
+        stated = {key: str(block[key]).lower() for key in ("MD5_CHECKSUM", "CHECKSUM") if key in block}
         if name != "IMAGE" or not stated or not self._whole():
             return
         image = self.image()
@@ -209,17 +217,17 @@ class Product:
 
     def _whole(self):
         """Whether the file is as long as the label says."""
-        records = [self.label.get(key, "") for key in ("FILE_RECORDS", "RECORD_BYTES")]
+        records = [str(self.label.get(key, "")) for key in ("FILE_RECORDS", "RECORD_BYTES")]
         return all(map(str.isdigit, records)) and self.image().file.stat().st_size == math.prod(map(int, records))
 
     def _holders(self):
         return [self.label, *(self.label[name] for name in HOLDERS if isinstance(self.label.get(name), _pvl.Block))]
 
     def _from_image(self, block, file, offset):
-        bands, lines, samples = int(block.get("BANDS", 1)), int(block["LINES"]), int(block["LINE_SAMPLES"])
-        dtype, vax = sample_type(block.get("SAMPLE_TYPE", "LSB_INTEGER"), int(block.get("SAMPLE_BITS", 8)))
-        prefix, suffix = int(block.get("LINE_PREFIX_BYTES", 0)), int(block.get("LINE_SUFFIX_BYTES", 0))
-        storage = block.get("BAND_STORAGE_TYPE", "BAND_SEQUENTIAL").upper().replace(" ", "_")
+        bands, lines, samples = count(block, "BANDS", 1), count(block, "LINES"), count(block, "LINE_SAMPLES")
+        dtype, vax = sample_type(block.get("SAMPLE_TYPE", "LSB_INTEGER"), count(block, "SAMPLE_BITS", 8))
+        prefix, suffix = (count(block, f"LINE_{end}_BYTES", 0, least=0) for end in ("PREFIX", "SUFFIX"))
+        storage = str(block.get("BAND_STORAGE_TYPE", "BAND_SEQUENTIAL")).upper().replace(" ", "_")
         if storage not in AXES:
             raise ProductError(f"{self.label_path}: BAND_STORAGE_TYPE = {storage}; known are {', '.join(AXES)}")
         counts = {"SAMPLE": samples, "LINE": lines, "BAND": bands}
@@ -243,11 +251,11 @@ class Product:
         )
 
     def _from_qube(self, block, file, offset):
-        axes = [axis.upper() for axis in block["AXIS_NAME"]]
+        axes = [str(axis).upper() for axis in sequence(block["AXIS_NAME"])]
         if sorted(axes) != ["BAND", "LINE", "SAMPLE"]:
             raise ProductError(f"{self.label_path}: AXIS_NAME = {axes}; the axes must be SAMPLE, LINE and BAND")
-        counts = [int(count) for count in block["CORE_ITEMS"]]
-        suffixes = [int(count) for count in block.get("SUFFIX_ITEMS", ("0",) * 3)]
+        counts = counts_of(block, "CORE_ITEMS", len(axes))
+        suffixes = counts_of(block, "SUFFIX_ITEMS", len(axes), least=0) if "SUFFIX_ITEMS" in block else [0, 0, 0]
         suffix = int(block.get("SUFFIX_BYTES", 4))
         dtype, vax = sample_type(block.get("CORE_ITEM_TYPE", "LSB_INTEGER"), 8 * int(block.get("CORE_ITEM_BYTES", 1)))
         row = counts[0] * dtype.itemsize + suffixes[0] * suffix
@@ -293,7 +301,7 @@ def sample_type(name, bits):
     Bytes are unsigned whatever the label says, as ISIS has it: archives call them LSB_INTEGER or SUN_INTEGER. 12 bits
     stand in 16. Raises ValueError for a type that is none of PDS3's.
     """
-    name = name.upper().replace(" ", "_")
+    name = str(name).upper().replace(" ", "_")
     real = name == "FLOAT" or name.endswith("REAL")
     size = {8: 1, 12: 2, 16: 2, 32: 4, 64: 8}.get(bits)
     if size is None or (real and size < 4) or not (real or name.endswith("INTEGER")):
@@ -317,6 +325,30 @@ def from_vax(words):
     return np.where(large, bits - np.uint32(2 << 23), 0).astype("u4").view("f4")
 
 
+def count(block, key, default=None, least=1):
+    """A keyword that is a whole number. Raises KeyError where it is missing, ValueError where it is none."""
+    value = block[key] if default is None else block.get(key, default)
+    return _counted(key, value, value, least)
+
+
+def counts_of(block, key, number, least=1):
+    """A keyword that is a sequence of whole numbers. Raises as `count` does."""
+    values = sequence(block[key])
+    if len(values) != number:
+        raise ValueError(f"{key} = {block[key]}: right are {number} whole numbers")
+    return [_counted(key, one, values, least) for one in values]
+
+
+def _counted(key, value, shown, least):
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = least - 1
+    if number < least:
+        raise ValueError(f"{key} = {shown}: right is a whole number, {least} or more")
+    return number
+
+
 def sequence(value):
     """A value or a sequence of values as a tuple."""
     return value if isinstance(value, tuple) and not isinstance(value, _pvl.Quantity) else (value,)
@@ -327,8 +359,8 @@ def _special(block, dtype):
     found = []
     for keyword, code in SPECIAL.items():
         value = block.get(keyword, block.get(f"CORE_{keyword}", "NULL"))
-        if value.upper() not in ("NULL", "N/A", "UNK"):
-            found.append((_number(value, dtype), code))
+        if str(value).upper() not in ("NULL", "N/A", "UNK"):
+            found.append((_number(str(value), dtype), code))
     return tuple(found)
 
 

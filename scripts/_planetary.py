@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import _entrypoint
 import _files
 import _pvl
 import _recipes
@@ -26,19 +27,24 @@ def for_each(function, *lists):
 
     lists -- inputs, outputs in the folders of their datasets, and what else the function takes
 
-    Raises ValueError with the reason of every image that failed; where there are several images, it names theirs.
+    Raises ValueError with the reason of every image that failed; where there are several images, it names theirs and
+    says what is to be done: Snakemake removes what a failed job has made, of the good images too.
     """
     several, failed = len(lists[0]) > 1, []
     for items in zip(*lists, strict=True):
         try:
             function(*items)
-        except (ValueError, OSError) as error:
+        except Exception as error:  # whatever a damaged file leads to, the message is to name its image
             logger.exception("failed")
-            dataset, reason = Path(items[1]).parent.name, " ".join(str(error).split())
+            dataset, reason = Path(items[1]).parent.name, _entrypoint.message(error)
             failed.append(f"{dataset}: {reason}" if several else reason)
     if failed:
-        of_how_many = f"{len(failed)} of {len(lists[0])} images: " if several else ""
-        raise ValueError(of_how_many + "; ".join(failed))
+        if not several:
+            raise ValueError(failed[0])
+        raise ValueError(
+            f"{len(failed)} of {len(lists[0])} images: {'; '.join(failed)}; mend their files, or take their rows out "
+            "of the sheet: no image of this batch is kept"
+        )
 
 
 def image_file(inventory, image):

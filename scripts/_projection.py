@@ -6,6 +6,7 @@ Universal coordinates are planetocentric latitude and east longitude from 0 to 3
 planetographic, west, or from -180 to 180. x grows to the east and y to the north.
 """
 
+import contextlib
 import math
 from dataclasses import dataclass, replace
 
@@ -98,20 +99,22 @@ class Mapping:
     def from_template(cls, template):
         """The map of a template that has a range and a resolution: a `.map` file, a label, or a group Mapping.
 
-        Raises ValueError naming the key that is missing or wrong.
+        Raises ValueError naming the file, where there is one, and the key that is missing or wrong.
         """
         group = read_template(template)
-        projection = cls._of_group(group)
-        return projection._on_grid(*projection._extent())
+        with _naming(_file(template)):
+            projection = cls._of_group(group)
+            return projection._on_grid(*projection._extent())
 
     @classmethod
     def of_cube(cls, cube):
-        """The map that a projected cube is."""
+        """The map that a projected cube is. Raises ValueError naming the cube and the key that is missing or wrong."""
         if "Mapping" not in cube.groups:
             raise ValueError(f"{cube.path}: no group Mapping; the cube is not projected")
         group = dict(cube.groups["Mapping"].items())
-        left, top = _number(group, "UpperLeftCornerX"), _number(group, "UpperLeftCornerY")
-        return replace(cls._of_group(group), left=left, top=top, lines=cube.lines, samples=cube.samples)
+        with _naming(cube.path):
+            left, top = _number(group, "UpperLeftCornerX"), _number(group, "UpperLeftCornerY")
+            return replace(cls._of_group(group), left=left, top=top, lines=cube.lines, samples=cube.samples)
 
     @classmethod
     def for_camera(cls, camera, template=None, resolution=None, minimize=True):
@@ -130,8 +133,9 @@ class Mapping:
             group = {**group, "PixelResolution": resolution}
         elif "PixelResolution" not in group and "Scale" not in group:
             group["PixelResolution"] = found.resolutions[0]
-        group = _completed(group, camera.isd, found)
-        projection = cls._of_group(group)
+        with _naming(_file(template)):
+            group = _completed(group, camera.isd, found)
+            projection = cls._of_group(group)
         if not minimize:
             return projection._on_grid(*projection._extent())
         latitude, longitude = outline.latitude, outline.longitude
@@ -142,13 +146,8 @@ class Mapping:
 
     @classmethod
     def _of_group(cls, group):
-        for key, known in CHOICES.items():
-            if _text(group, key) not in known:
-                raise ValueError(f"{key} = {_text(group, key)}: must be one of {', '.join(known)}")
+        a, c = _checked_radii(group)
         name = _text(group, "ProjectionName")
-        a, c = _number(group, "EquatorialRadius"), _number(group, "PolarRadius")
-        if not 0 < c <= a:
-            raise ValueError(f"PolarRadius = {c:g}: must be above 0 and at most EquatorialRadius = {a:g}")
         south, north, west, east = bounds = tuple(_number(group, key) for key in RANGE)
         for low, high, key in ((south, north, "Latitude"), (west, east, "Longitude")):
             if not low < high:
@@ -178,7 +177,11 @@ class Mapping:
         if "PixelResolution" in group:
             resolution = _number(group, "PixelResolution")
         else:
-            resolution = projection._metres_per_degree / _number(group, "Scale")
+            if "Scale" not in group:
+                raise ValueError("no PixelResolution in the group Mapping")
+            if not (scale := _number(group, "Scale")) > 0:
+                raise ValueError(f"Scale = {scale:g}: must be above 0")
+            resolution = projection._metres_per_degree / scale
         if not resolution > 0:
             raise ValueError(f"PixelResolution = {resolution:g}: must be above 0")
         return replace(projection, resolution=resolution)
@@ -403,15 +406,28 @@ class Mapping:
 
 def read_template(template):
     """Keywords of a map template as a dict: of a file, of a label that has a group Mapping, or of the group itself."""
-    where = ""
-    if isinstance(template, (dict, _pvl.Block)):
-        label = template
-    else:
-        where, label = f"{template}: ", _pvl.load(template)
+    label = _pvl.load(template) if _file(template) else template
     group = label.get("Mapping", label)
-    if "ProjectionName" not in group:
-        raise ValueError(f"{where}no ProjectionName in a group Mapping; a map template has one")
+    with _naming(_file(template)):
+        if not isinstance(group, (dict, _pvl.Block)) or "ProjectionName" not in group:
+            raise ValueError("no ProjectionName in a group Mapping; a map template has one")
     return dict(group.items())
+
+
+def _file(template):
+    """The file of a template; None for a label or a group."""
+    return None if template is None or isinstance(template, (dict, _pvl.Block)) else template
+
+
+@contextlib.contextmanager
+def _naming(file):
+    """Put the file, where there is one, before what is wrong with its keywords."""
+    try:
+        yield
+    except ValueError as error:
+        if file is None:
+            raise
+        raise ValueError(f"{file}: {error}") from error
 
 
 def range_of(camera, outline=None):
@@ -498,9 +514,10 @@ def _completed(group, isd, found):
         "LongitudeDomain": "360",
         **group,
     }
+    a, c = _checked_radii(group)
     domain = _whole_domain(int(_text(group, "LongitudeDomain")), [found])
     group["LongitudeDomain"] = str(domain)
-    ratio = (_number(group, "EquatorialRadius") / _number(group, "PolarRadius")) ** 2
+    ratio = (a / c) ** 2
     graphic = _text(group, "LatitudeType") == "Planetographic"
     south, north = (float(_stretched(angle, ratio if graphic else 1.0)) for angle in found.latitudes)
     west, east = found.longitudes[domain]
@@ -510,6 +527,17 @@ def _completed(group, isd, found):
         while west < lowest:
             west, east = west + 360, east + 360
     return dict(zip(RANGE, (south, north, west, east), strict=True)) | group
+
+
+def _checked_radii(group):
+    """Radii of the body in metres, once these and the conventions of the group are known to be right."""
+    for key, known in CHOICES.items():
+        if _text(group, key) not in known:
+            raise ValueError(f"{key} = {_text(group, key)}: must be one of {', '.join(known)}")
+    a, c = _number(group, "EquatorialRadius"), _number(group, "PolarRadius")
+    if not 0 < c <= a:
+        raise ValueError(f"PolarRadius = {c:g}: must be above 0 and at most EquatorialRadius = {a:g}")
+    return a, c
 
 
 def _whole_domain(domain, ranges):
@@ -528,9 +556,12 @@ def _text(group, key, *default):
 def _number(group, key, *default):
     text = _text(group, key, *default)
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise ValueError(f"{key} = {text}: must be a number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{key} = {text}: must be a number")
+    return number
 
 
 def _cells(low, high, size):

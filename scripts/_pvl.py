@@ -4,6 +4,7 @@ A scalar stays the text that stands in the label, so that identifiers and times 
 unchanged; who wants a number calls float() or int(). Format: CCSDS 641.0-B-2; PDS Standards Reference 3.8, chapter 12.
 """
 
+import codecs
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -98,13 +99,23 @@ def load(path, offset=0):
 
     Raises ValueError when there is none, OSError when the file cannot be read.
     """
-    head = read_head(path, offset)
-    if not re.match(rb"\s*(/\*|\^?\w[\w:]*\s*=)", head):
+    head = read_head(path, offset).removeprefix(codecs.BOM_UTF8)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError(f"{path}: the label is written in UTF-16; right is ASCII or UTF-8")
+    if not re.match(rb"\s*(/\*|\#|\^?\w[\w:]*\s*=)", head):
         raise ValueError(f"{path}: no PDS3 or ISIS label at byte {offset + 1}; it would begin with KEYWORD = VALUE")
     try:
-        return loads(head.decode("utf-8", "surrogateescape"))
+        return loads(_decoded(head))
     except ValueError as error:
         raise ValueError(f"{path}: the label cannot be read: {error}") from error
+
+
+def _decoded(head):
+    """A label as text; what is no UTF-8 is Latin-1, and can be written again."""
+    try:
+        return head.decode()
+    except UnicodeDecodeError:
+        return head.decode("latin-1")
 
 
 def read_head(path, offset=0):

@@ -25,7 +25,7 @@ def read(path, form):
             key, attrs, _ = _collection.described(form["variables"], name, "")
             told = _read_netcdf.attributes(variable)
             if name in ("time", *EPOCHS):
-                attrs["units"] = _read_netcdf.epoch(told["units"], path)
+                attrs["units"] = _read_netcdf.epoch(told.get("units", ""), path)
             values = _read_netcdf.stored(variable)
             dims = ("time",) if variable.dimensions == ("time",) else ()
             values = values if dims else values.reshape(-1)[:1].reshape(())

@@ -5,6 +5,7 @@ place for each profile (first, middle, last), and profiles as (bin, profile). De
 1 January begins with, and it does not wrap at midnight.
 """
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -27,13 +28,7 @@ def read(path, form):
     Dimensions are profile, altitude (bins), and those of small tables. Raises ValueError for a file that is cut, or
     without time.
     """
-    if not Path(path).stat().st_size:
-        raise ValueError(f"{path}: the file is empty")
-    try:
-        file = h5py.File(path)
-    except OSError as error:
-        raise ValueError(f"{path}: no HDF5 file, or one that is cut ({error})") from error
-    with file:
+    with opened(path) as file:
         found = {}
         file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
         day = next((name for name in DAYS if name in found), None)
@@ -60,6 +55,22 @@ def read(path, form):
         if needed not in variables:
             raise ValueError(f"{path}: no {needed} among {', '.join(found)}")
     return variables, header, altitudes(variables), None
+
+
+@contextlib.contextmanager
+def opened(path):
+    """An HDF5 file. Raises ValueError for one that is none, is cut, or is damaged where it is read."""
+    if not Path(path).stat().st_size:
+        raise ValueError(f"{path}: the file is empty")
+    try:
+        file = h5py.File(path)
+    except OSError as error:
+        raise ValueError(f"{path}: no HDF5 file, or one that is cut ({error})") from error
+    with file:
+        try:
+            yield file
+        except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:  # what h5py makes of a broken file
+            raise ValueError(f"{path}: the HDF5 file is damaged ({error})") from error
 
 
 def _add(variables, path, table, name, dtype, dims, shape, across):
@@ -92,7 +103,7 @@ def reader(path, name, dims, dtype, across):
     """
 
     def rows(first, last):
-        with h5py.File(path) as file:
+        with opened(path) as file:
             source = file[name]
             if not dims:
                 values = source[()]

@@ -53,4 +53,4 @@ def read(path, form):
             continue
         key, attrs, _ = _collection.described(form["variables"], name)
         _granule.add(variables, key, _granule.Variable.of(values, ("time",), attrs, EMPTY, name))
-    return variables, {}, [], lines
+    return variables, {}, _read_text.unfinished(path), lines

@@ -81,7 +81,10 @@ def _time(file, path):
         dates = np.asarray(file.variables["date"][:]).astype(np.int64)
         codes, each = np.unique(dates, return_inverse=True)
         text = [f"{code % 1_000_000:06}" for code in codes]
-        days = np.array([f"20{code[:2]}-{code[2:4]}-{code[4:]}" for code in text], "datetime64[D]")[each]
+        try:
+            days = np.array([f"20{code[:2]}-{code[2:4]}-{code[4:]}" for code in text], "datetime64[D]")[each]
+        except ValueError as error:
+            raise ValueError(f"{path}: date: {error}; right are numbers yymmdd") from error
         seconds = np.asarray(file.variables["refTimeSec"][:], np.float64)
         seconds += (days - days[0]).astype(np.int64) * 86_400
         attrs = {"long_name": "time of the measurement", "units": f"seconds since {days[0]} 00:00:00"}

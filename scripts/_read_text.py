@@ -1,5 +1,6 @@
 """Tables of printed numbers: split to columns and parsed by NumPy, with the file and the line of what is wrong."""
 
+import codecs
 import os
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import numpy as np
 def lines(path):
     """Lines of a text file as bytes, without line ends and without blank lines at the end.
 
-    Raises ValueError for an empty file and for one that holds zero bytes.
+    Raises ValueError for an empty file, for UTF-16, and for one that holds zero bytes.
     """
-    content = Path(path).read_bytes()
+    content = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
     if not content.strip():
         raise ValueError(f"{path}: the file is empty")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError(f"{path}: the text is written in UTF-16; right is ASCII or UTF-8")
     if b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
         raise ValueError(f"{path} line {line}: zero bytes in a text file; it was not transferred whole")

@@ -124,9 +124,11 @@ def matching(names, pattern, where, kind="names"):
     Raises ValueError for a bad pattern, and when there is none: then it says what names there are.
     """
     names, expression = list(names), wanted(pattern)
+    if not names:
+        raise ValueError(f"{where}: there are no {kind} in it; give a source that has some")
     if not (found := [name for name in names if expression.match(name)]):
-        such = f", such as {', '.join(map(repr, names[:3]))}," if names else ""
-        raise ValueError(f"{where}: none of its {len(names)} {kind}{such} matches {pattern!r}")
+        such = ", ".join(map(repr, names[:3]))
+        raise ValueError(f"{where}: none of its {len(names)} {kind}, such as {such}, matches {pattern!r}")
     return found
 
 
@@ -204,7 +206,7 @@ def list_container(url, pattern="", account=None):
             source=url,
             account=account,
         )
-        for name in matching(data, pattern, shown)
+        for name in matching(data, pattern, shown, "objects")
     ]
 
 

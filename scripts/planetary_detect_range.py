@@ -5,6 +5,7 @@ from pathlib import Path
 import _entrypoint
 import _files
 import _planetary
+import _projection
 import _pvl
 
 
@@ -18,7 +19,7 @@ def planetary_detect_range(cubes: list, grid: Path, image: dict):
     """
     options = image["map"]
     found = _planetary.engine(image["engine"]).template([Path(cube) for cube in cubes], grid, image)
-    found |= dict(_pvl.load(options["template"])["Mapping"].items()) if options["template"] else asked(options, found)
+    found |= _projection.read_template(options["template"]) if options["template"] else asked(options, found)
     group = _pvl.Block(found, "Group")
     _files.write_bytes(grid, f"{_pvl.dumps({'Mapping': group})}End\n".encode())
 

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import string
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 import _collection
 import _entrypoint
 import _files
+import _schema
 import _staging
 from airborne_check import airborne_check, failures
 from airborne_convert import airborne_convert
@@ -102,13 +104,13 @@ def chosen(settings, outdir):
     """Paths of the collections that granules may be of."""
     if "SHORT_NAME" not in settings:
         return sources(settings)
-    return [written(named(_collection.load(sources(settings)), settings["SHORT_NAME"]), outdir)]
+    return [written(named(_collection.load(sources(settings)), settings["SHORT_NAME"], "SHORT_NAME"), outdir)]
 
 
-def named(known, name):
-    """The collection of this name."""
+def named(known, name, where):
+    """The collection of this name; `where` is what a message calls the place that the name is from."""
     if name not in known:
-        raise ValueError(f"collection {name!r} is unknown; known are {', '.join(known)}")
+        raise ValueError(f"{where}: collection {name!r} is unknown; known are {', '.join(known)}")
     return known[name]
 
 
@@ -184,12 +186,15 @@ def follow(payload, path, outdir, settings):
     """Root, names, collections and settings of a Cumulus payload: {"config": {...}, "input": [...]}.
 
     Its collection is one of ours, changed by what the payload says of names, files, buckets and addresses, and is
-    written to OUTPUT/collections, where it can be looked at. Settings of the environment come first.
+    written to OUTPUT/collections, where it can be looked at. Settings of the environment come first. Raises ValueError
+    naming the payload and the key of what is wrong (config/schemas/payload.schema.yaml).
     """
-    payload = payload if isinstance(payload, dict) else {}
-    config, files = payload.get("config"), inputs(payload.get("input"))
-    if not isinstance(config, dict) or not files:
-        raise ValueError(f'{path}: no payload; right is {{"config": {{...}}, "input": [files]}}')
+    payload = without_nothing(payload)
+    if wrong := _schema.problem(payload, "payload", "the file"):
+        raise ValueError(f"{path}: {wrong}")
+    config, files = payload["config"], inputs(payload["input"])
+    if not files:
+        raise ValueError(f'{path}: input.granules has no file; right is such as [{{"files": ["D20120906_1.QC.eol"]}}]')
     remote = [name for name in files if "://" in name]
     if remote:
         raise ValueError(f"{path}: {remote[0]} is not on this machine; fetch it first and name the local path")
@@ -200,20 +205,42 @@ def follow(payload, path, outdir, settings):
         raise ValueError(f"{path}: input {inside[0]} is in the output folder; give an output elsewhere")
     root = Path(os.path.commonpath([one.parent for one in paths]))
     known = _collection.load(sources(settings))
-    stated = config.get("collection") or {}
-    name = settings.get("SHORT_NAME") or stated.get("name") or config.get("name")
-    collection = adapted(named(known, name) if name else of_first(paths, known), stated | config, path)
+    try:
+        collection = collection_of(config, paths, known, settings)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     kinds = config.get("buckets", {}).items()
     names = {kind: entry["name"] if isinstance(entry, dict) else entry for kind, entry in kinds}
     own = {"BUCKETS": json.dumps(names), "DISTRIBUTION_ENDPOINT": config.get("distribution_endpoint", "")}
     return root, [str(one.relative_to(root)) for one in paths], [written(collection, outdir)], own | settings
 
 
+def without_nothing(value):
+    """JSON without the keys that are null: a workflow writes these where it has nothing to say."""
+    if isinstance(value, dict):
+        return {key: without_nothing(one) for key, one in value.items() if one is not None}
+    return [without_nothing(one) for one in value] if isinstance(value, list) else value
+
+
 def inputs(given):
     """The files of a payload's input: a list of them, or granules that have some."""
     if isinstance(given, dict):
-        given = [file for granule in given.get("granules", []) for file in granule.get("files", [])]
-    return [file.get("filename") or file.get("name") if isinstance(file, dict) else file for file in given or []]
+        given = [file for granule in given["granules"] for file in granule.get("files", [])]
+    return [file.get("filename") or file["name"] if isinstance(file, dict) else file for file in given]
+
+
+def collection_of(config, paths, known, settings):
+    """The collection that is named, or else that of the first input, changed by what a payload's config says of it."""
+    stated = config.get("collection", {})
+    places = {key: f"config.collection.{key}" for key in stated} | {key: f"config.{key}" for key in config}
+    names = {
+        "SHORT_NAME": settings.get("SHORT_NAME"),
+        "config.collection.name": stated.get("name"),
+        "config.name": config.get("name"),
+    }
+    where = next((where for where, name in names.items() if name), None)
+    ours = named(known, names[where], where) if where else of_first(paths, known)
+    return adapted(ours, stated | config, places)
 
 
 def of_first(paths, known):
@@ -224,36 +251,68 @@ def of_first(paths, known):
     return found.collection
 
 
-def adapted(collection, config, path):
-    """A collection with what a payload's config says: version, url_path, granuleIdExtraction, files."""
+def adapted(collection, config, places):
+    """A collection with what a payload's config says: version, url_path, granuleIdExtraction, files.
+
+    Raises ValueError naming the key, by its place in the payload, that does not fit the collection.
+    """
     collection = json.loads(json.dumps(collection))
     collection["version"] = str(config.get("version", collection["version"]))
-    collection["url_path"] = config.get("url_path", collection.get("url_path", "{short_name}"))
     if extraction := config.get("granuleIdExtraction"):
-        forms = [form for form in collection["formats"] if re.fullmatch(extraction, form["sample_file_name"])]
-        if not forms or not INNER_GROUP.search(extraction):
-            samples = ", ".join(form["sample_file_name"] for form in collection["formats"])
-            raise ValueError(
-                f"{path}: granuleIdExtraction {extraction!r} must match a file of {collection['short_name']}, such as "
-                f"{samples}, and have the id as its first group"
-            )
-        for form in forms:  # both expressions must match: ours for the date and the like, theirs for the id
-            ours = form["names"].replace("(?P<granule>", "(?:")
-            form["names"] = f"(?={ours}$)" + INNER_GROUP.sub("(?P<granule>", extraction, count=1)
-            form["granule"] = "{granule}"
-        collection["formats"] = forms
-    if files := config.get("files") or config.get("files_config"):
-        collection["files"] = [table_entry(entry, path) for entry in files]
+        collection["formats"] = extracted(collection, extraction, places["granuleIdExtraction"])
+    groups = [group for form in collection["formats"] for group in re.compile(form["names"]).groupindex]
+    if "url_path" in config:
+        collection["url_path"] = folder(config["url_path"], groups, places["url_path"])
+    if key := next((key for key in ("files", "files_config") if config.get(key)), None):
+        entries = enumerate(config[key])
+        collection["files"] = [table_entry(entry, groups, f"{places[key]}.{number}") for number, entry in entries]
     return collection
 
 
-def table_entry(entry, path):
+def extracted(collection, extraction, where):
+    """The formats of a collection whose names an expression matches, with ids as its first group has them."""
+    forms = [form for form in collection["formats"] if re.fullmatch(extraction, form["sample_file_name"])]
+    if not forms or not INNER_GROUP.search(extraction):
+        samples = ", ".join(form["sample_file_name"] for form in collection["formats"])
+        raise ValueError(
+            f"{where} {extraction!r} must match a file of {collection['short_name']}, such as {samples}, and have the "
+            "id as its first group"
+        )
+    for form in forms:  # both expressions must match: ours for the date and the like, theirs for the id
+        ours = form["names"].replace("(?P<granule>", "(?:")
+        form["names"] = f"(?={ours}$)" + INNER_GROUP.sub("(?P<granule>", extraction, count=1)
+        form["granule"] = "{granule}"
+        try:
+            re.compile(form["names"])
+        except re.error as error:
+            raise ValueError(
+                f"{where} {extraction!r} does not go together with {ours!r} ({error}); right is one without flags and "
+                "named groups"
+            ) from error
+    return forms
+
+
+def folder(url_path, groups, where):
+    """A `url_path` whose fields are known; raises ValueError for another one."""
+    known = ["short_name", "version", *dict.fromkeys(groups)]
+    try:
+        unknown = [field for _, field, _, _ in string.Formatter().parse(url_path) if field is not None]
+        unknown = [field for field in unknown if field not in known]
+    except ValueError as error:
+        raise ValueError(f"{where} {url_path!r}: {error}") from error
+    if unknown:
+        told = ", ".join(f"{{{name}}}" for name in known)
+        raise ValueError(f"{where} {url_path!r} uses {{{unknown[0]}}}; known are {told}")
+    return url_path
+
+
+def table_entry(entry, groups, where):
     """A line of a Cumulus file table as one of ours."""
-    if not {"regex", "bucket"} <= set(entry):
-        raise ValueError(f"{path}: files: {json.dumps(entry)} needs a regex and a bucket")
-    ours = {"regex": entry["regex"], "bucket": entry["bucket"], "type": entry.get("type", "data")}
-    ours["sample_file_name"] = entry.get("sampleFileName", "")
-    return ours | ({"url_path": entry["url_path"]} if "url_path" in entry else {})
+    regex, sample = entry["regex"], entry["sampleFileName"]
+    if not re.fullmatch(regex, sample):
+        raise ValueError(f"{where}.sampleFileName {sample!r} does not match its own regex {regex!r} as a whole")
+    ours = {"regex": regex, "bucket": entry["bucket"], "type": entry.get("type", "data"), "sample_file_name": sample}
+    return ours | ({"url_path": folder(entry["url_path"], groups, f"{where}.url_path")} if "url_path" in entry else {})
 
 
 def main():

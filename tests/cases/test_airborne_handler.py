@@ -372,9 +372,10 @@ def test_a_wrong_setting_spoils_nothing(copy, name):
         (lambda folder: None, "input: no such folder or payload"),
         (lambda folder: folder.mkdir(), "input: no granule among 0 files; no collection knows their names"),
         (lambda folder: folder.write_text("no payload"), "input: not JSON (Expecting value: line 1 column 1 (char 0))"),
-        (lambda folder: folder.write_text("[]"), "input: no payload; right is"),
+        (lambda folder: folder.write_text("[]"), "input: the file is empty; right is a payload: {"),
+        (lambda folder: folder.write_text("[1]"), "input: the file is a list, [1]; right is a payload: {"),
     ],
-    ids=["missing", "empty", "no JSON", "another JSON"],
+    ids=["missing", "empty", "no JSON", "another JSON", "a list"],
 )
 def test_an_input_that_is_none(tmp_path, prepare, told):
     prepare(tmp_path / "input")

@@ -57,7 +57,7 @@ TOLD = [
     ("checksum", "planetary_import", f"checksum/{NAC}: MD5_CHECKSUM of the label is "),
     ("lost", "planetary_import_geometry", f"{FIRST}: no camera description EN1072190001M.isd.json or EN1072190001M.json in lost"),
     ("other", "planetary_import_geometry", "other/EN1072190001M.isd.json: its time is +2.0 s from the StartTime of the image, 2015-04-24T"),
-    ("empty", "fetch_input", "empty: none of its 0 files matches"),
+    ("empty", "fetch_input", "empty: there are no files in it; give a source that has some"),
     ("two", "planetary_import", f"two: 2 images of recipe mdis ({FIRST}, {SECOND}); a row is one image: choose it by the option filter"),
     ("another", "planetary_import", f"{CTX}: INSTRUMENT_ID is CTX; recipe mdis (MESSENGER MDIS, narrow and wide angle) is for MDIS-NAC or MDIS-WAC"),
 ]  # fmt: skip
@@ -102,14 +102,17 @@ def test_a_batch_names_its_bad_image(archive, campaign):
     """And the campaign goes on from there, once that is mended."""
     bad = campaign.folder / SECOND
     bad.write_bytes((archive / SECOND).read_bytes()[:200_000])
-    rows = [("first", archive / FIRST, {}), ("second", SECOND, {})]
-    campaign.write(rows, pipeline="planetary", planetary={"batch": 2})
+    rows = [("first", archive / FIRST, {}), ("second", SECOND, {}), ("third", archive / FIRST, {})]
+    campaign.write(rows, pipeline="planetary", planetary={"batch": 2})  # lines 2 and 3, line 4
     said = campaign.run(fails=True)
     assert f"planetary_import: 1 of 2 images: second: {SECOND}: cut off: 200000 bytes" in said
-    assert not list(campaign.results.glob("*/*.cub"))
+    assert {path.parent.name for path in campaign.results.glob("*/*.cub")} == {"third"}
+    campaign.write([rows[0], "# second", rows[2]], pipeline="planetary", planetary={"batch": 2})
+    assert set(re.findall(r"rule planetary_import(\w*):", campaign.run("--dry-run"))) == {"_1"}
+    campaign.write(rows, pipeline="planetary", planetary={"batch": 2})
     shutil.copyfile(archive / SECOND, bad)
     campaign.run()
-    assert len(list(campaign.results.glob("*/manifest.json"))) == 2
+    assert len(list(campaign.results.glob("*/manifest.json"))) == 3
 
 
 def test_bad_rows_are_named_at_once(campaign):

@@ -59,7 +59,7 @@ def test_a_public_container_with_a_filter(campaign, swift):
         ]
     )
     said = campaign.run(fails=True)
-    assert "none of its 49 names, such as 'brain one/pm3100o.png'" in said
+    assert "none of its 49 objects, such as 'brain one/pm3100o.png'" in said
     assert np.array_equal(read(campaign.results / "one"), wanted[:, ::-1].transpose(2, 0, 1))
     assert np.array_equal(read(campaign.results / "two"), other.transpose(2, 1, 0))
 

@@ -108,8 +108,8 @@ def test_container_and_prefix_that_need_quoting(swift, tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "pattern", "error", "says"),
     [
-        ("", "z", ValueError, r"none of its 71 names, such as 'a/s000\.tif', .* matches 'z'"),
-        ("/nothing/", "", ValueError, "none of its 0 names matches ''"),
+        ("", "z", ValueError, r"none of its 71 objects, such as 'a/s000\.tif', .* matches 'z'"),
+        ("/nothing/", "", ValueError, "there are no objects in it"),
         ("", "s(", ValueError, r"'s\(' is not a regular expression"),
         ("?limit=3", "", ValueError, "right is https://host/v1/ACCOUNT/CONTAINER"),
         ("-absent", "", PermissionError, r"/stack-absent: not public, or not there \(401\)"),

@@ -152,7 +152,7 @@ def test_own_container(private, tmp_path, caplog, capfd):
     assert all(file["url"].startswith(private.proxy.url) and len(file["sha256"]) == 64 for file in files)
     fetch_input(f"{private.url}/b/big", destination=out, settings=private.settings)
     assert (out / "big").read_bytes() == ONE_MB
-    with pytest.raises(ValueError, match=r"none of its 4 names, such as .*, matches 'z'"):
+    with pytest.raises(ValueError, match=r"none of its 4 objects, such as .*, matches 'z'"):
         fetch_input(private.url, filter="z", destination=out, settings=private.settings)
     with pytest.raises(ValueError, match=r"right is swift://CONTAINER/prefix"):
         fetch_input(f"{private.url}/a?x=1", destination=out, settings=private.settings)

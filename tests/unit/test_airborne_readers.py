@@ -11,6 +11,7 @@ import pytest
 import _collection
 import _entrypoint
 import _granule
+import _read_netcdf
 import _sample_airborne
 import airborne_files
 
@@ -381,6 +382,105 @@ def test_bad_cpl(cpl, tmp_path, keep, text):
     path = tmp_path / cpl.name
     path.write_bytes(cpl.read_bytes()[:keep])
     refused(path, text)
+
+
+def test_damaged_hdf5(tmp_path):
+    path = airborne_files.cpl_level_2(tmp_path)
+    content = path.read_bytes()
+    half = len(content) // 2
+    path.write_bytes(content[:half] + b"\xe9\xe9\xe9" + content[half:])
+    refused(path, "the HDF5 file is damaged")
+
+
+def rewritten(path, form):
+    """The file again, in another form of netCDF."""
+    source = path.rename(path.with_suffix(".old"))
+    with netCDF4.Dataset(source) as old, netCDF4.Dataset(path, "w", format=form) as new:
+        old.set_auto_maskandscale(False)
+        new.setncatts({name: old.getncattr(name) for name in old.ncattrs()})
+        for name, dimension in old.dimensions.items():
+            new.createDimension(name, None if name == "time" else len(dimension))  # records
+        for name, variable in old.variables.items():
+            attributes = {key: variable.getncattr(key) for key in variable.ncattrs()}
+            made = new.createVariable(
+                name, variable.dtype, variable.dimensions, fill_value=attributes.pop("_FillValue", None)
+            )
+            made.set_auto_maskandscale(False)
+            made.setncatts(attributes)
+            made[...] = variable[...]
+    return path
+
+
+def stored(path):
+    """Bytes of all values of a netCDF file."""
+    with netCDF4.Dataset(path) as file:
+        file.set_auto_maskandscale(False)
+        return {name: np.asarray(variable[...]).tobytes() for name, variable in file.variables.items()}
+
+
+@pytest.mark.parametrize("form", ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"])
+@pytest.mark.parametrize("make", ["aspen", "hamsr", "shis"])
+def test_classic_netcdf_that_is_cut(tmp_path, make, form):
+    """The library gives zeros for what is not there."""
+    path = rewritten(getattr(airborne_files, make)(tmp_path), form)
+    content, whole, before = path.read_bytes(), _read_netcdf.classic_size(path), stored(path)
+    path.write_bytes(content[:whole])
+    assert read(path).times.size
+    assert stored(path) == before
+    path.write_bytes(content[: whole - 1] + bytes([content[whole - 1] ^ 1]))
+    assert stored(path) != before  # that byte is one of the values
+    path.write_bytes(content[: whole - 1])
+    refused(path, f"the file is cut: {whole - 1} bytes; by its header it has {whole}")
+
+
+@pytest.mark.parametrize("make", ["aspen", "hamsr", "shis"])
+def test_classic_netcdf_whose_header_is_cut(tmp_path, make):
+    path = getattr(airborne_files, make)(tmp_path)
+    path.write_bytes(path.read_bytes()[:10])
+    refused(path, "no netCDF file, or one that is cut|the netCDF file is damaged")
+
+
+def test_names_in_netcdf_that_are_no_text(tmp_path):
+    path = airborne_files.hamsr(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"e", b"\xe9", 3))
+    refused(path, "no netCDF file, or one that is cut|the netCDF file is damaged")
+
+
+def test_aspen_without_time_units(tmp_path):
+    path = airborne_files.aspen(tmp_path)
+    with netCDF4.Dataset(path, "a") as file:
+        file["time"].delncattr("units")
+    refused(path, "time units are ''; right is 'seconds since")
+
+
+def test_shis_with_a_date_that_is_none(tmp_path):
+    path = airborne_files.shis(tmp_path)
+    with netCDF4.Dataset(path, "a") as file:
+        file["date"][0] = 119931
+    refused(path, "date: .* right are numbers yymmdd")
+
+
+def test_a_byte_order_mark_is_no_data(tmp_path):
+    path = airborne_files.iwg1(tmp_path)
+    before = read(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    after = read(path)
+    assert after.variables.keys() == before.variables.keys()
+    np.testing.assert_array_equal(after.times, before.times)
+
+
+@pytest.mark.parametrize("make", ["iwg1", "avaps"])
+def test_text_in_utf_16(tmp_path, make):
+    path = getattr(airborne_files, make)(tmp_path)
+    path.write_bytes(path.read_text().encode("utf-16"))
+    refused(path, "the text is written in UTF-16; right is ASCII or UTF-8")
+
+
+def test_iwg1_cut_within_its_last_number_is_flagged(tmp_path):
+    path = airborne_files.iwg1(tmp_path)
+    assert not read(path).flags
+    path.write_bytes(path.read_bytes().rstrip())
+    assert [flag["flag"] for flag in read(path).flags] == ["last_line_unfinished"]
 
 
 def test_cpl_without_a_date(cpl, tmp_path):

@@ -148,11 +148,41 @@ def test_rotations_turn_evenly_between_records():
             "line_scan_rate changes 1 times",
         ),
         ({"radii": {}}, "no radii.semimajor"),
+        ({"instrument_position": None}, "an entry is of another form than ALE writes it"),
+        ({"naif_keywords": [1, 2]}, "an entry is of another form than ALE writes it"),
+        ({"optical_distortion": {"radial": [0]}}, "an entry is of another form than ALE writes it"),
+        (
+            {"sun_position": {"ephemeris_times": [0.0, 1.0], "positions": [[1e8, 0, 0]]}},
+            "sun_position.positions: right are 2 rows of 3 numbers",
+        ),
+        (
+            {"sun_position": {"ephemeris_times": [0.0], "positions": [[1e8, None, 0]]}},
+            "sun_position.positions: right are 1 rows of 3 numbers",
+        ),
+        (
+            {"sun_position": {"ephemeris_times": [0.0], "positions": [[1e8, 0, 0]], "velocities": [[1, 2]]}},
+            "sun_position.velocities: right are 1 rows of 3 numbers",
+        ),
+        (
+            {"sun_position": {"ephemeris_times": [1.0, 0.0], "positions": [[1e8, 0, 0]] * 2}},
+            "sun_position.ephemeris_times: right are numbers that grow",
+        ),
+        (
+            {"body_rotation": {"ephemeris_times": [0.0], "quaternions": [IDENTITY[:3]]}},
+            "body_rotation.quaternions: right are 1 rows of 4 numbers",
+        ),
     ],
 )
 def test_what_an_isd_lacks_is_said(tmp_path, changes, message):
     (tmp_path / "x.json").write_text(json.dumps(isd(**changes)))
     with pytest.raises(ValueError, match=f"x.json: .*{message}"):
+        _camera.of(tmp_path / "x.json", 80, 100)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "3", "null"])
+def test_json_that_is_no_isd(tmp_path, content):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(ValueError, match=r"x\.json: no camera description; right is a JSON object, as ALE writes it"):
         _camera.of(tmp_path / "x.json", 80, 100)
 
 

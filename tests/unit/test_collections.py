@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 import _collection
+import _schema
 
 ROOT = _collection.FOLDER
 SHIPPED = _collection.load()
@@ -91,6 +92,14 @@ def test_a_name_that_two_collections_match(tmp_path, hs3avaps):
         (lambda c: c["formats"][0].update(granule="{cruise}"), "has no group 'cruise'"),
         (lambda c: c["formats"][0].update(variables="nowhere.3"), "there is no format 'nowhere.3'"),
         (lambda c: c["formats"][0]["variables"]["Press"].pop("long_name"), "'long_name' is a required property"),
+        (lambda c: c["formats"][0].update(names="("), r"formats\.0\.names: '\(' is not a 'regex'\. Regular expression"),
+        (lambda c: c["formats"][0].update(granule="{0}"), "names, granule: "),
+        (lambda c: c["formats"][0].update(granule="{granule"), "names, granule: "),
+        (lambda c: c["formats"].append(c["formats"][0]), "names, granule: .* matches two collections"),
+        (
+            lambda c: c["formats"][0].update(variables=f"{c['short_name']}.0"),
+            r"variables: (\w+\.0) -> \1 leads round in a circle",
+        ),
     ],
 )
 def test_errors_name_the_file_and_the_key(tmp_path, hs3avaps, change, text):
@@ -115,8 +124,28 @@ def test_no_yaml_and_no_folder(tmp_path):
         _collection.load([tmp_path / "nowhere"])
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", "is empty; right is a map with short_name and more"),
+        (b"[1, 2]", r"is a list, \[1, 2\]; right is a map with short_name and more"),
+        (b"title: \xe9", "no YAML in UTF-8"),
+        (b"version: 2012-13-45", "no YAML in UTF-8 .*month"),
+    ],
+)
+def test_files_that_are_no_collection(tmp_path, content, text):
+    (tmp_path / "bad.yaml").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"bad\.yaml: {text}"):
+        _collection.load([tmp_path])
+
+
+def test_a_collection_may_be_utf_16(tmp_path, hs3avaps):
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(hs3avaps), "utf-16")
+    assert _collection.load([tmp_path]).keys() == {hs3avaps["short_name"]}
+
+
 def test_every_key_of_the_schema_is_described():
-    schema = yaml.safe_load(_collection.SCHEMA.read_text())
+    schema = _schema.validator("collection").schema
 
     def objects(node):
         if isinstance(node, dict):

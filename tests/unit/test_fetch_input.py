@@ -72,8 +72,15 @@ def test_filters_that_choose_nothing(tmp_path, folder, pattern, says):
 
 
 def test_nothing_to_choose_from():
-    with pytest.raises(ValueError, match=r"^here: none of its 0 names matches ''$"):
+    with pytest.raises(ValueError, match=r"^here: there are no names in it; give a source that has some$"):
         _remote.matching([], "", "here")
+
+
+@pytest.mark.parametrize("pattern", ["", "s1"])
+def test_a_folder_without_files(tmp_path, pattern):
+    (tmp_path / "source/deep").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"source: there are no files in it; give a source that has some$"):
+        fetch(tmp_path / "source", tmp_path, filter=pattern)
 
 
 def test_local_archive(tmp_path):

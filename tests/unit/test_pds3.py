@@ -207,7 +207,16 @@ def test_checksum_of_a_cropped_image_is_not_judged(simple):
         ({"SAMPLE_BITS": 7}, {}, "SAMPLE_TYPE = UNSIGNED_INTEGER of 7 bits; known are"),
         ({"SAMPLE_TYPE": "BOOLEAN"}, {}, "SAMPLE_TYPE = BOOLEAN of 8 bits; known are"),
         ({"BAND_STORAGE_TYPE": "SPIRAL"}, {}, "BAND_STORAGE_TYPE = SPIRAL; known are BAND_SEQUENTIAL"),
-        ({"LINES": '"many"'}, {}, "IMAGE: .*many"),
+        ({"LINES": '"many"'}, {}, "IMAGE: LINES = many: right is a whole number, 1 or more"),
+        ({"LINES": -1}, {}, "IMAGE: LINES = -1: right is a whole number, 1 or more"),
+        ({"LINES": "(2, 3)"}, {}, r"IMAGE: LINES = \('2', '3'\): right is a whole number"),
+        ({"LINE_SAMPLES": 0}, {}, "IMAGE: LINE_SAMPLES = 0: right is a whole number"),
+        ({"LINE_PREFIX_BYTES": -1}, {}, "IMAGE: LINE_PREFIX_BYTES = -1: right is a whole number, 0 or more"),
+        ({"SAMPLE_TYPE": "()"}, {}, r"SAMPLE_TYPE = \(\) of 8 bits; known are"),
+        ({"BAND_STORAGE_TYPE": "()"}, {}, r"BAND_STORAGE_TYPE = \(\); known are"),
+        ({}, {"^IMAGE": 0}, r"\^IMAGE = 0: right is the number of a record or a byte, a file, or both"),
+        ({}, {"^IMAGE": "()"}, r"\^IMAGE = \(\): right is the number of a record"),
+        ({}, {"^IMAGE": "('a.IMG', x)"}, r"\^IMAGE = \('a.IMG', 'x'\): right is the number of a record"),
     ],
 )
 def test_wrong_labels(simple, image, keywords, told):
@@ -224,7 +233,22 @@ def test_wrong_labels(simple, image, keywords, told):
         (block("IMAGE", LINES=1), {"^IMAGE": "1 <BYTES>"}, "no LINE_SAMPLES"),
         (block("IMAGE", LINES=1, LINE_SAMPLES=1), {}, r"no \^IMAGE in the label"),
         (block("IMAGE", LINES=1, LINE_SAMPLES=1), {"^IMAGE": 3}, "no RECORD_BYTES"),
+        (
+            block("IMAGE", LINES=1, LINE_SAMPLES=1),
+            {"^IMAGE": 3, "RECORD_BYTES": -1},
+            "RECORD_BYTES = -1: right is a whole number, 1 or more",
+        ),
         (block("QUBE", AXIS_NAME="(A, B, C)"), {"^QUBE": "1 <BYTES>"}, "the axes must be SAMPLE, LINE and BAND"),
+        (
+            block("QUBE", AXIS_NAME="(SAMPLE, LINE, BAND)", CORE_ITEMS="(3, 2)"),
+            {"^QUBE": "1 <BYTES>"},
+            r"QUBE: CORE_ITEMS = \('3', '2'\): right are 3 whole numbers",
+        ),
+        (
+            block("QUBE", AXIS_NAME="(SAMPLE, LINE, BAND)", CORE_ITEMS="(3, 2, none)"),
+            {"^QUBE": "1 <BYTES>"},
+            "QUBE: CORE_ITEMS = .*: right is a whole number, 1 or more",
+        ),
     ],
 )
 def test_incomplete_labels(tmp_path, objects, keywords, told):

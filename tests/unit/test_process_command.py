@@ -199,10 +199,13 @@ def test_a_payload_is_a_collection_of_ours_changed(source, tmp_path):
     [
         ({"input": ["s3://bucket/D20120907_124116_P.QC.eol"]}, "is not on this machine"),
         ({"input": ["gone.eol"]}, "gone.eol is not there"),
-        ({"input": []}, "no payload; right is"),
-        ({"config": {"granuleIdExtraction": "X(.*)"}}, "granuleIdExtraction 'X(.*)' must match a file of hs3avaps"),
+        ({"input": []}, "input is empty; right is a list of files, or"),
+        (
+            {"config": {"granuleIdExtraction": "X(.*)"}},
+            "config.granuleIdExtraction 'X(.*)' must match a file of hs3avaps",
+        ),
         ({"config": {"granuleIdExtraction": "D.*"}}, "have the id as its first group"),
-        ({"config": {"files": [{"regex": "a"}]}}, "needs a regex and a bucket"),
+        ({"config": {"files": [{"regex": "a"}]}}, "config.files.0 has no bucket; right is a place, such as"),
     ],
 )
 def test_a_payload_that_cannot_be_followed_says_why(source, tmp_path, change, said):
@@ -211,6 +214,76 @@ def test_a_payload_that_cannot_be_followed_says_why(source, tmp_path, change, sa
     with pytest.raises((ValueError, OSError)) as failure:
         process.process(path, tmp_path / "output", {})
     assert said in str(failure.value)
+
+
+PLACE = {"regex": ".*nc", "bucket": "protected", "sampleFileName": "a.nc"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"input": None}, "the file has no input; right is a payload: {"),
+        ({"input": {}}, "input has no granules; right is a list of files, or {"),
+        ({"input": {"granules": {"files": []}}}, 'input.granules is a map, {"files": []}; right is a list of granules'),
+        ({"input": {"granules": [["a.eol"]]}}, 'input.granules.0 is a list, ["a.eol"]; right is a granule, such as {'),
+        ({"input": {"granules": [{"files": "a.eol"}]}}, "input.granules.0.files is text, "),
+        ({"input": {"granules": [{}]}}, "input.granules has no file; right is such as [{"),
+        ({"input": [{"key": "a.eol"}]}, 'input.0 is a map, {"key": "a.eol"}; right is the path of a file, or a map'),
+        ({"input": [5]}, "input.0 is a number, 5; right is the path of a file"),
+        ({"config": []}, "config is empty; right is a map of the collection"),
+        (
+            {"config": {"collection": "hs3avaps"}},
+            'config.collection is text, "hs3avaps"; right is a collection, such as {',
+        ),
+        ({"config": {"collection": {"name": 3}}}, "config.collection.name is a number, 3; right is the short name of"),
+        ({"config": {"collection": {"name": "hs4"}}}, "config.collection.name: collection 'hs4' is unknown; known are"),
+        ({"config": {"collection": {"version": ["1"]}}}, "config.collection.version is a list, "),
+        ({"config": {"version": ""}}, "config.version is empty; right is the version of the collection, such as"),
+        (
+            {"config": {"buckets": ["protected"]}},
+            'config.buckets is a list, ["protected"]; right is a map of buckets by',
+        ),
+        ({"config": {"buckets": {"protected": {}}}}, "config.buckets.protected has no name; right is the name of a"),
+        ({"config": {"distribution_endpoint": 7}}, "config.distribution_endpoint is a number, 7; right is an address"),
+        ({"config": {"distribution_endpoint": "d.org"}}, 'config.distribution_endpoint is text, "d.org"; right is an'),
+        ({"config": {"granuleIdExtraction": "("}}, "config.granuleIdExtraction is text, "),
+        ({"config": {"granuleIdExtraction": "(?P<date>D.*)(.eol)"}}, "does not go together with"),
+        (
+            {"config": {"url_path": 5}},
+            "config.url_path is a number, 5; right is the folder of a granule in the archive",
+        ),
+        (
+            {"config": {"url_path": "{cruise}"}},
+            "config.url_path '{cruise}' uses {cruise}; known are {short_name}, {ver",
+        ),
+        ({"config": {"collection": {"url_path": "{"}}}, "config.collection.url_path '{': "),
+        ({"config": {"files": {"regex": "a"}}}, 'config.files is a map, {"regex": "a"}; right is a list of places'),
+        ({"config": {"files": [PLACE, "a"]}}, 'config.files.1 is text, "a"; right is a place, such as {'),
+        ({"config": {"files": [PLACE | {"regex": "["}]}}, "config.files.0.regex is text, "),
+        ({"config": {"files": [PLACE | {"bucket": "ours"}]}}, 'config.files.0.bucket is text, "ours"; right is a kind'),
+        ({"config": {"files": [PLACE | {"sampleFileName": "b"}]}}, "config.files.0.sampleFileName 'b' does not match"),
+        ({"config": {"files": [PLACE | {"url_path": "{a}"}]}}, "config.files.0.url_path '{a}' uses {a}; known are"),
+    ],
+)
+def test_a_payload_of_another_shape_names_the_key(source, tmp_path, change, said):
+    path = payload(source)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match="^" + re.escape(f"{path}: ")) as failure:
+        process.process(path, tmp_path / "output", {})
+    assert said in str(failure.value)
+    assert not list((tmp_path / "output").rglob("*.nc"))
+
+
+def test_a_payload_of_another_encoding_is_named(source, tmp_path):
+    path = payload(source)
+    path.write_bytes(path.read_bytes().replace(b"{", b'{"\xe9": 1, ', 1))
+    with pytest.raises(ValueError, match=re.escape(f"{path}: not JSON ('utf-8' codec")):
+        process.process(path, tmp_path / "output", {})
+
+
+def test_what_is_null_in_a_payload_is_not_there(source, tmp_path):
+    path = payload(source, collection=None, url_path=None, files=None, buckets=None, distribution_endpoint=None)
+    assert process.process(path, tmp_path / "output", PRODUCED) == 0
 
 
 def test_a_line_of_the_log_is_one_line_whatever_is_said():

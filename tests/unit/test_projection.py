@@ -4,7 +4,12 @@ import numpy as np
 import pyproj
 import pytest
 
+import _camera
+import _cubes
+import _isd
 import _projection
+import _pvl
+import _sample_planetary
 
 MARS = {"EquatorialRadius": "3396190", "PolarRadius": "3376200"}
 SPHERE = {"EquatorialRadius": "1.0", "PolarRadius": "1.0"}
@@ -129,6 +134,69 @@ def test_a_template_of_a_file(tmp_path):
 def test_a_wrong_template_is_one_clear_line(changes, message):
     with pytest.raises(ValueError, match=message):
         mapping("Sinusoidal", **changes) if "ProjectionName" not in changes else mapping(**{"name": "Robinson"})
+
+
+TEMPLATE = {"ProjectionName": "Sinusoidal", "PixelResolution": "1e3", **CONVENTIONS, **WHOLE, **MARS}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ProjectionName": None}, "no ProjectionName in a group Mapping; a map template has one"),
+        ({"LatitudeType": "Geodetic"}, "LatitudeType = Geodetic: must be one of Planetocentric, Planetographic"),
+        ({"MaximumLatitude": None}, "no MaximumLatitude in the group Mapping"),
+        ({"EquatorialRadius": "wide"}, "EquatorialRadius = wide: must be a number"),
+        ({"EquatorialRadius": "inf"}, "EquatorialRadius = inf: must be a number"),
+        ({"PixelResolution": None}, "no PixelResolution in the group Mapping"),
+        ({"PixelResolution": None, "Scale": "0"}, "Scale = 0: must be above 0"),
+    ],
+)
+def test_errors_of_a_template_name_its_file(tmp_path, changes, message):
+    group = {key: value for key, value in (TEMPLATE | changes).items() if value is not None}
+    path = tmp_path / "a.map"
+    path.write_text(_pvl.dumps({"Mapping": group}) + "End\n")
+    with pytest.raises(ValueError) as failure:
+        _projection.Mapping.from_template(path)
+    assert str(failure.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"PolarRadius": "0"}, "PolarRadius = 0: must be above 0 and at most EquatorialRadius = 3.39619e+06"),
+        ({"LongitudeDomain": "90"}, "LongitudeDomain = 90: must be one of 360, 180"),
+        ({"LongitudeDomain": "half"}, "LongitudeDomain = half: must be one of 360, 180"),
+        ({"PolarRadius": "small"}, "PolarRadius = small: must be a number"),
+    ],
+)
+def test_errors_of_a_template_for_an_image_name_its_file(tmp_path, changes, message):
+    path = tmp_path / "a.map"
+    path.write_text(_pvl.dumps({"Mapping": TEMPLATE | changes}) + "End\n")
+    camera = _camera.Camera(_isd.from_isd(_sample_planetary.mdis_isd(0)))
+    with pytest.raises(ValueError) as failure:
+        _projection.Mapping.for_camera(camera, path)
+    assert str(failure.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        (None, "no group Mapping; the cube is not projected"),
+        (TEMPLATE, "no UpperLeftCornerX in the group Mapping"),
+        (TEMPLATE | {"UpperLeftCornerX": "0", "UpperLeftCornerY": "top"}, "UpperLeftCornerY = top: must be a number"),
+        (
+            TEMPLATE | {"UpperLeftCornerX": "0", "UpperLeftCornerY": "0", "ProjectionName": "Robinson"},
+            f"ProjectionName = Robinson: must be one of {', '.join(_projection.PROJECTIONS)}",
+        ),
+    ],
+)
+def test_errors_of_a_cube_name_it(tmp_path, group, message):
+    path = tmp_path / "a.cub"
+    groups = {"Mapping": group} if group else {}
+    _cubes.write(path, _cubes.Image(1, 2, 3, "f4", groups, [(np.zeros((1, 2, 3)), None)]))
+    with pytest.raises(ValueError) as failure:
+        _projection.Mapping.of_cube(_cubes.Cube(path))
+    assert str(failure.value) == f"{path}: {message}"
 
 
 def test_a_pole_is_no_parallel_of_a_cylinder():

@@ -97,6 +97,22 @@ def test_written_labels_read_back_the_same():
     assert _pvl.loads(_pvl.dumps(label)).items() == label.items()
 
 
+@pytest.mark.parametrize(
+    "content", [b"\xef\xbb\xbfPLACE = \xc3\x85s\nEND\n", b"PLACE = \xc5s\nEND\n", b"# a comment\nPLACE = \xc3\x85s\n"]
+)
+def test_letters_of_any_encoding_can_be_written_again(tmp_path, content):
+    file = tmp_path / "a.map"
+    file.write_bytes(content)
+    assert _pvl.dumps(_pvl.load(file)).encode() == "PLACE = Ås\n".encode()
+
+
+def test_utf_16_is_named(tmp_path):
+    file = tmp_path / "a.map"
+    file.write_text("A = 1\nEND\n", "utf-16")
+    with pytest.raises(ValueError, match=r"a\.map: the label is written in UTF-16; right is ASCII or UTF-8"):
+        _pvl.load(file)
+
+
 def test_a_label_ends_where_it_says(tmp_path):
     """What comes behind is data, even where it looks like a label."""
     file = tmp_path / "a.img"

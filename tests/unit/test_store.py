@@ -355,6 +355,37 @@ def test_a_login_that_is_missing_or_unusable_says_which_ways_there_are(tmp_path,
         _credentials.session("absent.json")
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "right is a map `clouds`"),
+        (b"clouds:\n", "right is a map `clouds`"),
+        (b"clouds: [here]\n", "right is a map `clouds`"),
+        (b"clouds: {here: secret}\n", "right is a map `clouds`"),
+        (b"clouds: {here: {auth: [secret]}}\n", "clouds.here.auth is no map"),
+        (b"clouds:\n  here: {auth: {password: secret", r"not YAML in UTF-8 \(line 2\)"),
+        (b"clouds: {here: {auth: {password: secr\xe9t}}}", "not YAML in UTF-8"),
+        ("clouds: {here: {}}".encode("utf-16"), "not YAML in UTF-8"),
+    ],
+)
+def test_clouds_that_are_none_are_named_and_not_quoted(tmp_path, monkeypatch, content, says):
+    path = tmp_path / "clouds.yaml"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(path))
+    with pytest.raises(ValueError, match=rf"clouds\.yaml: {says}") as told:
+        _credentials.session(cloud="here")
+    assert "secr" not in str(told.value)
+
+
+def test_settings_of_another_form(tmp_path):
+    path = settings(tmp_path, os_auth_url="http://127.0.0.1:9", os_username="u", os_password=["secret"])
+    with pytest.raises(ValueError, match=r"swift\.json: os_password is no text$"):
+        _credentials.session(str(path))
+    with pytest.raises(IsADirectoryError, match="a folder, no settings file; give one of"):
+        _credentials.session(str(tmp_path))
+
+
 def test_settings_that_are_no_json_are_not_quoted(tmp_path):
     path = settings(tmp_path)
     for text in ('{"os_password": secret}', '["secret"]'):
