@@ -42,8 +42,8 @@ def for_each(function, *lists):
         if not several:
             raise ValueError(failed[0])
         raise ValueError(
-            f"{len(failed)} of {len(lists[0])} images: {'; '.join(failed)}; mend their files, or take their rows out "
-            "of the sheet: no image of this batch is kept"
+            f"{len(failed)} of {len(lists[0])} images: {'; '.join(failed)}; mend their files, or put a # before "
+            "their rows: no image of this batch is kept"
         )
 
 

@@ -19,7 +19,7 @@ def test_a_bad_image_is_named_whatever_is_wrong_with_it(tmp_path, bad, reason):
     for path in made:
         path.parent.mkdir()
     with pytest.raises(
-        ValueError, match=f"^1 of 3 images: second: {reason}.*; mend their files, or take their rows out"
+        ValueError, match=f"^1 of 3 images: second: {reason}.*; mend their files, or put a # before their rows"
     ):
         _planetary.for_each(refuse, [1, bad, 4], made)
     assert [path.exists() for path in made] == [True, False, True]
