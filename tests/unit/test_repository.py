@@ -1,6 +1,7 @@
 """What the house promises of itself: names, the manual, versions, environments."""
 
 import ast
+import collections
 import functools
 import re
 import sys
@@ -153,3 +154,9 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
             assert name in ("python", "gdal", "isis") or re.search(rf"^{wheel}=={version}\b", lock, re.MULTILINE), (
                 package
             )
+
+
+def test_test_files_have_names_of_their_own():
+    """pytest imports them by these."""
+    names = collections.Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py")
+    assert {name for name, number in names.items() if number > 1} == set()
