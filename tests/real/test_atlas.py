@@ -9,14 +9,25 @@ import pytest
 import rasterio
 import tensorstore
 
+from campaign import Campaign
+
 MR = Path(nibabel.__file__).parent / "tests/data"
 
 
-def made(campaign, source, options):
-    """A dataset made by a whole campaign: its voxels (x, y, z, channel), its transform, its manifest."""
-    campaign.write([("real", source, options)])
+VOLUMES = ["anatomical.nii", "functional.nii", "example4d.nii.gz", "example_nifti2.nii.gz"]
+
+
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory):
+    """A campaign of all MR volumes."""
+    campaign = Campaign(tmp_path_factory.mktemp("volumes")).write([(name, MR / name, {}) for name in VOLUMES])
     campaign.run()
-    folder = campaign.results / "real"
+    return campaign
+
+
+def made(campaign, name):
+    """A dataset that a campaign has made: its voxels (x, y, z, channel), its transform, its manifest."""
+    folder = campaign.results / name
     spec = {"driver": "neuroglancer_precomputed", "kvstore": f"file://{folder}/precomputed/"}
     store = tensorstore.open(spec).result()
     matrix = folder / "precomputed/transform.json"
@@ -27,17 +38,17 @@ def made(campaign, source, options):
     )
 
 
-@pytest.mark.parametrize("name", ["anatomical.nii", "functional.nii", "example4d.nii.gz", "example_nifti2.nii.gz"])
-def test_mr_volume_has_its_values_and_its_place(campaign, name):
+@pytest.mark.parametrize("name", VOLUMES)
+def test_mr_volume_has_its_values_and_its_place(volumes, name):
     """Values equal nibabel's canonical array; voxel centres lie where nibabel's canonical affine says."""
-    voxels, matrix, manifest = made(campaign, MR / name, {})
+    voxels, matrix, manifest = made(volumes, name)
     image = nibabel.as_closest_canonical(nibabel.load(MR / name))
     wanted = np.asarray(image.dataobj)
     wanted = wanted if wanted.ndim == 4 else wanted[..., None]
     assert voxels.shape == wanted.shape
     exact = wanted.dtype.kind != "f" or voxels.dtype == wanted.dtype
     assert np.array_equal(voxels, wanted) if exact else np.allclose(voxels, wanted, rtol=1e-6)
-    info = json.loads((campaign.results / "real/precomputed/info").read_text())
+    info = json.loads((volumes.results / name / "precomputed/info").read_text())
     resolution = np.array(info["scales"][0]["resolution"])
     for index in np.ndindex(2, 2, 2):
         corner = np.array(index) * (np.array(wanted.shape[:3]) - 1)
@@ -49,7 +60,8 @@ def test_mr_volume_has_its_values_and_its_place(campaign, name):
 def test_radar_images_as_sections(campaign, samples):
     folder = samples / "copernicus/s1_wuhan"
     options = {"orientation": "RPS", "resolution": ["10 m", "10 m", "48 m"], "missing": "ignore"}
-    voxels, _, _ = made(campaign, folder, options)
+    campaign.write([("radar", folder, options)]).run()
+    voxels, _, _ = made(campaign, "radar")
     for number, path in enumerate(sorted(folder.glob("*.tiff"))):
         with rasterio.open(path) as image:
             assert np.array_equal(voxels[:, :, number, 0], image.read(1)[::-1].T)
