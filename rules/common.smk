@@ -82,14 +82,15 @@ def read_sheet(path):
             found += wrong
         elif row["dataset"] in rows:
             found += [f"{where} dataset: {row['dataset']!r} is in {rows[row['dataset']]['where']} already"]
-        elif (options := flow_map(row.get("options", "{}"))) is None:
+        elif flow_map(row.get("options", "{}")) is None:
             text = row["options"]
             found += [f"{where} options: {text!r} is no YAML flow map, such as {{type: image, orientation: RIA}}"]
         else:
-            rows[row["dataset"]] = {"where": where, "line": line} | row | {"options": options}
+            rows[row["dataset"]] = {"where": where, "line": line, "options": "{}"} | row
     return rows, found
 
 
+@functools.cache  # of the rows of a long sheet, many say the same
 def flow_map(text):
     """A YAML map as a dict; None when it is none."""
     try:
@@ -107,6 +108,13 @@ def with_defaults(pipeline, options):
 
 
 @functools.cache
+def checked_options(pipeline, text):
+    """The options of all rows that write this, with what they leave to the config, and what is wrong with them."""
+    options = with_defaults(pipeline, flow_map(text))
+    return options, list(problems(options, validator("config", pipeline), "options"))
+
+
+@functools.cache
 def row_problems(dataset):
     """All that is wrong with the pipeline, the source and the options of a row."""
     return list(_row_problems(DATASETS[dataset]))
@@ -121,7 +129,7 @@ def _row_problems(row):
         return
     if not source and not ENDS[pipeline].get("sourceless"):
         yield f"{where} source: is empty; give a file, a folder, a URL, swift://CONTAINER/PREFIX or sample:NAME"
-    found = list(problems(row["options"], validator("config", pipeline), f"{where} options"))
+    found = [f"{where} {text}" for text in row["wrong"]]
     yield from found or ENDS[pipeline].get("problems", lambda row: [])(row)
 
 
@@ -141,4 +149,4 @@ validate(config, "../config/schemas/config.schema.yaml")  # fills in the default
 PUBLISHES = bool(config["publish"]["target"])
 DATASETS, SHEET_PROBLEMS = read_sheet(config["datasets"])
 for row in DATASETS.values():
-    row["options"] = with_defaults(row["pipeline"], row["options"])
+    row["options"], row["wrong"] = checked_options(row["pipeline"], row["options"])

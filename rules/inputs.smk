@@ -20,7 +20,7 @@ def option(key):
 
 def sheet_row(dataset):
     """The row of a dataset with all its options, wherever in the sheet it stands."""
-    return {key: value for key, value in DATASETS[dataset].items() if key not in ("where", "line")}
+    return {key: value for key, value in DATASETS[dataset].items() if key not in ("where", "line", "wrong")}
 
 
 def is_local(source):

@@ -3,10 +3,11 @@
 Three runs of each sheet: a plan before anything is made; the sheet with a mistake in every row, which is checked and
 refused; and a plan when everything is made. No job runs: for the last, empty files stand for the products, with the
 metadata that Snakemake itself would have written. CPU seconds and the largest memory (MB) of the process. The machine
-may be shared.
+may be shared: `snakemake` beside them is as many jobs of a workflow that has nothing of ours, so compare with it.
 """
 
 import argparse
+import itertools
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+PLAN = ("-m", "snakemake")
 ARGUMENTS = ["--cores", "2", "--nolock", "--configfile", "config.yaml", "--dry-run", "--quiet"]
 # Pipeline -> source, recipe, options of a row that is fine, and options of one that is not.
 ROWS = {
@@ -21,6 +23,23 @@ ROWS = {
     "planetary": ("sample:ctx", "ctx", "{calibration: {units: dn}}", "{units: dn}"),
     "airborne": ("sample:dropsondes", "", "{feature: flight}", "{featur: flight}"),
 }
+# A workflow of six rules a row, as an atlas has.
+PEER = """
+rule all:
+    input: expand("results/{row}/sixth", row=[f"d{number:06}" for number in range(ROWS)])
+""" + "".join(
+    f"""
+rule step_{step}:
+    input: {f'"results/{{row}}/{before}"' if before else "[]"}
+    output: "results/{{row}}/{step}"
+    log: "logs/{{row}}/{step}.log"
+    benchmark: "benchmarks/{{row}}/{step}.tsv"
+    conda: "env.yaml"
+    resources: mem_mb=lambda wildcards, attempt: 1000 * attempt
+    script: "step.py"
+"""
+    for before, step in itertools.pairwise(["", "first", "second", "third", "fourth", "fifth", "sixth"])
+)
 # Snakemake that makes an empty file of every output, with its metadata, before it looks what is to be done.
 STAND_IN = """
 import os
@@ -52,6 +71,13 @@ def write(folder, pipeline, rows, wrong=False):
     (folder / "config.yaml").write_text("campaign: scale\ndatasets: datasets.tsv\n")
 
 
+def write_peer(folder, rows):
+    (folder / "Snakefile").write_text(PEER.replace("ROWS", str(rows)))
+    (folder / "step.py").write_text("")
+    (folder / "env.yaml").write_text("dependencies: []\n")
+    (folder / "config.yaml").write_text("{}\n")
+
+
 def measure(folder, root, *python, fails=False):
     """CPU seconds and the largest memory (MB) of a Snakemake that plans, of the workflow in `root`."""
     with tempfile.TemporaryFile() as said:
@@ -71,20 +97,31 @@ def main():
     line.add_argument("--pipelines", nargs="*", default=[*ROWS], choices=ROWS)
     line.add_argument("--root", type=Path, default=ROOT, help="another copy of the workflow, to compare with")
     given = line.parse_args()
-    plan = ("-m", "snakemake")
     print(f"{'':18}{'plan: CPU s':>12}{'MB':>7}{'made: CPU s':>14}{'MB':>7}{'wrong: CPU s':>15}{'MB':>7}")
-    for pipeline in given.pipelines:
-        for rows in given.rows:
-            with tempfile.TemporaryDirectory() as folder:
-                folder = Path(folder)
-                write(folder, pipeline, rows)
-                new = measure(folder, given.root, *plan)
-                measure(folder, given.root, "-c", STAND_IN)
-                made = measure(folder, given.root, *plan)
-                write(folder, pipeline, rows, wrong=True)
-                wrong = measure(folder, given.root, *plan, fails=True)
-            row = f"{new[0]:12.1f}{new[1]:7.0f}{made[0]:14.1f}{made[1]:7.0f}{wrong[0]:15.1f}{wrong[1]:7.0f}"
-            print(f"{pipeline:10}{rows:8}{row}", flush=True)
+    for pipeline, rows in itertools.product(given.pipelines, given.rows):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            write(folder, pipeline, rows)
+            told = measured(folder, given.root)
+            write(folder, pipeline, rows, wrong=True)
+            told += measure(folder, given.root, *PLAN, fails=True)
+        show(pipeline, rows, *told)
+    for rows in given.rows:
+        with tempfile.TemporaryDirectory() as folder:
+            write_peer(Path(folder), rows)
+            show("snakemake", rows, *measured(Path(folder), Path(folder)))
+
+
+def measured(folder, root):
+    """What a plan costs before anything is made, and when all is."""
+    new = measure(folder, root, *PLAN)
+    measure(folder, root, "-c", STAND_IN)
+    return *new, *measure(folder, root, *PLAN)
+
+
+def show(name, rows, *told):
+    columns = zip(told, ("12.1f", "7.0f", "14.1f", "7.0f", "15.1f", "7.0f"), strict=False)
+    print(f"{name:10}{rows:8}" + "".join(format(*column) for column in columns), flush=True)
 
 
 if __name__ == "__main__":

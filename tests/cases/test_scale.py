@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 
 import imagecodecs
 import numpy as np
@@ -65,22 +67,21 @@ def test_a_row_costs_the_same_in_a_long_sheet(campaign, pipeline):
     assert many["validators"] == few["validators"]
 
 
+def plans(folder):
+    """The lines of a dry run, with rules/planning.smk and without."""
+    line = ["--snakefile", ROOT / "Snakefile", "--cores", "2", "--dry-run"]
+    same_order = os.environ | {"PYTHONHASHSEED": "0"}  # in which sets are told
+    for how in (["-m", "snakemake"], ["-c", UNTOUCHED]):
+        said = subprocess.check_output(
+            [sys.executable, *how, *line], stderr=subprocess.DEVNULL, cwd=folder, env=same_order, text=True
+        )
+        yield sorted(JOB_NUMBER.sub("", said.partition("Building DAG")[2]).splitlines())
+
+
 def test_a_quick_plan_is_the_plan(campaign):
     (campaign.folder / "config").symlink_to(ROOT / "config")
-    line = ["--snakefile", ROOT / "Snakefile", "--cores", "2", "--dry-run"]
-    options = {
-        "cwd": campaign.folder,
-        "env": os.environ | {"PYTHONHASHSEED": "0"},
-        "text": True,
-    }  # sets are told in one order
-    quick, plain = (
-        subprocess.check_output([sys.executable, *how, *line], stderr=subprocess.DEVNULL, **options)
-        for how in (["-m", "snakemake"], ["-c", UNTOUCHED])
-    )
+    quick, plain = plans(campaign.folder)
     assert quick.count("rule publish_manifest:") == 11
-    quick, plain = (
-        sorted(JOB_NUMBER.sub("", said.partition("Building DAG")[2]).splitlines()) for said in (quick, plain)
-    )
     assert quick == plain
 
 
@@ -118,6 +119,21 @@ def test_batches_make_what_one_run_makes(three):
     assert three.first == ({"a", "b"}, False)
     assert (three.results / "index.html").is_file()
     assert not rules(three)
+
+
+def test_a_quick_plan_sees_what_changed(three, tmp_path):
+    """An input newer than outputs, outputs that are gone, and nothing at all."""
+    shutil.copytree(three.folder, tmp_path, symlinks=True, dirs_exist_ok=True)
+    other = Campaign(tmp_path)
+    assert not rules(other)
+    (other.results / "a/preview.png").unlink()
+    inventory = tmp_path / "resources/b/inventory.json"
+    inventory.write_text(inventory.read_text() + " ")
+    os.utime(inventory, (time.time() + 9, time.time() + 9))
+    quick, plain = plans(tmp_path)
+    assert quick == plain
+    assert {"rule atlas_plot:", "rule atlas_import:"} <= set(quick)
+    assert any("Updated input files" in line for line in quick)
 
 
 def test_until_stops_at_a_stage(three, tmp_path):
