@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -12,8 +14,8 @@ from campaign import ROOT, Campaign
 from servers import slurm as slurm_server
 
 PROFILE = ROOT / "profiles/slurm"
-OPTIONS = ["--profile", PROFILE, "--workflow-profile", "none", "--latency-wait", "5"]
-OPTIONS += ["--slurm-init-seconds-before-status-checks", "5"]
+OPTIONS = ["--profile", PROFILE, "--workflow-profile", "none", "--slurm-init-seconds-before-status-checks", "5"]
+LATE = 8  # seconds until what a node did is seen here, as on a shared file system
 ROWS = [("labels", "sample:labels", {"type": "segmentation", "chunk_size": 32})]
 # One SLURM job for the chain of a dataset, two more for what comes before and after it.
 CHAIN = ("atlas_import", "atlas_chunk", "atlas_check_precomputed", "atlas_plot", "publish_manifest")
@@ -99,9 +101,39 @@ def finish(process):
 
 
 @pytest.fixture(scope="module")
-def on_slurm(slurm, tmp_path_factory):
+def shared(slurm, tmp_path_factory):
+    """A folder as NFS has them: what is known of a file is kept for LATE seconds, also that it is not there.
+
+    The nodes, whose mounts are their own, see it as it is. Without bindfs it is a plain folder, which all see so.
+    """
+    folder = tmp_path_factory.mktemp("shared")
+    if shutil.which("bindfs"):
+        kept = ",".join(f"{what}_timeout={LATE}" for what in ("attr", "entry", "negative"))
+        subprocess.run(["bindfs", "-o", f"nonempty,{kept}", folder, folder], check=True)
+    yield folder
+    if folder.is_mount():
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_what_a_node_did_is_seen_late(slurm, shared):
+    if not shared.is_mount():
+        pytest.skip("needs bindfs (Debian: apt install bindfs)")
+    made = shared / "made"
+    assert not made.exists()
+    subprocess.run(
+        ["srun", "--mem=100", "touch", made], cwd=shared.parent, env=os.environ | slurm.environment, check=True
+    )
+    written = time.monotonic()
+    assert not made.exists()
+    slurm_server.wait_for(made.exists, "the file", 2 * LATE)
+    assert time.monotonic() - written > LATE / 2
+
+
+@pytest.fixture(scope="module")
+def on_slurm(slurm, shared):
     """A small campaign on SLURM, under way while the cluster suffers."""
-    campaign = Campaign(tmp_path_factory.mktemp("on-slurm")).write(ROWS)
+    (shared / "campaign").mkdir()
+    campaign = Campaign(shared / "campaign").write(ROWS)
     (campaign.folder / "partitions.yaml").write_text(PARTITIONS)
     chosen = {"SNAKEMAKE_SLURM_PARTITIONS": "partitions.yaml", "SBATCH_CONSTRAINT": "mc"}
     campaign.process = start(slurm, campaign.folder, "--snakefile", ROOT / "Snakefile", *GROUPS, **chosen)
