@@ -3,9 +3,9 @@
 All send the same files with the same number of connections. Ours also computes the digests, verifies the listing and
 reads a sample back, which the peers do not. The server shares the machine: compare the ratios, not the rates. Without a
 delay the server's CPU is the limit, and all that a client can do is to ask less of it: `bare PUTs` are what the server
-takes from one that does nothing else, so that no client is faster, and `server` is its CPU time for an object. `--delay`
-(ms) lets the server answer as late as one that is not on this machine. Memory is that of our process, with few and with
-many objects.
+takes from one that does nothing else, and `server` is its CPU time for an object. What a peer costs both of them, over what
+a bare PUT does, is the most that any client could be faster. `--delay` (ms) lets the server answer as late as one that is
+not on this machine. Memory is that of our process, with few and with many objects.
 """
 
 import argparse
@@ -160,14 +160,14 @@ def main():
         runs = {"swift upload": swift_upload, "rclone": rclone, "publish_upload": ours, "bare PUTs": bare_puts}
         if not shutil.which("rclone"):
             del runs["rclone"]
-        rates = {}
+        rates, costs = {}, {}
 
         def show(label, run, connections, *options):
             before = server_seconds(server)
             container = label.replace(" ", "-").removesuffix(",-again")
             wall, cpu, memory = run(server, folder, container, connections, *options)
             asked = 1000 * (server_seconds(server) - before) / line.objects
-            rates[label] = line.objects / wall
+            rates[label], costs[label] = line.objects / wall, asked + 1000 * cpu / line.objects
             print(
                 f"{label:30} {wall:7.1f} s {rates[label]:8.0f} objects/s {cpu:6.1f} s CPU {memory:5.0f} MB"
                 f"{asked:8.1f} ms of server",
@@ -181,16 +181,15 @@ def main():
             show(name, runs[name.partition(",")[0]], line.more)
         for name in list(runs)[:-1]:
             show(f"{name}, again", runs[name], line.connections, *["--skip-identical"] * (name == "swift upload"))
-        for mine in (
-            "publish_upload",
-            f"publish_upload, {line.more}",
-            f"bare PUTs, {line.more}",
-            "publish_upload, again",
-        ):
+        for mine in ("publish_upload", f"publish_upload, {line.more}", "publish_upload, again"):
             for peer in ("swift upload", "rclone"):
                 peer += ", again" * mine.endswith("again")
                 if peer in rates:
                     print(f"{mine}: {rates[mine] / rates[peer]:.2f} times as fast as {peer}")
+        if not line.delay:
+            cheapest = min(costs["bare PUTs"], costs[f"bare PUTs, {line.more}"])
+            for peer in [name for name in runs if name in ("swift upload", "rclone")]:
+                print(f"no client could be more than {costs[peer] / cheapest:.2f} times as fast as {peer}")
         if line.many:
             wall, _, memory = ours(server, make_dataset(temporary / "many/upload", line.many), "many", line.connections)
             print(f"{line.many} objects: {wall:.1f} s, {line.many / wall:.0f} objects/s, {memory:.0f} MB")
