@@ -2,6 +2,9 @@
 
 import json
 import logging
+import random
+import subprocess
+import time
 import warnings
 from pathlib import Path
 
@@ -73,6 +76,21 @@ def inventory(source, names=None):
         names = sorted(str(path.relative_to(source)) for path in source.rglob("*") if not path.is_dir())
     files = [{"name": name, "bytes": 0, "mtime_ns": (source / name).lstat().st_mtime_ns} for name in names]
     return {"root": str(source), "files": files}
+
+
+@pytest.fixture
+def kill():
+    """`kill(command, files, seed)`: its exit status when it is killed after it made some more of the `files()`."""
+
+    def killed(command, files, seed):
+        running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        enough = len(files()) + random.Random(seed).randrange(10, 250)
+        while running.poll() is None and len(files()) < enough:
+            time.sleep(0.001)
+        running.kill()
+        return running.wait()
+
+    return killed
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """OME-Zarr beside the precomputed volume, as software that is not ours reads it, and the check that judges it."""
 
 import json
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nibabel
@@ -265,7 +263,7 @@ def test_no_room(kind, needed, source, plan):
 
 
 @pytest.mark.parametrize("options", [{}, {"sharding": True}], ids=str)
-def test_killed_at_random_moments(options, noise, plan, tmp_path):
+def test_killed_at_random_moments(options, noise, plan, kill, tmp_path):
     np.save(tmp_path / "v.npy", noise(40, 50, 60))
     made = OPTIONS | {"chunk_size": 6} | options
     whole = Zarr(plan(tmp_path / "v.npy", **made)).files()
@@ -273,16 +271,9 @@ def test_killed_at_random_moments(options, noise, plan, tmp_path):
     index = volume.plan_file.with_name("volume.ome.zarr") / "zarr.json"
     inventory = volume.plan_file.with_name("inventory.json")
     command = [sys.executable, SCRIPT, inventory, volume.plan_file, index, "brain", "--mem-mb", "0", "--threads", "2"]
-    killed = []
+    killed = set()
     for seed in range(2):
-        running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        before = len(list(index.parent.rglob("*")))
-        step = random.Random(seed).randrange(10, 400)
-        while running.poll() is None and len(list(index.parent.rglob("*"))) < before + step:
-            time.sleep(0.001)
-        running.send_signal(signal.SIGKILL)
-        running.wait()
-        killed.append(running.returncode)
+        killed.add(kill(command, lambda: list(index.parent.rglob("*")), seed))
         there = files(index.parent)
         assert "zarr.json" not in there or there == whole  # it may be killed when all is done
         assert all(content == whole[name] for name, content in there.items() if name in whole)

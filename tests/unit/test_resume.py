@@ -1,11 +1,8 @@
 """Runs that are killed at any moment, and what the next run makes of what is there."""
 
 import os
-import random
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +19,7 @@ def source(noise, tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"encoding": "jpeg"}, {"compresslevel": 1}, {"sharding": True}], ids=str)
-def test_killed_at_random_moments(options, source, make, plan):
+def test_killed_at_random_moments(options, source, make, plan, kill):
     whole = make(source, **OPTIONS, **options).files()
     volume = plan(source, **OPTIONS, **options)
     inventory = volume.plan_file.with_name("inventory.json")
@@ -39,14 +36,7 @@ def test_killed_at_random_moments(options, source, make, plan):
     ]
     killed = set()
     for seed in range(4):
-        running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        before = len(volume.files())
-        step = random.Random(seed).randrange(10, 250)
-        while running.poll() is None and len(list(volume.folder.rglob("*_*_*"))) < before + step:
-            time.sleep(0.001)
-        running.send_signal(signal.SIGKILL)
-        running.wait()
-        killed.add(running.returncode)
+        killed.add(kill(command, lambda: list(volume.folder.rglob("*_*_*")), seed))
         assert "info" not in volume.files() or volume.files() == whole  # it may be killed when all is done
         finished = {name: content for name, content in volume.files().items() if name in whole}
         assert all(content == whole[name] for name, content in finished.items())
