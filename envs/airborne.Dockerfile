@@ -2,7 +2,7 @@
 #   docker compose --file envs/compose.yaml build
 
 # What handlers of any collection share: netCDF, HDF5, NCO, Python.
-FROM python:3.12-slim-bookworm AS base
+FROM python:3.11-slim-bookworm AS base
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends hdf5-tools nco netcdf-bin \
  && rm -rf /var/lib/apt/lists/*

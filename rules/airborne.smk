@@ -26,6 +26,7 @@ rule airborne_convert:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=whole_source,
     params:
         conventions=option("conventions"),
         feature=option("feature"),
@@ -74,6 +75,7 @@ rule airborne_check:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=whole_source,
     params:
         schemas=option("schemas"),
     script:

@@ -60,6 +60,7 @@ rule atlas_chunk:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=whole_source,
     script:
         "../scripts/atlas_chunk.py"
 
@@ -80,6 +81,7 @@ rule atlas_check_precomputed:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=whole_source,
     script:
         "../scripts/atlas_check_precomputed.py"
 

@@ -17,6 +17,7 @@ rule atlas_convert_zarr:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=whole_source,
     params:
         dataset="{dataset}",
     script:
@@ -39,6 +40,7 @@ rule atlas_check_zarr:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=whole_source,
     params:
         dataset="{dataset}",
     script:

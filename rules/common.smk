@@ -100,17 +100,11 @@ def flow_map(text):
     return value if isinstance(value, dict) else None
 
 
-def with_defaults(pipeline, options):
-    """The options of a row on top of its pipeline's section of the config."""
-    all_of_them = copy.deepcopy(config.get(pipeline, {}))
-    update_config(all_of_them, options)
-    return all_of_them
-
-
 @functools.cache
 def checked_options(pipeline, text):
-    """The options of all rows that write this, with what they leave to the config, and what is wrong with them."""
-    options = with_defaults(pipeline, flow_map(text))
+    """The options of all rows that write this, on top of their pipeline's section of the config, and what is wrong."""
+    options = copy.deepcopy(config.get(pipeline, {}))
+    update_config(options, flow_map(text))
     return options, list(problems(options, validator("config", pipeline), "options"))
 
 

@@ -1,5 +1,7 @@
 """What rules take and what datasets end in, asked of the sheet."""
 
+import json
+
 PLACES = workflow.pathvars  # ours, also where this workflow is a module: functions run when `workflow` is its user's
 
 
@@ -43,6 +45,20 @@ def downloads(wildcards):
     return "" if is_local(source) else PLACES.apply(f"<resources>/{wildcards.dataset}")
 
 
+def whole_source(wildcards, attempt):
+    """Minutes for a step that reads all of a source: an hour, and one for each 10 GB, times the attempt, at most a day.
+
+    The steps that read it have its inventory as input, whose own size says nothing (as profiles/slurm takes it).
+    """
+    inventory, size = PLACES.apply(f"<resources>/{wildcards.dataset}/inventory.json"), 0
+    if os.path.exists(inventory):
+        with open(inventory) as file:
+            size = sum(known["bytes"] for known in json.load(file)["files"])
+    elif os.path.isfile(source := DATASETS[wildcards.dataset]["source"]):
+        size = os.path.getsize(source)
+    return min(1440, attempt * (60 + 60 * (size // 10**10)))
+
+
 def collections_of(wildcards):
     """The files of the collections that a row gives, so that a change of any is seen."""
     given = DATASETS[wildcards.dataset]["options"]["collections"]
@@ -58,8 +74,8 @@ def stack(wildcards):
 def volume_options(wildcards):
     """The options of a volume. An image of another pipeline is one section whose rows run south, of 1 m per pixel."""
     row = DATASETS[wildcards.dataset]
-    flat = {"orientation": "RPS", "resolution": "1e9 nm", "encoding": "jpeg", "chunk_size": [512, 512, 1]}
-    return row["options"] if row["pipeline"] == "atlas" else with_defaults("atlas", flat)
+    flat = "{orientation: RPS, resolution: 1e9 nm, encoding: jpeg, chunk_size: [512, 512, 1]}"
+    return row["options"] if row["pipeline"] == "atlas" else checked_options("atlas", flat)[0]
 
 
 def names(wildcards, kind):

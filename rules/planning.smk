@@ -9,6 +9,7 @@ import functools
 import gc
 import itertools
 import os
+import types
 
 import snakemake
 import snakemake.common
@@ -23,16 +24,22 @@ MARKED = ("temp_output", "protected_output", "touch_output", "pipe_or_service_ou
 
 
 def for_first(check):
-    """The check that the script of a job can be read, made for the first job of each rule."""
+    """The check that the script of a job can be read, made for the first job of each rule where all have the same."""
     checked = set()
 
     def of_job(self, job):
-        name = job.rule.name
-        if name not in checked:
+        if job.rule not in checked:
             check(self, job)
-            checked.add(name)
+            if job.is_script and "{" not in str(job.rule.script):
+                checked.add(job.rule)
 
     return of_job
+
+
+def for_functions(inspect):
+    """What the parameters of a function are called, found out once; not every other callable can be remembered."""
+    known = functools.cache(inspect)
+    return lambda called: (known if isinstance(called, types.FunctionType) else inspect)(called)
 
 
 def share(guard):
@@ -79,7 +86,7 @@ atexit.register(gc.freeze)
 
 if snakemake.__version__.startswith("9.27."):
     snakemake.sourcecache.parse_uri = functools.cache(snakemake.sourcecache.parse_uri)
-    snakemake.common.get_function_params = functools.cache(snakemake.common.get_function_params)
+    snakemake.common.get_function_params = for_functions(snakemake.common.get_function_params)
     snakemake.rules.get_function_params = snakemake.common.get_function_params
     snakemake.dag.ScriptProcessor.process_job = for_first(snakemake.dag.ScriptProcessor.process_job)
     snakemake.dag.DAG.check_directory_outputs = if_nested(snakemake.dag.DAG.check_directory_outputs)

@@ -19,6 +19,7 @@ rule publish_manifest:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=whole_source,
     params:
         folders=folders,
         campaign=config["campaign"],

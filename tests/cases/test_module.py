@@ -71,6 +71,53 @@ def test_what_scripts_need_is_named():
     assert (ROOT / "scripts/shipped.txt").read_text().split() == shipped()
 
 
+OTHERS = """
+from dataclasses import dataclass
+
+@dataclass
+class Pick:
+    name: str
+    def __call__(self, wildcards):
+        return self.name
+
+module darkroom:
+    snakefile: {snakefile!r}
+    config: {{"campaign": "case", "datasets": "datasets.tsv"}}
+
+use rule * from darkroom
+
+rule picked:
+    input: Pick("datasets.tsv")
+    output: "picked.txt"
+    shell: "touch {{output}}"
+
+rule noted:
+    output: "noted.txt"
+    notebook: "absent.ipynb"
+
+rule scripted:
+    output: "{{tool}}.out"
+    script: "{{wildcards.tool}}.py"
+"""
+
+
+def test_rules_of_others_are_planned_as_ever(tmp_path):
+    """What rules/planning.smk does once for each rule is right for rules that are not like ours."""
+    Campaign(tmp_path).write(["a\tatlas\tsample:labels\t{type: segmentation}\t"])
+    (tmp_path / "Snakefile").write_text(OTHERS.format(snakefile=str(ROOT / "Snakefile")))
+    (tmp_path / "good.py").touch()
+
+    def plan(*targets):
+        line = [sys.executable, "-m", "snakemake", "--cores", "2", "--dry-run", *targets]
+        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+        return done.returncode, done.stdout + done.stderr
+
+    assert plan("picked.txt", "good.out")[0] == 0
+    for targets, absent in [(["noted.txt"], "absent.ipynb"), (["good.out", "bad.out"], "bad.py")]:
+        status, said = plan(*targets)
+        assert status and absent in said
+
+
 def test_from_a_git_host(local, tmp_path):
     """Snakemake's own clone of the repository is put in place before, so that nothing is fetched."""
     clone = tmp_path / "cache/snakemake/snakemake/source-cache/snakemake-git-cache/github.com/team/darkroom"

@@ -294,10 +294,13 @@ def test_advice_after_the_faults(faults, capsys):
 
 
 @pytest.mark.parametrize("upper", [[], ["profiles/daint"], ["profiles/daint/alps.yaml"]])
-def test_a_profile_works_from_any_folder(campaign, upper):
-    """Planned only: CSCS is not here."""
+def test_a_profile_works_from_any_folder(campaign, upper, monkeypatch):
+    """Planned only: CSCS is not here. The names are functions of Python."""
+    monkeypatch.setenv("SBATCH_PARTITION", "all")
+    monkeypatch.setenv("SBATCH_ACCOUNT", "max")
     profiles = ["profiles/slurm", *upper]
     options = [option for profile in profiles for option in ("--profile", ROOT / profile)]
     said = campaign.write(ROWS).run("--dry-run", "--workflow-profile", "none", *options)
     assert "rule fetch_input" in said and "runtime=60" in said
+    assert "slurm_partition=all" in said and "slurm_account=max" in said
     assert ("constraint=mc" in said) == (upper == ["profiles/daint"])
