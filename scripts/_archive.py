@@ -161,6 +161,10 @@ def _write(archive, folder, expression, budget):
 def _safe(archive, name, kind):
     """The path of a member inside the folder."""
     path = PurePosixPath(name)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{archive}: member {name!r} has a name that is not UTF-8; unpack it yourself") from None
     if path.is_absolute() or ".." in path.parts or "\0" in name:
         raise ValueError(f"{archive}: member {name!r} would be outside of the folder; nothing is unpacked")
     if kind not in ("file", "folder"):
@@ -196,12 +200,11 @@ def _zip_members(archive):
         for info in packed.infolist():
             if info.flag_bits & 1:
                 raise ValueError(f"{archive}: member {info.filename!r} is encrypted; unpack it yourself")
-            mode = stat.S_IFMT(info.external_attr >> 16)
-            kind = "folder" if info.is_dir() else "file"
+            mode, name = stat.S_IFMT(info.external_attr >> 16), info.filename.replace("\\", "/")  # as Windows has them
+            kind = "folder" if name.endswith("/") else "file"
             if mode not in (0, stat.S_IFREG, stat.S_IFDIR):
                 kind = "a link" if mode == stat.S_IFLNK else "no plain file"
-            # Some Windows programs write backslashes.
-            yield info.filename.replace("\\", "/"), kind, info.file_size, lambda info=info: packed.open(info)
+            yield name, kind, info.file_size, lambda info=info: packed.open(info)
 
 
 def _tar_members(archive, opened, budget):

@@ -14,8 +14,9 @@ FOLDER = ".checksums"  # lists and sidecars that were fetched
 LENGTHS = {"md5": 32, "sha256": 64}  # hexadecimal digits
 LABELS = {"md5": "MD5", "sha256": "SHA-256"}
 LARGEST = 1 << 28  # bytes of a list
-# `HEX  name`, `HEX *name`, a backslash before HEX where the name has escapes, `SHA256 (name) = HEX`, or HEX alone.
-GNU = re.compile(r"(?P<escaped>\\?)(?P<hex>[0-9a-fA-F]{32,128})(?: [ *](?P<name>.+))?")
+# `HEX  name`, `HEX *name`, a backslash before HEX where the name has escapes, `SHA256 (name) = HEX`, or HEX alone. The
+# `md5 -r` of a Mac puts one blank between, others a tab.
+GNU = re.compile(r"(?P<escaped>\\?)(?P<hex>[0-9a-fA-F]{32,128})(?:\s*|(?: [ *]|[ \t])(?P<name>.+))")
 BSD = re.compile(r"(?P<escaped>\\?)[\w-]+ ?\((?P<name>.+)\) ?= ?(?P<hex>[0-9a-fA-F]{32,128})")
 ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}
 

@@ -10,18 +10,18 @@ import logging
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 
 import keystoneauth1.exceptions as refusals
-import swiftclient.client as swiftclient
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
-from _remote import BROKEN, public_url
+from _remote import BROKEN, LONGEST_WAIT, PASSING, pause, public_url, retry_after
 
 CHATTY = ("keystoneauth", "keystoneclient", "openstack", "requests", "swiftclient", "urllib3")
 TIMEOUT = 60  # seconds without an answer
-RETRIES = 5  # of a connection to Keystone
+RETRIES = 5  # of a login
 SCOPE = ("project_id", "project_name", "project_domain_id", "project_domain_name")
 WAYS = (
     "give one of: a JSON file named by publish.settings or SWIFT_SETTINGS (os_auth_url, os_username, os_password, "
@@ -29,6 +29,9 @@ WAYS = (
     "and OS_PASSWORD, OS_APPLICATION_CREDENTIAL_ID and OS_APPLICATION_CREDENTIAL_SECRET, or OS_TOKEN; "
     "for version 1: ST_AUTH, ST_USER and ST_KEY"
 )
+
+
+log = logging.getLogger(__name__)
 
 
 class Account:
@@ -62,8 +65,20 @@ class Account:
             return self.token
 
     def _enter(self, refused):
+        """Log in; a server that is busy is asked again, after as long as it says."""
+        failures = 0
         with _discreet(self.source):
-            return self._log_in(refused)
+            while True:
+                try:
+                    return self._log_in(refused)
+                except refusals.HttpError as error:
+                    failures += 1
+                    wait = retry_after(error.response.headers) if error.response is not None else None
+                    wait = pause(failures) if wait is None else wait
+                    if error.http_status not in PASSING or failures > RETRIES or wait > LONGEST_WAIT:
+                        raise
+                    log.warning("%s: cannot log in (%s); trying again", self.source, error.http_status)
+                    time.sleep(wait)
 
 
 def session(settings="", cloud=""):
@@ -79,7 +94,8 @@ def session(settings="", cloud=""):
     """
     for name in CHATTY:  # their DEBUG lines hold tokens
         logging.getLogger(name).setLevel(logging.WARNING)
-    environment = {key[3:].lower(): value for key, value in os.environ.items() if key[:3] in ("OS_", "ST_") and value}
+    given = ((key, value.strip()) for key, value in os.environ.items())  # a file's last line end, say
+    environment = {key[3:].lower(): value for key, value in given if key[:3] in ("OS_", "ST_") and value}
     if settings := settings or os.environ.get("SWIFT_SETTINGS", ""):
         return _account(read_settings(settings), str(settings))
     if cloud := cloud or os.environ.get("OS_CLOUD", ""):
@@ -92,6 +108,8 @@ def read_settings(path):
 
     Raises FileNotFoundError, PermissionError when others can read it, ValueError when it is not a JSON object.
     """
+    if str(path).lstrip().startswith("{"):
+        raise ValueError(f"SWIFT_SETTINGS and publish.settings are the path of a file, not what is in it; {WAYS}")
     path = Path(path).expanduser()
     require_private(path)
     try:
@@ -103,7 +121,7 @@ def read_settings(path):
         raise ValueError(f"{path}: not a JSON object of settings")
     if wrong := [key for key, value in values.items() if isinstance(value, (dict, list))]:
         raise ValueError(f"{path}: {wrong[0]} is no text")
-    lower = {key.lower(): str(value) for key, value in values.items() if value not in (None, "")}
+    lower = {key.lower(): str(value).strip() for key, value in values.items() if value not in (None, "")}
     return {key.removeprefix("os_").removeprefix("st_"): value for key, value in lower.items()}
 
 
@@ -130,10 +148,13 @@ def _account(values, source):
     token = values.get("token") or values.get("auth_token")
     if token and url and "auth_url" not in values:
         return Account(source, lambda refused: (url, token), url, values.get("cacert"))
-    plugin = _plugin(values, source, token)
-    options = {"verify": values["cacert"]} if "cacert" in values else {}
-    keystone = Session(plugin, timeout=TIMEOUT, connect_retries=RETRIES, **options)
+    keystone = _session(values, _plugin(values, source, token))
     return Account(source, _keystone(keystone, values, url), url, values.get("cacert"))
+
+
+def _session(values, plugin=None):
+    """Who logs in. A redirect is not followed: user and password are for the server that was named."""
+    return Session(plugin, timeout=TIMEOUT, connect_retries=RETRIES, redirect=False, verify=values.get("cacert", True))
 
 
 def _plugin(values, source, token):
@@ -180,8 +201,16 @@ def _version_1(values, source, url):
     if not (auth_url and user and key):
         raise ValueError(f"{source}: version 1 needs auth, user and key; {WAYS}")
 
+    client = _session(values)
+
     def log_in(refused):
-        return swiftclient.get_auth_1_0(auth_url, user, key, timeout=TIMEOUT, cacert=values.get("cacert"))
+        who = {"X-Auth-User": user, "X-Auth-Key": key}
+        no_netrc = {"requests_auth": lambda request: request}
+        answer = client.get(auth_url, headers=who, authenticated=False, log=False, **no_netrc)
+        token = answer.headers.get("X-Storage-Token") or answer.headers.get("X-Auth-Token")
+        if not token:
+            raise refusals.InvalidResponse(answer)
+        return answer.headers.get("X-Storage-Url", ""), token
 
     return Account(source, log_in, url, values.get("cacert"))
 
@@ -201,6 +230,7 @@ def _cloud(name, url):
             raise ValueError(f"{source} is not in {found.config_filename or 'any clouds.yaml'}; {WAYS}")
         region = found.get_one(cloud=name)
         keystone = region.get_session()
+        keystone.redirect = False
 
     def log_in(refused):
         if refused:
@@ -242,9 +272,12 @@ def _discreet(source):
         yield
     except (refusals.Unauthorized, refusals.Forbidden, refusals.NotFound) as error:  # 404: an id that is not there
         raise PermissionError(f"{source}: the login is refused ({error.http_status})") from None
-    except swiftclient.ClientException as error:
-        kind = PermissionError if error.http_status in (401, 403) else OSError
-        raise kind(f"{source}: the login is refused ({error.http_status or 'no account in the answer'})") from None
+    except refusals.InvalidResponse as error:
+        moved = error.response.is_redirect
+        place = (
+            f"sends on to {public_url(error.response.headers['Location'])}; give that URL" if moved else "has no token"
+        )
+        raise OSError(f"{source}: cannot log in, the answer {place}") from None
     except refusals.EndpointNotFound:
         raise ValueError(f"{source}: the catalogue has no object store; give its URL as OS_STORAGE_URL") from None
     except (refusals.ConnectionError, *BROKEN) as error:

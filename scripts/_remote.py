@@ -24,7 +24,17 @@ PASSING = {408, 425, 429, 500, 502, 503, 504, 507, 509}  # states of a server th
 BROKEN = (requests.RequestException, HTTPError)  # what a connection may raise
 SIDECARS = (".sha256", ".md5")  # the first that is there counts
 CONTAINER = re.compile(r"(?P<storage>/(?:.+?/)??v1(?:\.0)?/[^/]+)/(?P<container>[^/]+)(?:/(?P<prefix>.*))?")
-SECRET = re.compile(r"(?i)sig|token|key|secret|pass|auth|cred|expires|polic|session|^x-(amz|goog)-|^code$")
+# Keys of a query whose values may sign or authorize it: whole words of theirs.
+SECRET = re.compile(
+    r"""(?ix) (^|[^a-z]) (
+        sig(nature)? | jwt | pwd | pass(word|wd|code|phrase)? | auth(orization)? | cred(ential)?s? | expires | policy
+        | session(id)? | (aws)?accesskeyid
+        | ((access|api|app|auth|client|id|private|refresh|secret|security|session)[_-]?)?(key|token|secret)
+    ) ($|[^a-z]) | ^x-(amz|goog)- | ^code$"""
+)
+PAIR = re.compile(r"([^&;=]*)=([^&;]*)")  # of a query
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+_hidden = set()  # values of queries that came from the environment
 
 
 @dataclass(frozen=True)
@@ -105,9 +115,36 @@ def _check_netrc(url):
 def public_url(url):
     """The URL without user, password, fragment and the values of query keys that may sign or authorize it."""
     parts = urlsplit(url)
-    pairs = (pair.partition("=") for pair in parts.query.split("&"))
-    query = "&".join(f"{key}=***" if SECRET.search(unquote(key)) else key + eq + value for key, eq, value in pairs)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+
+    def shown(pair):
+        secret = pair[2] in _hidden or SECRET.search(unquote(pair[1]))
+        return f"{pair[1]}=***" if pair[2] and secret else pair[0]
+
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, PAIR.sub(shown, parts.query), ""))
+
+
+def with_variables(urls):
+    """URLs with blanks between them, with variables of the environment in place of every `${NAME}` of their queries.
+
+    Raises ValueError for a variable that is not set or stands elsewhere, and for a URL with a secret of its own: what a
+    sheet says goes into manifests.
+    """
+    for url in urls.split():
+        before, _, query = url.partition("?")
+        own = VARIABLE.sub("", url).partition("#")[0]
+        if public_url(own) != urlunsplit(urlsplit(own)):
+            raise ValueError(
+                f"{public_url(url)}: has a password or a signature, which the manifest would show to everyone; a "
+                "password belongs in ~/.netrc; in place of a signature write ${NAME}, and put it into the environment"
+            )
+        if VARIABLE.search(before):
+            raise ValueError(f"{url}: ${{NAME}} may stand behind the ? of a URL alone")
+        for name in VARIABLE.findall(query):
+            if not os.environ.get(name):
+                raise ValueError(f"{url}: {name} is not in the environment")
+            _hidden.update(pair[2] for pair in PAIR.finditer(os.environ[name]))
+            _hidden.add(os.environ[name])
+    return VARIABLE.sub(lambda match: os.environ[match[1]], urls)
 
 
 def wanted(pattern):
@@ -252,6 +289,9 @@ def _entries(container, prefix, shown, account):
                     page = response.json() if status == 200 else []
                 problem = None if status in (200, 204) else f"status {status}"
             except BROKEN as error:
+                if isinstance(error, ValueError) and not isinstance(error, requests.JSONDecodeError):
+                    # Its text may quote the token.
+                    raise ValueError(f"{shown}: cannot be requested ({type(error).__name__})") from None
                 status, problem = None, reason(error)
             if problem is None:
                 if not page:

@@ -1,9 +1,10 @@
 """Where a finished dataset goes: a folder of this machine or a container of OpenStack Swift, by one interface.
 
-A store holds the objects of one dataset by their names below it. `prepare` makes it ready, `listing` gives the names
-in it, one after the other, with what they are; `listed` says whether that is a content and `holds` whether nothing of
-it is missing, `put` and `delete` change it, `tidy` removes what an earlier content left behind, `problem` reads an
-object back, `fresh` gives a new client that only reads, and `stopped` ends all waiting.
+A store holds the objects of one dataset by their names below it. `where` is its place, or that of a source, as a URL to
+compare; `prepare` makes it ready, `listing` gives the names in it, one after the other, with what they are; `listed`
+says whether that is a content, `holds` whether nothing of it is missing, `told` whether readers hear how to take it;
+`put` and `delete` change it, `tidy` removes what an earlier content left, `problem` reads an object back, `fresh`
+gives a new client that only reads, and `stopped` ends all waiting.
 """
 
 import contextlib
@@ -164,6 +165,9 @@ class Folder:
     def url(self, name=""):
         return (self.folder / name).as_uri() + ("" if name else "/")
 
+    def where(self, source=None):
+        return source or self.folder.resolve().as_uri()
+
     def prepare(self, large):
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -177,6 +181,10 @@ class Folder:
         return found.bytes == content.bytes and not self.problem(item, content)
 
     holds = listed
+
+    def told(self, item):
+        """Nobody is told anything."""
+        return True
 
     def put(self, item, content, data=None):
         with _files.replacing(self.folder / item.name) as partial:
@@ -241,6 +249,9 @@ class Swift:
 
     def url(self, name=""):
         return f"{self.account.url}/{quote(self.container, safe='')}/{quote(self.prefix + name)}"
+
+    def where(self, source=None):
+        return _remote.locate(source, self.account) if source else self.url()
 
     # What is there
 
@@ -308,6 +319,16 @@ class Swift:
 
     def holds(self, found, item, content):
         return self.listed(found, item, content) and all(self._has_part(item, part) for part in content.parts)
+
+    def told(self, item):
+        """Whether readers are told of an item's encoding, which no listing has; a change of other metadata drops it."""
+        if not item.content_encoding:
+            return True
+        try:
+            headers = self._ask(swiftclient.head_object, self.container, self.prefix + item.name)
+        except FileNotFoundError:
+            return False
+        return headers.get("content-encoding") == item.content_encoding
 
     def _part_name(self, item, part):
         """Where a part lies: the same content has the same name, so that it is sent once."""

@@ -42,7 +42,7 @@ def fetch_input(
     source -- a file or folder, sample:NAME, nothing (made of other datasets), or URLs with blanks between them: of
         files (http, https), of public Swift containers or folders in them (http, https, ending in / or with --stacks
         or --filter), or of an object, a folder or a container of one's own Swift account (swift://CONTAINER/PREFIX).
-        Blanks in a URL are written %20
+        Blanks in a URL are written %20, and what signs one stands in the environment: https://host/name?${NAME}
     destination -- the folder that downloads, samples and unpacked archives go to; local files stay where they are
     filter -- regular expression that a name must match from its start, relative to the folder, container or archive
     stacks -- the URL is that of a Swift container
@@ -63,10 +63,11 @@ def fetch_input(
     get = functools.partial(_download.download, connections=connections, attempts=attempts)
     account = functools.cache(lambda: _credentials.session(settings, cloud))  # nobody logs in who need not
     packed = set()
+    checksum = _remote.with_variables(checksum) if checksum.startswith(REMOTE) else checksum
     if source.startswith("sample:"):
         root, files = destination, make_sample(source.removeprefix("sample:"), destination, filter)
     elif source.startswith(REMOTE):
-        urls = source.split()
+        urls = _remote.with_variables(source).split()
         archives = {url for url in urls if unpack and _archive.stem(unquote(urlsplit(url).path))}
         items = _remote.find(urls, filter, stacks, archives, account)
         items = _checksums.of_remote(items, checksum, filter, destination, get, account)

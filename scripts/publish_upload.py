@@ -100,7 +100,8 @@ def publish_upload(
     and `manifest`; before the first change of a published dataset its manifest is taken away, so that it never vouches
     for a mixture. Gzipped Neuroglancer chunks `NAME.gz` become objects `NAME` with `Content-Encoding: gzip`.
 
-    Raises ValueError for a bad target, file name or login, and for a file that changed since it was listed;
+    Raises ValueError for a bad target, file name or login, for a target that overlaps with the dataset's source or
+    downloads, and for a file that changed since it was listed;
     PermissionError where the login may not, where a settings file is open to others or a private dataset would be
     public; OSError for a server that gives up and for a copy that is not, in the end, what is here.
     """
@@ -110,6 +111,7 @@ def publish_upload(
     _require_elsewhere(target, folder, campaign, dataset)
     store = _store.store(target, f"{campaign}/{dataset}", public, settings, cloud)
     with contextlib.closing(store), contextlib.closing(Catalogue(folder)) as catalogue:
+        _require_apart(store, _files.read_json(manifest), cleanup)
         plan(catalogue, checksums, manifest, store.encodes, segment_bytes if store.cuts else None)
         stale = Upload(store, catalogue, connections, segment_bytes).run(mirror)
         _verify(store, catalogue, connections)
@@ -133,6 +135,28 @@ def _require_elsewhere(target, folder, campaign, dataset):
     results = folder.parents[1] if folder.parts[-2:] == (campaign, dataset) else folder
     if place.is_relative_to(results) or (place / campaign / dataset).is_relative_to(folder):
         raise ValueError(f"{target} lies in the results folder {results}; name one outside of it")
+
+
+def _require_apart(store, content, cleanup):
+    """Raise ValueError where the copy would lie in the dataset's source or downloads, or these in the copy.
+
+    content -- the manifest, which tells of the source
+    """
+    source, root = content.get("source", ""), content.get("inputs", {}).get("root", "")
+    urls = [url for url in source.split() if "://" in url]
+    local = source if not urls and Path(source).exists() else ""
+    paths = [
+        local,
+        cleanup,
+        "" if local and Path(root) == Path(local).parent else root,
+    ]  # the files beside one are not it
+    places = [store.where(url) for url in urls] + [Path(path).resolve().as_uri() for path in paths if path]
+    copy = unquote(store.where()).rstrip("/") + "/"
+    for place in (unquote(_remote.public_url(url)).rstrip("/") + "/" for url in places):
+        if copy.startswith(place) or place.startswith(copy):
+            raise ValueError(
+                f"the copy in {copy} would mix with what the dataset is made of, {place}: name another target"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +388,7 @@ class Upload:
         if entry.sha256 not in (None, sha256):
             raise ValueError(f"{item.path} has changed since its dataset was finished; run again")
         again = self.withdrawn and item.name == self.manifest
-        if again or not (found and self.store.holds(found, item, content)):
+        if again or not (found and self.store.holds(found, item, content) and self.store.told(item)):
             self._withdraw()
             if content.parts:
                 self.store.put_parts(item, content, self.connections)

@@ -1,5 +1,6 @@
 """Downloads against a real nginx and a real Swift, directly and through a proxy that breaks things on the wire."""
 
+import dataclasses
 import email.utils
 import hashlib
 import json
@@ -393,6 +394,19 @@ def test_corrupt_byte_of_a_swift_object(swift, faulty, tmp_path):
     assert len(proxy.seen) == 2 and (tmp_path / "big").read_bytes() == ONE_MB
 
 
+def test_corrupt_byte_of_a_large_object(swift, faulty, tmp_path, caplog):
+    """Its ETag is that of its segments' MD5s, which Swift tells to whoever may read it."""
+    url, host = swift.container("segmented"), swift.auth_url.split("/auth")[0]
+    parts = [{"path": f"segmented/{n}", "etag": swift.put("segmented", str(n), ONE_MB[n::2])} for n in range(2)]
+    swift.put("segmented", "whole", json.dumps(parts), query_string="multipart-manifest=put")
+    proxy = faulty(host, [faults.corrupt(700_000)])
+    (item,) = list_container(f"{url}/whole")
+    (entry,) = download([dataclasses.replace(item, url=item.url.replace(host, proxy.url))], tmp_path)
+    assert entry["sha256"] == sha256(ONE_MB[0::2] + ONE_MB[1::2])
+    assert [path.partition("?")[2] for _, path, *_ in proxy.seen] == ["", "multipart-manifest=get"] * 2
+    assert "of /segmented/1 expected" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("known", "says"),
     [
@@ -548,6 +562,26 @@ def test_changed_listing_is_fetched_again(swift, tmp_path):
         assert (tmp_path / "a").read_bytes() == content
 
 
+def test_a_server_that_says_nothing_changed_does_not_outweigh_the_listing(swift, tmp_path):
+    """A replica or a cache that is late: its file is not what the listing tells of."""
+    url = swift.container("late")
+    swift.put("late", "a", b"first")
+    (item,) = list_container(url)
+    download([item], tmp_path)
+    other = dataclasses.replace(item, size=6, md5=md5(b"second"))
+    with pytest.raises(OSError, match="6 bytes expected, 5 got"):
+        download([other], tmp_path, attempts=2)
+    assert not (tmp_path / "a").exists()
+
+
+def test_urls_that_differ_in_what_they_ask_for_are_different_files(served, faulty, tmp_path):
+    """`design` holds `sig` and is no secret; the server says that nothing changed."""
+    proxy = faulty(served.url, [faults.nothing, faults.nothing])
+    for number in (1, 2):
+        download([Remote("big", f"{proxy.url}/big?design={number}")], tmp_path)
+    assert [status for *_, status, _ in proxy.seen] == [200, 200]
+
+
 def test_file_spoilt_on_the_disk_is_fetched_again(tmp_path, served):
     item = Remote("big", f"{served.url}/big", len(ONE_MB), md5(ONE_MB))
     download([item], tmp_path / "got")
@@ -588,6 +622,19 @@ def test_no_secret_in_errors_or_journal(tmp_path, served, caplog):
 
 def test_public_url_keeps_what_is_public():
     assert public_url("https://u:p@h:1/a%20b?id=3&token=x#y") == "https://h:1/a%20b?id=3&token=***"
+    for query in ("design=1&author=a;monkey=2", "keyword=sig", "sig="):
+        assert public_url(f"https://h/a?{query}") == f"https://h/a?{query}"
+    for key in (
+        "temp_url_sig",
+        "X-Amz-Credential",
+        "apiKey",
+        "access_token",
+        "Key-Pair-Id",
+        "jwt",
+        "pwd",
+        "AWSAccessKeyId",
+    ):
+        assert public_url(f"https://h/a?b=1;{key}=se=cret&c") == f"https://h/a?b=1;{key}=***&c"
 
 
 def test_names_of_plain_urls():

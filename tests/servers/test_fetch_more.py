@@ -294,9 +294,13 @@ def test_a_password_stays_with_its_host(served, faulty, tmp_path, given):
     url = f"{faulty(served.url, [moved]).url}/big"
     if given == "netrc":
         netrc("127.0.0.1")
+        fetch_input(url, destination=tmp_path / "out")
     else:
         url = url.replace("http://", f"http://me:{SECRET}@")
-    fetch_input(url, destination=tmp_path / "out")
+        with pytest.raises(ValueError, match=r"/big: has a password or a signature.* belongs in ~/\.netrc") as refused:
+            fetch_input(url, destination=tmp_path / "out")
+        assert SECRET not in str(refused.value)
+        download(_remote.remote_files([url]), tmp_path / "out")
     assert (tmp_path / "out/big").read_bytes() == ONE_MB
     ((*_, headers),) = other.seen
     assert "Authorization" not in headers and SECRET not in str(headers)

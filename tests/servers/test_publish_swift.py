@@ -1,6 +1,7 @@
 """Uploads to a real Swift, with a real Keystone, directly and through a proxy that breaks things on the wire."""
 
 import contextlib
+import gzip
 import hashlib
 import http.client
 import json
@@ -331,6 +332,33 @@ def test_what_is_missing_or_different_is_sent_and_nothing_else(tmp_path, swift, 
     upload(folder, "differ")
     assert sorted(server.paths()) == ["data/001.bin", "data/002.bin", "manifest.json", "odd/%41.csv"]
     assert_same(swift, "differ", folder)
+
+
+def test_an_encoding_that_was_lost_is_told_again(tmp_path, swift, proxy, login):
+    """A change of an object's metadata drops it, and no listing shows that."""
+    files = {"p/info": json.dumps({"scales": [{"key": "1", "encoding": "raw"}]}).encode()}
+    files |= {f"p/1/{x}-{x + 1}_0-1_0-1.gz": gzip.compress(bytes([x]), mtime=0) for x in range(200)}
+    folder = dataset(tmp_path, files)
+    upload(folder, "encodings", public=True)
+    name = "p/1/7-8_0-1_0-1"
+    swiftclient.client.post_object(swift.url, swift.token, "encodings", f"case/a/{name}", {"X-Object-Meta-By": "me"})
+    assert get(f"{swift.url}/encodings/case/a/{name}")[1]["Content-Encoding"] is None
+    between = proxy(origin(swift.url))
+    login(between.url)
+    upload(folder, "encodings", public=True)
+    assert between.paths() == [name, "manifest.json"]
+    assert get(f"{swift.url}/encodings/case/a/{name}")[1]["Content-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("source", ["swift://mixed", "swift://mixed/case", "swift://mixed/case/a/raw", "{url}/case/a/"])
+def test_a_copy_never_mixes_with_its_source(tmp_path, swift, login, source):
+    swift.container("mixed")
+    swift.put("mixed", "case/a/raw/1.tif", b"irreplaceable")
+    folder = dataset(tmp_path, {"a": b"a"})
+    (folder / "manifest.json").write_text(json.dumps({"source": source.format(url=f"{swift.url}/mixed")}))
+    with pytest.raises(ValueError, match="would mix with what the dataset is made of"):
+        upload(folder, "mixed", mirror=True, public=True)
+    assert [*stored(swift, "mixed")] == ["raw/1.tif"]
 
 
 def test_stale_objects_are_reported_and_deleted_only_by_a_mirror(tmp_path, swift, login, caplog):
@@ -779,8 +807,6 @@ def write_volume(folder, voxels, encoding, sharded):
     spec = {"driver": "neuroglancer_precomputed", "kvstore": f"file://{folder}/", "multiscale_metadata": kind}
     spec["scale_metadata"] = scale | ({"sharding": sharding} if sharded else {})
     tensorstore.open(spec, create=True).result()[..., 0].write(voxels).result()
-    import gzip
-
     for path in [] if sharded or encoding == "jpeg" else list(folder.rglob("*-*_*-*_*-*")):
         path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()

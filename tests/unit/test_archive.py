@@ -245,10 +245,17 @@ def test_unknown_compression(tmp_path):
 
 
 def test_backslashes_of_windows(tmp_path):
-    archive = write(tmp_path / "win.zip", {"a\\b.tif": b"x"})
+    archive = write(tmp_path / "win.zip", {"a\\": b"", "a\\b.tif": b"x"})
     assert [file["name"] for file in unpack(archive, tmp_path / "win")] == ["a/b.tif"]
     with pytest.raises(ValueError, match="outside"):
         unpack(write(tmp_path / "evil.zip", {"..\\up": b"x"}), tmp_path / "evil")
+
+
+def test_a_name_of_another_alphabet(tmp_path):
+    archive = write(tmp_path / "old.tar", {"caf\udce9.tif": b"x"})  # Latin-1
+    with pytest.raises(ValueError, match=r"old\.tar: member 'caf\\udce9\.tif' has a name that is not UTF-8"):
+        unpack(archive, tmp_path / "old")
+    assert not (tmp_path / "old").exists()
 
 
 def test_a_second_run_unpacks_nothing(tmp_path):

@@ -161,7 +161,9 @@ def test_lists_of_all_forms(tmp_path):
             assert _checksums.promised(listed, name, path) == f"sha256:{_files.digest(odd / name)}"
     path.write_text(f"\ufeff# by hand\r\n\r\n{'A' * 32}  ./x.tif\r\n")
     assert _checksums.read_list(path, path) == {"x.tif": "md5:" + "a" * 32}
-    path.write_text("a" * 64)
+    path.write_text(f"{'1' * 32} one blank\n{'2' * 32}\ta tab\n")  # as `md5 -r` and others write
+    assert _checksums.read_list(path, path) == {"one blank": "md5:" + "1" * 32, "a tab": "md5:" + "2" * 32}
+    path.write_text("a" * 64 + " \n")
     assert _checksums.beside(_checksums.read_list(path, path), "any", path) == "sha256:" + "a" * 64
 
 
@@ -186,6 +188,32 @@ def test_names_in_a_list():
     assert _checksums.promised(listed, "b.tif", "list") == two
     with pytest.raises(ValueError, match=r"list: 2 checksums of 'z/b\.tif'"):
         _checksums.promised(listed, "z/b.tif", "list")
+
+
+# URLs with secrets
+
+
+def test_a_url_with_a_secret_is_refused_and_a_variable_stands_in_for_it(monkeypatch):
+    for url in (
+        "https://me:se=cret@host/a",
+        "https://host/a?temp_url_sig=se=cret",
+        "swift://a/b https://host/?key=se=cret",
+    ):
+        with pytest.raises(ValueError, match=r"has a password or a signature.* write \$\{NAME\}") as refused:
+            _remote.with_variables(url)
+        assert "se=cret" not in str(refused.value)
+    for url, says in {
+        "https://host/a?${ABSENT}": "ABSENT is not in the environment",
+        "https://host/${SIGNED}/a": r"may stand behind the \? of a URL alone",
+    }.items():
+        with pytest.raises(ValueError, match=says):
+            _remote.with_variables(url)
+    monkeypatch.setenv("SIGNED", "temp_url_sig=se=cret&ticket=hush")
+    monkeypatch.setenv("TICKET", "quiet")
+    urls = _remote.with_variables("https://host/a?${SIGNED} https://host/b?c=1&ticket=${TICKET}")
+    assert urls == "https://host/a?temp_url_sig=se=cret&ticket=hush https://host/b?c=1&ticket=quiet"
+    shown = [_remote.public_url(url) for url in urls.split()]
+    assert shown == ["https://host/a?temp_url_sig=***&ticket=***", "https://host/b?c=1&ticket=***"]
 
 
 # Progress

@@ -7,11 +7,13 @@ import logging
 import os
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 import _credentials
+import _remote
 import _store
 import publish_upload
 from _store import contents, store
@@ -153,6 +155,35 @@ def test_a_target_in_the_results_is_refused(finished, tmp_path, place):
             upload(finished, (tmp_path / place).as_uri())
     else:
         upload(finished, (tmp_path / "beside").as_uri())
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("source", ["raw/case/a", "raw/case/a/brain.tif", "raw/case/a/more", "raw", "link"])
+def test_a_copy_never_mixes_with_its_source(finished, tmp_path, source, mirror):
+    raw = tmp_path / "raw/case/a"
+    (raw / "more").mkdir(parents=True)
+    for name in ("brain.tif", "manifest.json", "more/brain.tif"):
+        (raw / name).write_bytes(b"irreplaceable")
+    (tmp_path / "link").symlink_to(raw)
+    source, before = tmp_path / source, tree(raw)
+    root = source.parent if source.is_file() else source
+    (finished / "manifest.json").write_text(json.dumps({"source": str(source), "inputs": {"root": str(root)}}))
+    with pytest.raises(ValueError, match="would mix with what the dataset is made of"):
+        upload(finished, (tmp_path / "raw").as_uri(), mirror=mirror)
+    assert tree(raw) == before
+    upload(finished, (tmp_path / "copies").as_uri(), mirror=mirror)
+
+
+def test_a_copy_beside_its_source_is_fine(finished, tmp_path):
+    (tmp_path / "raw.tif").write_bytes(b"one")
+    content = {"source": str(tmp_path / "raw.tif"), "inputs": {"root": str(tmp_path)}}
+    (finished / "manifest.json").write_text(json.dumps(content))
+    upload(finished, (tmp_path / "copies").as_uri())
+
+
+def test_a_copy_is_not_cleaned_up(finished, tmp_path):
+    with pytest.raises(ValueError, match="would mix"):
+        upload(finished, (tmp_path / "resources").as_uri(), cleanup=str(tmp_path / "resources/case"))
 
 
 @pytest.mark.parametrize(
@@ -395,8 +426,80 @@ def test_settings_that_are_no_json_are_not_quoted(tmp_path):
         assert "secret" not in str(told.value)
 
 
+def test_settings_in_place_of_their_path_are_not_quoted(monkeypatch):
+    monkeypatch.setenv("SWIFT_SETTINGS", '{"os_username": "me", "os_password": "secret"}')
+    with pytest.raises(ValueError, match="are the path of a file, not what is in it; give one of") as told:
+        _credentials.session()
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("status", [302, 307])
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_login_is_for_the_server_that_was_named(answering, monkeypatch, version, status):
+    other = answering((401, {}))
+    named = answering((status, {"Location": f"{other.url}/v3/auth/tokens?sig=se-cret"}))
+    log_in(monkeypatch, version, named)
+    with pytest.raises(OSError, match=rf"sends on to {other.url}/v3/auth/tokens\?sig=\*\*\*; give that URL"):
+        _credentials.session()
+    assert (len(named.seen), len(other.seen)) == (1, 0)
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_busy_login_is_asked_again(answering, monkeypatch, version):
+    busy = answering((503, {"Retry-After": "1"}), (429, {}), (401, {}))
+    log_in(monkeypatch, version, busy)
+    started = time.monotonic()
+    with pytest.raises(PermissionError, match=r"the login is refused \(401\)"):
+        _credentials.session()
+    assert time.monotonic() - started >= 1 and len(busy.seen) == 3
+
+
+def log_in(monkeypatch, version, server):
+    known = {"ST_AUTH": "/auth/v1.0", "ST_USER": "me", "ST_KEY": "se-cret"}
+    if version == 3:
+        known = {"OS_AUTH_URL": "/v3", "OS_USERNAME": "me", "OS_PASSWORD": "se-cret", "OS_PROJECT_NAME": "p"}
+    for name, value in known.items():
+        monkeypatch.setenv(name, server.url + value if value.startswith("/") else value)
+    monkeypatch.setattr(_remote, "LONGEST_PAUSE", 0.01)
+
+
+@pytest.fixture
+def answering():
+    """`answering((status, headers), ...)`: a server that gives these answers; `seen` are the paths it was asked for."""
+    servers = []
+
+    def start(*answers):
+        waiting = list(answers)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.server.seen.append(self.path)
+                status, headers = waiting.pop(0)
+                self.send_response(status)
+                for name, value in {"Content-Length": "0", **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            do_POST = do_GET  # noqa: N815
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.seen, server.url = [], f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
 def test_a_token_with_its_storage_url_is_a_login_and_nothing_shows_it(tmp_path, caplog):
-    path = settings(tmp_path, os_token="se-cret", os_storage_url="http://127.0.0.1:9/v1/AUTH_a/")
+    path = settings(tmp_path, os_token="se-cret\n", os_storage_url="http://127.0.0.1:9/v1/AUTH_a/")
     account = _credentials.session(str(path))
     assert (account.url, account.token) == ("http://127.0.0.1:9/v1/AUTH_a", "se-cret")
     assert "se-cret" not in repr(account)
