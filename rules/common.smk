@@ -7,6 +7,7 @@ import functools
 import glob
 import os
 import re
+import runpy
 
 import jsonschema
 import pandas
@@ -116,6 +117,8 @@ def row_problems(dataset):
 
 def _row_problems(row):
     where, pipeline, source = row["where"], row["pipeline"], row["source"]
+    if wrong := URLS["problem"](f"{source} {row['options'].get('checksum', '')}"):
+        yield f"{where}: {wrong}"
     if is_local(source) and not os.path.exists(source):
         yield f"{where} source: {source!r} is not there; give a file, a folder, a URL, swift://CONTAINER/PREFIX or sample:NAME"
     if pipeline not in ENDS:
@@ -136,6 +139,7 @@ def campaign_page():
     return "<results>/<campaign>/index.html"
 
 
+URLS = runpy.run_path(workflow.source_path("../scripts/_urls.py"))
 CONFIG_SCHEMA = schema("config")
 CONFIG_FILE = ", ".join(map(str, workflow.configfiles)) or "config"
 refuse(problems(config, validator("config"), CONFIG_FILE))

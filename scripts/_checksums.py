@@ -7,9 +7,9 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import _files
 import _remote
+from _urls import REMOTE
 
 NONE = "none"  # not even sidecars
-URLS = ("http://", "https://", "swift://")
 FOLDER = ".checksums"  # lists and sidecars that were fetched
 LENGTHS = {"md5": 32, "sha256": 64}  # hexadecimal digits
 LABELS = {"md5": "MD5", "sha256": "SHA-256"}
@@ -70,7 +70,7 @@ def of_local(root, files, checksum, pattern, destination, get, account):
 
 def _list_at(checksum, account):
     """The list that a URL is of, or None where the checksum is no URL."""
-    if not checksum.startswith(URLS):
+    if not checksum.startswith(REMOTE):
         return None
     mine = account() if checksum.startswith("swift://") else None
     url = _remote.locate(checksum, mine)

@@ -17,6 +17,8 @@ import requests
 from requests.utils import NETRC_FILES, get_netrc_auth
 from urllib3.exceptions import HTTPError
 
+from _urls import public_url
+
 TIMEOUT = (15, 60)  # seconds to connect, and without a byte
 LONGEST_PAUSE = 60  # seconds of our own back-off
 LONGEST_WAIT = 600  # seconds a server may ask for
@@ -24,17 +26,6 @@ PASSING = {408, 425, 429, 500, 502, 503, 504, 507, 509}  # states of a server th
 BROKEN = (requests.RequestException, HTTPError)  # what a connection may raise
 SIDECARS = (".sha256", ".md5")  # the first that is there counts
 CONTAINER = re.compile(r"(?P<storage>/(?:.+?/)??v1(?:\.0)?/[^/]+)/(?P<container>[^/]+)(?:/(?P<prefix>.*))?")
-# Keys of a query whose values may sign or authorize it: whole words of theirs.
-SECRET = re.compile(
-    r"""(?ix) (^|[^a-z]) (
-        sig(nature)? | jwt | pwd | pass(word|wd|code|phrase)? | auth(orization)? | cred(ential)?s? | expires | policy
-        | session(id)? | (aws)?accesskeyid
-        | ((access|api|app|auth|client|id|private|refresh|secret|security|session)[_-]?)?(key|token|secret)
-    ) ($|[^a-z]) | ^x-(amz|goog)- | ^code$"""
-)
-PAIR = re.compile(r"([^&;=]*)=([^&;]*)")  # of a query
-VARIABLE = re.compile(r"\$\{(\w+)\}")
-_hidden = set()  # values of queries that came from the environment
 
 
 @dataclass(frozen=True)
@@ -110,41 +101,6 @@ def _check_netrc(url):
     path = next(path for path in (Path(name).expanduser() for name in named) if path.exists())
     if path.stat().st_mode & 0o077:
         raise PermissionError(f"{path} can be read by others; type: chmod 600 {path}")
-
-
-def public_url(url):
-    """The URL without user, password, fragment and the values of query keys that may sign or authorize it."""
-    parts = urlsplit(url)
-
-    def shown(pair):
-        secret = pair[2] in _hidden or SECRET.search(unquote(pair[1]))
-        return f"{pair[1]}=***" if pair[2] and secret else pair[0]
-
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, PAIR.sub(shown, parts.query), ""))
-
-
-def with_variables(urls):
-    """URLs with blanks between them, with variables of the environment in place of every `${NAME}` of their queries.
-
-    Raises ValueError for a variable that is not set or stands elsewhere, and for a URL with a secret of its own: what a
-    sheet says goes into manifests.
-    """
-    for url in urls.split():
-        before, _, query = url.partition("?")
-        own = VARIABLE.sub("", url).partition("#")[0]
-        if public_url(own) != urlunsplit(urlsplit(own)):
-            raise ValueError(
-                f"{public_url(url)}: has a password or a signature, which the manifest would show to everyone; a "
-                "password belongs in ~/.netrc; in place of a signature write ${NAME}, and put it into the environment"
-            )
-        if VARIABLE.search(before):
-            raise ValueError(f"{url}: ${{NAME}} may stand behind the ? of a URL alone")
-        for name in VARIABLE.findall(query):
-            if not os.environ.get(name):
-                raise ValueError(f"{url}: {name} is not in the environment")
-            _hidden.update(pair[2] for pair in PAIR.finditer(os.environ[name]))
-            _hidden.add(os.environ[name])
-    return VARIABLE.sub(lambda match: os.environ[match[1]], urls)
 
 
 def wanted(pattern):

@@ -15,10 +15,10 @@ import _entrypoint
 import _files
 import _progress
 import _remote
+import _urls
+from _urls import REMOTE
 
 logger = logging.getLogger(__name__)
-
-REMOTE = ("http://", "https://", "swift://")
 
 
 def fetch_input(
@@ -63,11 +63,11 @@ def fetch_input(
     get = functools.partial(_download.download, connections=connections, attempts=attempts)
     account = functools.cache(lambda: _credentials.session(settings, cloud))  # nobody logs in who need not
     packed = set()
-    checksum = _remote.with_variables(checksum) if checksum.startswith(REMOTE) else checksum
+    checksum = _urls.with_variables(checksum) if checksum.startswith(REMOTE) else checksum
     if source.startswith("sample:"):
         root, files = destination, make_sample(source.removeprefix("sample:"), destination, filter)
     elif source.startswith(REMOTE):
-        urls = _remote.with_variables(source).split()
+        urls = _urls.with_variables(source).split()
         archives = {url for url in urls if unpack and _archive.stem(unquote(urlsplit(url).path))}
         items = _remote.find(urls, filter, stacks, archives, account)
         items = _checksums.of_remote(items, checksum, filter, destination, get, account)

@@ -42,6 +42,24 @@ def test_urls(campaign, nginx, tmp_path_factory):
     assert all(len(file["sha256"]) == 64 for file in manifest["inputs"]["files"])
 
 
+def test_a_signed_url_is_read_and_its_signature_is_nowhere(campaign, nginx, tmp_path_factory, monkeypatch):
+    files = tmp_path_factory.mktemp("files")
+    (files / "s1.png").write_bytes(imagecodecs.png_encode(planes(1, 1)[0]))
+    url = f"{nginx(files).url}/s1.png"
+    monkeypatch.setenv("SIGNED", "temp_url_sig=se-cret&ticket=hush-hush")
+    options = {"resolution": 1000}
+    signed = ("signed", f"{url}?${{SIGNED}}", options)
+    said = campaign.write([signed, ("told", f"{url}?temp_url_sig=plain-secret", options)]).run(fails=True)
+    assert "datasets.tsv line 3: " in said and "has a password or a signature" in said and "write ${NAME}" in said
+    said += campaign.write([signed]).run()
+    manifest = json.loads((campaign.results / "signed/manifest.json").read_text())
+    assert manifest["source"] == f"{url}?${{SIGNED}}"
+    assert [file["url"] for file in manifest["inputs"]["files"]] == [f"{url}?temp_url_sig=***&ticket=***"]
+    written = [path for path in campaign.folder.rglob("*") if path.is_file() and path.name != "datasets.tsv"]
+    everything = "".join([said, *(path.read_text(errors="replace") for path in written)])
+    assert not any(secret in everything for secret in ("se-cret", "hush-hush", "plain-secret"))
+
+
 def test_a_public_container_with_a_filter(campaign, swift):
     container = "stacks"
     url = swift.container(container)

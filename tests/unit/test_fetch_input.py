@@ -13,6 +13,7 @@ import _checksums
 import _files
 import _progress
 import _remote
+import _urls
 from fetch_input import fetch_input
 
 
@@ -200,19 +201,19 @@ def test_a_url_with_a_secret_is_refused_and_a_variable_stands_in_for_it(monkeypa
         "swift://a/b https://host/?key=se=cret",
     ):
         with pytest.raises(ValueError, match=r"has a password or a signature.* write \$\{NAME\}") as refused:
-            _remote.with_variables(url)
+            _urls.with_variables(url)
         assert "se=cret" not in str(refused.value)
     for url, says in {
         "https://host/a?${ABSENT}": "ABSENT is not in the environment",
         "https://host/${SIGNED}/a": r"may stand behind the \? of a URL alone",
     }.items():
         with pytest.raises(ValueError, match=says):
-            _remote.with_variables(url)
+            _urls.with_variables(url)
     monkeypatch.setenv("SIGNED", "temp_url_sig=se=cret&ticket=hush")
     monkeypatch.setenv("TICKET", "quiet")
-    urls = _remote.with_variables("https://host/a?${SIGNED} https://host/b?c=1&ticket=${TICKET}")
+    urls = _urls.with_variables("https://host/a?${SIGNED} https://host/b?c=1&ticket=${TICKET}")
     assert urls == "https://host/a?temp_url_sig=se=cret&ticket=hush https://host/b?c=1&ticket=quiet"
-    shown = [_remote.public_url(url) for url in urls.split()]
+    shown = [_urls.public_url(url) for url in urls.split()]
     assert shown == ["https://host/a?temp_url_sig=***&ticket=***", "https://host/b?c=1&ticket=***"]
 
 
