@@ -44,6 +44,7 @@ rule planetary_import_geometry:
         "<log>/planetary_import_geometry{part}.log",
     benchmark:
         "<benchmark>/planetary_import_geometry{part}.tsv"
+    localrule: any("web" in ways for ways in asked_geometry().values())  # compute nodes often have no way out
     conda:
         ENGINE_ENV
     container:
