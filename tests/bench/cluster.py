@@ -65,7 +65,7 @@ def last_job(environment):
 
 def main():
     line = argparse.ArgumentParser(description=__doc__)
-    line.add_argument("--jobs", type=int, default=50)
+    line.add_argument("--jobs", type=int, default=100)
     jobs = line.parse_args().jobs
     if reason := slurm.missing():
         sys.exit(reason)
