@@ -96,9 +96,10 @@ def publish_upload(
         0600), and nothing of it is in `published` or a log
     cleanup -- the folder of the dataset's downloads, to remove once the copy has been read back and found right
 
-    Only files that are missing or different are sent. Data goes first, then the indexes of folders, then `checksums`
-    and `manifest`; before the first change of a published dataset its manifest is taken away, so that it never vouches
-    for a mixture. Gzipped Neuroglancer chunks `NAME.gz` become objects `NAME` with `Content-Encoding: gzip`.
+    Only files that are missing or different are sent. The listing tells which; for encodings, which it does not
+    have, the objects are asked. Data goes first, then the indexes of folders, then `checksums` and `manifest`;
+    before the first change of a published dataset its manifest is taken away, so that it never vouches for a
+    mixture. Gzipped Neuroglancer chunks `NAME.gz` become objects `NAME` with `Content-Encoding: gzip`.
 
     Raises ValueError for a bad target, file name or login, for a target that overlaps with the dataset's source or
     downloads, and for a file that changed since it was listed;
