@@ -24,14 +24,15 @@ MARKED = ("temp_output", "protected_output", "touch_output", "pipe_or_service_ou
 
 
 def for_first(check):
-    """The check that the script of a job can be read, made for the first job of each rule where all have the same."""
+    """The check that the script of a job can be read, made for the first of those that are sure to have the same."""
     checked = set()
 
     def of_job(self, job):
-        if job.rule not in checked:
+        name = job.rule.name
+        if name not in checked:
             check(self, job)
             if job.is_script and "{" not in str(job.rule.script):
-                checked.add(job.rule)
+                checked.add(name)
 
     return of_job
 
