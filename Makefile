@@ -47,7 +47,7 @@ bench: $(READY) ## Measure against the peers, side by side (not part of the test
 
 update: $(READY) ## Refresh requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group test --universal --python-version 3.11 \
-	  --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
+	  --no-header --no-annotate --upgrade --quiet --native-tls --output-file requirements.lock
 
 clean: ## Remove the environment; results stay
 	rm -rf $(VENV) .venv-*

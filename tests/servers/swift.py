@@ -113,7 +113,8 @@ def environment():
         if not ready.exists() or ready.read_text() != wanted:
             uv = [sys.executable, "-m", "uv"]
             subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV], check=True)
-            install = ["pip", "install", "--quiet", "--python", VENV / "bin/python", "-r", LOCK]
+            # As pip does: with the certificates of the system, to which an organisation may have added its own.
+            install = ["pip", "install", "--native-tls", "--quiet", "--python", VENV / "bin/python", "-r", LOCK]
             subprocess.run([*uv, *install], check=True, timeout=600)
             ready.write_text(wanted)
     return VENV / "bin"
