@@ -136,6 +136,14 @@ def test_a_quick_plan_sees_what_changed(three, tmp_path):
     assert any("Updated input files" in line for line in quick)
 
 
+def test_a_step_that_reads_the_whole_source_gets_time_for_it(campaign):
+    with (campaign.folder / "big.nii").open("wb") as file:
+        file.truncate(25 * 10**9)  # with nothing in it
+    said = campaign.write([("big", "big.nii", {})]).run("--dry-run")
+    minutes = dict(re.findall(r"^rule (\w+):\n(?:.+\n)*? +resources: .*?runtime=(\d+)", said, re.MULTILINE))
+    assert minutes == {"atlas_chunk": "180", "atlas_check_precomputed": "180", "publish_manifest": "180"}
+
+
 def test_until_stops_at_a_stage(three, tmp_path):
     other = Campaign(tmp_path)
     (tmp_path / "raw").symlink_to(three.folder / "raw")

@@ -217,6 +217,14 @@ def test_a_url_with_a_secret_is_refused_and_a_variable_stands_in_for_it(monkeypa
     assert shown == ["https://host/a?temp_url_sig=***&ticket=***", "https://host/b?c=1&ticket=***"]
 
 
+def test_a_token_that_no_request_can_have_is_not_quoted(tmp_path):
+    path = tmp_path / "swift.json"
+    path.write_text(json.dumps({"os_token": "se\ncret", "os_storage_url": "http://127.0.0.1:9/v1/AUTH_a"}))
+    path.chmod(0o600)
+    with pytest.raises(ValueError, match=r"^swift://closet/: cannot be requested \(InvalidHeader\)$"):
+        fetch_input("swift://closet/", destination=tmp_path / "out", settings=str(path))
+
+
 # Progress
 
 
