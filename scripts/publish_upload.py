@@ -22,6 +22,7 @@ import _files
 import _remote
 import _store
 from _store import Content, Found, Item
+from _urls import REMOTE, public_url
 
 INDEXES = {"info", "zarr.json", ".zgroup", ".zattrs", ".zarray", ".zmetadata", "index.html"}
 TYPES = {
@@ -144,16 +145,13 @@ def _require_apart(store, content, cleanup):
     content -- the manifest, which tells of the source
     """
     source, root = content.get("source", ""), content.get("inputs", {}).get("root", "")
-    urls = [url for url in source.split() if "://" in url]
+    urls = [url for url in source.split() if url.startswith(REMOTE)]
     local = source if not urls and Path(source).exists() else ""
-    paths = [
-        local,
-        cleanup,
-        "" if local and Path(root) == Path(local).parent else root,
-    ]  # the files beside one are not it
+    beside = local and Path(root) == Path(local).parent  # of a single file, the folder has others that are not ours
+    paths = [local, cleanup, "" if beside else root]
     places = [store.where(url) for url in urls] + [Path(path).resolve().as_uri() for path in paths if path]
     copy = unquote(store.where()).rstrip("/") + "/"
-    for place in (unquote(_remote.public_url(url)).rstrip("/") + "/" for url in places):
+    for place in (unquote(public_url(url)).rstrip("/") + "/" for url in places):
         if copy.startswith(place) or place.startswith(copy):
             raise ValueError(
                 f"the copy in {copy} would mix with what the dataset is made of, {place}: name another target"
