@@ -39,6 +39,10 @@ TOKEN = re.compile(r"[\x21-\x7e]+")  # what may stand in a header
 log = logging.getLogger(__name__)
 
 
+class RefusedError(PermissionError):
+    """A login that the service refuses, and that is not tried again: it would lock the user out."""
+
+
 @dataclass(frozen=True)
 class Secrets:
     """A user's login at one catalogue, and `source`, which says where it came from."""
@@ -150,6 +154,7 @@ class Account:
     """
 
     cacert = None
+    follows = True  # to any of its hosts that a redirect names
     token = ""
     secret = False  # whether requests carry something that others must not see
 
@@ -163,15 +168,20 @@ class Account:
     def __repr__(self):
         return f"{type(self).__name__}({self.name!r})"
 
-    def __call__(self, request, token=None):
+    def __call__(self, request):
         """Sign a prepared request, as `auth=` of requests; ~/.netrc is kept out of it."""
-        if self.secret:
-            self.require(request.url)
-            self.sign(request, self.token if token is None else token)
-        return request
+        return self.sign(request, self.token)
 
     def sign(self, request, token):
-        """Put into a request what opens the service."""
+        """Put what opens the service into a request to one of its hosts."""
+        if self.secret:
+            self.require(request.url)
+            request.headers.update(self.signature(request, token))
+        return request
+
+    def signature(self, request, token):
+        """The headers that open the service."""
+        return {}
 
     def renew(self, refused):
         """A token in place of one that was refused. Raises PermissionError where there is no other."""
@@ -199,11 +209,10 @@ class Account:
         slots = [_private(f"{_key(self.service)}.{number}.connection") for number in range(self.connections)]
         while True:
             for slot in random.sample(slots, len(slots)):
-                with slot.open("ab") as file:
-                    with contextlib.suppress(BlockingIOError):
-                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        yield
-                        return
+                with slot.open("ab") as file, contextlib.suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    yield
+                    return
             if stopped.wait(random.uniform(0.05, 0.3)):
                 raise InterruptedError(f"catalogue {self.name}: stopped")
 
@@ -218,11 +227,11 @@ class Password(Account):
         self.source = found.source
         self.token = base64.b64encode(f"{found.username}:{found.password}".encode()).decode()
 
-    def sign(self, request, token):
-        request.headers["Authorization"] = f"Basic {token}"
+    def signature(self, request, token):
+        return {"Authorization": f"Basic {token}"}
 
     def renew(self, refused):
-        raise PermissionError(f"catalogue {self.name}: user or password of {self.source} is refused (401)")
+        raise RefusedError(f"catalogue {self.name}: user or password of {self.source} is refused (401)")
 
 
 class Keys(Account):
@@ -236,7 +245,7 @@ class Keys(Account):
         self.service, self.hosts = _host(self.endpoint), {_host(self.endpoint)}
         self.source, self.found = found.source, found
 
-    def sign(self, request, token):
+    def signature(self, request, token):
         import botocore.auth  # slow to import
         import botocore.awsrequest
         import botocore.credentials
@@ -245,10 +254,10 @@ class Keys(Account):
         ranged = {"Range": request.headers["Range"]} if "Range" in request.headers else {}
         signed = botocore.awsrequest.AWSRequest(request.method, request.url, headers=ranged)
         botocore.auth.S3SigV4Auth(pair, "s3", self.region).add_auth(signed)
-        request.headers.update(dict(signed.headers))
+        return dict(signed.headers)
 
     def renew(self, refused):
-        raise PermissionError(f"catalogue {self.name}: the S3 keys of {self.source} are refused")
+        raise RefusedError(f"catalogue {self.name}: the S3 keys of {self.source} are refused")
 
 
 class Session(Account):
@@ -257,7 +266,7 @@ class Session(Account):
     The access token is renewed by the refresh token, which is another one each time, a little before it runs out or
     when it is refused; a session that has ended begins anew with the password and the code of TOTP (RFC 6238).
 
-    Raises PermissionError when the login is refused, OSError for a server that cannot be reached.
+    Raises RefusedError when the login is refused, OSError for a server that cannot be reached.
     """
 
     secret = True
@@ -266,15 +275,15 @@ class Session(Account):
         super().__init__(settings)
         self.url, self.client, self.found, self.source = settings.token, settings.client, found, found.source
         self._state = _private(f"{_key(self.url, self.client, found.username)}.session.json")
-        self._session, self._lock = {}, threading.Lock()
+        self._session, self._lock, self._refused = {}, threading.Lock(), ""
 
     @property
     def token(self):
         with self._lock:
             return self._session["access"] if self._good(self._session) else self._entered()
 
-    def sign(self, request, token):
-        request.headers["Authorization"] = f"Bearer {token}"
+    def signature(self, request, token):
+        return {"Authorization": f"Bearer {token}"}
 
     def renew(self, refused):
         with self._lock:
@@ -286,7 +295,9 @@ class Session(Account):
         ended = threading.Event()
 
         def keep():
-            while not ended.wait(max(1.0, self._session.get("until", 0) - self._session.get("sooner", 0) - time.time())):
+            while not ended.wait(
+                max(1.0, self._session.get("until", 0) - self._session.get("sooner", 0) - time.time())
+            ):
                 try:
                     _ = self.token
                 except OSError as error:  # whoever needs the token will say so
@@ -308,6 +319,8 @@ class Session(Account):
 
     def _entered(self, refused=None):
         """The access token of the session of all jobs, renewed or begun anew where need be."""
+        if self._refused:
+            raise RefusedError(self._refused)
         with _alone(self._state):
             session = _read(self._state)
             if not self._good(session, refused):
@@ -368,7 +381,8 @@ class Session(Account):
         except ValueError:
             values = {}
         if answer.status_code in (400, 401, 403):
-            raise PermissionError(f"catalogue {self.name}: {self._refusal(answer.status_code, values)}")
+            self._refused = f"catalogue {self.name}: {self._refusal(answer.status_code, values)}"
+            raise RefusedError(self._refused)
         access, refresh = values.get("access_token"), values.get("refresh_token", "")
         if answer.status_code != 200 or not all(isinstance(one, str) for one in (access, refresh)):
             raise OSError(
@@ -438,7 +452,9 @@ def _private(name):
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise OSError(f"{folder}: no place for the session ({error.strerror}); name another by XDG_CACHE_HOME") from None
+        raise OSError(
+            f"{folder}: no place for the session ({error.strerror}); name another by XDG_CACHE_HOME"
+        ) from None
     return folder / name
 
 
@@ -466,5 +482,6 @@ def _read(path):
 
 def _write(path, session):
     with files.replacing(path) as partial:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
             json.dump(session, file)

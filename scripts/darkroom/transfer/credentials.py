@@ -41,6 +41,8 @@ class Account:
     trust, or None for the usual ones.
     """
 
+    follows = False  # whether a token goes along with redirects
+
     def __init__(self, source, log_in, url="", cacert=None):
         """`log_in(old)` gives (storage URL or "", token); `old` is a token that was refused, or None."""
         self.source, self.cacert, self._log_in, self._lock = source, cacert, log_in, threading.Lock()
@@ -63,6 +65,15 @@ class Account:
                 if self.token == refused:
                     raise PermissionError(f"{self.source}: the token is refused (401) and cannot be renewed")
             return self.token
+
+    def sign(self, request, token):
+        """Put what opens the store into a request, as `auth=` of requests does."""
+        request.prepare_headers({**request.headers, "X-Auth-Token": token})  # which looks at what a header may be
+        return request
+
+    def connection(self, stopped):
+        """A context that holds one of the connections the service bears: as many as are asked for."""
+        return contextlib.nullcontext()
 
     def _enter(self, refused):
         """Log in; a server that is busy is asked again, after as long as it says."""

@@ -27,7 +27,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 log = logging.getLogger(__name__)
 
 
-def download(items, folder, connections=8, attempts=6, progress=None):
+def download(items, folder, connections=8, attempts=6, progress=None, arrived=None, failed=None):
     """Download files to `folder/name`, at most `connections` at a time from each host, and say what each one is.
 
     Gives `{"name", "url", "bytes", "sha256"}` of each, in the order given (`url` as `public_url` shows it). Bytes are
@@ -39,6 +39,8 @@ def download(items, folder, connections=8, attempts=6, progress=None):
 
     `progress(stored, expected, sized, done)` is called, by one thread at a time, with what is new: bytes stored or
     found (fewer than none when a file starts over), bytes of files whose size is known, their number, files done.
+    `arrived(item, entry)` is called, in the thread of that file, when it is whole. `failed(item, error)` takes the
+    error of one file, whose result is None then, and the others go on, unless it raises one itself.
 
     Raises ValueError for names that collide and URLs that cannot be fetched; OSError when there is no room, or for the
     first file that cannot be had. Files in flight are then finished, and no more are begun.
@@ -63,8 +65,15 @@ def download(items, folder, connections=8, attempts=6, progress=None):
                 try:
                     results[index] = _fetch(items[index], session, run)
                     run.report(done=1)
+                    if arrived:
+                        arrived(items[index], results[index])
                 except Exception as error:
-                    errors.append(error)
+                    try:
+                        if failed is None:
+                            raise
+                        failed(items[index], error)
+                    except Exception as last:
+                        errors.append(last)
 
     # Hosts take turns, so that all of them are at work where there are more workers than connections.
     connections = max(1, connections)
@@ -78,7 +87,8 @@ def download(items, folder, connections=8, attempts=6, progress=None):
             raise
     if errors:
         raise errors[0]
-    return [{key: entry[key] for key in ("name", "url", "bytes", "sha256")} for entry in results]
+    told = ("name", "url", "bytes", "sha256")
+    return [entry and {key: entry[key] for key in told} for entry in results]
 
 
 def _check_names(items):
@@ -159,15 +169,17 @@ class _PassingError(Exception):
 class _Part:
     """The bytes of one file so far, their digests, and a note beside them that says which version they are of."""
 
-    def __init__(self, target, url, size, report):
-        self.target, self.report, self.expected = target, report, None
-        self.expect(size)
+    def __init__(self, target, url, item, report):
+        # Without a validator of the server's own, only a file that is checked when whole may be continued.
+        self.target, self.report, self.expected, self.checked = target, report, None, bool(item.digest or item.check)
+        self.expect(item.size)
         self.path, self.note_path = _beside(target, ".part"), _beside(target, ".part.json")
         self._forget()
         try:
             note = json.loads(self.note_path.read_bytes())
             present, total = self.path.stat().st_size, note["bytes"]
-            if note["url"] != url or not (note["etag"] or note["modified"]) or (total is not None and present > total):
+            versioned = note["etag"] or note["modified"] or self.checked
+            if note["url"] != url or not versioned or (total is not None and present > total):
                 return
         except (OSError, ValueError, TypeError, KeyError):
             return
@@ -224,7 +236,7 @@ def _fetch(item, session, run):
     """One file, with as many attempts as it takes while bytes come in."""
     target, url = run.folder / item.name, public_url(item.url)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = _Part(target, url, item.size, run.report)
+    part = _Part(target, url, item, run.report)
     known = None if part.size else run.known(item)
     told = item.md5 in (None, known["md5"]) and item.size in (None, known["bytes"]) if known else False
     if known and not told and not known.get("large"):  # of a large object a listing may know neither
@@ -267,15 +279,17 @@ def _attempt(item, url, session, run, part, known):
     """One request: the entry of the file, now whole, or of the `known` one that is still right."""
     # Without this a server may compress on the fly, and lengths and digests were not those of the file.
     headers = {"Accept-Encoding": "identity"}
-    if part.size and (part.note["etag"] or part.note["modified"]):
-        headers |= {"Range": f"bytes={part.size}-", "If-Range": part.note["etag"] or part.note["modified"]}
+    version = part.size and (part.note["etag"] or part.note["modified"])
+    if version or (part.size and part.checked):
+        headers |= {"Range": f"bytes={part.size}-"} | ({"If-Range": version} if version else {})
     else:
         part.start()
         if known and known["etag"]:
             headers["If-None-Match"] = known["etag"]
         elif known and known["modified"]:
             headers["If-Modified-Since"] = known["modified"]
-    with session.fetch(item.url, headers, item.account) as response:
+    turn = item.account.connection(run.stopped) if item.account else contextlib.nullcontext()
+    with turn, session.fetch(item.url, headers, item.account) as response:
         status, note = response.status_code, _note(response, url)
         # A server may ignore the condition and send what we have: its length and validators still tell.
         same = status == 200 and known and note["bytes"] == known["bytes"] and _same_version(note, known)
@@ -292,6 +306,8 @@ def _attempt(item, url, session, run, part, known):
             raise _PassingError(f"{status} {response.reason}", remote.retry_after(response.headers))
         elif status == 401 or (status == 403 and item.account):
             raise PermissionError(f"{url}: {status} {response.reason}; {_advice(item, response)}")
+        elif status in (404, 410):
+            raise FileNotFoundError(f"{url}: {status} {response.reason}")
         elif status != 206:
             raise OSError(f"{url}: {status} {response.reason}")
         size, listed = part.note["bytes"], None if part.note["large"] else item.size
@@ -314,6 +330,8 @@ def _attempt(item, url, session, run, part, known):
             part.reject(got, twice=True)
     if part.note.get("slo"):
         _check_segments(item, session, part, url)
+    if wrong := item.check(part.path, entry) if item.check else "":
+        part.reject(wrong, twice=True)
     part.finish()
     run.record(entry)
     return entry
