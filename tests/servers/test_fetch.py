@@ -198,7 +198,7 @@ def test_resume_from_swift_which_ignores_if_range(swift, faulty, tmp_path):
 def start_slow_download(server, folder):
     """A Python process of its own that downloads `big`."""
     code = (
-        "import signal, sys; from _download import *; from _remote import Remote; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "import signal, sys; from darkroom.transfer.download import *; from darkroom.transfer.remote import Remote; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "download([Remote('big', sys.argv[1])], sys.argv[2])"
     )
     environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
