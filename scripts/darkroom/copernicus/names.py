@@ -7,7 +7,7 @@ The naming rules are those of the missions' product specifications: Sentinel-1 (
 import difflib
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from darkroom.copernicus.products import stem
 
@@ -73,7 +73,9 @@ S1 = re.compile(
     rf"S1[A-D]_(?P<mode>\w\w)_(?P<level>(RAW|SLC|GRD|OCN)[FHM_]_\d\w)(?P<polarisation>\w\w)_(?P<begin>{T})_(?P<end>{T})"
     r"_(?P<orbit>\d{6})_(?P<take>[0-9A-F]{6})_(?P<crc>[0-9A-F]{4})(?P<cog>_COG)?"
 )
-S1_AUX = re.compile(rf"S1[A-D_]_(OPER_)?(?P<type>AUX_[A-Z0-9]{{3,6}})(_[A-Z]{{3,4}}_+)?(_(?P<made>{T}))?_V(?P<begin>{T})(_(?P<end>{T}))?(_G(?P<made2>{T}))?")
+S1_AUX = re.compile(
+    rf"S1[A-D_]_(OPER_)?(?P<type>AUX_[A-Z0-9]{{3,6}})(_[A-Z]{{3,4}}_+)?(_(?P<made>{T}))?_V(?P<begin>{T})(_(?P<end>{T}))?(_G(?P<made2>{T}))?"
+)
 S2 = re.compile(
     rf"S2[A-D]_MSI(?P<level>L1C|L2A|L2Ap)_(?P<begin>{T})_N(?P<baseline>\d{{4}})_R(?P<orbit>\d{{3}})_T(?P<tile>\w{{5}})_(?P<made>{T})"
 )
@@ -91,7 +93,9 @@ LANDSAT = re.compile(
 CLMS = re.compile(
     r"c_gls_(?P<type>\w+?)(-RT(?P<consolidation>\d))?_(?P<begin>\d{8})\d{4}_(?P<area>[A-Z]+)_(?P<sensor>\w+)_V(?P<version>[\d.]+?)(?P<format>_nc|_cog)?"
 )
-CAMS = re.compile(r"z_cams_c_ecmf_(?P<begin>\d{14})_(?P<run>\w+?)_(?P<kind>an|fc)_(?P<levels>\w+)_(?P<step>\d{3})_(?P<type>\w+)")
+CAMS = re.compile(
+    r"z_cams_c_ecmf_(?P<begin>\d{14})_(?P<run>\w+?)_(?P<kind>an|fc)_(?P<levels>\w+)_(?P<step>\d{3})_(?P<type>\w+)"
+)
 TIMELINESS = {"NR": 1, "ST": 2, "NT": 3, "NRTI": 1, "OFFL": 2, "RPRO": 3, "RT": 1, "T2": 2, "T1": 3}
 
 
@@ -255,7 +259,11 @@ def candidates(name):
         return []
     day = known.begin[:10].replace("-", "/")
     bare = stem(name)
-    return [f"{folder}/{day}/{file}" for folder, file in PLACES[known.mission](known, bare)] if known.mission in PLACES else []
+    return (
+        [f"{folder}/{day}/{file}" for folder, file in PLACES[known.mission](known, bare)]
+        if known.mission in PLACES
+        else []
+    )
 
 
 def _eodata_s1(known, bare):
@@ -309,3 +317,18 @@ PLACES = {
 def days_between(begin, end):
     """Days from one time to another, both as ISO text."""
     return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds() / 86400
+
+
+def days_before(moment, days):
+    """The date some days before a time in ISO 8601."""
+    return (datetime.fromisoformat(moment) - timedelta(days=days)).date().isoformat()
+
+
+def is_kind(known, mission, kind):
+    """Whether a name is of a mission and, where one is given, of a product type: GRD are all kinds of it but COGs."""
+    if known.mission != mission:
+        return False
+    family, cog = kind.removesuffix("-COG"), kind.endswith("-COG")
+    if mission == "Sentinel-1" and family in ("RAW", "SLC", "GRD", "OCN"):
+        return known.type[3:6] == family and known.type.endswith("-COG") == cog
+    return not kind or known.type.lower() == kind.lower() or (mission == "CLMS" and kind.lower().startswith(known.type))
