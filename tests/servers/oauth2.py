@@ -19,7 +19,8 @@ from authlib.oauth2.rfc6750 import BearerTokenValidator
 from werkzeug.serving import make_server
 
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # loopback has no TLS
-logging.getLogger("werkzeug").setLevel(logging.ERROR)
+for name in ("werkzeug", "authlib"):  # whose DEBUG lines hold tokens
+    logging.getLogger(name).setLevel(logging.ERROR)
 CLIENT = "cdse-public"
 TOKENS = "/auth/realms/CDSE/protocol/openid-connect/token"
 

@@ -31,7 +31,8 @@ from darkroom.urls import public_url
 
 FILE = "~/.config/darkroom/logins.json"  # or what LOGINS names
 LOGINS = "DARKROOM_LOGINS"
-KEYS = ("username", "password", "totp", "s3_access_key", "s3_secret_key")
+S3 = ("s3_access_key", "s3_secret_key")
+KEYS = ("username", "password", "totp", *S3)
 ATTEMPTS = 6  # of a login that meets a busy server
 SOONER = 60  # seconds before a token runs out that it is renewed
 TOKEN = re.compile(r"[\x21-\x7e]+")  # what may stand in a header
@@ -64,10 +65,11 @@ def secrets(settings, keys=("username", "password")):
     for found in (_of_file(settings.name), _of_environment(settings.name), _of_netrc(settings, keys)):
         if all(getattr(found, key) for key in keys):
             return found
-    raise ValueError(f"catalogue {settings.name}: no login; {_ways(settings, keys)}")
+    raise ValueError(f"catalogue {settings.name}: no login; {ways(settings, keys)}")
 
 
-def _ways(settings, keys):
+def ways(settings, keys):
+    """What a user can do to log in, in a few words."""
     named = ", ".join(keys)
     variables = " and ".join(_variable(settings.name, key) for key in keys)
     lacking = "" if "totp" in keys or settings.login != "oidc" else " (with two-factor login also totp, its secret)"
@@ -140,7 +142,7 @@ def keys(settings):
     if not settings.s3:
         return None
     try:
-        return Keys(settings, secrets(settings, ("s3_access_key", "s3_secret_key")))
+        return Keys(settings, secrets(settings, S3))
     except ValueError:
         return None
 
@@ -206,7 +208,7 @@ class Account:
 
         Raises InterruptedError when the event `stopped` is set while all are in use.
         """
-        slots = [_private(f"{_key(self.service)}.{number}.connection") for number in range(self.connections)]
+        slots = [cached(f"{key(self.service)}.{number}.connection") for number in range(self.connections)]
         while True:
             for slot in random.sample(slots, len(slots)):
                 with slot.open("ab") as file, contextlib.suppress(BlockingIOError):
@@ -274,7 +276,7 @@ class Session(Account):
     def __init__(self, settings, found):
         super().__init__(settings)
         self.url, self.client, self.found, self.source = settings.token, settings.client, found, found.source
-        self._state = _private(f"{_key(self.url, self.client, found.username)}.session.json")
+        self._state = cached(f"{key(self.url, self.client, found.username)}.session.json")
         self._session, self._lock, self._refused = {}, threading.Lock(), ""
 
     @property
@@ -321,7 +323,7 @@ class Session(Account):
         """The access token of the session of all jobs, renewed or begun anew where need be."""
         if self._refused:
             raise RefusedError(self._refused)
-        with _alone(self._state):
+        with alone(self._state):
             session = _read(self._state)
             if not self._good(session, refused):
                 session = self._renewed(session) or self._begun()
@@ -442,11 +444,11 @@ def _host(url):
     return parts.netloc.rpartition("@")[2].lower().removesuffix(port) if port else parts.netloc.lower()
 
 
-def _key(*parts):
+def key(*parts):
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _private(name):
+def cached(name):
     """A path in the user's own cache, outside every campaign."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "darkroom"
     try:
@@ -459,7 +461,7 @@ def _private(name):
 
 
 @contextlib.contextmanager
-def _alone(path):
+def alone(path):
     """Hold the lock beside a file: jobs that run beside each other log in one after the other."""
     descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:

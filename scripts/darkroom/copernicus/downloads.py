@@ -1,0 +1,344 @@
+"""Products of a search, brought here once for all rows that want them.
+
+They lie in a store of their catalogue: in `whole/NAME/` what a product's zip held (or the product itself, where it is
+one file), in `files/NAME.SAFE/` those files of it that somebody asked for. The record beside them, `.NAME.json`, is
+written last: it tells what they are and how they were checked.
+"""
+
+import contextlib
+import fcntl
+import fnmatch
+import hashlib
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from darkroom import files
+from darkroom.copernicus import login, manifests, volume
+from darkroom.copernicus.products import File
+from darkroom.transfer import archive, download
+from darkroom.transfer.remote import Remote
+
+ATTEMPTS = 20  # of a file without any progress: a service whose connections are all in use bears no more for a while
+# What tells of a product's pixels, and goes along with every choice of its files.
+METADATA = ("*manifest.safe", "*xfdumanifest.xml", "*/MTD_*.xml", "*/annotation/*.xml")
+PAGES = (".html", ".htm", ".xhtml")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Want:
+    """What is to be had of a product: the zip of all of it, or files of it. `problem` says why it could not be had."""
+
+    product: object
+    files: list[File]
+    items: dict = field(default_factory=dict)  # File by the name in the store that it comes to
+    entries: dict = field(default_factory=dict)  # what arrived, by that name
+    checked: dict = field(default_factory=dict)  # how each was checked
+    problem: str = ""
+
+    def __post_init__(self):
+        name = self.product.name
+        if not name or name.startswith(".") or "/" in name or "\0" in name:
+            raise ValueError(f"{name!r} is not the name of a product; look at the answer of the catalogue")
+        self.items = {f"{self.kind}/{file.name}": file for file in self.files}
+
+    @property
+    def packed(self):
+        return self.files[0].archive
+
+    @property
+    def kind(self):
+        """The part of the store that it belongs to: whole products, or some of their files."""
+        return "whole" if self.packed or [file.name for file in self.files] == [self.product.name] else "files"
+
+    @property
+    def key(self):
+        return f"{self.kind}/{self.product.name}"
+
+    def record(self, store):
+        return store / self.kind / f".{self.product.name}.json"
+
+
+def choose(product, catalogue, patterns=()):
+    """What to fetch of a product: all of it, or its metadata and those files that match one of `patterns` (fnmatch).
+
+    Raises ValueError when no file matches, and what the catalogue does.
+    """
+    if not patterns:
+        return Want(product, [catalogue.whole(product)])
+    listed = catalogue.files(product)
+    found = [file for file in listed if any(fnmatch.fnmatch(file.name, pattern) for pattern in patterns)]
+    if not found:
+        some = ", ".join(repr(file.name) for file in listed[:3])
+        raise ValueError(f"{product.name}: none of its {len(listed)} files, such as {some}, matches {list(patterns)}")
+    rest = [file for file in listed if file not in found]
+    return Want(product, found + [file for file in rest if any(fnmatch.fnmatch(file.name, one) for one in METADATA)])
+
+
+class Places:
+    """Where files are fetched from, and as whom: by S3 with keys for it, else by https. Nobody logs in who need not."""
+
+    def __init__(self, settings):
+        self.settings, self._accounts = settings, {}
+
+    def account(self, kind):
+        if kind not in self._accounts:
+            self._accounts[kind] = getattr(login, kind)(self.settings)
+        return self._accounts[kind]
+
+    def __call__(self, file):
+        """The URL of a file and the account that opens it."""
+        urls = [url for url in (file.url, file.alternate) if url]
+        web = next((url for url in urls if not url.startswith("s3://")), "")
+        archived = next((url for url in urls if url.startswith("s3://")), "")
+        if archived and not file.archive and (keys := self.account("keys")):
+            return f"{keys.endpoint}/{quote(archived.removeprefix('s3://'))}", keys
+        if not web:
+            raise ValueError(f"{file.name} is at {archived} alone; {login.ways(self.settings, login.S3)}")
+        return web, self.account("account")
+
+
+def fetch(wants, store, places, attempts=ATTEMPTS, connections=4, progress=None):
+    """Bring products to a store, or find them there; give the files of each, as an inventory has them.
+
+    Jobs that want the same product fetch it once. Every file is held against what is promised of it, a zip is unpacked
+    and removed. What cannot be had does not keep the others from coming.
+
+    Raises OSError, when all the others are here, for products that cannot be had; PermissionError at once for a login
+    that is refused; OSError before anything is fetched when there is no room.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    found, waiting = {}, {want.key: want for want in wants}
+    with _Turns(store) as turns:
+        while waiting:
+            mine = [want for want in waiting.values() if turns.take(want.key)]
+            if not mine:  # others are at all of them
+                mine = [next(iter(waiting.values()))]
+                turns.wait(mine[0].key)
+            try:
+                lacking = [want for want in mine if not _had(want, store)]
+                if lacking:
+                    _bring(lacking, store, places, attempts, connections, progress)
+            finally:
+                for want in mine:
+                    turns.give(want.key)
+            for want in mine:
+                found[want.key] = [] if want.problem else _had(want, store)
+                del waiting[want.key]
+    if wrong := [want for want in wants if want.problem]:
+        some = "; ".join(f"{want.product.name}: {want.problem}" for want in wrong[:3])
+        more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise OSError(f"{len(wrong)} of {len(wants)} products could not be fetched: {some}{more}")
+    return [found[want.key] for want in wants]
+
+
+class _Turns:
+    """Locks of the products of a store, for jobs that run beside each other: a byte of one file for each product."""
+
+    def __init__(self, store):
+        self.path = store / ".turns"
+
+    def __enter__(self):
+        self.file = self.path.open("ab")
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def take(self, key):
+        """Whether it is our turn now."""
+        try:
+            fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(key))
+        except OSError:
+            return False
+        return True
+
+    def wait(self, key):
+        log.info("%s is being fetched by another job; waiting for it", key)
+        fcntl.lockf(self.file, fcntl.LOCK_EX, 1, _place(key))
+
+    def give(self, key):
+        fcntl.lockf(self.file, fcntl.LOCK_UN, 1, _place(key))
+
+
+def _place(key):
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) >> 1
+
+
+def read_record(store, kind, name):
+    """The record of a product in a store, or None."""
+    path = store / kind / f".{name}.json"
+    return files.read_json(path) if path.exists() else None
+
+
+def _had(want, store):
+    """The files of a product that are here as its record says, or None where some are not."""
+    record = read_record(store, want.kind, want.product.name)
+    if not record or record["id"] != want.product.id:
+        return None
+    known = {entry["name"]: entry for entry in record["files"]}
+    names = known.keys() if want.packed else want.items.keys()
+    if not names <= known.keys() or not all(_is_there(store, known[name]) for name in names):
+        return None
+    told = ("name", "bytes", "sha256", "url", "archive")
+    return [{key: known[name][key] for key in told if key in known[name]} for name in sorted(names)]
+
+
+def _is_there(store, entry):
+    path = store / entry["name"]
+    return path.is_file() and (path.stat().st_size, path.stat().st_mtime_ns) == (entry["bytes"], entry["mtime_ns"])
+
+
+def _bring(wants, store, places, attempts, connections, progress):
+    """Fetch what is lacking, unpack zips as they arrive, and write the records."""
+    owners = {name: want for want in wants for name in want.items}
+    items = [
+        _item(name, want, places) for name, want in owners.items() if not (want.packed and (store / name).exists())
+    ]
+    accounts = {id(item.account): item.account for item in items}.values()
+    _require(wants, store, connections)
+    for line in _volumes(items, owners, places.settings.limits.volume):
+        log.info("%s", line)
+    unpacked, lock = {}, threading.Lock()
+
+    def arrived(item, entry):
+        want = owners[item.name]
+        with lock:
+            want.entries[item.name] = entry
+        volume.add(item.account.service, entry["bytes"])
+        if want.packed:
+            unpacked[want.key] = pool.submit(_unpack, want, store)
+
+    def failed(item, error):
+        if isinstance(error, login.RefusedError) or not isinstance(error, (OSError, ValueError)):
+            raise error
+        if isinstance(error, InterruptedError):
+            raise error
+        gone = isinstance(error, FileNotFoundError)
+        owners[item.name].problem = f"no longer there ({error}); search again" if gone else str(error)
+        log.error("%s: %s", owners[item.name].product.name, owners[item.name].problem)
+
+    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as kept:
+        for want in wants:
+            if want.packed and (store / next(iter(want.items))).exists():  # came whole before a job was killed
+                unpacked[want.key] = pool.submit(_unpack, want, store)
+        for account in accounts:
+            kept.enter_context(account.kept())
+        try:
+            download.download(items, store, connections, attempts, progress, arrived, failed)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        for want in wants:
+            try:
+                if want.key in unpacked:
+                    unpacked[want.key].result()
+                elif not want.problem:
+                    _record(want, store, [_kept(want, name, store) for name in want.items])
+            except (OSError, ValueError) as error:
+                want.problem = str(error)
+
+
+def _item(name, want, places):
+    file = want.items[name]
+    url, account = places(file)
+    md5 = next((digest for digest in file.digests if digest.startswith("md5:")), "")
+
+    def check(path, entry):
+        wrong, how = _judged(file, path, entry)
+        want.checked[name] = how
+        return wrong
+
+    # Of a zip, size and MD5 are those of the object in the archive; what is sent may be packed anew.
+    size, digest = (None, "") if file.archive else (file.bytes, md5)
+    return Remote(name, url, size, digest=digest, account=account, check=check)
+
+
+def _judged(file, path, entry):
+    """What is wrong with a file that came, or "", and how it was checked."""
+    if not file.name.lower().endswith(PAGES) and (page := manifests.page_instead(path)):
+        return page, []
+    digests = file.digests if not file.archive or file.bytes == entry["bytes"] else ()
+    got = {key: entry[key] for key in ("md5", "sha256")}
+    got |= manifests.hashes(path, manifests.algorithms(digests) - got.keys())
+    if wrong := next(filter(None, (manifests.wrong(digest, got) for digest in digests)), ""):
+        return wrong, []
+    if digests:
+        return "", [
+            next(name for name in one.split(":")[0].split("/") if got[name] == one.split(":")[1]) for one in digests
+        ]
+    if file.archive:
+        return manifests.damaged(path), ["zip CRC"]
+    return "", ["size"] if file.bytes is not None else []
+
+
+def _unpack(want, store):
+    """Unpack the zip of a product, write its record, and remove it."""
+    (name,) = want.items
+    path = store / name
+    entry = want.entries.get(name) or {
+        "url": want.files[0].url,
+        "bytes": path.stat().st_size,
+        **manifests.hashes(path, {"md5", "sha256"}),
+    }
+    if name not in want.checked:
+        wrong, want.checked[name] = _judged(want.files[0], path, entry)
+        if wrong:
+            path.unlink()
+            raise ValueError(f"{wrong}; it is removed, and a rerun fetches it again")
+    folder = store / want.kind / want.product.stem
+    members = archive.unpack(path, folder, digest=entry["sha256"])
+    found = [
+        _entry(store, {"name": f"{want.kind}/{want.product.stem}/{member['name']}", "sha256": member["sha256"]})
+        | {"archive": entry["url"], "checked": ["zip CRC"]}
+        for member in members
+    ]
+    packed = {key: entry[key] for key in ("url", "bytes", "md5", "sha256")} | {"checked": want.checked[name]}
+    _record(want, store, found, packed)
+    path.unlink()
+
+
+def _kept(want, name, store):
+    entry = want.entries[name]
+    if name not in want.checked:  # came whole before a job was killed
+        _, want.checked[name] = _judged(want.items[name], store / name, entry)
+    about = {"url": entry["url"], "checked": want.checked[name]}
+    return _entry(store, {"name": name, "sha256": entry["sha256"]}) | about
+
+
+def _entry(store, known):
+    state = (store / known["name"]).stat()
+    return known | {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
+
+
+def _record(want, store, found, packed=None):
+    """Write what is had of a product; files that another row asked for stay in it."""
+    product = want.product
+    before = read_record(store, want.kind, product.name) or {"id": product.id, "files": []}
+    names = {entry["name"] for entry in found}
+    others = [entry for entry in before["files"] if entry["name"] not in names and _is_there(store, entry)]
+    if packed or before["id"] != product.id:
+        others = []
+    about = {"product": product.name, "id": product.id, "catalogue": product.catalogue, "archive": packed}
+    listed = sorted(others + found, key=lambda entry: entry["name"])
+    files.write_json(want.record(store), about | {"files": listed})
+
+
+def _require(wants, store, connections):
+    """Raise OSError where there is no room for what will lie here, and for the zips that lie beside it meanwhile."""
+    sizes = sorted((file.bytes or 0 for want in wants for file in want.files), reverse=True)
+    packed = sorted((want.files[0].bytes or 0 for want in wants if want.packed), reverse=True)
+    files.require_room(store, sum(sizes) + sum(packed[:connections]), f"{len(wants)} products")
+
+
+def _volumes(items, owners, limit):
+    """What is to be said of the volume of 30 days, for each service."""
+    sizes = {}
+    for item in items:
+        service = item.account.service
+        sizes[service] = sizes.get(service, 0) + (owners[item.name].items[item.name].bytes or 0)
+    return [line for service, size in sizes.items() if (line := volume.said(service, size, limit))]
