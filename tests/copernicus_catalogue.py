@@ -40,7 +40,12 @@ def entry(name, begin, footprint, chance=None, end=None, online=True, **attribut
     chance = chance or random.Random(name)
     kinds = {str: "String", int: "Integer", float: "Double"}
     told = [
-        {"@odata.type": f"#OData.CSC.{kinds[type(value)]}Attribute", "Name": key, "Value": value, "ValueType": kinds[type(value)]}
+        {
+            "@odata.type": f"#OData.CSC.{kinds[type(value)]}Attribute",
+            "Name": key,
+            "Value": value,
+            "ValueType": kinds[type(value)],
+        }
         for key, value in attributes.items()
     ]
     return {

@@ -14,6 +14,7 @@ import re
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import shapely
@@ -69,7 +70,7 @@ class Visitor(AstToSqlAlchemyOrmVisitor):
 
     footprints: shapely.STRtree  # in the order of Product.area
 
-    def visit_Attribute(self, node):
+    def visit_Attribute(self, node):  # noqa: N802
         owner = node.owner
         if isinstance(owner, ast.Identifier) and (owner.name, node.attr) in PATHS:
             return PATHS[owner.name, node.attr]
@@ -79,10 +80,10 @@ class Visitor(AstToSqlAlchemyOrmVisitor):
             return Attribute.number if owner.name.startswith(("Integer", "Double")) else Attribute.word
         return super().visit_Attribute(node)
 
-    def visit_DateTime(self, node):
+    def visit_DateTime(self, node):  # noqa: N802
         return literal(microseconds(node.val))
 
-    def visit_Call(self, node):
+    def visit_Call(self, node):  # noqa: N802
         if node.func.namespace != ("OData", "CSC"):
             return super().visit_Call(node)
         if node.func.name != "Intersects" or not isinstance(node.args[0].param, ast.Geography):
@@ -144,7 +145,13 @@ class Catalogue:
                 wrong = f"Input should be less than or equal to {most}"
                 return 422, {
                     "detail": [
-                        {"type": "less_than_equal", "loc": ["query", name], "msg": wrong, "input": str(value), "ctx": {"le": most}}
+                        {
+                            "type": "less_than_equal",
+                            "loc": ["query", name],
+                            "msg": wrong,
+                            "input": str(value),
+                            "ctx": {"le": most},
+                        }
                     ]
                 }
         condition = literal(True)
@@ -168,7 +175,9 @@ class Catalogue:
         if options.get("$count", "").lower() in ("true", "1"):
             parts.insert(0, f'"@odata.count": {total}')
         if len(rows) == top and skip + top < total and skip + top <= SKIP:
-            following = "&".join(f"{key}={quote(value)}" for key, value in (options | {"$skip": str(skip + top)}).items())
+            following = "&".join(
+                f"{key}={quote(value)}" for key, value in (options | {"$skip": str(skip + top)}).items()
+            )
             parts.append(f'"@odata.nextLink": "{base}?{following}"')
         return 200, "{" + ", ".join(parts) + "}"
 
@@ -238,8 +247,7 @@ def _exact(connection, record):
 def main():
     port, path = int(sys.argv[1]), sys.argv[2]
     random.seed(0)
-    with open(path) as file:
-        Handler.catalogue = Catalogue(json.load(file))
+    Handler.catalogue = Catalogue(json.loads(Path(path).read_text()))
     ThreadingHTTPServer.daemon_threads = True
     ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 

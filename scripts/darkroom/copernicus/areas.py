@@ -12,9 +12,8 @@ from shapely.geometry import box, mapping, shape
 from shapely.ops import unary_union
 from shapely.validation import explain_validity
 
-WKT = re.compile(
-    r"\s*(geography')?(SRID=4326;)?\s*(MULTI)?(POINT|LINESTRING|POLYGON|GEOMETRYCOLLECTION)\b", re.IGNORECASE
-)
+from darkroom.copernicus.asked import WKT
+
 EWKT = re.compile(r"(?:geography')?(?:SRID=4326;)?([^']*)'?", re.IGNORECASE)
 DECIMALS = 6  # of coordinates in a request: 0.1 m
 WORLD = box(-180, -90, 180, 90)
@@ -124,7 +123,7 @@ def _placed(geometry, where, notes):
     if not all(map(_finite, (west, south, east, north))):
         raise ValueError(f"{where}: has coordinates that are no numbers")
     if south < -90 or north > 90:
-        swapped = -90 <= west and east <= 90 and -180 <= south and north <= 180
+        swapped = max(abs(west), abs(east)) <= 90 and max(abs(south), abs(north)) <= 180
         hint = "; are latitude and longitude swapped? Longitude comes first" if swapped else ""
         raise ValueError(f"{where}: has latitudes from {south:g} to {north:g}, which end at -90 and 90{hint}")
     if west < -360 or east > 540 or east - west > 360:
@@ -149,7 +148,7 @@ def _within_world(geometry):
         return geometry
     pieces = []
     for turn in (-360, 0, 360):
-        piece = shapely.transform(geometry, lambda points, turn=turn: points + [turn, 0]).intersection(WORLD)
+        piece = shapely.transform(geometry, lambda points, turn=turn: points + (turn, 0)).intersection(WORLD)
         if not piece.is_empty and (piece.area or not geometry.area):
             pieces.append(piece)
     return unary_union(pieces)

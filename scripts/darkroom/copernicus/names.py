@@ -9,32 +9,31 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from darkroom.copernicus.products import stem
-
 STAMP = "%Y%m%dT%H%M%S"
 S1_MODES = ("S1", "S2", "S3", "S4", "S5", "S6", "IW", "EW", "WV", "EN", "N1", "N2", "N3", "N4", "N5", "N6", "IM")
 S3_TYPES = (
-    "OL_1_EFR___ OL_1_ERR___ OL_1_RAC___ OL_1_SPC___ OL_2_LFR___ OL_2_LRR___ OL_2_WFR___ OL_2_WRR___ "
-    "SL_1_RBT___ SL_2_LST___ SL_2_WST___ SL_2_FRP___ SL_2_AOD___ SR_1_SRA___ SR_1_SRA_A_ SR_1_SRA_BS SR_1_LAN_RD "
-    "SR_2_LAN___ SR_2_WAT___ SR_2_LAN_HY SR_2_LAN_LI SR_2_LAN_SI SY_1_MISR__ SY_2_SYN___ SY_2_V10___ SY_2_VG1___ "
-    "SY_2_VGP___ SY_2_AOD___"
-).split()
+    "OL_1_EFR___", "OL_1_ERR___", "OL_1_RAC___", "OL_1_SPC___", "OL_2_LFR___", "OL_2_LRR___", "OL_2_WFR___",
+    "OL_2_WRR___", "SL_1_RBT___", "SL_2_LST___", "SL_2_WST___", "SL_2_FRP___", "SL_2_AOD___", "SR_1_SRA___",
+    "SR_1_SRA_A_", "SR_1_SRA_BS", "SR_1_LAN_RD", "SR_2_LAN___", "SR_2_WAT___", "SR_2_LAN_HY", "SR_2_LAN_LI",
+    "SR_2_LAN_SI", "SY_1_MISR__", "SY_2_SYN___", "SY_2_V10___", "SY_2_VG1___", "SY_2_VGP___", "SY_2_AOD___",
+)  # fmt: skip
 S5P_TYPES = (
-    "L1B_IR_SIR L1B_IR_UVN L1B_RA_BD1 L1B_RA_BD2 L1B_RA_BD3 L1B_RA_BD4 L1B_RA_BD5 L1B_RA_BD6 L1B_RA_BD7 L1B_RA_BD8 "
-    "L2__AER_AI L2__AER_LH L2__CH4___ L2__CLOUD_ L2__CO____ L2__HCHO__ L2__NO2___ L2__NP_BD3 L2__NP_BD6 L2__NP_BD7 "
-    "L2__O3____ L2__O3_TCL L2__O3__PR L2__SO2___"
-).split()
+    "L1B_IR_SIR", "L1B_IR_UVN", "L1B_RA_BD1", "L1B_RA_BD2", "L1B_RA_BD3", "L1B_RA_BD4", "L1B_RA_BD5", "L1B_RA_BD6",
+    "L1B_RA_BD7", "L1B_RA_BD8", "L2__AER_AI", "L2__AER_LH", "L2__CH4___", "L2__CLOUD_", "L2__CO____", "L2__HCHO__",
+    "L2__NO2___", "L2__NP_BD3", "L2__NP_BD6", "L2__NP_BD7", "L2__O3____", "L2__O3_TCL", "L2__O3__PR", "L2__SO2___",
+)  # fmt: skip
 S1_TYPES = (
-    "RAW SLC GRD GRD-COG OCN IW_RAW__0S EW_RAW__0S WV_RAW__0S IW_SLC__1S EW_SLC__1S WV_SLC__1S IW_GRDH_1S EW_GRDM_1S "
-    "EW_GRDH_1S IW_GRDH_1S-COG EW_GRDM_1S-COG EW_GRDH_1S-COG IW_OCN__2S EW_OCN__2S WV_OCN__2S "
-    "AUX_POEORB AUX_RESORB AUX_PREORB AUX_CAL AUX_INS AUX_PP1 AUX_PP2 AUX_SCS AUX_ML2"
-).split()
+    "RAW", "SLC", "GRD", "GRD-COG", "OCN", "IW_RAW__0S", "EW_RAW__0S", "WV_RAW__0S", "IW_SLC__1S", "EW_SLC__1S",
+    "WV_SLC__1S", "IW_GRDH_1S", "EW_GRDM_1S", "EW_GRDH_1S", "IW_GRDH_1S-COG", "EW_GRDM_1S-COG", "EW_GRDH_1S-COG",
+    "IW_OCN__2S", "EW_OCN__2S", "WV_OCN__2S", "AUX_POEORB", "AUX_RESORB", "AUX_PREORB", "AUX_CAL", "AUX_INS",
+    "AUX_PP1", "AUX_PP2", "AUX_SCS", "AUX_ML2",
+)  # fmt: skip
 # Mission -> its collection in an OData catalogue of Copernicus, and its product types; () where they are not listed.
 MISSIONS = {
-    "Sentinel-1": ("SENTINEL-1", tuple(S1_TYPES)),
+    "Sentinel-1": ("SENTINEL-1", S1_TYPES),
     "Sentinel-2": ("SENTINEL-2", ("S2MSI1C", "S2MSI2A", "S2MSI2Ap")),
-    "Sentinel-3": ("SENTINEL-3", tuple(S3_TYPES)),
-    "Sentinel-5P": ("SENTINEL-5P", tuple(S5P_TYPES)),
+    "Sentinel-3": ("SENTINEL-3", S3_TYPES),
+    "Sentinel-5P": ("SENTINEL-5P", S5P_TYPES),
     "Sentinel-6": ("SENTINEL-6", ()),
     "Landsat-5": ("LANDSAT-5", ("L1TP", "L1GT", "L1GS")),
     "Landsat-7": ("LANDSAT-7", ("L1TP", "L1GT", "L1GS")),
@@ -68,6 +67,7 @@ PREFIXES = {
     "LC08": "Landsat-8",
 }
 
+ENDINGS = (".SAFE", ".SEN3", ".nc", ".zip", ".tar.gz", ".tar", ".EOF", ".TGZ", ".DBL", ".tif", ".tiff", ".cog")
 T = r"\d{8}T\d{6}"
 S1 = re.compile(
     rf"S1[A-D]_(?P<mode>\w\w)_(?P<level>(RAW|SLC|GRD|OCN)[FHM_]_\d\w)(?P<polarisation>\w\w)_(?P<begin>{T})_(?P<end>{T})"
@@ -121,6 +121,13 @@ class Name:
     tile: str = ""
     orbit: int | None = None
     timeliness: str = ""
+
+
+def stem(name):
+    """The name of a product without `.SAFE`, `.nc`, `.zip` and the like, also several of them."""
+    while ending := next((ending for ending in ENDINGS if name.endswith(ending)), ""):
+        name = name.removesuffix(ending)
+    return name
 
 
 def parsed(name):
@@ -224,7 +231,7 @@ def mission_of(word):
 
 
 def type_of(word, mission):
-    """The product type of a mission that a word means; "" for CLEOPE's `All ...`. Raises ValueError with the nearest."""
+    """The product type of a mission that a word means; "" for CLEOPE's `All ...`. Raises ValueError with a hint."""
     text = str(word).strip()
     if text.lower().startswith("all") or text == "-":
         return ""

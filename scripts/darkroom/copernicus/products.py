@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 
 from darkroom import files
 from darkroom.copernicus import areas
+from darkroom.copernicus.names import stem
 
-ENDINGS = (".SAFE", ".SEN3", ".nc", ".zip", ".tar.gz", ".tar", ".EOF", ".TGZ", ".DBL", ".tif", ".tiff", ".cog")
 COLUMNS = ("id", "name", "begin", "end", "footprint", "bytes", "online", "checksums", "path", "version")
 MORE = ("catalogue", "collection", "type")  # columns behind them
 
@@ -74,13 +74,6 @@ class Product:
     def stem(self):
         """The name without what tells how it is packed."""
         return stem(self.name)
-
-
-def stem(name):
-    """The name of a product without `.SAFE`, `.nc`, `.zip` and the like, also several of them."""
-    while ending := next((ending for ending in ENDINGS if name.endswith(ending)), ""):
-        name = name.removesuffix(ending)
-    return name
 
 
 def write_products(folder, products):

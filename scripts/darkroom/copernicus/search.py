@@ -4,12 +4,11 @@ import json
 from dataclasses import asdict
 
 from darkroom import files
-from darkroom.copernicus import areas, asking, names, settings, versions
+from darkroom.copernicus import areas, asking, settings, versions
+from darkroom.copernicus.asked import load
 from darkroom.copernicus.catalogues import open_catalogue
 from darkroom.copernicus.products import write_products
-from darkroom.copernicus.query import load, refusal, resolve
-
-SHOWN = 20  # names in a note
+from darkroom.copernicus.query import refusal, resolve
 
 
 def search(query, catalogue, strict=False):
@@ -58,7 +57,7 @@ def run(source, folder, catalogues="", root=None, now=None):
     """
     asked, beside = load(source)
     where = "query" if isinstance(source, dict) else str(source)
-    query = resolve(asked, beside, where, now)
+    query = resolve(asked, beside, where, catalogues, now)
     if root is not None:
         chosen = settings.Settings(name="folder", kind="folder", search=str(root))
     else:
@@ -88,8 +87,3 @@ def record(asked, query, chosen, requests, kept, total, left):
         "left_out": left,
         "notes": notes,
     }
-
-
-def guessed(name, root):
-    """Where a product lies below a folder laid out as /eodata or ENS, or None; see `names.candidates`."""
-    return next((path for place in names.candidates(name) if (path := root / place).exists()), None)

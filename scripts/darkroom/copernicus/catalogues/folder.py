@@ -88,7 +88,7 @@ class Folder:
         )
 
     def _products(self, query):
-        """Paths of products below the root; folders of days, months and years that were not asked for are not opened."""
+        """Paths of products below the root; folders of days and years that were not asked for are left."""
         waiting = [(self.root, 0)]
         while waiting:
             path, depth = waiting.pop()

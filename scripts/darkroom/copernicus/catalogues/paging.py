@@ -22,8 +22,8 @@ def paged(ask, limits, limit):
 
     ask -- ask(since, skip, top, count) gives a `Page`: products that begin at `since` (ISO 8601, "" for any time) or
         later, in the order of their begin, without the first `skip`; the total is wanted where `count`
-    limits -- `page` and `skip` of the service: where the next page is not to be had by skipping, the search goes on with
-        what begins when the last product did
+    limits -- `page` and `skip` of the service: where the next page is not to be had by skipping, the search goes on
+        with what begins when the last product did
     limit -- most products that a query may have
 
     Raises ValueError for more than `limit`, and when more products begin at one moment than can be skipped; OSError for
@@ -45,8 +45,8 @@ def _paged(ask, limits, limit):
         raise OSError("the catalogue does not count its products, so nobody can tell whether all of them came")
     if total > limit:
         raise ValueError(
-            f"the catalogue has {total} products for this query, and its limit is {limit}; narrow it by area, start, end, "
-            "tile or orbit, or raise limit"
+            f"the catalogue has {total} products for this query, and its limit is {limit}; narrow it by area, start, "
+            "end, tile or orbit, or raise limit"
         )
     while page.products:
         for product in page.products:

@@ -117,8 +117,8 @@ class Stac:
             if query.type not in of_types:
                 known = ", ".join(sorted(of_types)) or "none"
                 raise ValueError(
-                    f"type: {self.settings.name} has no collection for {query.type!r}; known are {known}; others are named "
-                    "in `collections` of a catalogue of your own"
+                    f"type: {self.settings.name} has no collection for {query.type!r}; known are {known}; others are "
+                    "named in `collections` of a catalogue of your own"
                 )
             found = of_types[query.type]
         elif query.mission:
