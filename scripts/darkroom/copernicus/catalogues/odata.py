@@ -69,16 +69,15 @@ class OData:
 
     def files(self, product):
         """The files of a product, folder by folder, as `Nodes` lists them."""
-        top = f"{self.settings.download}/Products({quote(product.id)})/Nodes"
-        found, folders = [], [top]
+        found, folders = [], [("", f"{self.settings.download}/Products({quote(product.id)})/Nodes")]
         while folders:
-            for node in self.client.json(folders.pop()).get("result", []):
-                link = node["Nodes"]["uri"].removesuffix("/Nodes")
-                parent = "/".join(part.partition(")")[0] for part in link.removeprefix(top).split("Nodes(")[1:])
+            above, url = folders.pop()
+            for node in self.client.json(url).get("result", []):
+                name, link = above + node["Name"], node["Nodes"]["uri"].removesuffix("/Nodes")
                 if node.get("ChildrenNumber", 0):
-                    folders.append(f"{link}/Nodes")
+                    folders.append((f"{name}/", f"{link}/Nodes"))
                 else:
-                    found.append(File(name=parent, url=f"{link}/$value", bytes=int(node["ContentLength"])))
+                    found.append(File(name=name, url=f"{link}/$value", bytes=int(node["ContentLength"])))
         return sorted(found, key=lambda file: file.name)
 
     def order_request(self, product):
