@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import shapely
 from shapely.geometry import box, mapping, shape
 from shapely.ops import unary_union
@@ -148,7 +149,7 @@ def _within_world(geometry):
         return geometry
     pieces = []
     for turn in (-360, 0, 360):
-        piece = shapely.transform(geometry, lambda points, turn=turn: points + (turn, 0)).intersection(WORLD)
+        piece = shapely.transform(geometry, lambda points, turn=turn: points + np.array([turn, 0])).intersection(WORLD)
         if not piece.is_empty and (piece.area or not geometry.area):
             pieces.append(piece)
     return unary_union(pieces)

@@ -74,7 +74,8 @@ S1 = re.compile(
     r"_(?P<orbit>\d{6})_(?P<take>[0-9A-F]{6})_(?P<crc>[0-9A-F]{4})(?P<cog>_COG)?"
 )
 S1_AUX = re.compile(
-    rf"S1[A-D_]_(OPER_)?(?P<type>AUX_[A-Z0-9]{{3,6}})(_[A-Z]{{3,4}}_+)?(_(?P<made>{T}))?_V(?P<begin>{T})(_(?P<end>{T}))?(_G(?P<made2>{T}))?"
+    rf"S1[A-D_]_(OPER_)?(?P<type>AUX_[A-Z0-9]{{3,6}})(_[A-Z]{{3,4}}_+(?P<made>{T}))?_V(?P<begin>{T})(_(?P<end>{T}))?"
+    rf"(_G(?P<made2>{T}))?"
 )
 S2 = re.compile(
     rf"S2[A-D]_MSI(?P<level>L1C|L2A|L2Ap)_(?P<begin>{T})_N(?P<baseline>\d{{4}})_R(?P<orbit>\d{{3}})_T(?P<tile>\w{{5}})_(?P<made>{T})"
