@@ -7,8 +7,6 @@ from pathlib import Path, PurePosixPath
 from darkroom.copernicus import downloads, manifests
 from darkroom.copernicus.products import stem
 
-SHOWN = 5  # names that a list in a record goes on to
-
 
 @dataclass
 class Group:
@@ -42,7 +40,7 @@ def grouped(listed):
 
 
 def promised(group, root, product, record):
-    """What is promised of the files of a product: `{name: [(digest, who says so)]}`, sizes, and files that are not here.
+    """What is promised of a product's files: `{name: [(digest, who says so)]}`, sizes, and files that are not here.
 
     product -- the `Product` of the search, or None; record -- that of the store, or None
     """
@@ -63,10 +61,11 @@ def promised(group, root, product, record):
                 digests[name].append((digest, "catalogue"))
     if product and list(group.files) == [product.name] and product.bytes in (None, group.files[product.name]["bytes"]):
         digests[product.name] += [(f"{key}:{value}", "catalogue") for key, value in sorted(product.checksums.items())]
-    for entry in record["files"] if record else ():
-        name = next((one for one, known in group.files.items() if known["name"] == entry["name"]), None)
-        if name and not digests[name]:
-            digests[name].append((f"sha256:{entry['sha256']}", ", ".join(entry["checked"]) or "nothing"))
+    at_download = {entry["name"]: ", ".join(entry["checked"]) for entry in (record or {}).get("files", ())}
+    for name, entry in group.files.items():
+        if not digests[name] and "sha256" in entry:
+            how = at_download.get(entry["name"]) or ("zip CRC" if "archive" in entry else "")
+            digests[name].append((f"sha256:{entry['sha256']}", f"{how} at the download" if how else ""))
     return digests, sizes, absent
 
 
@@ -74,7 +73,7 @@ def check(group, root, product=None, record=None):
     """The report of a product: what was compared with whom, what could not be, what is wrong.
 
     A file that is in the manifest and not here is wrong where the whole product was fetched, and left out where some of
-    its files were.
+    its files were, or where it is read in place.
     """
     report = {"name": group.name, "files": len(group.files), "bytes": 0, "verified": {}, "unverified": [], "wrong": []}
     try:
@@ -90,13 +89,12 @@ def check(group, root, product=None, record=None):
             report["verified"][by] = report["verified"].get(by, 0) + 1
         else:
             report["unverified"].append(name)
-    if record and record.get("archive"):
-        report["archive"] = {key: record["archive"][key] for key in ("bytes", "md5", "sha256", "checked")}
-    whole = not record or record.get("archive") is not None
-    if absent and whole:
+    packed = (record or {}).get("archive")
+    if packed:
+        report["archive"] = {key: packed[key] for key in ("bytes", "md5", "sha256", "checked")}
         report["wrong"] += [f"{name}: in the manifest and not here" for name in absent]
     elif absent:
-        report["left_out"] = len(absent)
+        report["left_out"] = absent
     return report
 
 
@@ -110,31 +108,26 @@ def _checked(path, size, listed, digests):
     got = manifests.hashes(path, manifests.algorithms(digest for digest, _ in digests)) if digests else {}
     if wrong := next(filter(None, (manifests.wrong(digest, got) for digest, _ in digests)), ""):
         return wrong, ""
-    told = [(digest.partition(":"), who) for digest, who in digests if who != "nothing"]
+    told = [(digest.partition(":"), who) for digest, who in digests if who]
     if not told:
         return "", ""
     (names, _, expected), who = told[0]
     algorithm = next(name for name in names.split("/") if got[name] == expected)
-    return "", f"{algorithm} of the {who}" if who in (
-        "manifest",
-        "catalogue",
-    ) else f"sha256 since then; {who} at the download"
+    return "", who if who.endswith("at the download") else f"{algorithm} of the {who}"
 
 
-def report(inventory, products=(), store=None, left_out=(), threads=2):
+def report(inventory, products=(), left_out=(), threads=2):
     """Reports of all products of an inventory, in the order of their names, and what of the search is not there.
 
-    products -- those of the search; left_out -- names that could not be had; store -- where their records are, if any
+    products -- those of the search; left_out -- names that could not be had
     """
     root, groups = Path(inventory["root"]), grouped(inventory["files"])
     known = {product.stem: product for product in products}
 
     def one(group):
         product = known.get(stem(group.name))
-        first = next(iter(group.files.values()))["name"]
-        kind = first.partition("/")[0]
-        record = downloads.read_record(root, kind, product.name) if store and product else None
-        return check(group, root, product, record)
+        kind = next(iter(group.files.values()))["name"].partition("/")[0]
+        return check(group, root, product, downloads.read_record(root, kind, product.name) if product else None)
 
     with ThreadPoolExecutor(threads) as pool:
         reports = sorted(pool.map(one, groups), key=lambda found: found["name"])

@@ -10,9 +10,11 @@ import fcntl
 import fnmatch
 import hashlib
 import logging
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 
 from darkroom import files
@@ -71,12 +73,42 @@ def choose(product, catalogue, patterns=()):
     if not patterns:
         return Want(product, [catalogue.whole(product)])
     listed = catalogue.files(product)
+    if len(listed) == 1 and listed[0].archive:  # of this service it is all or nothing
+        return Want(product, listed)
     found = [file for file in listed if any(fnmatch.fnmatch(file.name, pattern) for pattern in patterns)]
     if not found:
         some = ", ".join(repr(file.name) for file in listed[:3])
         raise ValueError(f"{product.name}: none of its {len(listed)} files, such as {some}, matches {list(patterns)}")
     rest = [file for file in listed if file not in found]
     return Want(product, found + [file for file in rest if any(fnmatch.fnmatch(file.name, one) for one in METADATA)])
+
+
+def in_place(products, catalogue, store, patterns=()):
+    """Root and files of products that lie on this machine, as an inventory has them; archives are unpacked to the store.
+
+    Raises FileNotFoundError for one that is there no more, ValueError where no file matches a pattern.
+    """
+    found = {}
+    for product in products:
+        path = Path(product.path).absolute()
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: the product is there no more; search again")
+        if path.is_file() and archive.stem(path.name):
+            folder = store.absolute() / "whole" / product.stem
+            for member in archive.unpack(path, folder):
+                entry = {"bytes": member["bytes"], "sha256": member["sha256"], "archive": str(path)}
+                found[folder / member["name"]] = entry
+            continue
+        for file in catalogue.files(product) if not patterns else choose(product, catalogue, patterns).files:
+            state = Path(file.url).stat()
+            found[Path(file.url).absolute()] = {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
+    tops = [path.parent for path in found]
+    root = Path(os.path.commonpath(tops)) if tops else store
+    while root.name.endswith((".SAFE", ".SEN3")) or any(
+        root.is_relative_to(Path(one.path).absolute()) for one in products
+    ):
+        root = root.parent  # the product's own folder is part of the names
+    return root, [{"name": path.relative_to(root).as_posix()} | entry for path, entry in sorted(found.items())]
 
 
 class Places:
@@ -181,7 +213,7 @@ def _had(want, store):
     if not record or record["id"] != want.product.id:
         return None
     known = {entry["name"]: entry for entry in record["files"]}
-    names = known.keys() if want.packed else want.items.keys()
+    names = known.keys() if record["archive"] else want.items.keys()
     if not names <= known.keys() or not all(_is_there(store, known[name]) for name in names):
         return None
     told = ("name", "bytes", "sha256", "url", "archive")
@@ -271,13 +303,13 @@ def _judged(file, path, entry):
         return "", [
             next(name for name in one.split(":")[0].split("/") if got[name] == one.split(":")[1]) for one in digests
         ]
-    if file.archive:
+    if file.archive and (file.name.endswith(".zip") or manifests.is_zip(path)):
         return manifests.damaged(path), ["zip CRC"]
     return "", ["size"] if file.bytes is not None else []
 
 
 def _unpack(want, store):
-    """Unpack the zip of a product, write its record, and remove it."""
+    """Unpack the zip of a product, write its record, and remove it; a product that came as it is stays so."""
     (name,) = want.items
     path = store / name
     entry = want.entries.get(name) or {
@@ -290,6 +322,11 @@ def _unpack(want, store):
         if wrong:
             path.unlink()
             raise ValueError(f"{wrong}; it is removed, and a rerun fetches it again")
+    if not archive.stem(path.name):
+        if not manifests.is_zip(path):
+            want.entries[name] = entry
+            return _record(want, store, [_kept(want, name, store)])
+        path = path.rename(path.with_name(f"{path.name}.zip"))
     folder = store / want.kind / want.product.stem
     members = archive.unpack(path, folder, digest=entry["sha256"])
     found = [

@@ -123,6 +123,12 @@ def damaged(path):
     return f"a damaged zip: the CRC of {bad!r} is another one" if bad else ""
 
 
+def is_zip(path):
+    """Whether a file begins as a zip does."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\3\4"
+
+
 def page_instead(path):
     """Whether what was sent is a page or a message in place of a product: what to say of it, or ""."""
     with path.open("rb") as file:

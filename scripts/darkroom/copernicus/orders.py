@@ -1,7 +1,7 @@
 """Archived products are ordered once, and waited for.
 
-What was ordered stands in the store of the catalogue, not in a dataset: a rerun and other rows go on waiting for the same
-order. It is written before the order is sent, so that a job that is killed meanwhile does not order again.
+What was ordered stands in the store of the catalogue, not in a dataset: a rerun and other rows go on waiting for the
+same order. It is written before the order is sent, so that a job that is killed meanwhile does not order again.
 """
 
 import contextlib
@@ -23,10 +23,6 @@ ORDERS = ".orders.json"
 log = logging.getLogger(__name__)
 
 
-class Waiting(TimeoutError):
-    """Products that are still archived when the time is up."""
-
-
 def order(products, catalogue, settings, store, account, wait, sleep=time.sleep):
     """Order what is archived and wait until it is there; give an entry for each product, as order.json has it.
 
@@ -36,7 +32,7 @@ def order(products, catalogue, settings, store, account, wait, sleep=time.sleep)
     `state` of an entry is `online`, `ordered` (and then come), `archived` where the service cannot order it, or
     `refused`; `way` says what to do then. One that cannot be ordered does not keep the others.
 
-    Raises `Waiting` when some are still archived in the end: a rerun goes on waiting. Raises PermissionError for a
+    Raises TimeoutError when some are still archived in the end: a rerun goes on waiting. Raises PermissionError for a
     login that is refused.
     """
     entries = {product.name: {"name": product.name, "id": product.id, "state": "online"} for product in products}
@@ -136,9 +132,10 @@ def _wait(waiting, entries, catalogue, minutes, sleep):
         if left <= 0:
             first = waiting[0].name
             until = entries[first].get("until")
-            raise Waiting(
-                f"{len(waiting)} products are still archived, such as {first}, ordered at {entries[first]['asked']}"
-                f"{f' and due at {until}' if until else ''}; run again to go on waiting (order_wait: {minutes:g} minutes)"
+            due = f" and due at {until}" if until else ""
+            raise TimeoutError(
+                f"{len(waiting)} products are still archived, such as {first}, ordered at {entries[first]['asked']}{due}; "
+                f"run again to go on waiting (order_wait: {minutes:g} minutes)"
             )
         log.info("%d products are not there yet; looking again in %.0f s", len(waiting), min(pause, left))
         sleep(min(pause, left))

@@ -57,10 +57,11 @@ class OData:
 
     def whole(self, product):
         """The zip of a whole product, or its one file."""
-        single = product.stem == product.name or product.name.endswith((".nc", ".EOF", ".tif", ".zip"))
+        single = product.name.endswith((".nc", ".EOF", ".tif", ".zip"))
+        node = f"/Nodes({quote(product.name)})" if single else ""  # as it is: `$value` of a product may be packed
         return File(
-            name=product.name if single else f"{product.name}.zip",
-            url=f"{self.settings.download}/Products({quote(product.id)})/$value",
+            name=f"{product.name}.zip" if product.name.endswith((".SAFE", ".SEN3")) else product.name,
+            url=f"{self.settings.download}/Products({quote(product.id)}){node}/$value",
             bytes=product.bytes,
             digests=tuple(f"{algorithm}:{value}" for algorithm, value in sorted(product.checksums.items())),
             archive=not single,
