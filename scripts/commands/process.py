@@ -321,7 +321,7 @@ def main():
     settings = "\n".join(f"    {name:22} {about}" for name, about in SETTINGS.items())
     line = argparse.ArgumentParser(
         prog="darkroom process",
-        usage="process.py INPUT OUTPUT",
+        usage="darkroom process INPUT OUTPUT",
         description=f"{__doc__}\nThe environment may say:\n{settings}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

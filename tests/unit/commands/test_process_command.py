@@ -317,7 +317,7 @@ def test_a_definition_installs_what_the_environment_has(name):
     python = next(line for line in (ROOT / "envs/airborne.yaml").read_text().splitlines() if "python =" in line)
     assert f"python:{python.split('=')[1]}-slim" in text
     copied = re.findall(r"^(?:COPY|   ) ([\w/.]+) /darkroom/[\w/.]*$", text, re.MULTILINE)
-    assert copied == ["requirements.lock", "config/collections", "config/schemas", "scripts"]
+    assert copied == ["requirements.lock", "config/collections", "config/schemas", "darkroom", "scripts"]
     assert all((ROOT / path).exists() for path in copied)
 
 
@@ -337,7 +337,7 @@ def test_compose_has_the_verbs_and_passes_every_setting_on():
         assert service["image"] == "darkroom-airborne:${TAG:-latest}"
         assert (ROOT / "envs" / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
         assert set(service["environment"]) == set(process_command.SETTINGS) - {"COLLECTIONS", "SCHEMAS"}
-    assert "compare.py" in compose["services"]["test"]["command"][0]
+    assert "darkroom compare" in compose["services"]["test"]["command"][0]
 
 
 def test_the_collections_are_found_where_the_container_has_them():
