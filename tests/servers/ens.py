@@ -7,7 +7,6 @@ import time
 import flask
 from werkzeug.serving import make_server
 
-
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 

@@ -94,7 +94,7 @@ def test_a_rerun_waits_and_never_orders_again(ens, tmp_path):
     ens.looks = 4
     for _ in range(2):
         with pytest.raises(
-            orders.Waiting, match=r"3 products are still archived, such as .*; run again to go on waiting"
+            TimeoutError, match=r"3 products are still archived, such as .*; run again to go on waiting"
         ):
             order(found(), ens, tmp_path, wait=0)
     order(found(NAMES[2:]), ens, tmp_path)  # another row

@@ -84,7 +84,7 @@ def choose(product, catalogue, patterns=()):
 
 
 def in_place(products, catalogue, store, patterns=()):
-    """Root and files of products that lie on this machine, as an inventory has them; archives are unpacked to the store.
+    """Root and files of products on this machine, as an inventory has them; what is packed is unpacked to the store.
 
     Raises FileNotFoundError for one that is there no more, ValueError where no file matches a pattern.
     """

@@ -132,10 +132,10 @@ def _wait(waiting, entries, catalogue, minutes, sleep):
         if left <= 0:
             first = waiting[0].name
             until = entries[first].get("until")
-            due = f" and due at {until}" if until else ""
+            when = entries[first]["asked"] + (f" and due at {until}" if until else "")
             raise TimeoutError(
-                f"{len(waiting)} products are still archived, such as {first}, ordered at {entries[first]['asked']}{due}; "
-                f"run again to go on waiting (order_wait: {minutes:g} minutes)"
+                f"{len(waiting)} products are still archived, such as {first}, ordered at {when}; run again to go on "
+                f"waiting (order_wait: {minutes:g} minutes)"
             )
         log.info("%d products are not there yet; looking again in %.0f s", len(waiting), min(pause, left))
         sleep(min(pause, left))
