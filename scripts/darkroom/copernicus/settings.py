@@ -8,8 +8,9 @@ from pathlib import Path
 import yaml
 
 from darkroom import schema
+from darkroom.files import CONFIG
 
-BUNDLED = schema.FOLDER.parent / "catalogues.yaml"
+BUNDLED = CONFIG / "catalogues.yaml"
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,7 @@ def known(own=""):
             entries = yaml.safe_load(path.read_text())
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: the catalogues cannot be read: {' '.join(str(error).split())}") from error
-        if wrong := schema.problem(entries, "catalogues", "the file"):
-            raise ValueError(f"{path}: {wrong}")
+        schema.refuse(schema.problems(entries, schema.validator("catalogues"), path))
         found |= {name: _settings(name, entry) for name, entry in entries.items()}
     return found
 
