@@ -50,7 +50,7 @@ def copernicus_fetch(
             root, listed = downloads.in_place(wanted, catalogue, place, patterns or ())
         else:
             places = downloads.Places(service)
-            wants = [downloads.choose(product, catalogue, patterns or ()) for product in wanted]
+            wants = [downloads.choose(product, catalogue, patterns or (), places) for product in wanted]
             bears = min(connections, service.limits.connections)
             with Progress(sum(len(want.items) for want in wants)) as shown:
                 fetched = downloads.fetch(wants, place, places, attempts, bears, shown)

@@ -105,8 +105,8 @@ def fetch(folder, **more):
 
 
 def check(folder):
-    given = (folder / name for name in ("inventory.json", "products.geojson", "order.json", "products_check.json"))
-    copernicus_check_products(*given)
+    given = (folder / name for name in ("inventory.json", "products.geojson", "products_check.json"))
+    copernicus_check_products(*given, order=folder / "order.json")
     return files.read_json(folder / "products_check.json")
 
 

@@ -89,9 +89,9 @@ def check(group, root, product=None, record=None):
             report["verified"][by] = report["verified"].get(by, 0) + 1
         else:
             report["unverified"].append(name)
-    packed = (record or {}).get("archive")
-    if packed:
+    if packed := (record or {}).get("archive"):
         report["archive"] = {key: packed[key] for key in ("bytes", "md5", "sha256", "checked")}
+    if record and record["complete"]:
         report["wrong"] += [f"{name}: in the manifest and not here" for name in absent]
     elif absent:
         report["left_out"] = absent

@@ -33,10 +33,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Want:
-    """What is to be had of a product: the zip of all of it, or files of it. `problem` says why it could not be had."""
+    """What is to be had of a product: its zip, or files of it. `problem` says why it could not be had."""
 
     product: object
     files: list[File]
+    complete: bool = True  # whether it is all of the product
     items: dict = field(default_factory=dict)  # File by the name in the store that it comes to
     entries: dict = field(default_factory=dict)  # what arrived, by that name
     checked: dict = field(default_factory=dict)  # how each was checked
@@ -65,13 +66,15 @@ class Want:
         return store / self.kind / f".{self.product.name}.json"
 
 
-def choose(product, catalogue, patterns=()):
+def choose(product, catalogue, patterns=(), places=None):
     """What to fetch of a product: all of it, or its metadata and those files that match one of `patterns` (fnmatch).
+
+    places -- tells what a service without `https` login lists; all of a product is its zip elsewhere
 
     Raises ValueError when no file matches, and what the catalogue does.
     """
     if not patterns:
-        return Want(product, [catalogue.whole(product)])
+        return Want(product, (places and places.listed(product)) or [catalogue.whole(product)])
     listed = catalogue.files(product)
     if len(listed) == 1 and listed[0].archive:  # of this service it is all or nothing
         return Want(product, listed)
@@ -79,8 +82,8 @@ def choose(product, catalogue, patterns=()):
     if not found:
         some = ", ".join(repr(file.name) for file in listed[:3])
         raise ValueError(f"{product.name}: none of its {len(listed)} files, such as {some}, matches {list(patterns)}")
-    rest = [file for file in listed if file not in found]
-    return Want(product, found + [file for file in rest if any(fnmatch.fnmatch(file.name, one) for one in METADATA)])
+    more = [file for file in listed if file not in found and any(fnmatch.fnmatch(file.name, one) for one in METADATA)]
+    return Want(product, found + more, complete=len(found + more) == len(listed))
 
 
 def in_place(products, catalogue, store, patterns=()):
@@ -132,6 +135,17 @@ class Places:
         if not web:
             raise ValueError(f"{file.name} is at {archived} alone; {login.ways(self.settings, login.S3)}")
         return web, self.account("account")
+
+    def listed(self, product):
+        """The files of a product in the archive, for a user who has the keys of S3 and no other login; else None."""
+        keys = self.account("keys")
+        if not keys or not product.path:
+            return None
+        with contextlib.suppress(ValueError):
+            self.account("account")
+            return None
+        key = product.path.strip("/").removeprefix(f"{self.settings.s3['bucket']}/")
+        return keys.listed(self.settings.s3["bucket"], key, product.name)
 
 
 def fetch(wants, store, places, attempts=ATTEMPTS, connections=4, progress=None):
@@ -210,10 +224,15 @@ def read_record(store, kind, name):
 def _had(want, store):
     """The files of a product that are here as its record says, or None where some are not."""
     record = read_record(store, want.kind, want.product.name)
+    names = want.items.keys()
+    if not record and want.kind == "files":  # another row may have all of it
+        record = read_record(store, "whole", want.product.name)
+        names = {f"whole/{want.product.stem}/{file.name}" for file in want.files}
     if not record or record["id"] != want.product.id:
         return None
     known = {entry["name"]: entry for entry in record["files"]}
-    names = known.keys() if record["archive"] else want.items.keys()
+    if record["archive"] and want.kind == "whole":
+        names = known.keys()
     if not names <= known.keys() or not all(_is_there(store, known[name]) for name in names):
         return None
     told = ("name", "bytes", "sha256", "url", "archive")
@@ -360,7 +379,9 @@ def _record(want, store, found, packed=None):
     others = [entry for entry in before["files"] if entry["name"] not in names and _is_there(store, entry)]
     if packed or before["id"] != product.id:
         others = []
-    about = {"product": product.name, "id": product.id, "catalogue": product.catalogue, "archive": packed}
+    complete = want.complete or (bool(others) and before.get("complete", False))
+    about = {"product": product.name, "id": product.id, "catalogue": product.catalogue, "complete": complete}
+    about |= {"archive": packed}
     listed = sorted(others + found, key=lambda entry: entry["name"])
     files.write_json(want.record(store), about | {"files": listed})
 

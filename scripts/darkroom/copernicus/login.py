@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 import requests
 
 from darkroom import files
+from darkroom.copernicus.products import File
 from darkroom.transfer import credentials, remote
 from darkroom.urls import public_url
 
@@ -257,6 +258,40 @@ class Keys(Account):
         signed = botocore.awsrequest.AWSRequest(request.method, request.url, headers=ranged)
         botocore.auth.S3SigV4Auth(pair, "s3", self.region).add_auth(signed)
         return dict(signed.headers)
+
+    def listed(self, bucket, key, name):
+        """The files below a key of the archive, as files of the product `name`.
+
+        Raises RefusedError where the keys do not open it, OSError where there is nothing or it cannot be listed.
+        """
+        import botocore.session
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = botocore.session.get_session().create_client(
+            "s3",
+            region_name=self.region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.found.s3_access_key,
+            aws_secret_access_key=self.found.s3_secret_key,
+            config=botocore.config.Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": ATTEMPTS}),
+        )
+        shown, prefix = f"s3://{bucket}/{key}", f"{key.rstrip('/')}/"
+        try:
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            found = [entry for page in pages for entry in page.get("Contents", ()) if not entry["Key"].endswith("/")]
+        except ClientError as error:
+            status = error.response["ResponseMetadata"].get("HTTPStatusCode")
+            if status in (401, 403):
+                self.renew("")
+            raise OSError(f"{shown}: cannot be listed ({status})") from None
+        except BotoCoreError as error:  # its text may quote the request
+            raise OSError(f"{shown}: cannot be listed ({type(error).__name__})") from None
+        if not found:
+            raise FileNotFoundError(f"{shown}: nothing is there; search again")
+        return [
+            File(f"{name}/{entry['Key'].removeprefix(prefix)}", f"s3://{bucket}/{entry['Key']}", entry["Size"])
+            for entry in found
+        ]
 
     def renew(self, refused):
         raise RefusedError(f"catalogue {self.name}: the S3 keys of {self.source} are refused")
