@@ -28,6 +28,8 @@ VERBS = [
     "check",
     "plot",
     "publish",
+    "search",
+    "order",
 ]
 RULE = re.compile(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule ?\w*:|\Z)", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r'name:\s+f"(\w+){batch.suffix}"')  # one of the rules that take an image or a batch of them
@@ -51,9 +53,11 @@ LOADED_BY_NAME = {
     "airborne/granule": "airborne/readers/*.py",
     "planetary/instruments/ingest": "planetary/instruments/**/*.py",
     "planetary/instruments/calibrate": "planetary/instruments/**/*.py",
+    "copernicus/catalogues/__init__": "copernicus/catalogues/*.py",
 }
 # Rooms that may look into another: whose samples are raw input of its formats.
 ALLOWED = {("samples", room) for room in ("atlas", "airborne", "planetary", "copernicus", "calcium")}
+ALLOWED |= {("copernicus", "transfer"), ("copernicus", "campaign")}  # products are fetched; a plan reads rows
 WITH_OTHERS = {"urllib3": "requests"}  # installed by another package that is named
 
 
@@ -77,7 +81,7 @@ def test_no_rule_runs_python_of_its_own():
 
 def options(sections):
     """Every option by the name that the manual has it under, with its rule: those of a pipeline without its name."""
-    for section in ("fetch", "publish", "atlas", "planetary", "airborne"):
+    for section in ("fetch", "publish", "atlas", "planetary", "airborne", "copernicus"):
         for option, rule in sections[section]["properties"].items():
             name = f"{section}.{option}" if section in ("fetch", "publish") else option
             inner = rule.get("properties", {})

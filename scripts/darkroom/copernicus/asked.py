@@ -3,7 +3,6 @@
 Needs nothing but Python, YAML and a schema, as the rules look at queries with it, too.
 """
 
-import difflib
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -100,7 +99,7 @@ def problems(asked, folder=Path(), where="query", catalogues="", now=None):
 
     folder -- that of the query's own files; catalogues -- a file of one's own catalogues; now -- for relative dates
     """
-    found = list(_of_schema(asked, where))
+    found = list(schema.problems(asked, schema.validator("query"), where))
     yield from found
     if found:
         return
@@ -114,20 +113,6 @@ def problems(asked, folder=Path(), where="query", catalogues="", now=None):
     except ValueError as error:
         yield f"{where}: {error}"
     yield from (f"{where}: {text}" for text in _missing(asked, folder))
-
-
-def _of_schema(asked, where):
-    for error in schema.validator("query").iter_errors(asked):
-        at = ".".join([where, *map(str, error.absolute_path)])
-        if error.validator == "additionalProperties" and not error.absolute_path:
-            known = error.schema["properties"]
-            for key in error.instance:
-                if key not in known:
-                    close = difflib.get_close_matches(key, known, n=1)
-                    hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
-                    yield f"{where}: {key!r} is unknown; {hint}"
-        else:
-            yield f"{at} is {schema.shown(error.instance)}; right is {error.schema.get('description', '')}"
 
 
 def _missing(asked, folder):
@@ -165,12 +150,8 @@ def kind(asked):
     if not word:
         return mission, ""
     if not mission:
-        everything = [kind for _, types in names.MISSIONS.values() for kind in types]
-        close = difflib.get_close_matches(str(word).lower(), [name.lower() for name in everything], n=1)
-        hint = next((f"did you mean {name!r}?" for name in everything if close and name.lower() == close[0]), "")
-        raise ValueError(
-            f"type: {word!r} is of no mission that is known; {hint or 'name the mission, too, such as CLMS'}"
-        )
+        types = [one for _, types in names.MISSIONS.values() for one in types]
+        raise ValueError(f"type: {word!r} is of no mission that is known{schema.nearest(str(word).upper(), types)}")
     return mission, names.type_of(word, mission)
 
 

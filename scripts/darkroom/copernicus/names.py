@@ -4,10 +4,11 @@ The naming rules are those of the missions' product specifications: Sentinel-1 (
 (S2-PDGS-TAS-DI-PSD), Sentinel-3 (S3IPF.PDS.002), Sentinel-5P (S5P-L2-DLR-PUM), Landsat (LSDS-1618) and Copernicus Land.
 """
 
-import difflib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from darkroom import schema
 
 STAMP = "%Y%m%dT%H%M%S"
 S1_MODES = ("S1", "S2", "S3", "S4", "S5", "S6", "IW", "EW", "WV", "EN", "N1", "N2", "N3", "N4", "N5", "N6", "IM")
@@ -227,7 +228,7 @@ def mission_of(word):
     known |= {collection.lower(): name for name, (collection, _) in MISSIONS.items()}
     found = known.get(str(word).strip().lower())
     if found not in MISSIONS:
-        raise ValueError(f"mission: {word!r} is unknown; {_nearest(word, known.values(), MISSIONS)}")
+        raise ValueError(f"mission: {word!r} is unknown{schema.nearest(word, MISSIONS)}")
     return found
 
 
@@ -240,7 +241,7 @@ def type_of(word, mission):
     text = OTHER_NAMES.get(text.upper(), text)
     found = {kind.lower(): kind for kind in types}.get(text.lower(), text)
     if types and found not in types:
-        raise ValueError(f"type: {word!r} is no product type of {mission}; {_nearest(word, types, types)}")
+        raise ValueError(f"type: {word!r} is no product type of {mission}{schema.nearest(text.upper(), types)}")
     return found
 
 
@@ -248,12 +249,6 @@ def mission_of_type(word):
     """The mission that a product type is of, or "" where that is not told."""
     text = OTHER_NAMES.get(str(word).strip().upper(), str(word).strip()).lower()
     return next((name for name, (_, types) in MISSIONS.items() if text in (kind.lower() for kind in types)), "")
-
-
-def _nearest(word, near, known):
-    folded = {name.lower(): name for name in near}
-    close = difflib.get_close_matches(str(word).lower(), folded, n=1)
-    return f"did you mean {folded[close[0]]!r}?" if close else f"known are {', '.join(known)}"
 
 
 def candidates(name):

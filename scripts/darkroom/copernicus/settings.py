@@ -1,13 +1,13 @@
 """The catalogues that are known: config/catalogues.yaml, and a user's own file on top of it."""
 
 import dataclasses
-import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
 from darkroom import schema
+from darkroom.files import CONFIG
 from darkroom.files import CONFIG
 
 BUNDLED = CONFIG / "catalogues.yaml"
@@ -73,9 +73,7 @@ def load(name, own=""):
     """Settings of one catalogue. Raises ValueError for a name that is unknown, with the nearest one."""
     catalogues = known(own)
     if name not in catalogues:
-        close = difflib.get_close_matches(str(name), catalogues, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(catalogues))}"
-        raise ValueError(f"catalogue: {name!r} is unknown; {hint}")
+        raise ValueError(f"catalogue: {name!r} is unknown{schema.nearest(name, catalogues)}")
     return catalogues[name]
 
 
