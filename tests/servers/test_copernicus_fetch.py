@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from copernicus_check_products import copernicus_check_products
 from copernicus_fetch import copernicus_fetch
 from darkroom import files
 from darkroom.copernicus import login, products
-from darkroom.transfer import remote
+from darkroom.transfer import download, remote
 from servers import nginx as nginx_server
 from servers import oauth2 as oauth2_server
 from servers import products as products_server
@@ -226,10 +227,24 @@ def test_products_of_a_folder_are_read_in_place(campaign):
     assert not list((campaign / "store").rglob(f"{SAFE}"))
 
 
-def secrets_shown(pids, secrets):
-    """Secrets in the command lines of processes that run now."""
-    lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids if Path(f"/proc/{pid}/cmdline").exists()]
-    return [secret for secret in secrets for line in lines if secret.encode() in line]
+FORKS = """
+import os, sys
+from pathlib import Path
+from copernicus_fetch import copernicus_fetch
+
+folder = Path(sys.argv[1])
+for line in sys.stdin:
+    if not (job := os.fork()):
+        given = (folder / name for name in ("products.geojson", "order.json", "inventory.json"))
+        copernicus_fetch(*given, store=folder / "store", catalogues=str(folder / "own.yaml"))
+        os._exit(0)
+    print(job, flush=True)
+    print(os.waitpid(job, 0)[1], flush=True)
+"""
+
+
+def size_of(path):
+    return path.stat().st_size if path.exists() else 0
 
 
 def test_kill_at_ten_moments(campaign, service, oauth2):
@@ -245,25 +260,30 @@ def test_kill_at_ten_moments(campaign, service, oauth2):
     own = json.loads((campaign / "own.yaml").read_text())
     own["own"] |= {"download": slow.url, "search": slow.url, "hosts": [slow.second]}
     (campaign / "own.yaml").write_text(json.dumps(own))
-    line = [sys.executable, str(SCRIPTS / "copernicus_fetch.py")]
-    line += [str(campaign / name) for name in ("products.geojson", "order.json", "inventory.json")]
-    line += ["--store", str(campaign / "store"), "--catalogues", str(campaign / "own.yaml")]
+    line = [sys.executable, "-c", FORKS, str(campaign)]
+    forks = subprocess.Popen(
+        line, env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     part, had = campaign / f"store/own/whole/.{PLAIN}.part", []
-    for kill in range(10):
-        process = subprocess.Popen(line, env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, stderr=subprocess.DEVNULL)
-        start, deadline = (part.stat().st_size if part.exists() else 0), time.monotonic() + 30
-        while (part.stat().st_size if part.exists() else 0) <= start + 40_000 * (
-            kill % 3
-        ) and time.monotonic() < deadline:
-            assert process.poll() is None
+    for kill in range(11):
+        forks.stdin.write("go on\n")
+        forks.stdin.flush()
+        job = int(forks.stdout.readline())
+        start, deadline = size_of(part), time.monotonic() + 30
+        while kill < 10 and size_of(part) <= start + 40_000 * (kill % 3):
+            assert forks.poll() is None and time.monotonic() < deadline
             time.sleep(0.005)
-        assert secrets_shown([process.pid], oauth2.secrets()) == []
-        process.kill()
-        process.wait()
-        had.append(part.stat().st_size)
-    subprocess.run(line, env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, check=True, stderr=subprocess.DEVNULL)
+        if kill < 10:
+            assert not any(secret in Path(f"/proc/{job}/cmdline").read_text() for secret in oauth2.secrets())
+            os.kill(job, signal.SIGKILL)
+        assert int(forks.stdout.readline()) == (signal.SIGKILL if kill < 10 else 0)
+        had.append(size_of(part))
+    forks.stdin.close()
+    assert forks.wait(10) == 0
+    again = slow.sent() - len(content)
     asked = [entry["range"] for entry in slow.requests() if entry["port"] == slow.ports["second"]]
     slow.stop()
-    assert asked == ["", *(f"bytes={size}-" for size in had)]
+    assert asked == ["", *(f"bytes={size}-" for size in had[:10])]
+    assert again <= 10 * download.BLOCK
     assert next((campaign / "store").rglob(PLAIN)).read_bytes() == content
     assert oauth2.logins == 1

@@ -67,10 +67,10 @@ def settings(endpoint):
     return Settings("own", **entry(endpoint), limits=Limits())
 
 
-def band(size=len(BAND)):
+def band():
     name = next(name for name in CONTENT if name.endswith("jp2"))
     file = products.File(
-        f"{SAFE}/{name}", "https://download.example.org/x", size, alternate=f"s3://eodata/{KEY}/{name}"
+        f"{SAFE}/{name}", "https://download.example.org/x", len(BAND), alternate=f"s3://eodata/{KEY}/{name}"
     )
     return downloads.Want(products.Product("safe", SAFE, "", "", catalogue="own"), [file], complete=False)
 
@@ -122,5 +122,5 @@ def test_nothing_there(s3):
 def test_no_keys_and_no_other_place(s3, monkeypatch):
     monkeypatch.delenv("OWN_S3_SECRET_KEY")
     file = products.File(f"{SAFE}/x", f"s3://eodata/{KEY}/x")
-    with pytest.raises(ValueError, match="is at s3://eodata/.* alone; give s3_access_key, s3_secret_key"):
+    with pytest.raises(ValueError, match=r"is at s3://eodata/.* alone; give s3_access_key, s3_secret_key"):
         downloads.Places(settings(s3))(file)
