@@ -18,13 +18,13 @@ for line in json.load(sys.stdin):
 
 
 class OData:
-    """A running catalogue: `url` is what a catalogue's `search` wants."""
+    """A running catalogue: `url` is what `search` of a catalogue wants; `top` and `skip` are the most it bears."""
 
-    def __init__(self, folder, products):
+    def __init__(self, folder, products, top=1000, skip=10_000):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "products.json").write_text(json.dumps(products))
         self.port, log = loopback.free_ports(1)[0], folder / "odata.log"
-        command = [venvs.python(LOCK), str(SERVER), str(self.port), str(folder / "products.json")]
+        command = [venvs.python(LOCK), str(SERVER), str(self.port), str(folder / "products.json"), str(top), str(skip)]
         self.process = loopback.start(command, log)
         loopback.wait_for_port(self.port, self.process, log, seconds=120)
         self.url = f"http://127.0.0.1:{self.port}/odata/v1"

@@ -1,8 +1,8 @@
-"""A catalogue of OData v4 on loopback, run by the Python that has odata-query: `odata_server.py PORT products.json`.
+"""A catalogue of OData v4 on loopback, for the Python that has odata-query: `odata_server.py PORT products.json TOP SKIP`.
 
 odata-query parses every `$filter` and makes SQL of it; shapely decides what intersects. What CDSE has beside OData is
-the adapter below: casts of attributes, `ContentDate/Start`, `OData.CSC.Intersects`, at most 1,000 rows of an answer, no
-`$skip` beyond 10,000 (422), `@odata.nextLink`. Without `$orderby`, rows come in another order each time.
+the adapter below: casts of attributes, `ContentDate/Start`, `OData.CSC.Intersects`, at most TOP rows of an answer (there
+1,000), no `$skip` beyond SKIP (there 10,000; 422), `@odata.nextLink`. Without `$orderby`, rows come in another order each time.
 
 `POST /control` with {"fail": [503, "html"], "insert": [product ...], "delete": N, "after": M} spoils what follows the
 next M pages: answers that fail, products that come and go.
@@ -22,11 +22,11 @@ from odata_query import ast
 from odata_query import exceptions as refusals
 from odata_query.grammar import ODataLexer, ODataParser
 from odata_query.sqlalchemy.orm import AstToSqlAlchemyOrmVisitor
-from sqlalchemy import Engine, ForeignKey, create_engine, delete, event, func, literal, select, text
+from sqlalchemy import Engine, ForeignKey, create_engine, delete, event, func, insert, literal, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from sqlalchemy.pool import StaticPool
 
-TOP, MOST, SKIP, LINE = 20, 1000, 10_000, 8000
+ROWS, LINE = 20, 8000  # of an answer that nobody asks more of; characters of a request
 
 
 class Base(DeclarativeBase):
@@ -101,33 +101,36 @@ def microseconds(value):
 
 
 class Catalogue:
-    def __init__(self, products):
+    def __init__(self, products, top, skip):
+        self.top, self.skip = top, skip
         self.engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         Base.metadata.create_all(self.engine)
         self.lock, self.shapes, self.plan = threading.Lock(), [], {"fail": [], "after": 0}
         self.add(products)
 
     def add(self, products):
-        with Session(self.engine) as session:
-            for row in products:
-                given = (row.get("Footprint") or "").removeprefix("geography'SRID=4326;").removesuffix("'")
-                shape = shapely.make_valid(shapely.from_wkt(given)) if given else shapely.Point()
-                self.shapes.append(shape)
-                times = row["ContentDate"]
-                session.add(
-                    Product(
-                        Id=row["Id"],
-                        Name=row["Name"],
-                        Online=row.get("Online", True),
-                        PublicationDate=row.get("PublicationDate", ""),
-                        collection=row.get("Collection", {}).get("Name", "") or _collection(row["Name"]),
-                        begin=microseconds(times["Start"]),
-                        end=microseconds(times["End"]),
-                        area=len(self.shapes) - 1,
-                        row=json.dumps(row),
-                        Attributes=[_attribute(one) for one in row.get("Attributes", [])],
-                    )
-                )
+        rows, attributes = [], []
+        for row in products:
+            given = (row.get("Footprint") or "").removeprefix("geography'SRID=4326;").removesuffix("'")
+            self.shapes.append(shapely.make_valid(shapely.from_wkt(given)) if given else shapely.Point())
+            rows.append(
+                {
+                    "Id": row["Id"],
+                    "Name": row["Name"],
+                    "Online": row.get("Online", True),
+                    "PublicationDate": row.get("PublicationDate", ""),
+                    "collection": _collection(row["Name"]),
+                    "begin": microseconds(row["ContentDate"]["Start"]),
+                    "end": microseconds(row["ContentDate"]["End"]),
+                    "area": len(self.shapes) - 1,
+                    "row": json.dumps(row),
+                }
+            )
+            attributes += [_attribute(row["Id"], one) for one in row.get("Attributes", [])]
+        with self.lock, Session(self.engine) as session:
+            for table, values in ((Product, rows), (Attribute, attributes)):
+                if values:
+                    session.execute(insert(table), values)
             session.commit()
         Visitor.footprints = shapely.STRtree(self.shapes)
 
@@ -139,8 +142,8 @@ class Catalogue:
 
     def answer(self, options, base):
         """Status and JSON for the options of a request for products."""
-        top, skip = int(options.get("$top", TOP)), int(options.get("$skip", 0))
-        for name, value, most in (("$top", top, MOST), ("$skip", skip, SKIP)):
+        top, skip = int(options.get("$top", ROWS)), int(options.get("$skip", 0))
+        for name, value, most in (("$top", top, self.top), ("$skip", skip, self.skip)):
             if value > most:
                 wrong = f"Input should be less than or equal to {most}"
                 return 422, {
@@ -174,7 +177,7 @@ class Catalogue:
         parts = [f'"value": [{", ".join(rows)}]']
         if options.get("$count", "").lower() in ("true", "1"):
             parts.insert(0, f'"@odata.count": {total}')
-        if len(rows) == top and skip + top < total and skip + top <= SKIP:
+        if len(rows) == top and skip + top < total and skip + top <= self.skip:
             following = "&".join(
                 f"{key}={quote(value)}" for key, value in (options | {"$skip": str(skip + top)}).items()
             )
@@ -186,10 +189,10 @@ def _collection(name):
     return {"S1": "SENTINEL-1", "S2": "SENTINEL-2", "S3": "SENTINEL-3", "S5": "SENTINEL-5P"}.get(name[:2], "CLMS")
 
 
-def _attribute(one):
+def _attribute(product, one):
     kind, value = one["ValueType"], one["Value"]
     number = float(value) if kind in ("Integer", "Double") else None
-    return Attribute(Name=one["Name"], kind=kind, word=str(value), number=number)
+    return {"product": product, "Name": one["Name"], "kind": kind, "word": str(value), "number": number}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -245,9 +248,9 @@ def _exact(connection, record):
 
 
 def main():
-    port, path = int(sys.argv[1]), sys.argv[2]
+    path, (port, top, skip) = sys.argv[2], map(int, (sys.argv[1], *sys.argv[3:]))
     random.seed(0)
-    Handler.catalogue = Catalogue(json.loads(Path(path).read_text()))
+    Handler.catalogue = Catalogue(json.loads(Path(path).read_text()), top, skip)
     ThreadingHTTPServer.daemon_threads = True
     ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 

@@ -65,15 +65,18 @@ def run(source, folder, catalogues="", root=None, now=None):
     client = asking.Client(chosen)
     catalogue = open_catalogue(chosen, client)
     kept, total, left = search(query, catalogue, strict=chosen.kind == "folder")
+    exact = catalogue.exact or chosen.kind == "folder"
     write_products(folder, kept)
-    files.write_json(folder / "search.json", record(asked, query, chosen, client.requests, kept, total, left))
+    files.write_json(folder / "search.json", record(asked, query, chosen, client.requests, kept, total, left, exact))
     return kept
 
 
-def record(asked, query, chosen, requests, kept, total, left):
+def record(asked, query, chosen, requests, kept, total, left, exact=True):
     """What search.json holds: the question as it was asked and as it was understood, every request, every choice."""
     understood = asdict(query) | {"area": None if query.area is None else areas.wkt(query.area)}
     notes = understood.pop("notes")
+    if not exact:
+        notes = [*notes, "the area was simplified for the request, and compared with the footprints here"]
     if not kept:
         notes = [*notes, "nothing was found" if not total else f"none of {total} products is left, see left_out"]
     return {

@@ -8,7 +8,6 @@ import yaml
 
 from darkroom import schema
 from darkroom.files import CONFIG
-from darkroom.files import CONFIG
 
 BUNDLED = CONFIG / "catalogues.yaml"
 
