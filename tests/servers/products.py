@@ -50,6 +50,7 @@ http {{
             error_page 429 = @busy;
             {options}
         }}
+        location /plain/ {{ {options} alias "{root}/"; }}
         location ~ /Nodes$ {{ default_type application/json; }}
         location = /-/check {{
             internal;

@@ -142,6 +142,15 @@ def test_some_files_of_products_are_fetched_and_verified(campaign, service):
         fetch(campaign, patterns=["*_B99.jp2"])
 
 
+def test_a_file_that_changed_is_fetched_again(campaign, service):
+    found(campaign)
+    fetch(campaign, patterns=["*_B04_10m.jp2"])
+    path = next((campaign / "store").rglob("*_B04_10m.jp2"))
+    spoil(path, "other")
+    fetch(campaign, patterns=["*_B04_10m.jp2"])  # nothing but its size is promised
+    assert path.read_bytes() == CONTENT[f"{FOLDER}/{path.name}"]
+
+
 def test_archived_products_are_left_out(campaign):
     other = products.Product("gone", SAFE.replace("T32TQM", "T33TQM"), "2024-01-01T10:04:01Z", "", catalogue="own")
     found(campaign, other)

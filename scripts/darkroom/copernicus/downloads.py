@@ -22,6 +22,7 @@ from darkroom.copernicus import login, manifests, volume
 from darkroom.copernicus.products import File
 from darkroom.transfer import archive, download
 from darkroom.transfer.remote import Remote
+from darkroom.urls import public_url
 
 ATTEMPTS = 20  # of a file without any progress: a service whose connections are all in use bears no more for a while
 # What tells of a product's pixels, and goes along with every choice of its files.
@@ -246,10 +247,15 @@ def _is_there(store, entry):
 
 def _bring(wants, store, places, attempts, connections, progress):
     """Fetch what is lacking, unpack zips as they arrive, and write the records."""
+    for want in wants:
+        record = read_record(store, want.kind, want.product.name)
+        if record and record["id"] != want.product.id:  # another product of the same name has taken its place
+            for entry in record["files"]:
+                (store / entry["name"]).unlink(missing_ok=True)
+            want.record(store).unlink()
     owners = {name: want for want in wants for name in want.items}
-    items = [
-        _item(name, want, places) for name, want in owners.items() if not (want.packed and (store / name).exists())
-    ]
+    here = {name for name, want in owners.items() if _arrived(want, name, store)}
+    items = [_item(name, want, places) for name, want in owners.items() if name not in here]
     accounts = {id(item.account): item.account for item in items}.values()
     _require(wants, store, connections)
     for line in _volumes(items, owners, places.settings.limits.volume):
@@ -275,7 +281,7 @@ def _bring(wants, store, places, attempts, connections, progress):
 
     with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as kept:
         for want in wants:
-            if want.packed and (store / next(iter(want.items))).exists():  # came whole before a job was killed
+            if want.packed and not here.isdisjoint(want.items):
                 unpacked[want.key] = pool.submit(_unpack, want, store)
         for account in accounts:
             kept.enter_context(account.kept())
@@ -297,53 +303,61 @@ def _bring(wants, store, places, attempts, connections, progress):
 def _item(name, want, places):
     file = want.items[name]
     url, account = places(file)
-    md5 = next((digest for digest in file.digests if digest.startswith("md5:")), "")
 
     def check(path, entry):
-        wrong, how = _judged(file, path, entry)
-        want.checked[name] = how
+        wrong, want.checked[name] = _judged(file, path, entry)
         return wrong
 
-    # Of a zip, size and MD5 are those of the object in the archive; what is sent may be packed anew.
-    size, digest = (None, "") if file.archive else (file.bytes, md5)
-    return Remote(name, url, size, digest=digest, account=account, check=check)
+    # Of a zip, the size is that of the object in the archive; what is sent may be packed anew.
+    size, hashes = None if file.archive else file.bytes, tuple(sorted(manifests.algorithms(_promise(file))))
+    return Remote(name, url, size, account=account, check=check, hashes=hashes)
+
+
+def _promise(file):
+    """The digest that a file is held against, in a list, where any is promised."""
+    return [manifests.cheapest(file.digests)] if file.digests else []
 
 
 def _judged(file, path, entry):
-    """What is wrong with a file that came, or "", and how it was checked."""
+    """What is wrong with a file that came, or "", and how it was checked. `entry` has its bytes and digests."""
     if not file.name.lower().endswith(PAGES) and (page := manifests.page_instead(path)):
         return page, []
-    digests = file.digests if not file.archive or file.bytes == entry["bytes"] else ()
-    got = {key: entry[key] for key in ("md5", "sha256")}
-    got |= manifests.hashes(path, manifests.algorithms(digests) - got.keys())
-    if wrong := next(filter(None, (manifests.wrong(digest, got) for digest in digests)), ""):
-        return wrong, []
-    if digests:
-        return "", [
-            next(name for name in one.split(":")[0].split("/") if got[name] == one.split(":")[1]) for one in digests
-        ]
+    if file.bytes not in (None, entry["bytes"]) and not file.archive:
+        return f"{file.bytes} bytes expected, {entry['bytes']} got", []
+    for digest in _promise(file) if not file.archive or file.bytes == entry["bytes"] else ():
+        names, _, expected = digest.partition(":")
+        kept = next((name for name in names.split("/") if entry[name] == expected), None)
+        return ("", [kept]) if kept else (manifests.wrong(digest, entry), [])
     if file.archive and (file.name.endswith(".zip") or manifests.is_zip(path)):
         return manifests.damaged(path), ["zip CRC"]
     return "", ["size"] if file.bytes is not None else []
 
 
+def _arrived(want, name, store):
+    """Take what came whole before a job was killed; whether it was there. What is not as promised is removed."""
+    path, file = store / name, want.items[name]
+    if not path.exists():
+        return False
+    digests = manifests.hashes(path, {"sha256"} | manifests.algorithms(_promise(file)))
+    entry = {"url": public_url(file.url), "bytes": path.stat().st_size} | digests
+    wrong, want.checked[name] = _judged(file, path, entry)
+    recorded = (read_record(store, want.kind, want.product.name) or {"files": []})["files"]
+    if any(known["name"] == name and known["sha256"] != entry["sha256"] for known in recorded):
+        wrong = "it was changed since it came"
+    if wrong:
+        log.warning("%s: %s; it is fetched again", path, wrong)
+        path.unlink()
+        return False
+    want.entries[name] = entry
+    return True
+
+
 def _unpack(want, store):
     """Unpack the zip of a product, write its record, and remove it; a product that came as it is stays so."""
     (name,) = want.items
-    path = store / name
-    entry = want.entries.get(name) or {
-        "url": want.files[0].url,
-        "bytes": path.stat().st_size,
-        **manifests.hashes(path, {"md5", "sha256"}),
-    }
-    if name not in want.checked:
-        wrong, want.checked[name] = _judged(want.files[0], path, entry)
-        if wrong:
-            path.unlink()
-            raise ValueError(f"{wrong}; it is removed, and a rerun fetches it again")
+    path, entry = store / name, want.entries[name]
     if not archive.stem(path.name):
         if not manifests.is_zip(path):
-            want.entries[name] = entry
             return _record(want, store, [_kept(want, name, store)])
         path = path.rename(path.with_name(f"{path.name}.zip"))
     folder = store / want.kind / want.product.stem
@@ -353,14 +367,14 @@ def _unpack(want, store):
         | {"archive": entry["url"], "checked": ["zip CRC"]}
         for member in members
     ]
-    packed = {key: entry[key] for key in ("url", "bytes", "md5", "sha256")} | {"checked": want.checked[name]}
+    packed = {key: entry[key] for key in ("url", "bytes", "sha256")} | {"checked": want.checked[name]}
     _record(want, store, found, packed)
     path.unlink()
 
 
 def _kept(want, name, store):
     entry = want.entries[name]
-    if name not in want.checked:  # came whole before a job was killed
+    if name not in want.checked:  # the journal of an earlier run had it
         _, want.checked[name] = _judged(want.items[name], store / name, entry)
     about = {"url": entry["url"], "checked": want.checked[name]}
     return _entry(store, {"name": name, "sha256": entry["sha256"]}) | about

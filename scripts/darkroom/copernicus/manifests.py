@@ -1,12 +1,13 @@
 """What is promised of a product's files: in the manifest of a SAFE or SEN3 folder, in a STAC item, by a catalogue."""
 
-import hashlib
 import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from lxml import etree
+
+from darkroom.transfer import checksums
 
 NAMES = ("manifest.safe", "xfdumanifest.xml")
 BLOCK = 1 << 20
@@ -84,7 +85,7 @@ def algorithms(digests):
 
 def hashes(path, wanted):
     """Digests of a file by several algorithms, read once."""
-    made = {name: _hasher(name) for name in sorted(wanted)}
+    made = {name: checksums.hasher(name) for name in sorted(wanted)}
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             for one in made.values():
@@ -92,12 +93,13 @@ def hashes(path, wanted):
     return {name: one.hexdigest() for name, one in made.items()}
 
 
-def _hasher(name):
-    if name == "blake3":
-        import blake3  # the only one that Python itself does not have
+CHEAPEST = ("blake3", "sha256", "sha1", "md5")  # by the time that a byte takes; the others take longer
 
-        return blake3.blake3()
-    return hashlib.new(name.replace("sha3-", "sha3_"), usedforsecurity=False)
+
+def cheapest(digests):
+    """The one of several digests of the same bytes that is compared, or "": one tells as much as all of them."""
+    order = {name: place for place, name in enumerate(CHEAPEST)}
+    return min(digests, key=lambda digest: order.get(digest.partition(":")[0], len(order)), default="")
 
 
 def wrong(digest, got):

@@ -19,7 +19,7 @@ from darkroom import files
 from darkroom.transfer import checksums, remote
 from darkroom.transfer.remote import public_url
 
-BLOCK = 1 << 16  # what a broken connection may lose
+BLOCK = 1 << 18  # what a broken connection may lose
 MOST = 64  # connections to all hosts together
 JOURNAL = ".fetched.jsonl"
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -129,11 +129,12 @@ class _Run:
     def known(self, item):
         """The journal's entry of a file that is whole on the disk, came from the same URL and is what was promised."""
         entry, path = self.entries.get(item.name), self.folder / item.name
-        if entry and item.digest and not _kept(item.digest, entry):
+        if not entry or entry["url"] != public_url(item.url) or not path.is_file() or _size(path) != entry["bytes"]:
             return None
-        if entry and entry["url"] == public_url(item.url) and path.is_file() and _size(path) == entry["bytes"]:
-            return entry if files.digest(path) == entry["sha256"] else None
-        return None
+        entry = {name: files.digest(path, name) for name in _algorithms(item) - entry.keys()} | entry
+        if files.digest(path) != entry["sha256"] or (item.digest and not _kept(item.digest, entry)):
+            return None
+        return entry
 
     def record(self, entry):
         with self.lock, self.journal.open("a", encoding="utf-8") as file:
@@ -150,7 +151,7 @@ def _entry(line):
     """A line of the journal, or None for the torn line of a killed run."""
     try:
         entry = json.loads(line)
-        return entry if {"name", "url", "bytes", "sha256", "md5", "etag", "modified"} <= entry.keys() else None
+        return entry if {"name", "url", "bytes", "sha256", "etag", "modified"} <= entry.keys() else None
     except (ValueError, AttributeError):
         return None
 
@@ -172,6 +173,7 @@ class _Part:
     def __init__(self, target, url, item, report):
         # Without a validator of the server's own, only a file that is checked when whole may be continued.
         self.target, self.report, self.expected, self.checked = target, report, None, bool(item.digest or item.check)
+        self.algorithms = {"sha256", *item.hashes} | _algorithms(item)
         self.expect(item.size)
         self.path, self.note_path = _beside(target, ".part"), _beside(target, ".part.json")
         self._forget()
@@ -183,20 +185,19 @@ class _Part:
                 return
         except (OSError, ValueError, TypeError, KeyError):
             return
+        self._forget(note)
         with self.path.open("rb+") as file:
             # A whole part asks for its last byte again: a request for nothing could not tell that the file changed.
             file.truncate(max(0, present - (present == total)))
             while block := file.read(BLOCK):
                 self._count(block)
-        self.note = note
 
     def start(self, note=None):
         """Forget the bytes so far. The note is written before any byte that it is about."""
         self.report(-self.size)
-        self._forget()
+        self._forget(note)
         self.path.unlink(missing_ok=True)
         self.note_path.unlink(missing_ok=True)
-        self.note = note
         if note:
             self.expect(note["bytes"])
             files.write_json(self.note_path, note)
@@ -222,13 +223,19 @@ class _Part:
         self.path.replace(self.target)
         self.note_path.unlink(missing_ok=True)
 
-    def _forget(self):
-        self.note, self.size, self.sha256, self.md5 = None, 0, hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    def digests(self):
+        """Hexadecimal digests of the bytes so far: SHA-256, and what is to be compared with a promise."""
+        return {name: one.hexdigest() for name, one in self.hashes.items()}
+
+    def _forget(self, note=None):
+        self.note, self.size = note, 0
+        promised = {"md5"} if note and note.get("md5") else set()
+        self.hashes = {name: checksums.hasher(name) for name in sorted(self.algorithms | promised)}
 
     def _count(self, block):
         self.size += len(block)
-        self.sha256.update(block)
-        self.md5.update(block)
+        for one in self.hashes.values():
+            one.update(block)
         self.report(len(block))
 
 
@@ -238,7 +245,7 @@ def _fetch(item, session, run):
     target.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(target, url, item, run.report)
     known = None if part.size else run.known(item)
-    told = item.md5 in (None, known["md5"]) and item.size in (None, known["bytes"]) if known else False
+    told = item.md5 in (None, known.get("md5")) and item.size in (None, known["bytes"]) if known else False
     if known and not told and not known.get("large"):  # of a large object a listing may know neither
         known = None
     if told and (item.md5 or item.digest):
@@ -319,10 +326,10 @@ def _attempt(item, url, session, run, part, known):
         raise _PassingError(f"{size} bytes expected, {part.size} got")
     if listed not in (None, part.size):
         part.reject(f"{listed} bytes expected, {part.size} got", twice=True)
-    entry = {"name": item.name, "url": url, "bytes": part.size, "sha256": part.sha256.hexdigest()}
-    entry |= {"md5": part.md5.hexdigest(), **{key: part.note[key] for key in ("etag", "modified", "large")}}
+    entry = {"name": item.name, "url": url, "bytes": part.size} | part.digests()
+    entry |= {key: part.note[key] for key in ("etag", "modified", "large")}
     listed = None if part.note["large"] else item.md5
-    promised = [f"md5:{md5}" for md5 in (listed, part.note["md5"]) if md5] + [item.digest] * bool(item.digest)
+    promised = [f"md5:{md5}" for md5 in (listed, part.note.get("md5")) if md5] + [item.digest] * bool(item.digest)
     for digest in promised:
         if not _kept(digest, entry):
             algorithm, _, expected = digest.partition(":")
@@ -362,6 +369,11 @@ def _check_segments(item, session, part, url):
                 left -= len(block)
             if left or md5.hexdigest() != segment["hash"]:
                 part.reject(f"MD5 {segment['hash']} of {segment['name']} expected, {md5.hexdigest()} got", twice=True)
+
+
+def _algorithms(item):
+    """What is computed besides SHA-256 for the promises that go along with an item."""
+    return {"md5"} if item.md5 or item.digest.startswith("md5:") else set()
 
 
 def _kept(digest, entry):
