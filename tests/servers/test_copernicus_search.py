@@ -1,6 +1,7 @@
 """Searches of a real catalogue of OData on loopback: the same products as its parser, and as eodag, make of a question."""
 
 import json
+import os
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from servers import odata, venvs
 EODAG = Path(__file__).with_name("eodag.lock")
 COUNT, PAGE = 500, 200
 LIMITS = Limits(page=PAGE, skip=2 * PAGE)
-MANY = [(-3 + 0.01 * at, 40 + 2 * (at % 2)) for at in range(500)]  # a zigzag that no URL has room for
+MANY = [(-3 + 0.005 * at, 40 + 2 * (at % 2)) for at in range(1000)]  # a zigzag that no URL has room for
 ZIGZAG = shapely.Polygon([*MANY, (3, 35), (-4, 35)])
 
 
@@ -182,45 +183,46 @@ def test_more_than_the_limit_is_refused_before_it_comes(shared):
 ASK = """
 import json, sys
 from eodag import EODataAccessGateway
+
 url, asked = sys.argv[1], json.loads(sys.argv[2])
-dag = EODataAccessGateway()
-dag.update_providers_config(dict_conf={"cop_dataspace": {"search": {"api_endpoint": url}, "auth": {"type": "GenericAuth", "credentials": {"username": "u", "password": "p"}}}})
-print(json.dumps([one.properties["title"] for one in dag.search_all(provider="cop_dataspace", **asked)]))
+gateway = EODataAccessGateway()
+ends = {"search": {"api_endpoint": f"{url}/Products"}, "auth": {"oidc_config_url": f"{url}/openid"}}
+gateway.update_providers_config(dict_conf={"cop_dataspace": ends})
+found = gateway.search_all(provider="cop_dataspace", raise_errors=True, collection="S2_MSI_L1C", **asked)
+print(json.dumps([one.properties["id"] for one in found]))
 """
 
 
-def test_eodag_selects_the_same_products(shared, rows, tmp_path):
-    """eodag asks the same server by a grammar of its own."""
+def test_eodag_selects_the_same_products(tmp_path, rows):
+    """eodag asks the same server in a grammar of its own."""
     try:
         python = venvs.python(EODAG)
     except subprocess.CalledProcessError as error:
         pytest.skip(f"eodag cannot be installed here: {error}")
-    server, catalogue = shared
-    asked = {
-        "start": "2020-01-05T00:15:00Z",
-        "end": "2020-02-01T00:15:00Z",
-        "cloud_cover": 60,
-        "area": [-60, -60, 100, 60],
-    }
-    theirs = {
-        "collection": "S2_MSI_L1C",
-        "start_datetime": asked["start"],
-        "end_datetime": asked["end"],
-        "eo:cloud_cover": 60,
-        "geom": dict(zip(("lonmin", "latmin", "lonmax", "latmax"), asked["area"], strict=True)),
-    }
-    line = [python, "-c", ASK, f"{server.url}/Products", json.dumps(theirs)]
-    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin", "EODAG_EXT_COLLECTIONS_CFG_FILE": ""}
-    done = subprocess.run(line, capture_output=True, text=True, timeout=300, env=environment)
-    assert done.returncode == 0, done.stderr[-2000:]
-    got = {product.stem for product in found(catalogue, type="S2MSI1C", versions="all", **asked)}
-    assert got == {name.removesuffix(".SAFE") for name in json.loads(done.stdout.splitlines()[-1])}
-    assert len(got) > 50
+    asked = {"start": "2020-01-05T00:15:00Z", "end": "2020-02-01T00:15:00Z"}
+    west, south, east, north = area = [-60, -60, 100, 60]
+    theirs = asked | {"eo:cloud_cover": 60, "geom": {"lonmin": west, "latmin": south, "lonmax": east, "latmax": north}}
+    server = odata.OData(tmp_path, rows)
+    try:
+        line = [python, "-c", ASK, server.url, json.dumps(theirs)]
+        environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+        done = subprocess.run(line, capture_output=True, text=True, timeout=300, env=environment)
+        assert done.returncode == 0, done.stderr[-2000:]
+        settings = Settings("test", "odata", search=server.url, download=server.url)
+        ours = found(
+            open_catalogue(settings, asking.Client(settings)), type="S2MSI1C", cloud_cover=60, area=area, **asked
+        )
+    finally:
+        server.stop()
+    assert {product.stem for product in ours} == set(json.loads(done.stdout.splitlines()[-1]))
+    assert len(ours) > 50
 
 
 def test_an_area_that_was_made_simple_is_told(shared, rows, tmp_path):
     server = shared[0]
-    (tmp_path / "mine.yaml").write_text(json.dumps({"mine": {"kind": "odata", "search": server.url}}))
+    (tmp_path / "mine.yaml").write_text(
+        json.dumps({"mine": {"kind": "odata", "search": server.url, "limits": {"page": PAGE, "skip": 2 * PAGE}}})
+    )
     asked = {"catalogue": "mine", "type": "S2MSI1C", "area": ZIGZAG.wkt, "limit": 5000}
     got = search.run(asked, tmp_path, str(tmp_path / "mine.yaml"))
     record = json.loads((tmp_path / "search.json").read_bytes())

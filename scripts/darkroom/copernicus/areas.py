@@ -233,7 +233,11 @@ def simplified(geometry, longest):
     west, south, east, north = geometry.bounds
     tolerance = max(east - west, north - south) / 10_000
     while tolerance < max(east - west, north - south) / 4:
-        grown = geometry.simplify(tolerance).buffer(1.5 * tolerance, join_style="mitre", mitre_limit=2)
+        grown = (
+            geometry.simplify(tolerance)
+            .buffer(2 * tolerance, join_style="mitre", mitre_limit=2)
+            .simplify(tolerance / 2)
+        )
         outside = shapely.set_precision(grown.intersection(WORLD), 10.0**-DECIMALS)
         if outside.is_valid and len(wkt(outside)) <= longest and outside.covers(geometry):
             return outside

@@ -11,6 +11,7 @@ from darkroom.urls import public_url
 
 ATTEMPTS = 6
 SHOWN = 300  # characters of a server's complaint that are passed on
+LONGEST = 200  # characters of a URL in a message; search.json has all of it
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,9 @@ class Client:
         Raises ValueError where the catalogue says that the query is wrong, or answers with no JSON; PermissionError
         where it wants a login; OSError where it gives up.
         """
-        shown = public_url(url)
-        entry = {"url": shown} | ({"body": body} if body is not None else {})
+        entry = {"url": public_url(url)} | ({"body": body} if body is not None else {})
         self.requests.append(entry)
-        failures = 0
+        shown, failures = public_url(url)[:LONGEST], 0
         while True:
             wait, problem = None, ""
             try:
