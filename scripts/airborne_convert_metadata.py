@@ -18,7 +18,7 @@ from darkroom.airborne.extent import good as good_positions
 from darkroom.airborne.metadata import echo10, legacy_met, umm_g
 from darkroom.airborne.sun import day_or_night, elevation
 from darkroom.files import BLOCK, read_json, write_bytes, write_json
-from publish_manifest import VERSION
+from darkroom.version import VERSION
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ import swiftclient.client
 import tensorstore
 
 import publish_upload
-from darkroom.transfer import credentials, remote, store
+from darkroom import retry
+from darkroom.transfer import credentials, store
 from publish_manifest import line
 from servers import browser as chromium
 from servers import faults
@@ -110,7 +111,7 @@ def alone(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("OS_", "ST_", "SWIFT_")):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.05)
 
 
 @pytest.fixture
@@ -520,7 +521,7 @@ def test_a_server_that_never_recovers_is_given_up(tmp_path, swift, proxy, login,
 
 
 def test_a_server_killed_in_the_middle_and_started_again(tmp_path, swift, proxy, login, monkeypatch):
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 3)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 3)
 
     crashed = threading.Event()
 

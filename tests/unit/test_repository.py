@@ -11,8 +11,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-import publish_manifest
 from campaign import ROOT, SCRIPTS
+from darkroom.version import VERSION
 
 RULE_FILES = sorted((ROOT / "rules").glob("**/*.smk"))
 VERBS = [
@@ -101,7 +101,7 @@ def test_the_manual_has_every_option_with_its_default():
 def test_one_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert project["version"] == citation["version"] == publish_manifest.VERSION
+    assert project["version"] == citation["version"] == VERSION
     assert project["license"] == citation["license"] == "MIT"
 
 

@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import publish_upload
-from darkroom.transfer import credentials, remote
+from darkroom import retry
+from darkroom.transfer import credentials
 from darkroom.transfer.store import Content, Folder, Item, contents, store
 from publish_manifest import line
 
@@ -458,7 +459,7 @@ def log_in(monkeypatch, version, server):
         known = {"OS_AUTH_URL": "/v3", "OS_USERNAME": "me", "OS_PASSWORD": "se-cret", "OS_PROJECT_NAME": "p"}
     for name, value in known.items():
         monkeypatch.setenv(name, server.url + value if value.startswith("/") else value)
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.01)
 
 
 @pytest.fixture

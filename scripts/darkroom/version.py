@@ -1,0 +1,3 @@
+"""The version of Darkroom, as manifests and metadata tell it."""
+
+VERSION = "0.1.0"
