@@ -3,29 +3,33 @@
 import collections
 from pathlib import Path
 
-from darkroom import entrypoint, files
+from darkroom import entrypoint, files, record
+from darkroom import inventory as inventories
 from darkroom.copernicus import checks
 from darkroom.copernicus.products import read_products
 
 
-def copernicus_check_products(inventory: Path, products: Path, order: Path, check: Path, *, threads: int = 2):
+def copernicus_check_products(
+    inventory: Path, products: Path, check: Path, *, order: Path | None = None, threads: int = 2
+):
     """Write products_check.json: of each product what was compared with whom, what could not be, and what is left out.
 
     inventory -- of the products, as `copernicus_fetch` or `fetch_input` has written it
     products -- products.geojson of the search
-    order -- order.json, which tells what could not be had
+    order -- order.json, which tells what could not be had; none where the products were there already
 
     Raises ValueError, once every product has been looked at, for a product that is not there, and for files that are
     not what the manifest or the catalogue promises.
     """
-    listed, found, ordered = files.read_json(inventory), read_products(products), files.read_json(order)
+    listed, found = inventories.read(inventory), read_products(products)
+    ordered = files.read_json(order) if order else {"products": [], "notes": []}
     left_out = {one["name"] for one in ordered["products"] if one["state"] in ("archived", "refused")}
     reports, missing = checks.report(listed, found, left_out, threads)
     wrong = [f"{report['name']}: {line}" for report in reports for line in report["wrong"]]
     wrong += [f"{name}: found by the search and not here; fetch it again" for name in missing]
     if wrong:
         raise ValueError("; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""))
-    files.write_json(check, {"products": reports} | summary(reports, ordered))
+    record.write(check, summary(reports, ordered), {"products": reports})
 
 
 def summary(reports, ordered):
@@ -50,7 +54,7 @@ def summary(reports, ordered):
         "verified": dict(sorted(verified.items())),
         "unverified": sum(len(report["unverified"]) for report in reports),
     }
-    return {"notes": notes, "skipped": [], "checks": {"copernicus_check_products": figures}}
+    return record.Record(notes=notes, checks={"copernicus_check_products": figures})
 
 
 if __name__ == "__main__":

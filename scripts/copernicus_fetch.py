@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from darkroom import entrypoint, files
+from darkroom import inventory as inventories
 from darkroom.copernicus import downloads, settings
 from darkroom.copernicus.asking import Client
 from darkroom.copernicus.catalogues import open_catalogue
@@ -41,22 +42,22 @@ def copernicus_fetch(
     found = read_products(products)
     unavailable = {one["name"] for one in files.read_json(order)["products"] if one["state"] in ("archived", "refused")}
     wanted = [product for product in found if product.name not in unavailable]
-    root, listed = store, []
+    made = inventories.Inventory(str(store), [])
     if wanted:
         service = settings.load(wanted[0].catalogue, catalogues)
         client = Client(service)
         catalogue, place = open_catalogue(service, client), store / service.name
         if service.kind == "folder":
-            root, listed = downloads.in_place(wanted, catalogue, place, patterns or ())
+            made = downloads.in_place(wanted, catalogue, place, patterns or ())
         else:
             places = downloads.Places(service)
             wants = [downloads.choose(product, catalogue, patterns or (), places) for product in wanted]
             bears = min(connections, service.limits.connections)
             with Progress(sum(len(want.items) for want in wants)) as shown:
                 fetched = downloads.fetch(wants, place, places, attempts, bears, shown)
-            root, listed = place, [entry for entries in fetched for entry in entries]
-    logger.info("%d files, %s, in %s", len(listed), files.human(sum(one["bytes"] for one in listed)), root)
-    files.write_json(inventory, {"root": str(root), "files": listed})
+            made = inventories.Inventory(str(place), [file for files_of_one in fetched for file in files_of_one])
+    logger.info("%d files, %s, in %s", len(made.files), files.human(made.bytes), made.root)
+    inventories.write(inventory, made)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from pathlib import Path
 import blake3
 import pytest
 
+from darkroom import retry
 from darkroom.copernicus import downloads, login, volume
 from darkroom.copernicus.products import File, Product
 from darkroom.copernicus.settings import Limits, Settings
-from darkroom.transfer import remote
 from servers import faults
 from servers import nginx as nginx_server
 from servers import oauth2 as oauth2_server
@@ -79,7 +79,7 @@ def services(root, oauth2, tmp_path_factory):
 def home(tmp_path, monkeypatch, oauth2):
     """A user's own home, cache and environment."""
     oauth2.forget()
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.05)
     for name in ("NETRC", login.LOGINS, "CDSE_TOTP", "CDSE_S3_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -130,11 +130,11 @@ def test_whole_products_come_through_two_hosts(services, oauth2, tmp_path):
     before = len(service.requests())
     found = fetch(wants, store, service, oauth2)
     for want, entries in zip(wants, found, strict=True):
-        names = {entry["name"] for entry in entries}
+        names = {entry.name for entry in entries}
         folder = f"whole/{want.product.stem}/{want.product.name}"
         assert names == {f"{folder}/{name}" for name in ("manifest.safe", *FILES)}
         for entry in entries:
-            assert hashlib.sha256((store / entry["name"]).read_bytes()).hexdigest() == entry["sha256"]
+            assert hashlib.sha256((store / entry.name).read_bytes()).hexdigest() == entry.sha256
         record = downloads.read_record(store, "whole", want.product.name)
         assert record["archive"]["checked"] == ["md5"]
         assert not (store / "whole" / f"{want.product.name}.zip").exists()
@@ -156,7 +156,7 @@ def test_two_rows_want_the_same_product(services, oauth2, tmp_path, root):
         "from darkroom.copernicus.settings import *; given = json.load(sys.stdin);"
         "settings = Settings(**given['settings'] | {'limits': Limits(), 'hosts': tuple(given['settings']['hosts'])});"
         "wants = [downloads.Want(Product(**p), [File(**f | {'digests': tuple(f['digests'])})]) for p, f in given['wants']];"
-        "print(json.dumps(downloads.fetch(wants, Path(given['store']), downloads.Places(settings))))"
+        "print(json.dumps([[one.name for one in found] for found in downloads.fetch(wants, Path(given['store']), downloads.Places(settings))]))"
     )
     made = settings(service, oauth2)
     plain = {key: getattr(made, key) for key in ("name", "kind", "login", "token", "client", "download", "hosts")}
@@ -190,8 +190,8 @@ def test_files_alone_move_their_own_bytes(services, oauth2, tmp_path):
     service = services()
     before = service.sent()
     ((entry,),) = fetch([band_of(service, 1)], tmp_path / "store", service, oauth2)
-    assert (tmp_path / "store" / entry["name"]).read_bytes() == BAND
-    assert entry["name"].startswith(f"files/{product(1).name}/GRANULE/")
+    assert (tmp_path / "store" / entry.name).read_bytes() == BAND
+    assert entry.name.startswith(f"files/{product(1).name}/GRANULE/")
     assert service.sent() - before < len(BAND) + 1000  # and the pages of redirects
     # Another row asks for another file: the record knows both.
     other = band_of(service, 1)
@@ -260,7 +260,7 @@ def test_resume_that_appends_another_thing(services, oauth2, tmp_path, faulty):
         name: File(file.name, file.url.replace(service.url, f"{proxy.url}/odata/v1"), file.bytes, file.digests)
     }
     ((entry,),) = fetch([want], tmp_path / "store", service, oauth2, hosts=(proxy.url.removeprefix("http://"),))
-    assert (tmp_path / "store" / entry["name"]).read_bytes() == BAND
+    assert (tmp_path / "store" / entry.name).read_bytes() == BAND
     assert [status for _, _, status, _ in proxy.seen] == [200, 206, 200]
 
 

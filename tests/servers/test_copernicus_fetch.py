@@ -12,9 +12,9 @@ import pytest
 
 from copernicus_check_products import copernicus_check_products
 from copernicus_fetch import copernicus_fetch
-from darkroom import files
+from darkroom import files, retry
 from darkroom.copernicus import login, products
-from darkroom.transfer import download, remote
+from darkroom.transfer import download
 from servers import nginx as nginx_server
 from servers import oauth2 as oauth2_server
 from servers import products as products_server
@@ -66,7 +66,7 @@ def service(oauth2, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def user(tmp_path, monkeypatch, oauth2):
     oauth2.forget()
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.05)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("OWN_USERNAME", oauth2.user)

@@ -13,9 +13,9 @@ import pyotp
 import pytest
 import requests
 
+from darkroom import retry
 from darkroom.copernicus import login
 from darkroom.copernicus.settings import Limits, Settings
-from darkroom.transfer import remote
 from servers import oauth2 as oauth2_server
 
 SCRIPTS = Path(login.__file__).parents[2]
@@ -40,7 +40,7 @@ def server():
 def home(tmp_path, monkeypatch, server):
     """A user's own home, cache and environment."""
     server.forget()
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.05)
     for name in ("NETRC", login.LOGINS, "CDSE_USERNAME", "CDSE_PASSWORD", "CDSE_TOTP"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from copernicus_order import copernicus_order
-from darkroom import files
+from darkroom import files, retry
 from darkroom.copernicus import login, orders, products
 from darkroom.copernicus.asking import Client
 from darkroom.copernicus.catalogues import open_catalogue
 from darkroom.copernicus.settings import Settings
-from darkroom.transfer import remote
 from servers import ens as ens_server
 
 SCRIPTS = Path(orders.__file__).parents[2]
@@ -32,7 +31,7 @@ def ens():
 
 @pytest.fixture(autouse=True)
 def user(tmp_path, monkeypatch):
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.05)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("ONDA_USERNAME", ens_server.Ens.user)

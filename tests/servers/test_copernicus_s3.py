@@ -7,10 +7,9 @@ import pytest
 
 from copernicus_check_products import copernicus_check_products
 from copernicus_fetch import copernicus_fetch
-from darkroom import files
+from darkroom import files, retry
 from darkroom.copernicus import downloads, login, products
 from darkroom.copernicus.settings import Limits, Settings
-from darkroom.transfer import remote
 from servers import faults
 from servers import products as products_server
 from servers import swift as swift_server
@@ -42,7 +41,7 @@ def s3(swift):
 
 @pytest.fixture(autouse=True)
 def user(tmp_path, monkeypatch):
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.05)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("OWN_S3_ACCESS_KEY", swift_server.Swift.user)
@@ -93,7 +92,7 @@ def test_ranges_are_signed(s3, tmp_path, faulty):
     proxy = faulty(s3, [faults.reset(after=200_000)])
     # The signature is for the host that is asked, which the proxy of the test hands on.
     ((found,),) = downloads.fetch([band()], tmp_path / "store", downloads.Places(settings(proxy.url)), 5)
-    assert (tmp_path / "store" / found["name"]).read_bytes() == BAND
+    assert (tmp_path / "store" / found.name).read_bytes() == BAND
     assert [(status, headers.get("Range")) for _, _, status, headers in proxy.seen] == [
         (200, None),
         (206, "bytes=200000-"),

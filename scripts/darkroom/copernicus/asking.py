@@ -1,19 +1,16 @@
 """Requests to a catalogue: asked again when it is busy, kept to the hosts that are meant, and noted one by one."""
 
-import logging
-import time
 from urllib.parse import urlsplit
 
 import requests
 
+from darkroom.retry import PASSING, PassingError, persistently, retry_after
 from darkroom.transfer import remote
 from darkroom.urls import public_url
 
 ATTEMPTS = 6
 SHOWN = 300  # characters of a server's complaint that are passed on
 LONGEST = 200  # characters of a URL in a message; search.json has all of it
-
-log = logging.getLogger(__name__)
 
 
 class Client:
@@ -25,7 +22,6 @@ class Client:
     def __init__(self, settings, authorize=None, attempts=ATTEMPTS):
         self.settings, self.authorize, self.attempts = settings, authorize, attempts
         self.requests, self.session = [], remote.Session()
-        self.host = urlsplit(settings.search).netloc
 
     def json(self, url, body=None):
         """The answer to a GET, or to a POST with a body in JSON.
@@ -33,37 +29,33 @@ class Client:
         Raises ValueError where the catalogue says that the query is wrong, or answers with no JSON; PermissionError
         where it wants a login; OSError where it gives up.
         """
-        entry = {"url": public_url(url)} | ({"body": body} if body is not None else {})
+        entry = {"url": public_url(url)} | ({"body": body} if body is not None else {}) | {"attempts": 0}
         self.requests.append(entry)
-        shown, failures = public_url(url)[:LONGEST], 0
-        while True:
-            wait, problem = None, ""
-            try:
-                response = self.session.request(
-                    "POST" if body is not None else "GET",
-                    url,
-                    json=body,
-                    auth=self.authorize or _nobody,
-                    timeout=remote.TIMEOUT,
-                    headers={"Accept": "application/json"},
-                    allow_redirects=self.authorize is None,
-                )
-                entry |= {"status": response.status_code, "attempts": failures + 1}
-                if response.status_code in (200, 201, 202):
-                    return _parsed(response, shown)
-                problem = f"{response.status_code} {response.reason}"
-                wait = remote.retry_after(response.headers)
-                if response.status_code not in remote.PASSING:
-                    raise self._refused(response, shown)
-            except remote.BROKEN as error:
-                if isinstance(error, (ValueError, requests.TooManyRedirects)):
-                    raise ValueError(f"{shown}: cannot be requested ({type(error).__name__})") from None
-                problem = remote.reason(error)
-            failures += 1
-            if failures >= self.attempts or (wait or 0) > remote.LONGEST_WAIT:
-                raise OSError(f"{shown}: {problem} ({failures} attempts)")
-            log.warning("%s: %s; trying again", shown, problem)
-            time.sleep(remote.pause(failures) if wait is None else wait)
+        return persistently(lambda: self._once(url, body, entry), entry["url"][:LONGEST], self.attempts)
+
+    def _once(self, url, body, entry):
+        entry["attempts"] += 1
+        shown = entry["url"][:LONGEST]
+        try:
+            response = self.session.request(
+                "POST" if body is not None else "GET",
+                url,
+                json=body,
+                auth=self.authorize or _nobody,
+                timeout=remote.TIMEOUT,
+                headers={"Accept": "application/json"},
+                allow_redirects=self.authorize is None,
+            )
+        except remote.BROKEN as error:
+            if isinstance(error, (ValueError, requests.TooManyRedirects)):
+                raise ValueError(f"{shown}: cannot be requested ({type(error).__name__})") from None
+            raise PassingError(remote.reason(error)) from None
+        entry["status"] = response.status_code
+        if response.status_code in (200, 201, 202):
+            return _parsed(response, shown)
+        if response.status_code in PASSING:
+            raise PassingError(f"{response.status_code} {response.reason}", retry_after(response.headers))
+        raise self._refused(response, shown)
 
     def _refused(self, response, shown):
         """The error for an answer that no other attempt will mend."""

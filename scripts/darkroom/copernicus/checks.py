@@ -10,7 +10,7 @@ from darkroom.copernicus.products import stem
 
 @dataclass
 class Group:
-    """The files of one product in an inventory, by their names within its folder (or the one file that it is)."""
+    """The `File`s of one product in an inventory, by their names within its folder (or the one file that it is)."""
 
     name: str
     files: dict = field(default_factory=dict)
@@ -20,19 +20,18 @@ class Group:
 def grouped(listed):
     """The products that an inventory holds: folders with a manifest or a name of one, and files that are products."""
     folders, groups = {}, {}
-    names = [entry["name"] for entry in listed]
-    for name in names:
-        path = PurePosixPath(name)
+    for entry in listed:
+        path = PurePosixPath(entry.name)
         if path.name in manifests.NAMES:
             folders[path.parent.as_posix()] = path.name
         for parent in path.parents:
             if parent.name.endswith((".SAFE", ".SEN3")):
                 folders.setdefault(parent.as_posix(), "")
     for entry in listed:
-        path = PurePosixPath(entry["name"])
+        path = PurePosixPath(entry.name)
         folder = next((one.as_posix() for one in path.parents if one.as_posix() in folders), None)
         if folder is None:
-            groups[entry["name"]] = Group(path.name, {path.name: entry})
+            groups[entry.name] = Group(path.name, {path.name: entry})
             continue
         group = groups.setdefault(folder, Group(PurePosixPath(folder).name, manifest=folders[folder]))
         group.files[path.relative_to(folder).as_posix()] = entry
@@ -46,7 +45,7 @@ def promised(group, root, product, record):
     """
     digests, sizes, absent = {name: [] for name in group.files}, {}, []
     if group.manifest:
-        for listed in manifests.read(root / group.files[group.manifest]["name"]):
+        for listed in manifests.read(root / group.files[group.manifest].name):
             if listed.name not in group.files:
                 absent.append(listed.name)
                 continue
@@ -59,13 +58,13 @@ def promised(group, root, product, record):
             sizes.setdefault(name, asset.bytes)
             if digest := manifests.multihash(asset.checksum):
                 digests[name].append((digest, "catalogue"))
-    if product and list(group.files) == [product.name] and product.bytes in (None, group.files[product.name]["bytes"]):
+    if product and list(group.files) == [product.name] and product.bytes in (None, group.files[product.name].bytes):
         digests[product.name] += [(f"{key}:{value}", "catalogue") for key, value in sorted(product.checksums.items())]
     at_download = {entry["name"]: ", ".join(entry["checked"]) for entry in (record or {}).get("files", ())}
     for name, entry in group.files.items():
-        if not digests[name] and "sha256" in entry:
-            how = at_download.get(entry["name"]) or ("zip CRC" if "archive" in entry else "")
-            digests[name].append((f"sha256:{entry['sha256']}", f"{how} at the download" if how else ""))
+        if not digests[name] and entry.sha256:
+            how = at_download.get(entry.name) or ("zip CRC" if entry.archive else "")
+            digests[name].append((f"sha256:{entry.sha256}", f"{how} at the download" if how else ""))
     return digests, sizes, absent
 
 
@@ -81,8 +80,8 @@ def check(group, root, product=None, record=None):
     except ValueError as error:
         return report | {"wrong": [str(error)]}
     for name, entry in group.files.items():
-        wrong, by = _checked(root / entry["name"], entry["bytes"], sizes.get(name), digests[name])
-        report["bytes"] += entry["bytes"]
+        wrong, by = _checked(root / entry.name, entry.bytes, sizes.get(name), digests[name])
+        report["bytes"] += entry.bytes
         if wrong:
             report["wrong"].append(f"{name}: {wrong}")
         elif by:
@@ -121,12 +120,12 @@ def report(inventory, products=(), left_out=(), threads=2):
 
     products -- those of the search; left_out -- names that could not be had
     """
-    root, groups = Path(inventory["root"]), grouped(inventory["files"])
+    root, groups = Path(inventory.root), grouped(inventory.files)
     known = {product.stem: product for product in products}
 
     def one(group):
         product = known.get(stem(group.name))
-        kind = next(iter(group.files.values()))["name"].partition("/")[0]
+        kind = next(iter(group.files.values())).name.partition("/")[0]
         return check(group, root, product, downloads.read_record(root, kind, product.name) if product else None)
 
     with ThreadPoolExecutor(threads) as pool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from darkroom import files
+from darkroom import files, inventory
 from darkroom.copernicus import login, manifests, volume
 from darkroom.copernicus.products import File
 from darkroom.transfer import archive, download
@@ -88,7 +88,7 @@ def choose(product, catalogue, patterns=(), places=None):
 
 
 def in_place(products, catalogue, store, patterns=()):
-    """Root and files of products on this machine, as an inventory has them; what is packed is unpacked to the store.
+    """The inventory of products on this machine; what is packed is unpacked to the store.
 
     Raises FileNotFoundError for one that is there no more, ValueError where no file matches a pattern.
     """
@@ -100,8 +100,7 @@ def in_place(products, catalogue, store, patterns=()):
         if path.is_file() and archive.stem(path.name):
             folder = store.absolute() / "whole" / product.stem
             for member in archive.unpack(path, folder):
-                entry = {"bytes": member["bytes"], "sha256": member["sha256"], "archive": str(path)}
-                found[folder / member["name"]] = entry
+                found[folder / member.name] = {"bytes": member.bytes, "sha256": member.sha256, "archive": str(path)}
             continue
         for file in catalogue.files(product) if not patterns else choose(product, catalogue, patterns).files:
             state = Path(file.url).stat()
@@ -112,7 +111,8 @@ def in_place(products, catalogue, store, patterns=()):
         root.is_relative_to(Path(one.path).absolute()) for one in products
     ):
         root = root.parent  # the product's own folder is part of the names
-    return root, [{"name": path.relative_to(root).as_posix()} | entry for path, entry in sorted(found.items())]
+    listed = [inventory.File(path.relative_to(root).as_posix(), **entry) for path, entry in sorted(found.items())]
+    return inventory.Inventory(str(root), listed)
 
 
 class Places:
@@ -150,7 +150,7 @@ class Places:
 
 
 def fetch(wants, store, places, attempts=ATTEMPTS, connections=4, progress=None):
-    """Bring products to a store, or find them there; give the files of each, as an inventory has them.
+    """Bring products to a store, or find them there; give the `File`s of each.
 
     Jobs that want the same product fetch it once. Every file is held against what is promised of it, a zip is unpacked
     and removed. What cannot be had does not keep the others from coming.
@@ -237,7 +237,7 @@ def _had(want, store):
     if not names <= known.keys() or not all(_is_there(store, known[name]) for name in names):
         return None
     told = ("name", "bytes", "sha256", "url", "archive")
-    return [{key: known[name][key] for key in told if key in known[name]} for name in sorted(names)]
+    return [inventory.File(**{key: known[name].get(key) for key in told}) for name in sorted(names)]
 
 
 def _is_there(store, entry):
@@ -363,7 +363,7 @@ def _unpack(want, store):
     folder = store / want.kind / want.product.stem
     members = archive.unpack(path, folder, digest=entry["sha256"])
     found = [
-        _entry(store, {"name": f"{want.kind}/{want.product.stem}/{member['name']}", "sha256": member["sha256"]})
+        _entry(store, {"name": f"{want.kind}/{want.product.stem}/{member.name}", "sha256": member.sha256})
         | {"archive": entry["url"], "checked": ["zip CRC"]}
         for member in members
     ]

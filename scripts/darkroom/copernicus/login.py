@@ -27,6 +27,7 @@ import requests
 
 from darkroom import files
 from darkroom.copernicus.products import File
+from darkroom.retry import PASSING, PassingError, persistently, retry_after
 from darkroom.transfer import credentials, remote
 from darkroom.urls import public_url
 
@@ -384,9 +385,8 @@ class Session(Account):
 
     def _ask(self, form):
         """The answer to a request for tokens; a busy server is asked again, after as long as it says."""
-        failures = 0
-        while True:
-            wait = None
+
+        def once():
             try:
                 answer = requests.post(
                     self.url,
@@ -395,17 +395,13 @@ class Session(Account):
                     timeout=remote.TIMEOUT,
                     allow_redirects=False,  # user and password are for the server that was named
                 )
-                if answer.status_code not in remote.PASSING:
-                    return answer
-                problem, wait = f"status {answer.status_code}", remote.retry_after(answer.headers)
-            except requests.RequestException as error:
-                problem = type(error).__name__
-            failures += 1
-            if failures >= ATTEMPTS or (wait or 0) > remote.LONGEST_WAIT:
-                where = public_url(self.url)
-                raise OSError(f"catalogue {self.name}: cannot log in at {where}: {problem} ({failures} attempts)")
-            log.warning("catalogue %s: cannot log in (%s); trying again", self.name, problem)
-            time.sleep(remote.pause(failures) if wait is None else wait)
+            except requests.RequestException as error:  # its text may quote the form
+                raise PassingError(type(error).__name__) from None
+            if answer.status_code in PASSING:
+                raise PassingError(f"status {answer.status_code}", retry_after(answer.headers))
+            return answer
+
+        return persistently(once, f"catalogue {self.name}: cannot log in at {public_url(self.url)}", ATTEMPTS)
 
     def _tokens(self, answer):
         """The session that an answer of a token endpoint is (RFC 6749, 5.1; `refresh_expires_in` is Keycloak's)."""

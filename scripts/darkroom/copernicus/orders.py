@@ -13,6 +13,8 @@ import time
 import requests
 
 from darkroom import files
+from darkroom.retry import LONGEST_WAIT, PASSING, retry_after
+from darkroom.retry import pause as backoff
 from darkroom.transfer import remote
 from darkroom.urls import public_url
 
@@ -102,15 +104,15 @@ def _send(product, request, settings, account, sleep):
         else:
             if answer.ok and not answer.is_redirect:
                 return {"state": "ordered"} | _told(answer)
-            wait, problem = remote.retry_after(answer.headers), f"{answer.status_code} {answer.reason}"
+            wait, problem = retry_after(answer.headers), f"{answer.status_code} {answer.reason}"
             if answer.status_code == 401:
                 raise PermissionError(f"{shown}: catalogue {settings.name} refuses the login for orders (401)")
-            if answer.status_code not in remote.PASSING:
+            if answer.status_code not in PASSING:
                 return {"state": "refused", "way": f"{settings.name} answers {problem} to the order"}
         failures += 1
-        if failures >= 6 or (wait or 0) > remote.LONGEST_WAIT * 6:  # a limit of orders an hour may be what is met
+        if failures >= 6 or (wait or 0) > LONGEST_WAIT * 6:  # a limit of orders an hour may be what is met
             return {"state": "refused", "way": f"{settings.name}: {problem} ({failures} attempts); try again later"}
-        sleep(remote.pause(failures) if wait is None else wait)
+        sleep(backoff(failures) if wait is None else wait)
 
 
 def _told(answer):

@@ -93,9 +93,7 @@ def download(items, folder, connections=8, attempts=6, progress=None, arrived=No
             raise
     if errors:
         raise errors[0]
-    return [
-        entry and File(entry["name"], entry["bytes"], entry["url"], sha256=entry["sha256"]) for entry in results
-    ]
+    return [entry and File(entry["name"], entry["bytes"], entry["url"], sha256=entry["sha256"]) for entry in results]
 
 
 def _check_names(items):

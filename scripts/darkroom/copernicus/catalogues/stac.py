@@ -1,9 +1,8 @@
 """STAC 1.1 with CQL2, as CDSE's new catalogue speaks it; by pystac-client."""
 
+import contextlib
 import logging
-import re
 import warnings
-from urllib.parse import urlsplit
 
 import pystac_client
 import requests
@@ -12,11 +11,12 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from darkroom.copernicus import names
+from darkroom.copernicus.manifests import multihash
 from darkroom.copernicus.products import Asset, File, Product
+from darkroom.retry import PASSING, PassingError, persistently
 from darkroom.transfer import remote
 from darkroom.urls import public_url
 
-ATTEMPTS = 5
 PROPERTIES = {  # of STAC, as OData calls them
     "eo:cloud_cover": "cloudCover",
     "sat:relative_orbit": "relativeOrbitNumber",
@@ -27,7 +27,6 @@ PROPERTIES = {  # of STAC, as OData calls them
     "product:type": "productType",
     "published": "published",
 }
-COLUMN = {"Sentinel-2": "grid:code"}
 logging.getLogger("pystac_client").setLevel(logging.WARNING)
 
 
@@ -46,7 +45,7 @@ class Stac:
         that gives up, and where fewer or more came than it counts.
         """
         found = self._catalog().search(**self.request(query))
-        with _clear(self.settings):
+        with _told(self.settings):
             total = found.matched()
             if total is not None and total > query.limit:
                 raise ValueError(f"the catalogue has {total} products for this query, and its limit is {query.limit}")
@@ -77,7 +76,7 @@ class Stac:
 
     def state(self, product):
         """A product as the catalogue has it now. Raises OSError when it is gone."""
-        with _clear(self.settings):
+        with _told(self.settings):
             for item in self._catalog().search(ids=[product.id]).items_as_dicts():
                 return self._product(item)
         raise OSError(f"{product.name}: the catalogue {self.settings.name} has it no more; search again")
@@ -103,7 +102,7 @@ class Stac:
         return None
 
     def _catalog(self):
-        with _clear(self.settings), warnings.catch_warnings():
+        with _told(self.settings), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about links that a catalogue lacks
             catalog = pystac_client.Client.open(self.settings.search, stac_io=_Io(self.client))
             catalog.add_conforms_to("ITEM_SEARCH")
@@ -166,9 +165,7 @@ class Stac:
             else "",
             bytes=only.bytes if only else None,
             online=told.get("order:status", "succeeded") in ("succeeded", "shipped"),
-            checksums={"md5": only.checksum[-32:]}
-            if only and re.fullmatch(r"d50110[0-9a-f]{32}", only.checksum)
-            else {},
+            checksums=_checksums(only),
             path=_archive_path(assets, name),
             version=(known.version if known else "") or told.get("processing:version", ""),
             catalogue=self.settings.name,
@@ -206,9 +203,16 @@ def _archive_path(assets, name):
     return ""
 
 
+def _checksums(asset):
+    """The digest of an asset by its algorithm, where its multihash is one of a single algorithm."""
+    algorithm, _, value = (multihash(asset.checksum) if asset else "").partition(":")
+    return {algorithm: value} if value and "/" not in algorithm else {}
+
+
 def _file(asset, archive=False):
-    """An asset as a file to fetch; its checksum goes by its length alone, as the codes before it are often wrong."""
-    return File(asset.name, asset.url, asset.bytes, archive=archive, alternate=asset.alternate)
+    """An asset as a file to fetch."""
+    digest = multihash(asset.checksum)
+    return File(asset.name, asset.url, asset.bytes, (digest,) if digest else (), archive, asset.alternate)
 
 
 def _compare(operator, name, value):
@@ -223,39 +227,38 @@ class _Io(StacApiIO):
         self.client = client
 
     def request(self, href, method=None, headers=None, parameters=None):
+        """The text of an answer. Raises APIError for one that no other attempt will mend, OSError when it gives up."""
         entry = {"url": public_url(href)} | ({"body": parameters} if method == "POST" and parameters else {})
+        entry["attempts"] = 0
         self.client.requests.append(entry)
-        failures = 0
-        while True:
+        ask = super().request
+
+        def once():
+            entry["attempts"] += 1
             try:
-                text = super().request(href, method, headers, parameters)
-                entry |= {"status": 200, "attempts": failures + 1}
-                return text
+                text = ask(href, method, headers, parameters)
             except APIError as error:
-                failures += 1
-                passing = error.status_code is None or error.status_code in remote.PASSING
-                if not passing or failures >= ATTEMPTS:
-                    raise
-                remote.time.sleep(remote.pause(failures))
+                status = getattr(error, "status_code", None)  # which is there when there was an answer
+                if status is None or status in PASSING:
+                    raise PassingError(f"status {status}" if status else "no answer") from None
+                raise
+            entry["status"] = 200
+            return text
+
+        return persistently(once, entry["url"], self.client.attempts)
 
 
-class _clear:  # noqa: N801 -- a context manager that reads as a word
+@contextlib.contextmanager
+def _told(settings):
     """What pystac-client raises, in one line that names the catalogue."""
-
-    def __init__(self, settings):
-        self.settings = settings
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if isinstance(error, APIError):
-            said = " ".join(str(error).split())[:300]
-            if error.status_code in (400, 422):
-                raise ValueError(
-                    f"{self.settings.search}: does not take the query ({error.status_code}): {said}"
-                ) from None
-            raise OSError(f"{self.settings.search}: {error.status_code or 'no answer'}: {said}") from None
-        if isinstance(error, (requests.RequestException, KeyError, TypeError)) and not isinstance(error, OSError):
-            host = urlsplit(self.settings.search).netloc
-            raise ValueError(f"{host}: the answer is not one of STAC ({type(error).__name__}: {error})") from error
+    try:
+        yield
+    except APIError as error:
+        said = " ".join(str(error).split())[:300]
+        kind = ValueError if error.status_code in (400, 422) else OSError
+        taken = "does not take the query" if kind is ValueError else "cannot be searched"
+        raise kind(f"{settings.search}: {taken} ({error.status_code}): {said}") from None
+    except (requests.RequestException, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{settings.search}: the answer is not one of STAC ({type(error).__name__}: {error})"
+        ) from error
