@@ -65,7 +65,7 @@ rule copernicus_order:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         catalogues=option("catalogues"),
-        store=PLACES.apply("<resources>/copernicus"),
+        store=PLACES.apply("<resources>/_products"),
         wait=option("wait"),
     script:
         "../scripts/copernicus_order.py"
@@ -90,13 +90,12 @@ rule copernicus_fetch:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        copernicus=4,
+        copernicus=1,
     params:
         catalogues=option("catalogues"),
-        store=PLACES.apply("<resources>/copernicus"),
+        store=PLACES.apply("<resources>/_products"),
         patterns=lambda wildcards: [] if option("whole")(wildcards) else option("files")(wildcards),
         connections=config["fetch"]["connections"],
-        attempts=config["fetch"]["attempts"],
     script:
         "../scripts/copernicus_fetch.py"
 

@@ -136,9 +136,25 @@ def refusal(query, product, strict=False):
                 return f"its {what} is not told"
         elif not fits(value):
             return f"{what} {value}"
+    if not overlaps(product, query):
+        return "outside the time"
     if query.online and not product.online:
         return "archived"
     return ""
+
+
+def overlaps(product, query):
+    """Whether the sensing of a product, or of what its name tells, overlaps the time of a query."""
+    if not product.begin:
+        return not (query.start or query.end)
+    begin, end = _time(product.begin), _time(product.end or product.begin)
+    return not (query.end and begin >= _time(query.end)) and not (query.start and end < _time(query.start))
+
+
+def _time(text):
+    """A time in ISO 8601; without a zone it is UTC."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _within(value, ends):

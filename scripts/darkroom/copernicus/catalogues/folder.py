@@ -11,6 +11,7 @@ from lxml import etree
 
 from darkroom.copernicus import names
 from darkroom.copernicus.products import File, Product
+from darkroom.copernicus.query import overlaps
 
 MANIFESTS = ("manifest.safe", "xfdumanifest.xml")
 PACKED = (".zip", ".nc", ".tar.gz", ".tar", ".EOF", ".cog", ".tif", ".tiff")
@@ -107,14 +108,6 @@ class Folder:
         if query.mission and (known is None or not names.is_kind(known, query.mission, query.type)):
             return False
         return known is None or overlaps(known, query)
-
-
-def overlaps(product, query):
-    """Whether the sensing of a product, or of what its name tells, overlaps the time of a query."""
-    if not product.begin:
-        return not (query.start or query.end)
-    late = query.end and product.begin[:19] >= query.end[:19]
-    return not late and not (query.start and (product.end or product.begin)[:19] < query.start[:19])
 
 
 def is_product(path):

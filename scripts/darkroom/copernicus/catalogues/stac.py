@@ -44,16 +44,17 @@ class Stac:
         Raises ValueError for a type without a collection and for more than the query's limit; OSError for a catalogue
         that gives up, and where fewer or more came than it counts.
         """
-        found = self._catalog().search(**self.request(query))
+        items, total = {}, None
         with _told(self.settings):
-            total = found.matched()
-            if total is not None and total > query.limit:
-                raise ValueError(f"the catalogue has {total} products for this query, and its limit is {query.limit}")
-            items = {}
-            for item in found.items_as_dicts():
-                items[item["id"]] = self._product(item)
-                if len(items) > query.limit:
-                    raise ValueError(f"the catalogue has more products for this query than its limit, {query.limit}")
+            for page in self._catalog().search(**self.request(query)).pages_as_dicts():
+                total = page.get("numberMatched", total)
+                items |= {item["id"]: self._product(item) for item in page["features"]}
+                if (total or len(items)) > query.limit:
+                    many = total or "more"
+                    raise ValueError(
+                        f"the catalogue has {many} products for this query, and its limit is {query.limit}; narrow it "
+                        "by area, start, end, tile or orbit, or raise limit"
+                    )
         if total is not None and total != len(items):
             raise OSError(f"{self.settings.search}: {total} products are counted, {len(items)} came; try again")
         return sorted(items.values(), key=lambda one: (one.begin, one.name)), len(items)
