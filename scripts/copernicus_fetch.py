@@ -49,6 +49,8 @@ def copernicus_fetch(
         catalogue, place = open_catalogue(service, client), store / service.name
         if service.kind == "folder":
             made = downloads.in_place(wanted, catalogue, place, patterns or ())
+        elif service.kind in ("ads", "cmems"):
+            made = downloads.made_for(wanted, catalogue, place)
         else:
             places = downloads.Places(service)
             wants = [downloads.choose(product, catalogue, patterns or (), places) for product in wanted]

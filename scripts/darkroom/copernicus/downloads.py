@@ -115,6 +115,20 @@ def in_place(products, catalogue, store, patterns=()):
     return inventory.Inventory(str(root), listed)
 
 
+def made_for(products, catalogue, store):
+    """The inventory of products that a service makes when it is asked; what is there is not asked for again.
+
+    Raises what the catalogue's `fetch` does.
+    """
+    listed = []
+    for product in products:
+        target = store / "whole" / product.name
+        if not target.exists():
+            catalogue.fetch(product, target)
+        listed.append(inventory.File(f"whole/{product.name}", target.stat().st_size, sha256=files.digest(target)))
+    return inventory.Inventory(str(store), listed)
+
+
 class Places:
     """Where files are fetched from, and as whom: by S3 with keys for it, else by https. Nobody logs in who need not."""
 

@@ -19,3 +19,13 @@ def open_catalogue(settings, client=None):
     """
     module = importlib.import_module(f"{__name__}.{settings.kind}")
     return getattr(module, KINDS[settings.kind])(settings, client)
+
+
+def optional(package):
+    """A package that one kind alone needs. Raises ModuleNotFoundError that says how to get it."""
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            f"{package} is not installed, which this catalogue needs: pip install {package}"
+        ) from None
