@@ -14,7 +14,7 @@ wildcard_constraints:
     image=r"[A-Za-z0-9][A-Za-z0-9._-]*",
 
 
-PLANETARY = or_refuse(planetary_plan.of, CAMPAIGN, workflow.source_path("../config/recipes.yaml"))
+PLANETARY = or_refuse(planetary_plan.of, CAMPAIGN)
 ENGINE = PLANETARY.engine
 ENGINE_ENV = {"native": "../../envs/planetary.yaml", "isis": "../../envs/isis.yaml"}[ENGINE]
 CONTAINER = config["planetary"]["container"] if ENGINE == "isis" else ""

@@ -84,11 +84,11 @@ MAP_RANGE = ("MinimumLatitude", "MaximumLatitude", "MinimumLongitude", "MaximumL
 
 def recipes():
     """The recipes by name, each with every stage, as the plan has them."""
-    from darkroom.planetary import recipes
+    from darkroom.planetary import recipes, tables
     from darkroom.planetary.instruments import registry
 
     known = {name: camera.recipe(name) for name, camera in registry.of_recipes().items()}
-    return recipes.completed(known, recipes.read([HERE.parent / "config/recipes.yaml"]))
+    return recipes.completed(known, tables.read([tables.OURS]))
 
 
 class IsisError(Exception):

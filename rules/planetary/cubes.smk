@@ -60,6 +60,12 @@ rule planetary_import_geometry:
         "../../scripts/planetary_import_geometry.py"
 
 
+def own_cameras(batch):
+    """The files of cameras of the user's own that the images of a batch are of."""
+    of_each = batch.each(lambda dataset, _: map(literal, PLANETARY[dataset].files))
+    return lambda wildcards: sorted(set().union(*of_each(wildcards)))
+
+
 for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", config["planetary"]["batch"]):
 
     rule:
@@ -68,6 +74,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
             f"planetary_import{batch.suffix}"
         input:
             inventories=batch.each(lambda dataset, part: f"<resources>/{dataset}/inventory.json"),
+            cameras=own_cameras(batch),
             isis=ISIS,
         output:
             cubes=batch.files("ingested{}.cub"),
@@ -95,6 +102,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
             f"planetary_calibrate{batch.suffix}"
         input:
             cubes=batch.each(lambda dataset, part: PLANETARY[dataset].to_calibrate(part.strip(".")).path),
+            cameras=own_cameras(batch),
         output:
             calibrated=batch.files("calibrated{}.cub"),
         log:

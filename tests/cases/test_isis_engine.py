@@ -122,7 +122,9 @@ KEYWORDS = {"summed": {"SAMPLING_FACTOR": 2}, "galileo": {"DATA_SET_ID": "GO-A/C
 
 def edr(path, recipe, **keywords):
     """A product with a label that is the recipe's and no pixels; a detached label comes with an image."""
-    needed = {key: value[0] if isinstance(value, list) else value for key, value in (recipe.label if recipe else {}).items()}
+    needed = {
+        key: value[0] if isinstance(value, list) else value for key, value in (recipe.label if recipe else {}).items()
+    }
     label = {
         "INSTRUMENT_HOST_NAME": "CRAFT",
         "INSTRUMENT_ID": "X",

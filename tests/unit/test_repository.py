@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 
 import publish_manifest
 from campaign import ROOT, SCRIPTS
+from darkroom.planetary.instruments import registry
+from darkroom.planetary.plan import with_cameras
 
 RULE_FILES = sorted((ROOT / "rules").glob("**/*.smk"))
 VERBS = [
@@ -49,8 +51,7 @@ PACKAGES = {
 # Modules that load the one of an instrument or a format when they know which.
 LOADED_BY_NAME = {
     "airborne/granule": "airborne/readers/*.py",
-    "planetary/instruments/ingest": "planetary/instruments/**/*.py",
-    "planetary/instruments/calibrate": "planetary/instruments/**/*.py",
+    "planetary/instruments/registry": "planetary/instruments/**/*.py",
 }
 # Rooms that may look into another: whose samples are raw input of its formats.
 ALLOWED = {("samples", room) for room in ("atlas", "airborne", "planetary", "copernicus", "calcium")}
@@ -86,8 +87,9 @@ def options(sections):
 
 def test_the_manual_has_every_option_with_its_default():
     manual = (ROOT / "config/README.md").read_text()
-    schema = yaml.safe_load((ROOT / "config/schemas/config.schema.yaml").read_text())
-    for shown, rule in options(schema["properties"]):
+    sections = yaml.safe_load((ROOT / "config/schemas/config.schema.yaml").read_text())["properties"]
+    sections["planetary"] = {"properties": with_cameras(sections["planetary"]["properties"], registry.options())}
+    for shown, rule in options(sections):
         assert rule.get("description") or "$ref" in rule, shown
         row = next((line for line in manual.splitlines() if line.startswith("|") and f"`{shown}`" in line), None)
         assert row, f"{shown} is not in the manual"
@@ -161,7 +163,7 @@ def test_imports_run_down_and_no_pipeline_needs_another(path):
 def test_every_environment_has_what_its_rules_import_and_nothing_else():
     needed = {}
     for _, name, body in RULES:
-        fixed = re.search(r'"\.\./envs/(\w+)\.yaml"', body)
+        fixed = re.search(r'"(?:\.\./)+envs/(\w+)\.yaml"', body)
         for env in [fixed[1]] if fixed else ENGINES:
             others = {SCRIPTS / f"darkroom/planetary/engines/{ENGINES[env]}.py"} if env in ENGINES else set()
             needed.setdefault(env, set()).update(imported(ROOT / f"scripts/{name}.py", others))

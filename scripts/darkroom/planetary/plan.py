@@ -15,7 +15,7 @@ from pathlib import Path
 from darkroom import schema
 from darkroom.campaign import Campaign, CampaignError, Pipeline
 from darkroom.campaign.sheet import Row
-from darkroom.planetary import recipes
+from darkroom.planetary import recipes, tables
 from darkroom.planetary.images import isd_names
 from darkroom.planetary.instruments import registry
 from darkroom.planetary.instruments.registry import Camera
@@ -89,6 +89,11 @@ class Image(Mapped):
     def located(self) -> bool:
         """Whether it is asked for where the camera stood, so that a map can be made."""
         return self.row.options["geometry"] != "none"
+
+    @property
+    def files(self) -> list[str]:
+        """The file of its camera, where that is of the user's own, so that a change of it is seen."""
+        return [self.camera.file] if self.camera and self.camera.file and self.engine == "native" else []
 
     @property
     def asks_web(self) -> bool:
@@ -250,14 +255,14 @@ class Plan:
 
     rows -- of the planetary pipeline by dataset, with all their options
     cameras -- recipe -> camera, of those that our own code knows
-    tables -- contents of tables of recipes of the ISIS engine
+    contents -- of tables of recipes of the ISIS engine
     config -- the section of the config
     good -- the rows with which nothing is wrong
     """
 
-    def __init__(self, rows: dict[str, Row], cameras: dict[str, Camera], tables: list[dict], config: dict):
+    def __init__(self, rows: dict[str, Row], cameras: dict[str, Camera], contents: list[dict], config: dict):
         self.rows, self.cameras, self.config, self.engine = rows, cameras, config, config["engine"]
-        self.recipes = recipes.completed({name: camera.recipe(name) for name, camera in cameras.items()}, tables)
+        self.recipes = recipes.completed({name: camera.recipe(name) for name, camera in cameras.items()}, contents)
         self.programs = set().union(*map(recipes.programs, self.recipes.values()))
         self.good = list(rows.values())
         self._made: dict[str, Image | Composite] = {}
@@ -384,19 +389,16 @@ class Plan:
             yield "options: backplanes and photometry need geometry; it is none"
 
 
-def of(campaign: Campaign, table: str) -> Plan:
+def of(campaign: Campaign) -> Plan:
     """The plan of a campaign, which gets the pipeline `planetary` by it.
-
-    table -- path of the table of recipes of the ISIS engine
 
     Raises CampaignError naming a camera or table of the user's own that cannot be read.
     """
     config = campaign.config["planetary"]
     rules, files = schema.load("config")["properties"]["planetary"]["properties"], tuple(config["instruments"])
     try:
-        tables = recipes.read([table, *config["recipes"]])
         rows = {row.dataset: row for row in campaign.of("planetary")}
-        plan = Plan(rows, registry.of_recipes(files), tables, config)
+        plan = Plan(rows, registry.of_recipes(files), tables.read([tables.OURS, *config["recipes"]]), config)
         options = with_cameras(rules, registry.options(files))
     except ValueError as error:
         raise CampaignError(str(error).splitlines()) from error

@@ -7,11 +7,8 @@ data (config/recipes.yaml); what its entries mean is said there and in config/sc
 import copy
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
-import yaml
-
-from darkroom import schema
 from darkroom.planetary import labels
 
 
@@ -39,22 +36,6 @@ class Recipe:
     areas: tuple = ()
     web_spice: bool = True
     stages: dict = field(default_factory=dict)
-
-
-def read(paths):
-    """Tables of recipes of the ISIS engine, checked by their schema.
-
-    Raises ValueError with all that is wrong with the first wrong one, a line each.
-    """
-    tables = []
-    for path in paths:
-        try:
-            table = yaml.safe_load(Path(path).read_text())
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise ValueError(f"{path}: the table of recipes cannot be read: {' '.join(str(error).split())}") from error
-        schema.refuse(schema.problems(table, schema.validator("recipes"), path))
-        tables.append(table)
-    return tables
 
 
 def completed(known, tables):

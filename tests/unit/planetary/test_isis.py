@@ -212,7 +212,9 @@ def test_a_stage_that_is_told_to_end_ends_its_program_and_leaves_nothing(isis):
     code = "import json, sys; from pathlib import Path; from darkroom.planetary.engines import programs; steps = json.loads(sys.argv[1]); programs.run_stage(steps, Path('out/cal.cub'), {'input': Path('spice..cub')})"
     environ = os.environ | {"ISIS_FAULTS": "mdiscal=hang", "PYTHONPATH": str(ROOT / "scripts")}
     job = subprocess.Popen(
-        [sys.executable, "-c", code, json.dumps(recipe_steps(MDIS.stages["calibrate"]))], env=environ, stderr=subprocess.PIPE
+        [sys.executable, "-c", code, json.dumps(recipe_steps(MDIS.stages["calibrate"]))],
+        env=environ,
+        stderr=subprocess.PIPE,
     )
     began = time.monotonic()
     while not (made := list(isis.glob("out/.*/1_mdiscal.cub"))):
@@ -313,7 +315,9 @@ def test_a_busy_spice_server_is_asked_again(isis, monkeypatch, caplog):
     assert caplog.text.count("The server refused the connection") == 2
     monkeypatch.setenv("ISIS_FAULTS", "spiceinit=web9")
     with pytest.raises(ChildProcessError, match=r"talking to the server\. The server refused"):
-        programs.run_stage(recipe_steps(MDIS.stages["spice"], None, WEB), isis / "no.cub", {"input": raw}, attempts=2, pause=0)
+        programs.run_stage(
+            recipe_steps(MDIS.stages["spice"], None, WEB), isis / "no.cub", {"input": raw}, attempts=2, pause=0
+        )
 
 
 def test_a_refusal_is_not_asked_again(isis, caplog):

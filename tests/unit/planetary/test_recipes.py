@@ -11,10 +11,7 @@ from darkroom.planetary.formats import pvl
 RECIPES = isis_standin.recipes()
 PROGRAMS = yaml.safe_load((ROOT / "tests/isis_programs.yaml").read_text())
 STEPS = [
-    (name, stage, step)
-    for name, recipe in RECIPES.items()
-    for stage, steps in recipe.stages.items()
-    for step in steps
+    (name, stage, step) for name, recipe in RECIPES.items() for stage, steps in recipe.stages.items() for step in steps
 ]
 
 

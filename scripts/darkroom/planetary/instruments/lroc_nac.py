@@ -314,9 +314,9 @@ CAMERA = Camera(
             "units": UNITS,
             "solar_distance": SOLAR_DISTANCE,
             "flat": FLAT,
-            "dark_file": file("dark current (a cube)"),
-            "nonlinearity_file": file("nonlinearity (a table)"),
-            "offset_file": file("offsets of the nonlinearity (a cube)"),
+            "dark_file": file("dark current, a cube"),
+            "nonlinearity_file": file("nonlinearity, a table"),
+            "offset_file": file("offsets of the nonlinearity, a cube"),
             "responsivity_file": file("responsivity"),
             "echo": {"type": "boolean", "default": True, "description": "take out the echo"},
         }

@@ -33,7 +33,7 @@ def file(description):
     return {"type": "string", "format": "path", "default": "", "description": description}
 
 
-FLAT = file("flat field (a cube). Without one the step is left out, and every product says so")
+FLAT = file("flat field, a cube. Without one the step is left out, and every product says so")
 
 
 @dataclass(frozen=True)
