@@ -45,15 +45,9 @@ def image_file(inventory, image):
 
     Raises ValueError when it is not clear which one that is.
     """
-<<<<<<< HEAD
-    found = files.read_json(inventory)
-    names = [file["name"] for file in found["files"]]
-    fitting = recipes.imported(names, image["names"])
-=======
     found = read_inventory(inventory)
     names = found.names
-    fitting = recipes.imported(names, image["steps"])
->>>>>>> main
+    fitting = recipes.imported(names, image["names"])
     fitting = fitting or [name for name in names if Path(name).suffix.lower() not in SIDECARS]
     if len(fitting) > 1 and image["part"]:
         fitting = [name for name in fitting if f"_{image['part']}".lower() in name.lower()]
