@@ -3,12 +3,13 @@
 import json
 from dataclasses import asdict
 
-from darkroom import files
+from darkroom import record as records
 from darkroom.copernicus import areas, asking, settings, versions
 from darkroom.copernicus.asked import load
 from darkroom.copernicus.catalogues import open_catalogue
 from darkroom.copernicus.products import write_products
 from darkroom.copernicus.query import refusal, resolve
+from darkroom.files import versions as versions_of
 
 
 def search(query, catalogue, strict=False):
@@ -67,19 +68,24 @@ def run(source, folder, catalogues="", root=None, now=None):
     kept, total, left = search(query, catalogue, strict=chosen.kind == "folder")
     exact = catalogue.exact or chosen.kind == "folder"
     write_products(folder, kept)
-    files.write_json(folder / "search.json", record(asked, query, chosen, client.requests, kept, total, left, exact))
+    told, others = record(asked, query, chosen, client.requests, kept, total, left, exact)
+    records.write(folder / "search.json", told, others)
     return kept
 
 
-def record(asked, query, chosen, requests, kept, total, left, exact=True):
-    """What search.json holds: the question as it was asked and as it was understood, every request, every choice."""
+def record(asked, query, chosen, requests, kept, total, left, exact):
+    """What search.json holds: the record for the manifest, and the question as it was asked and as it was understood,
+    every request, and every product that was left out."""
     understood = asdict(query) | {"area": None if query.area is None else areas.wkt(query.area)}
     notes = understood.pop("notes")
     if not exact:
         notes = [*notes, "the area was simplified for the request, and compared with the footprints here"]
     if not kept:
         notes = [*notes, "nothing was found" if not total else f"none of {total} products is left, see left_out"]
-    return {
+    elif left:
+        notes = [*notes, f"{len(left)} of {total} products were left out, see left_out of search.json"]
+    figures = {"passed": True, "catalogue": chosen.name, "counted": total, "products": len(kept), "left_out": len(left)}
+    others = {
         "query": asked,
         "understood": json.loads(json.dumps(understood)),
         "catalogue": {"name": chosen.name, "kind": chosen.kind, "search": chosen.search},
@@ -88,5 +94,5 @@ def record(asked, query, chosen, requests, kept, total, left, exact=True):
         "bytes": sum(product.bytes or 0 for product in kept),
         "archived": [product.name for product in kept if not product.online],
         "left_out": left,
-        "notes": notes,
     }
+    return records.Record(notes=notes, checks={"copernicus_search": figures}, software=versions_of("shapely")), others
