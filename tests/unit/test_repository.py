@@ -44,6 +44,7 @@ RULES = [
 ENGINES = {"planetary": "isis", "isis": "native"}
 # Import names that differ from the names of their packages.
 PACKAGES = {
+    "blake3": "python-blake3",
     "swiftclient": "python-swiftclient",
     "yaml": "pyyaml",
     "matplotlib": "matplotlib-base",

@@ -323,7 +323,8 @@ def _item(name, want, places):
         return wrong
 
     # Of a zip, the size is that of the object in the archive; what is sent may be packed anew.
-    size, hashes = None if file.archive else file.bytes, tuple(sorted(manifests.algorithms(_promise(file))))
+    size = None if file.archive else file.bytes
+    hashes = {name: manifests.maker(name) for name in sorted(manifests.algorithms(_promise(file)))}
     return Remote(name, url, size, account=account, check=check, hashes=hashes)
 
 

@@ -1,5 +1,7 @@
 """What is promised of a product's files: in the manifest of a SAFE or SEN3 folder, in a STAC item, by a catalogue."""
 
+import functools
+import hashlib
 import re
 import zipfile
 from dataclasses import dataclass
@@ -7,12 +9,11 @@ from pathlib import PurePosixPath
 
 from lxml import etree
 
-from darkroom.transfer import checksums
-
 NAMES = ("manifest.safe", "xfdumanifest.xml")
 BLOCK = 1 << 20
 CODES = {"d501": "md5", "11": "sha1", "12": "sha256", "13": "sha512", "16": "sha3-256", "1e": "blake3"}  # of multihash
 BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha3-256": 32, "blake3": 32, "sha512": 64}
+CHEAPEST = ("blake3", "sha256", "sha1", "md5")  # by the time that a byte takes; the others take longer
 PAGE = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<(!doctype\s+html|html|error|head|body)", re.IGNORECASE)
 
 
@@ -85,7 +86,7 @@ def algorithms(digests):
 
 def hashes(path, wanted):
     """Digests of a file by several algorithms, read once."""
-    made = {name: checksums.hasher(name) for name in sorted(wanted)}
+    made = {name: maker(name)() for name in sorted(wanted)}
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             for one in made.values():
@@ -93,7 +94,13 @@ def hashes(path, wanted):
     return {name: one.hexdigest() for name, one in made.items()}
 
 
-CHEAPEST = ("blake3", "sha256", "sha1", "md5")  # by the time that a byte takes; the others take longer
+def maker(name):
+    """What makes a hash of an algorithm, as those of `hashlib` are."""
+    if name == "blake3":
+        import blake3  # for those alone who meet one
+
+        return blake3.blake3
+    return functools.partial(hashlib.new, name.replace("sha3-", "sha3_"), usedforsecurity=False)
 
 
 def cheapest(digests):

@@ -1,7 +1,6 @@
 """Digests that somebody promised: given as such, or in a list that `sha256sum` or `md5sum` has written."""
 
 import dataclasses
-import hashlib
 import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -161,15 +160,6 @@ def promised(listed, name, shown):
 def beside(listed, name, shown):
     """The digest in a sidecar, which may hold nothing else, or the name that the file once had."""
     return next(iter(listed.values())) if len(listed) == 1 else promised(listed, name, shown)
-
-
-def hasher(algorithm):
-    """What computes a digest: `md5`, `sha256`, `sha3-256` and others of Python, or `blake3`."""
-    if algorithm == "blake3":
-        import blake3  # for those alone who meet one
-
-        return blake3.blake3()
-    return hashlib.new(algorithm.replace("sha3-", "sha3_"), usedforsecurity=False)
 
 
 def verify(path, digest):

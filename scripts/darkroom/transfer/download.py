@@ -168,7 +168,7 @@ class _Part:
         self.target, self.url, self.report, self.expected = target, url, report, None
         # Without a validator of the server's own, only a file that is checked when whole may be continued.
         self.checked = bool(item.digest or item.check)
-        self.algorithms = {"sha256", *item.hashes} | _algorithms(item)
+        self.makers = {"sha256": hashlib.sha256, **dict.fromkeys(_algorithms(item), _md5), **item.hashes}
         self.expect(item.size)
         self.path, self.note_path = _beside(target, ".part"), _beside(target, ".part.json")
         self._forget()
@@ -242,8 +242,8 @@ class _Part:
 
     def _forget(self, note=None):
         self.note, self.size = note, 0
-        promised = {"md5"} if note and note.get("md5") else set()
-        self.hashes = {name: checksums.hasher(name) for name in sorted(self.algorithms | promised)}
+        promised = {"md5": _md5} if note and note.get("md5") else {}
+        self.hashes = {name: make() for name, make in (promised | self.makers).items()}
 
     def _count(self, block):
         self.size += len(block)
@@ -388,7 +388,7 @@ def _check_segments(item, session, part):
         part.reject("the list of its segments is that of another version", twice=True)
     with part.path.open("rb") as file:
         for segment in segments:
-            md5, left = hashlib.md5(usedforsecurity=False), segment["bytes"]
+            md5, left = _md5(), segment["bytes"]
             while left and (block := file.read(min(BLOCK, left))):
                 md5.update(block)
                 left -= len(block)
@@ -399,6 +399,10 @@ def _check_segments(item, session, part):
 def _algorithms(item):
     """What is computed besides SHA-256 for the promises that go along with an item."""
     return {"md5"} if item.md5 or item.digest.startswith("md5:") else set()
+
+
+def _md5():
+    return hashlib.md5(usedforsecurity=False)
 
 
 def _kept(digest, entry):

@@ -37,7 +37,7 @@ class Remote:
     `digest` is what somebody promised, `sha256:HEX` or `md5:HEX`; `sidecar` the ending of the file beside it that
     holds such a promise; `source` the URL that led to it; `account` (of `credentials`) the one whose token opens it.
     `check(path, entry)` says what is wrong with the whole file, whose bytes and digests are in `entry`, or "", and
-    `hashes` are the digests that it wants there besides SHA-256.
+    `hashes` make the digests that it wants there besides SHA-256, by their names.
 
     Raises ValueError for a name that would leave the folder or is no file's name.
     """
@@ -51,7 +51,7 @@ class Remote:
     source: str = field(default="", repr=False, compare=False)
     account: object = field(default=None, repr=False, compare=False)
     check: object = field(default=None, repr=False, compare=False)
-    hashes: tuple = ()
+    hashes: dict = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self):
         if "\0" in self.name or any(part in ("", ".", "..") for part in self.name.split("/")):
