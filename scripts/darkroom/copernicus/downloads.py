@@ -11,7 +11,6 @@ import fnmatch
 import hashlib
 import logging
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,12 +104,9 @@ def in_place(products, catalogue, store, patterns=()):
         for file in catalogue.files(product) if not patterns else choose(product, catalogue, patterns).files:
             state = Path(file.url).stat()
             found[Path(file.url).absolute()] = {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
-    tops = [path.parent for path in found]
-    root = Path(os.path.commonpath(tops)) if tops else store
-    while root.name.endswith((".SAFE", ".SEN3")) or any(
-        root.is_relative_to(Path(one.path).absolute()) for one in products
-    ):
-        root = root.parent  # the product's own folder is part of the names
+    tops = [Path(product.path).absolute().parent for product in products]  # a product's own folder is part of the names
+    unpacked = any("archive" in entry for entry in found.values())
+    root = Path(os.path.commonpath([*tops, store.absolute()] if unpacked else tops))
     listed = [inventory.File(path.relative_to(root).as_posix(), **entry) for path, entry in sorted(found.items())]
     return inventory.Inventory(str(root), listed)
 
@@ -262,56 +258,79 @@ def _is_there(store, entry):
 def _bring(wants, store, places, attempts, connections, progress):
     """Fetch what is lacking, unpack zips as they arrive, and write the records."""
     for want in wants:
-        record = read_record(store, want.kind, want.product.name)
-        if record and record["id"] != want.product.id:  # another product of the same name has taken its place
-            for entry in record["files"]:
-                (store / entry["name"]).unlink(missing_ok=True)
-            want.record(store).unlink()
-    owners = {name: want for want in wants for name in want.items}
-    here = {name for name, want in owners.items() if _arrived(want, name, store)}
-    items = [_item(name, want, places) for name, want in owners.items() if name not in here]
-    accounts = {id(item.account): item.account for item in items}.values()
-    _require(wants, store, connections)
-    for line in _volumes(items, owners, places.settings.limits.volume):
-        log.info("%s", line)
-    unpacked, lock = {}, threading.Lock()
+        _clear_other(want, store)
+    with _Arrivals(wants, store) as arrivals, contextlib.ExitStack() as kept:
+        items = [_item(name, want, places) for name, want in arrivals.lacking()]
+        _require(wants, store, connections)
+        for line in _volumes(items, arrivals.owners, places.settings.limits.volume):
+            log.info("%s", line)
+        for account in {id(item.account): item.account for item in items}.values():
+            kept.enter_context(account.kept())
+        download.download(items, store, connections, attempts, progress, arrivals.take, arrivals.miss)
+        arrivals.finish()
 
-    def arrived(item, entry):
-        want = owners[item.name]
-        with lock:
-            want.entries[item.name] = entry
+
+def _clear_other(want, store):
+    """Remove what is here of another product, whose name this one has now."""
+    record = read_record(store, want.kind, want.product.name)
+    if record and record["id"] != want.product.id:
+        for entry in record["files"]:
+            (store / entry["name"]).unlink(missing_ok=True)
+        want.record(store).unlink()
+
+
+class _Arrivals:
+    """What is wanted and what has come of it. Zips are unpacked by a thread of their own, beside the downloads."""
+
+    def __init__(self, wants, store):
+        self.wants, self.store, self.unpacked = wants, store, {}
+        self.owners = {name: want for want in wants for name in want.items}
+        self.pool = ThreadPoolExecutor(1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.pool.shutdown(cancel_futures=True)
+
+    def lacking(self):
+        """Names in the store and wants of what is not here yet."""
+        for name, want in self.owners.items():
+            if not _arrived(want, name, self.store):
+                yield name, want
+            elif want.packed:
+                self._unpack(want)
+
+    def take(self, item, entry):
+        """Take a file that has come; `entry` is that of the journal of `download`."""
+        want = self.owners[item.name]
+        want.entries[item.name] = entry
         volume.add(item.account.service, entry["bytes"])
         if want.packed:
-            unpacked[want.key] = pool.submit(_unpack, want, store)
+            self._unpack(want)
 
-    def failed(item, error):
-        if isinstance(error, login.RefusedError) or not isinstance(error, (OSError, ValueError)):
-            raise error
-        if isinstance(error, InterruptedError):
+    def miss(self, item, error):
+        """Take the error of a file. Raises it where the others need not be tried either."""
+        if isinstance(error, (login.RefusedError, InterruptedError)) or not isinstance(error, (OSError, ValueError)):
             raise error
         gone = isinstance(error, FileNotFoundError)
-        owners[item.name].problem = f"no longer there ({error}); search again" if gone else str(error)
-        log.error("%s: %s", owners[item.name].product.name, owners[item.name].problem)
+        want = self.owners[item.name]
+        want.problem = f"no longer there ({error}); search again" if gone else str(error)
+        log.error("%s: %s", want.product.name, want.problem)
 
-    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as kept:
-        for want in wants:
-            if want.packed and not here.isdisjoint(want.items):
-                unpacked[want.key] = pool.submit(_unpack, want, store)
-        for account in accounts:
-            kept.enter_context(account.kept())
-        try:
-            download.download(items, store, connections, attempts, progress, arrived, failed)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-        for want in wants:
+    def finish(self):
+        """Write the records of all that came."""
+        for want in self.wants:
             try:
-                if want.key in unpacked:
-                    unpacked[want.key].result()
+                if want.key in self.unpacked:
+                    self.unpacked[want.key].result()
                 elif not want.problem:
-                    _record(want, store, [_kept(want, name, store) for name in want.items])
+                    _record(want, self.store, [_kept(want, name, self.store) for name in want.items])
             except (OSError, ValueError) as error:
                 want.problem = str(error)
+
+    def _unpack(self, want):
+        self.unpacked[want.key] = self.pool.submit(_unpack, want, self.store)
 
 
 def _item(name, want, places):
