@@ -1,8 +1,10 @@
 """A service of ONDA's kind on loopback: names by `$search`, `Ens.Order` with a password, archived products that come."""
 
+import io
 import logging
 import threading
 import time
+import zipfile
 
 import flask
 from werkzeug.serving import make_server
@@ -29,10 +31,22 @@ class Ens:
             wanted = flask.request.args["$search"].strip('"')
             return {"value": [self._row(name) for name in self.products if name.startswith(wanted)]}
 
+        def stranger():
+            login = flask.request.authorization
+            return not login or (login.username, login.password) != (self.user, self.password)
+
+        @app.get("/dias-catalogue/Products(<product>)/$value")
+        def value(product):
+            if stranger():
+                return "", 401
+            content = io.BytesIO()
+            with zipfile.ZipFile(content, "w") as packed:
+                packed.writestr("X.SAFE/manifest.safe", product)
+            return content.getvalue()
+
         @app.post("/dias-catalogue/Products(<product>)/Ens.Order")
         def order(product):
-            login = flask.request.authorization
-            if not login or (login.username, login.password) != (self.user, self.password):
+            if stranger():
                 return "", 401
             if self.answers:
                 status = self.answers.pop(0)

@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import random
+import stat
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import blake3
@@ -16,6 +18,7 @@ from darkroom import retry
 from darkroom.copernicus import downloads, login, volume
 from darkroom.copernicus.products import File, Product
 from darkroom.copernicus.settings import Limits, Settings
+from darkroom.transfer import archive
 from servers import faults
 from servers import nginx as nginx_server
 from servers import oauth2 as oauth2_server
@@ -375,6 +378,30 @@ def test_a_zip_with_a_path_out_of_its_folder(services, oauth2, tmp_path, root):
     with pytest.raises(OSError, match="would be outside of the folder; nothing is unpacked"):
         fetch([zip_of(service, 91)], tmp_path / "store", service, oauth2)
     assert not list(tmp_path.rglob("evil"))
+
+
+def test_a_zip_with_a_link(services, oauth2, tmp_path, root):
+    service = services()
+    with zipfile.ZipFile(root / "x.zip", "w") as packed:
+        link = zipfile.ZipInfo(f"{product(92).name}/manifest.safe")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        packed.writestr(link, "/etc/passwd")
+    products_server.value(root, "id-92", (root / "x.zip").read_bytes())
+    with pytest.raises(OSError, match="is a link; only files and folders are unpacked"):
+        fetch([zip_of(service, 92)], tmp_path / "store", service, oauth2)
+    assert not (tmp_path / "store/whole" / product(92).stem).exists()
+
+
+def test_no_room_to_unpack(services, oauth2, tmp_path, root, monkeypatch):
+    """The zip is kept, and a rerun with more room goes on from it."""
+    service = services()
+    with monkeypatch.context() as small:
+        small.setattr(archive, "free_bytes", lambda path: 1000)
+        with pytest.raises(OSError, match="not enough room to unpack"):
+            fetch([zip_of(service, 8)], tmp_path / "store", service, oauth2)
+    before = len(service.requests())
+    fetch([zip_of(service, 8)], tmp_path / "store", service, oauth2)
+    assert len(service.requests()) == before
 
 
 def test_a_refused_login_ends_it_at_once(services, oauth2, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Archived products are ordered once and waited for, against a service that takes orders as ONDA did."""
 
+import datetime
 import json
 import os
 import subprocess
@@ -12,10 +13,10 @@ import pytest
 
 from copernicus_order import copernicus_order
 from darkroom import files, retry
-from darkroom.copernicus import login, orders, products
+from darkroom.copernicus import downloads, login, orders, products
 from darkroom.copernicus.asking import Client
 from darkroom.copernicus.catalogues import open_catalogue
-from darkroom.copernicus.settings import Settings
+from darkroom.copernicus.settings import Limits, Settings
 from servers import ens as ens_server
 
 SCRIPTS = Path(orders.__file__).parents[2]
@@ -159,6 +160,32 @@ def test_a_service_that_takes_no_orders(ens, tmp_path, caplog):
     assert [entry["state"] for entry in entries] == ["online", "archived", "archived", "archived"]
     assert caplog.messages[0] == f"{NAMES[1]} is archived, and onda takes no orders: order it in the workspace"
     assert ens.orders == []
+
+
+def test_no_more_orders_an_hour_than_the_service_takes(ens, tmp_path, monkeypatch):
+    hours, waited = [], orders._now()
+
+    def sleep(seconds):
+        hours.append(seconds)
+        monkeypatch.setattr(orders, "_now", lambda: waited + datetime.timedelta(seconds=sum(hours)))
+
+    made = settings(ens, limits=Limits(orders=2))
+    catalogue = open_catalogue(made, Client(made))
+    orders.order(found(), catalogue, made, tmp_path, lambda: login.account(made), 1e6, sleep)
+    assert ens.orders == NAMES[1:]
+    assert 3600 <= sum(hours) < 3700 and max(hours) <= 600
+
+
+def test_products_of_a_service_with_passwords(ens, tmp_path, monkeypatch):
+    made = settings(ens)
+    wants = [downloads.choose(product, open_catalogue(made)) for product in found(NAMES[:2])]
+    fetched = downloads.fetch(wants, tmp_path / "store", downloads.Places(made), 3)
+    assert [[file.name for file in one] for one in fetched] == [
+        [f"whole/{name.removesuffix('.zip')}/X.SAFE/manifest.safe"] for name in NAMES[:2]
+    ]
+    monkeypatch.setenv("ONDA_PASSWORD", "wrong-one")
+    with pytest.raises(PermissionError, match="user or password of the environment is refused"):
+        downloads.fetch([downloads.choose(found()[2], open_catalogue(made))], tmp_path, downloads.Places(made), 3)
 
 
 def test_a_login_that_is_refused(ens, tmp_path, monkeypatch):

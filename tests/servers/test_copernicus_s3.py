@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 
 import pytest
 
@@ -123,3 +124,13 @@ def test_no_keys_and_no_other_place(s3, monkeypatch):
     file = products.File(f"{SAFE}/x", f"s3://eodata/{KEY}/x")
     with pytest.raises(ValueError, match=r"is at s3://eodata/.* alone; give s3_access_key, s3_secret_key"):
         downloads.Places(settings(s3))(file)
+
+
+def test_no_more_requests_a_minute_than_the_archive_takes(s3, tmp_path):
+    product = products.Product("safe", SAFE, "", "", path=f"/eodata/{KEY}", catalogue="own")
+    made = Settings("own", **entry(s3), limits=Limits(s3_requests=600))
+    started = time.monotonic()
+    downloads.fetch(
+        [downloads.choose(product, None, places=downloads.Places(made))], tmp_path, downloads.Places(made), 3
+    )
+    assert time.monotonic() - started >= 0.1 * (len(CONTENT) - 1)

@@ -248,6 +248,18 @@ class Keys(Account):
         self.endpoint, self.region = settings.s3["endpoint"].rstrip("/"), settings.s3.get("region", "default")
         self.service, self.hosts = _host(self.endpoint), {_host(self.endpoint)}
         self.source, self.found = found.source, found
+        self._apart = 60 / settings.limits.s3_requests if settings.limits.s3_requests else 0  # seconds between requests
+        self._next, self._lock = 0.0, threading.Lock()
+
+    @contextlib.contextmanager
+    def connection(self, stopped):
+        with super().connection(stopped):
+            with self._lock:
+                now = time.monotonic()
+                wait, self._next = self._next - now, max(now, self._next) + self._apart
+            if wait > 0:
+                stopped.wait(wait)
+            yield
 
     def signature(self, request, token):
         import botocore.auth  # slow to import

@@ -19,6 +19,7 @@ from darkroom.transfer import remote
 from darkroom.urls import public_url
 
 FIRST, LONGEST = 30, 600  # seconds from one look to the next, which grow from the one to the other
+HOUR = datetime.timedelta(hours=1)
 KEPT = datetime.timedelta(hours=24)  # a service keeps what was restored; an order that is older may be repeated
 ORDERS = ".orders.json"
 
@@ -69,6 +70,9 @@ def _come(product, catalogue):
 
 def _ordered(product, request, settings, store, account, sleep):
     """Order a product, unless somebody has; what is known of the order."""
+    while wait := _full(product, store, settings.limits.orders):
+        log.info("%s takes %d orders an hour; %s has to wait", settings.name, settings.limits.orders, product.name)
+        sleep(min(wait, LONGEST))
     with _orders(store) as known:
         had = known.get(product.id, {})
         if had and datetime.datetime.fromisoformat(had["asked"]) > _now() - KEPT:
@@ -82,6 +86,16 @@ def _ordered(product, request, settings, store, account, sleep):
             return told
         known[product.id] |= {key: told[key] for key in ("until",) if key in told}
         return {key: value for key, value in known[product.id].items() if key != "name"} | {"state": "ordered"}
+
+
+def _full(product, store, limit):
+    """Seconds until one more order is borne; none for a product that is ordered already."""
+    with _orders(store) as known:
+        asked = sorted(datetime.datetime.fromisoformat(one["asked"]) for one in known.values())
+        recent = [one for one in asked if one > _now() - HOUR]
+        if not limit or len(recent) < limit or product.id in known:
+            return 0
+        return max(1, (recent[-limit] + HOUR - _now()).total_seconds())
 
 
 def _send(product, request, settings, account, sleep):
