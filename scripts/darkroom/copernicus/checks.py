@@ -115,13 +115,16 @@ def _checked(path, size, listed, digests):
     return "", who if who.endswith("at the download") else f"{algorithm} of the {who}"
 
 
-def report(inventory, products=(), left_out=(), threads=2):
-    """Reports of all products of an inventory, in the order of their names, and what of the search is not there.
+def report(inventory, products=None, left_out=(), threads=2):
+    """Reports of products of an inventory, in the order of their names, and what of the search is not there.
 
-    products -- those of the search; left_out -- names that could not be had
+    products -- those of the search, which a source may have more than; without them, all there are
+    left_out -- names that could not be had
     """
     root, groups = Path(inventory.root), grouped(inventory.files)
-    known = {product.stem: product for product in products}
+    known = {product.stem: product for product in products or ()}
+    if products is not None:
+        groups = [group for group in groups if stem(group.name) in known]
 
     def one(group):
         product = known.get(stem(group.name))
@@ -131,5 +134,5 @@ def report(inventory, products=(), left_out=(), threads=2):
     with ThreadPoolExecutor(threads) as pool:
         reports = sorted(pool.map(one, groups), key=lambda found: found["name"])
     here = {stem(group.name) for group in groups}
-    missing = [product.name for product in products if product.stem not in here and product.name not in left_out]
+    missing = [product.name for product in products or () if product.stem not in here and product.name not in left_out]
     return reports, missing
