@@ -7,7 +7,7 @@ from darkroom import entrypoint, files
 from darkroom import inventory as inventories
 from darkroom.copernicus import downloads, settings
 from darkroom.copernicus.asking import Client
-from darkroom.copernicus.catalogues import open_catalogue
+from darkroom.copernicus.catalogues.registry import open_catalogue
 from darkroom.copernicus.products import read_products
 from darkroom.transfer.progress import Progress
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from darkroom import entrypoint, files
 from darkroom.copernicus import login, orders, settings
 from darkroom.copernicus.asking import Client
-from darkroom.copernicus.catalogues import open_catalogue
+from darkroom.copernicus.catalogues.registry import open_catalogue
 from darkroom.copernicus.products import read_products
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from darkroom import entrypoint, files
 from darkroom.copernicus import asked, asking, names, search, settings
-from darkroom.copernicus.catalogues import open_catalogue
+from darkroom.copernicus.catalogues.registry import open_catalogue
 from darkroom.copernicus.query import resolve
 
 logger = logging.getLogger(__name__)

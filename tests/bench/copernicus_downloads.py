@@ -147,7 +147,7 @@ def beside(folder, oauth2, megabytes, rate, promises, eodag):
 def bands(item):
     """Bytes of two bands and the metadata of a Sentinel-2 item, and those of its zip."""
     from darkroom.copernicus import downloads
-    from darkroom.copernicus.catalogues import open_catalogue
+    from darkroom.copernicus.catalogues.registry import open_catalogue
     from darkroom.copernicus.products import Asset, Product
     from darkroom.copernicus.settings import load
 

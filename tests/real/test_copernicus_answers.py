@@ -7,8 +7,8 @@ import pytest
 import shapely
 
 from darkroom.copernicus import areas, names, search, versions
-from darkroom.copernicus.catalogues import open_catalogue
 from darkroom.copernicus.catalogues.folder import described, is_product
+from darkroom.copernicus.catalogues.registry import open_catalogue
 from darkroom.copernicus.products import read_products, write_products
 from darkroom.copernicus.settings import load
 

@@ -15,7 +15,7 @@ from copernicus_order import copernicus_order
 from darkroom import files, retry
 from darkroom.copernicus import downloads, login, orders, products
 from darkroom.copernicus.asking import Client
-from darkroom.copernicus.catalogues import open_catalogue
+from darkroom.copernicus.catalogues.registry import open_catalogue
 from darkroom.copernicus.settings import Limits, Settings
 from servers import ens as ens_server
 

@@ -11,7 +11,7 @@ import shapely
 
 import copernicus_catalogue as entries
 from darkroom.copernicus import asking, query, search
-from darkroom.copernicus.catalogues import open_catalogue
+from darkroom.copernicus.catalogues.registry import open_catalogue
 from darkroom.copernicus.settings import Limits, Settings
 from servers import loopback, stac_server
 

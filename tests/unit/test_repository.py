@@ -55,7 +55,7 @@ PACKAGES = {
 LOADED_BY_NAME = {
     "airborne/granule": "airborne/readers/*.py",
     "planetary/instruments/registry": "planetary/instruments/**/*.py",
-    "copernicus/catalogues/__init__": "copernicus/catalogues/*.py",
+    "copernicus/catalogues/registry": "copernicus/catalogues/*.py",
 }
 PIPELINES = ("planetary", "atlas", "airborne", "copernicus", "calcium")
 LOCKS = ("requirements.lock", "requirements-test.lock")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from darkroom import record as records
 from darkroom.copernicus import areas, asking, settings, versions
 from darkroom.copernicus.asked import load
-from darkroom.copernicus.catalogues import open_catalogue
+from darkroom.copernicus.catalogues.registry import open_catalogue
 from darkroom.copernicus.products import write_products
 from darkroom.copernicus.query import refusal, resolve
 from darkroom.files import versions as versions_of

@@ -3,7 +3,7 @@
 import pytest
 
 from darkroom.copernicus import downloads, query, search
-from darkroom.copernicus.catalogues import open_catalogue
+from darkroom.copernicus.catalogues.registry import open_catalogue
 from darkroom.copernicus.settings import load
 
 

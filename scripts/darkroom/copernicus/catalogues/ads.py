@@ -11,7 +11,7 @@ from pathlib import Path
 
 from darkroom import files
 from darkroom.copernicus import names
-from darkroom.copernicus.catalogues import optional
+from darkroom.copernicus.catalogues.registry import optional
 from darkroom.copernicus.products import File, Product
 from darkroom.transfer.credentials import require_private
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 
 from darkroom import files
-from darkroom.copernicus.catalogues import optional
+from darkroom.copernicus.catalogues.registry import optional
 from darkroom.copernicus.products import File, Product
 
 
