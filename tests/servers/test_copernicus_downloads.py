@@ -224,6 +224,22 @@ def test_digests_of_many_kinds(services, oauth2, tmp_path, algorithm):
     assert not list((tmp_path / "wrong").rglob("*.jp2"))
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_product_whose_name_does_not_tell_whether_it_is_packed(services, oauth2, tmp_path, root, packed):
+    service, content = services(), b"CDF\1 a netCDF"
+    if packed:
+        content = products_server.zipped(root / "x.zip", "c_gls_NDVI300_nc", {"c_gls_NDVI300.nc": content})
+    products_server.value(root, "id-93", content)
+    named = Product("id-93", "c_gls_NDVI300_nc", "", "", catalogue="cdse")
+    file = File(named.name, f"{service.url}/Products(id-93)/$value", 77, ("md5:" + "0" * 32,), archive=True)
+    ((entry,),) = fetch([downloads.Want(named, [file])], tmp_path / "store", service, oauth2)
+    inside = f"/{named.name}/c_gls_NDVI300.nc" if packed else ""
+    assert entry.name == f"whole/{named.name}{inside}"
+    path = tmp_path / "store" / entry.name
+    assert path.read_bytes() == b"CDF\1 a netCDF" and hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256
+    assert fetch([downloads.Want(named, [file])], tmp_path / "store", service, oauth2) == [[entry]]
+
+
 def test_checksums_of_another_object_are_not_held_against_a_zip(services, oauth2, tmp_path):
     service = services()
     for size in (None, 12345):

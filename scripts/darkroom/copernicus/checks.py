@@ -89,7 +89,7 @@ def check(group, root, product=None, record=None):
         else:
             report["unverified"].append(name)
     if packed := (record or {}).get("archive"):
-        report["archive"] = {key: packed[key] for key in ("bytes", "sha256", "checked")}
+        report["archive"] = {key: value for key, value in packed.items() if key != "url"}
     if record and record["complete"]:
         report["wrong"] += [f"{name}: in the manifest and not here" for name in absent]
     elif absent:

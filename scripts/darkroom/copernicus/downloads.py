@@ -343,13 +343,19 @@ def _item(name, want, places):
 
     # Of a zip, the size is that of the object in the archive; what is sent may be packed anew.
     size = None if file.archive else file.bytes
-    hashes = {name: manifests.maker(name) for name in sorted(manifests.algorithms(_promise(file)))}
+    hashes = {name: manifests.maker(name) for name in sorted(_wanted(file))}
     return Remote(name, url, size, account=account, check=check, hashes=hashes)
 
 
 def _promise(file):
     """The digest that a file is held against, in a list, where any is promised."""
     return [manifests.cheapest(file.digests)] if file.digests else []
+
+
+def _wanted(file):
+    """The digests of a file that are computed as it comes: SHA-256 of a zip is of no use, where another is promised."""
+    promised = manifests.algorithms(_promise(file))
+    return promised if promised and file.archive else promised | {"sha256"}
 
 
 def _judged(file, path, entry):
@@ -372,11 +378,11 @@ def _arrived(want, name, store):
     path, file = store / name, want.items[name]
     if not path.exists():
         return False
-    digests = manifests.hashes(path, {"sha256"} | manifests.algorithms(_promise(file)))
+    digests = manifests.hashes(path, _wanted(file))
     entry = {"url": public_url(file.url), "bytes": path.stat().st_size} | digests
     wrong, want.checked[name] = _judged(file, path, entry)
     recorded = (read_record(store, want.kind, want.product.name) or {"files": []})["files"]
-    if any(known["name"] == name and known["sha256"] != entry["sha256"] for known in recorded):
+    if any(known["name"] == name and known["sha256"] != entry.get("sha256") for known in recorded):
         wrong = "it was changed since it came"
     if wrong:
         log.warning("%s: %s; it is fetched again", path, wrong)
@@ -395,23 +401,22 @@ def _unpack(want, store):
             return _record(want, store, [_kept(want, name, store)])
         path = path.rename(path.with_name(f"{path.name}.zip"))
     folder = store / want.kind / want.product.stem
-    members = archive.unpack(path, folder, digest=entry["sha256"])
+    digests = {name: entry[name] for name in sorted(_wanted(want.files[0]))}
+    members = archive.unpack(path, folder, digest=next(iter(digests.values())))
     found = [
         _entry(store, {"name": f"{want.kind}/{want.product.stem}/{member.name}", "sha256": member.sha256})
         | {"archive": entry["url"], "checked": ["zip CRC"]}
         for member in members
     ]
-    packed = {key: entry[key] for key in ("url", "bytes", "sha256")} | {"checked": want.checked[name]}
+    packed = {"url": entry["url"], "bytes": entry["bytes"], **digests, "checked": want.checked[name]}
     _record(want, store, found, packed)
     path.unlink()
 
 
 def _kept(want, name, store):
     entry = want.entries[name]
-    if name not in want.checked:  # the journal of an earlier run had it
-        _, want.checked[name] = _judged(want.items[name], store / name, entry)
-    about = {"url": entry["url"], "checked": want.checked[name]}
-    return _entry(store, {"name": name, "sha256": entry["sha256"]}) | about
+    sha256 = entry.get("sha256") or files.digest(store / name)
+    return _entry(store, {"name": name, "sha256": sha256}) | {"url": entry["url"], "checked": want.checked[name]}
 
 
 def _entry(store, known):

@@ -93,7 +93,9 @@ def download(items, folder, connections=8, attempts=6, progress=None, arrived=No
             raise
     if errors:
         raise errors[0]
-    return [entry and File(entry["name"], entry["bytes"], entry["url"], sha256=entry["sha256"]) for entry in results]
+    return [
+        entry and File(entry["name"], entry["bytes"], entry["url"], sha256=entry.get("sha256")) for entry in results
+    ]
 
 
 def _check_names(items):
@@ -168,7 +170,7 @@ class _Part:
         self.target, self.url, self.report, self.expected = target, url, report, None
         # Without a validator of the server's own, only a file that is checked when whole may be continued.
         self.checked = bool(item.digest or item.check)
-        self.makers = {"sha256": hashlib.sha256, **dict.fromkeys(_algorithms(item), _md5), **item.hashes}
+        self.makers = dict.fromkeys(_algorithms(item), _md5) | (item.hashes or {"sha256": hashlib.sha256})
         self.expect(item.size)
         self.path, self.note_path = _beside(target, ".part"), _beside(target, ".part.json")
         self._forget()

@@ -37,7 +37,7 @@ class Remote:
     `digest` is what somebody promised, `sha256:HEX` or `md5:HEX`; `sidecar` the ending of the file beside it that
     holds such a promise; `source` the URL that led to it; `account` (of `credentials`) the one whose token opens it.
     `check(path, entry)` says what is wrong with the whole file, whose bytes and digests are in `entry`, or "", and
-    `hashes` make the digests that it wants there besides SHA-256, by their names.
+    `hashes` make the digests that it wants there, by their names, in place of SHA-256.
 
     Raises ValueError for a name that would leave the folder or is no file's name.
     """
