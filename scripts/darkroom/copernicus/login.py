@@ -28,7 +28,7 @@ import requests
 from darkroom import files
 from darkroom.copernicus.products import File
 from darkroom.retry import PASSING, PassingError, persistently, retry_after
-from darkroom.transfer import credentials, remote
+from darkroom.transfer import remote
 from darkroom.urls import public_url
 
 FILE = "~/.config/darkroom/logins.json"  # or what LOGINS names
@@ -85,7 +85,9 @@ def _of_file(name):
     path = Path(os.environ.get(LOGINS) or FILE).expanduser()
     if LOGINS not in os.environ and not path.exists():
         return Secrets()
-    credentials.require_private(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{LOGINS}: {path} is no file of logins")
+    remote.require_private(path)
     try:
         values = json.loads(path.read_bytes())
     except ValueError as error:  # its text may quote the file

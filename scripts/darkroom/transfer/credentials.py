@@ -17,6 +17,7 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
 from darkroom.retry import PASSING, PassingError, persistently, retry_after
+from darkroom.transfer import remote
 from darkroom.transfer.remote import BROKEN
 from darkroom.urls import public_url
 
@@ -141,8 +142,7 @@ def require_private(path):
         raise FileNotFoundError(f"{path}: no such settings file; {WAYS}") from None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(f"{path}: a folder, no settings file; {WAYS}")
-    if stat.S_IMODE(mode) & 0o077:
-        raise PermissionError(f"{path} can be read by others; type: chmod 600 {path}")
+    remote.require_private(Path(path))
 
 
 def _account(values, source):

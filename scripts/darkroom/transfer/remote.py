@@ -111,9 +111,14 @@ def private_netrc(url):
         raise ValueError(f"{error.filename} line {error.lineno} is not as a .netrc file should be") from None
     named = [os.environ["NETRC"]] if "NETRC" in os.environ else [f"~/{name}" for name in NETRC_FILES]
     path = next(path for path in (Path(name).expanduser() for name in named) if path.exists())
+    require_private(path)
+    return path
+
+
+def require_private(path):
+    """Raise PermissionError when a file with secrets can be read by anyone but its owner."""
     if path.stat().st_mode & 0o077:
         raise PermissionError(f"{path} can be read by others; type: chmod 600 {path}")
-    return path
 
 
 def wanted(pattern):

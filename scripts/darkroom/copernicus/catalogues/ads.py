@@ -13,7 +13,7 @@ from darkroom import files
 from darkroom.copernicus import names
 from darkroom.copernicus.catalogues.registry import optional
 from darkroom.copernicus.products import File, Product
-from darkroom.transfer.credentials import require_private
+from darkroom.transfer.remote import require_private
 
 LOGIN = Path("~/.cdsapirc")  # cdsapi's own
 VARIABLES = {  # short names of ECMWF, as files have them -> names of the store
