@@ -50,7 +50,7 @@ def read_json(path):
     """Parse a JSON file. Raises ValueError naming the file when it is no JSON."""
     try:
         return json.loads(Path(path).read_bytes())
-    except ValueError as error:  # no JSON, or no text
+    except (ValueError, RecursionError) as error:  # no JSON, no text, or brackets without end
         raise ValueError(f"{path}: not JSON ({error})") from error
 
 
