@@ -627,8 +627,10 @@ def test_full_disk_while_unpacking(served, small_disk):
 
 
 CODE = """
-import logging, sys, _entrypoint, _progress, fetch_input
-_progress.LOGGED = 0.3
+import logging, sys, fetch_input
+from darkroom import entrypoint
+from darkroom.transfer import progress
+progress.LOGGED = 0.3
 if sys.argv.pop() == "quiet":
     logging.disable(logging.INFO)
 entrypoint.run(fetch_input.fetch_input)

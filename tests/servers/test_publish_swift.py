@@ -771,7 +771,7 @@ def test_logins_that_cannot_be(keystone, ways, monkeypatch):
         ({"OS_AUTH_URL": "http://127.0.0.1:9/v3"}, OSError, "cannot be reached"),
     ]:
         with monkeypatch.context() as patch:
-            patch.setattr(credentials, "RETRIES", 0)
+            patch.setattr(credentials, "ATTEMPTS", 1)
             for name, value in changes.items():
                 patch.setenv(name, value)
             with pytest.raises(kind, match=says) as told:
