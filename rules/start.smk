@@ -22,4 +22,4 @@ onstart:
 
 
 onerror:
-    failures.tell_last(Path(log))
+    failures.tell_last([Path(path) for path in log])

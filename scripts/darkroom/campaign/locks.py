@@ -6,7 +6,6 @@ the lock of one that is surely dead: on this machine, and its process gone. Jobs
 
 import contextlib
 import fcntl
-import json
 import os
 import platform
 import signal
@@ -41,8 +40,8 @@ def clear_dead(folder: Path) -> str:
             if not locks:
                 return ""
             if owner["machine"] != _machine():
-                place = owner["machine"].partition(" ")[0]
-                return f"the lock is of a run on {place}; once that is dead, type there what you typed here, or --unlock"
+                name = owner["machine"].partition(" ")[0]
+                return f"the lock is of a run on {name}: if that is dead, type the same there, or --unlock here"
             if owner["boot"] == _boot() and _started(owner["pid"]) == owner["started"]:
                 return ""  # it lives: Snakemake says so itself
             _end_jobs(owner["mark"])
