@@ -13,6 +13,7 @@ if workflow.is_main_process:
     for name in CAMPAIGN.rows:
         places = (PLACES.apply(f"<results>/<campaign>/{name}"), PLACES.apply(f"<resources>/{name}"))
         found += mending.mend(*map(Path, places), dry=LOOKS)
+    found += mending.mend_campaign(Path(PLACES.apply("<results>/<campaign>")), dry=LOOKS)
     for line in filter(None, found):
         print(line, file=sys.stderr)
 

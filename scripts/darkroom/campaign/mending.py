@@ -12,6 +12,7 @@ from darkroom import files
 
 SETTLED = 86_400  # seconds after which a dataset that is whole has long been on the disk
 INDEXES = ("info", "zarr.json")  # of a folder of chunks
+CUT = "{}: has lost its end, as after a power cut; it is made again"
 
 
 def cut_files(folder: Path) -> list[Path]:
@@ -32,6 +33,15 @@ def what_speaks_of(path: Path, folder: Path) -> set[Path]:
     return set(folder.glob("*.json")) if path.parent != folder else set()
 
 
+def mend_campaign(campaign: Path, dry: bool = False) -> list[str]:
+    """The same for the files that lie beside the datasets: the page and the catalog."""
+    cut = sorted(path for path in campaign.glob("*.*") if path.is_file() and files.is_cut(path))
+    for path in cut:
+        if not dry:
+            path.unlink()
+    return [CUT.format(path) for path in cut]
+
+
 def mend(dataset: Path, source: Path, dry: bool = False) -> list[str]:
     """Remove what is cut of a dataset and of its source, and what speaks of it; give a line for each cut file.
 
@@ -43,7 +53,7 @@ def mend(dataset: Path, source: Path, dry: bool = False) -> list[str]:
         return []
     for folder in (dataset, source):
         for path in cut_files(folder):
-            lines.append(f"{path}: has lost its end, as after a power cut; it is made again")
+            lines.append(CUT.format(path))
             doomed |= {path, manifest, *what_speaks_of(path, folder)}
     if not dry:
         for path in doomed:
