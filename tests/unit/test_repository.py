@@ -1,10 +1,7 @@
 """What the house promises of itself: names, the manual, versions, environments."""
 
-import ast
 import collections
-import functools
 import re
-import sys
 import tomllib
 
 import pytest
@@ -12,7 +9,10 @@ import yaml
 from packaging.requirements import Requirement
 
 from campaign import ROOT, SCRIPTS
+from darkroom.planetary.instruments import registry
+from darkroom.planetary.plan import with_cameras
 from darkroom.version import VERSION
+from house import PIPELINES, drawn, imports, place
 
 RULE_FILES = sorted((ROOT / "rules").glob("**/*.smk"))
 VERBS = [
@@ -46,13 +46,7 @@ PACKAGES = {
     "openstack": "openstacksdk",
     "netCDF4": "netcdf4",
 }
-# Modules that load the one of an instrument or a format when they know which.
-LOADED_BY_NAME = {
-    "airborne/granule": "airborne/readers/*.py",
-    "planetary/instruments/ingest": "planetary/instruments/**/*.py",
-    "planetary/instruments/calibrate": "planetary/instruments/**/*.py",
-}
-PIPELINES = ("planetary", "atlas", "airborne", "copernicus", "calcium")
+LOCKS = ("requirements.lock", "requirements-test.lock")
 WITH_OTHERS = {"urllib3": "requests"}  # installed by another package that is named
 
 
@@ -85,8 +79,9 @@ def options(sections):
 
 def test_the_manual_has_every_option_with_its_default():
     manual = (ROOT / "config/README.md").read_text()
-    schema = yaml.safe_load((ROOT / "config/schemas/config.schema.yaml").read_text())
-    for shown, rule in options(schema["properties"]):
+    sections = yaml.safe_load((ROOT / "config/schemas/config.schema.yaml").read_text())["properties"]
+    sections["planetary"] = {"properties": with_cameras(sections["planetary"]["properties"], registry.options())}
+    for shown, rule in options(sections):
         assert rule.get("description") or "$ref" in rule, shown
         row = next((line for line in manual.splitlines() if line.startswith("|") and f"`{shown}`" in line), None)
         assert row, f"{shown} is not in the manual"
@@ -104,29 +99,21 @@ def test_one_version():
     assert project["license"] == citation["license"] == "MIT"
 
 
-def test_every_direct_dependency_is_locked():
+def requirements(name):
+    """The requirements of a lock file, and the hashes of each."""
+    text = (ROOT / name).read_text().replace("\\\n", "")
+    return [(Requirement(line.partition(" --hash")[0]), line.count("--hash=sha256:")) for line in text.splitlines()]
+
+
+def test_every_direct_dependency_is_locked_with_hashes():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    locked = {line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines()}
-    for wanted in [*project["project"]["dependencies"], *project["dependency-groups"]["test"]]:
-        assert re.match(r"[\w-]+", wanted)[0] in locked
-
-
-@functools.cache
-def imports(script):
-    """What a script or module imports: files of ours, also those it loads by name, and top-level packages."""
-    here = script.relative_to(SCRIPTS).with_suffix("").as_posix().removeprefix("darkroom/")
-    ours, packages = set((SCRIPTS / "darkroom").glob(LOADED_BY_NAME.get(here, "none"))), set()
-    for node in ast.walk(ast.parse(script.read_text())):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom):
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            path = SCRIPTS / name.replace(".", "/")
-            if (module := path.with_suffix(".py")).is_file():
-                ours.add(module)
-            elif not (SCRIPTS / name.partition(".")[0]).exists() and not path.parent.with_suffix(".py").is_file():
-                packages.add(name.partition(".")[0])
-    return ours, packages - sys.stdlib_module_names
+    runs, judges = project["project"]["dependencies"], project["dependency-groups"]["test"]
+    for name, wanted in zip(LOCKS, (runs, [*runs, *judges]), strict=True):
+        locked = requirements(name)
+        assert {re.match(r"[\w-]+", package)[0].lower() for package in wanted} <= {one.name for one, _ in locked}
+        assert all(hashes for _, hashes in locked)
+    run, tested = ({f"{one.name}{one.specifier}" for one, _ in requirements(name)} for name in LOCKS)
+    assert run <= tested  # what runs is what the tests ran with
 
 
 def imported(script, seen):
@@ -135,16 +122,6 @@ def imported(script, seen):
     new = ours - seen
     seen |= new
     return packages.union(*(imported(module, seen) for module in new))
-
-
-def place(path):
-    """Where a file stands: (floor, room). Floors: 0 what every room stands on, 1 a room, 2 a rule script, 3 a command."""
-    parts = path.relative_to(SCRIPTS).parts
-    if parts[0] == "commands":
-        return 3, ""
-    if parts[0] != "darkroom":
-        return 2, ""
-    return (0, "") if len(parts) == 2 else (1, parts[1])
 
 
 @pytest.mark.parametrize("path", sorted(SCRIPTS.glob("**/*.py")), ids=lambda path: path.relative_to(SCRIPTS).as_posix())
@@ -182,9 +159,8 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
 
 def locked_for(python):
     """Versions of the lock file for a version of Python: it has several of what depends on that."""
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    wanted = (Requirement(line) for line in lines if not line.startswith(("#", " ")))
     here = {"python_version": python, "python_full_version": f"{python}.9"}
+    wanted = (one for one, _ in requirements("requirements.lock"))
     return {one.name: str(one.specifier)[2:] for one in wanted if one.marker is None or one.marker.evaluate(here)}
 
 
@@ -192,3 +168,8 @@ def test_test_files_have_names_of_their_own():
     """pytest imports them by these."""
     names = collections.Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py")
     assert {name for name, number in names.items() if number > 1} == set()
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_code():
+    """`make format` draws it."""
+    assert drawn() in (ROOT / "docs/architecture.md").read_text()
