@@ -6,7 +6,7 @@ import numpy as np
 
 from darkroom.planetary import notes, recipes
 from darkroom.planetary.formats import pds3, pvl
-from darkroom.planetary.formats.cubes import NULL, Cube, Image
+from darkroom.planetary.formats.cubes import NULL, Cube, Image, at_once
 from darkroom.planetary.formats.cubes import write as write_cube
 from darkroom.planetary.geometry import mosaic, photometry, projection, resample
 from darkroom.planetary.geometry.camera import of as camera_of
@@ -15,7 +15,7 @@ from darkroom.planetary.instruments.calibrate import image as calibrated_image
 
 logger = logging.getLogger(__name__)
 
-ROWS = 256  # of a block whose angles are all in memory
+ROWS, PIXELS = 256, 1 << 18  # of a block whose angles are all in memory, at most
 BACKPLANES = {
     "phase": "Phase Angle",
     "emission": "Emission Angle",
@@ -55,8 +55,9 @@ def correct(cube, corrected, image):
     light = {"model": options["model"], "parameters": options["parameters"], "incref": options["incidence"]}
 
     def blocks():
-        for first in range(0, source.lines, ROWS):
-            values, codes = source.read(first, ROWS)
+        rows = at_once(source.samples, ROWS, PIXELS)
+        for first in range(0, source.lines, rows):
+            values, codes = source.read(first, rows)
             ground = sight.backplanes(first, len(values))
             made = photometry.normalise(values, ground.phase, ground.incidence, ground.emission, **light)
             unknown = np.where(np.isnan(made), NULL, 0)
@@ -71,9 +72,10 @@ def backplanes(cube, made, image):
     source, sight = Cube(cube), camera_of(cube)
 
     def blocks():
-        for first in range(0, source.lines, ROWS):
-            _, codes = source.read(first, ROWS)
-            ground = sight.backplanes(first, min(ROWS, source.lines - first))
+        rows = at_once(source.samples, ROWS, PIXELS)
+        for first in range(0, source.lines, rows):
+            _, codes = source.read(first, rows)
+            ground = sight.backplanes(first, min(rows, source.lines - first))
             planes = np.stack([getattr(ground, plane) for plane in BACKPLANES])
             yield (planes if codes is None else np.where(codes == 0, planes, np.nan)), None
 
