@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from darkroom import entrypoint
-from darkroom.files import clear_partials, human
+from darkroom.files import clear_partials, human, note_size, settle
 from darkroom.files import digest as file_digest
 from darkroom.inventory import File, Inventory
 from darkroom.inventory import local as local_inventory
@@ -151,7 +151,11 @@ def make_sample(name, folder, filter=""):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     known[name](folder)
-    made = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in paths:
+        note_size(path)
+    settle(folder)
+    made = sorted(path.relative_to(folder).as_posix() for path in paths)
     return [
         File(file, (folder / file).stat().st_size, sha256=file_digest(folder / file))
         for file in remote.matching(made, filter, f"sample:{name}", "files")

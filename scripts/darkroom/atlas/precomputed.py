@@ -98,7 +98,7 @@ class Scale:
 
     def done(self, chunk):
         """Whether a chunk is there, in a file of its own or packed into its shard."""
-        return self.path(chunk).exists() or (self.sharded and self.file(chunk).exists())
+        return _is_whole(self.path(chunk)) or (self.sharded and _is_whole(self.file(chunk)))
 
     def shard_store(self, shard):
         """Spec of tensorstore's key-value store that writes a shard."""
@@ -111,7 +111,7 @@ class Scale:
 
     def write(self, chunk, block):
         """Write the voxels (channel, z, y, x) of a chunk; the file appears when it is whole."""
-        files.write_bytes(self.path(chunk), self.encode(block))
+        files.write_bytes(self.path(chunk), self.encode(block), durable=False)  # `pyramid.write` settles all of them
 
     def encode(self, block):
         """Content of the file of a chunk with these voxels (channel, z, y, x)."""
@@ -138,6 +138,10 @@ class Scale:
             voxels = self.decode(self.path(chunk).read_bytes(), chunk)
             block[blocks.window(part, box)] = voxels[blocks.window(part, chunk)]
         return block
+
+
+def _is_whole(path):
+    return path.exists() and not files.is_cut(path)
 
 
 def _plane(block):

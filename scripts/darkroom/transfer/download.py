@@ -218,7 +218,7 @@ class _Part:
                 self._count(block)
 
     def finish(self):
-        self.path.replace(self.target)
+        files.place(self.path, self.target)
         self.note_path.unlink(missing_ok=True)
 
     def _forget(self):
