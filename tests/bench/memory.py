@@ -123,7 +123,7 @@ def main():
         nac = next(work.glob("M*LE.IMG"))
         for lines in LINES:
             (work / str(lines)).mkdir()
-            product, samples = shutil.copy(nac, work / str(lines)), sample.LROC_SHAPE[1]
+            product, samples = Path(shutil.copy(nac, work / str(lines))), sample.LROC_SHAPE[1]
             repeated(product, sample.LROC_SHAPE, samples, (lines, samples), FILE_RECORDS=lines + 1)
             image("lroc_nac", product, f"{samples} x {lines}", table)
     finally:

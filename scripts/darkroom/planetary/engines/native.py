@@ -23,7 +23,6 @@ BACKPLANES = {
     "latitude": "Latitude",
     "longitude": "Longitude",
 }
-PROJECTIONS = {name.lower(): name for name in projection.PROJECTIONS}
 
 
 def import_image(source, cube, image):
@@ -84,11 +83,11 @@ def backplanes(cube, made, image):
     write_cube(made, source.image(blocks=blocks(), **changes))
 
 
-def template(cubes, grid, image):
-    """Keywords of the template of a map that holds all cubes."""
+def template(cubes, grid, given, image):
+    """Keywords of the template of a map that holds all cubes; `given` -- those that are known."""
     cameras = [camera_of(cube) for cube in cubes]
     ranges = [projection.range_of(camera) for camera in cameras]
-    return projection.common_template(ranges, cameras[0].isd, PROJECTIONS[image["map"]["projection"]])
+    return projection.common_template(ranges, cameras[0].isd, given)
 
 
 def project(cube, grid, projected, image):
@@ -102,12 +101,27 @@ def project(cube, grid, projected, image):
 
 def merge(cubes, merged, priority, image):
     """Lay maps over each other; an average has a second band with the number of images."""
-    mapping, placed = mosaic.place([Cube(cube) for cube in cubes])
+    require_one_filter(cubes := [Cube(cube) for cube in cubes])
+    mapping, placed = mosaic.place(cubes)
     blocks = mosaic.merge(placed, mapping.lines, mapping.samples, priority)
     bands, groups = placed[0][0].bands, in_common([cube.groups for cube, *_ in placed])
     if priority == "average":
         bands, groups["BandBin"] = 2 * bands, counted(groups.get("BandBin", {}), bands)
     write_cube(merged, mapped(mapping, bands, groups, blocks))
+
+
+def require_one_filter(cubes):
+    """Raise ValueError naming a cube whose bands are not those of the first one, as automos does."""
+    first, *others = cubes
+    wanted = dict(first.groups.get("BandBin", {}).items())
+    for cube in others:
+        found = dict(cube.groups.get("BandBin", {}).items())
+        for key in wanted.keys() | found.keys():
+            if found.get(key) != wanted.get(key):
+                raise ValueError(
+                    f"{cube.path}: BandBin {key} is {found.get(key)}, in {first.path} it is {wanted.get(key)}; images "
+                    "of different filters make no mosaic, give each filter a row of its own"
+                )
 
 
 def counted(bandbin, bands):
