@@ -63,7 +63,8 @@ def round_trip(granule, path, root, collections):
     """How many values of the source were compared with the netCDF, and where they differ; the source is read anew."""
     source = granules_of.load(granule["files"], granule["id"], collections, root)
     values = sum(math.prod(variable.shape) for variable in source.variables.values())
-    return {"values": values, "differences": cf.round_trip(source, path)}
+    with product.opened(path) as made:
+        return {"values": values, "differences": cf.round_trip(source, made)}
 
 
 def failures(report):

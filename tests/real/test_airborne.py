@@ -6,7 +6,7 @@ import pytest
 
 import airborne_files
 from darkroom.airborne import cf, collection
-from darkroom.airborne.granule import read as read_granule
+from darkroom.airborne.reading import read as read_granule
 
 COLLECTIONS = collection.load()
 ICT = "IMPACTS_AVAPS_P3B_202202081429_R0.ict"

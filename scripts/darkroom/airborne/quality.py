@@ -25,7 +25,7 @@ def assess(path):
         found = {
             "time": of_time(times, apart),
             "positions": of_positions(times, latitude, longitude, apart),
-            "variables": {name: of_values(variable) for name, variable in granule.variables.items()},
+            "variables": {name: of_values(one) for name, one in granule.variables.items() if not one.is_text},
         }
     return found | {"flags": list(flags(found))}
 

@@ -11,8 +11,8 @@ import pytest
 import airborne_files
 from darkroom import entrypoint
 from darkroom.airborne import collection
-from darkroom.airborne.granule import read as read_granule
 from darkroom.airborne.readers import netcdf
+from darkroom.airborne.reading import read as read_granule
 from darkroom.samples import airborne
 
 COLLECTIONS = collection.load()
