@@ -192,6 +192,8 @@ def _convert(source, its_units, entry, attrs, flags):
         raise ValueError(f"{source}: {error}{known}") from error
     if factors == (1.0, 0.0) or (factors is None and its_units in expected):
         return
+    if factors is None and expected:
+        raise ValueError(f"{source}: units are {its_units!r}; the collection has {' or '.join(expected)}")
     if factors is None:
         note = f"units {its_units!r} of {source} are not those of UDUNITS; they are taken for {attrs['units']}"
         flags.append({"flag": "units_supposed", "note": note})

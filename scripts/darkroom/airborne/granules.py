@@ -107,18 +107,18 @@ def claimed(name, collections, root):
         return matches[0]  # it goes with the file of that granule, whichever collection has that
     if len(matches) < 2 or root is None:
         return collection.match(name, collections)
-    told = [match for match in matches if match.header and _is_of(match, root / name.removeprefix("/"))]
+    told, unread = [], []
+    for match in matches:
+        try:
+            if match.claims(reading.header_of(match, root / name)):
+                told.append(match)
+        except Exception as error:  # of another format, perhaps
+            unread.append(error)
     if len(told) == 1:
         return told[0]
+    if len(unread) == len(matches):
+        raise unread[0]
     raise ValueError(collection.ambiguous(name, matches))
-
-
-def _is_of(match, path):
-    """Whether the header of a file says that it is of the collection of a match."""
-    try:
-        return match.claims(reading.header_of(match, path))
-    except Exception:  # another format, perhaps
-        return False
 
 
 def with_navigation(job, jobs):

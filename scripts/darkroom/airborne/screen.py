@@ -60,9 +60,9 @@ LIMITS = {
     "angle_of_incidence": (-180, 180, "degree"),
     "latitude": (-90, 90, "degree"),
     "longitude": (-360, 360, "degree"),
-    "altitude": (-1000, 100_000, "m"),
-    "geopotential_height": (-1000, 100_000, "m"),
-    "height_above_reference_ellipsoid": (-1000, 100_000, "m"),
+    "altitude": (-12_000, 100_000, "m"),
+    "geopotential_height": (-2000, 100_000, "m"),
+    "height_above_reference_ellipsoid": (-2000, 100_000, "m"),
     "barometric_altitude": (-2000, 100_000, "m"),
 }
 

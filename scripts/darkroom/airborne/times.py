@@ -87,7 +87,7 @@ def units(text, calendar="standard"):
     word, since, start = " ".join(str(text).split()).partition(" since ")
     name = UNITS.get(word, UNITS.get(word.lower()))
     if not since or name is None:
-        raise ValueError(f"time units {str(text)!r}: right is 'seconds since 2012-09-07 12:41:16' or alike")
+        raise ValueError(f"time units are {str(text)!r}; right is 'seconds since 2012-09-07 12:41:16' or alike")
     return Units(name, moment(start))
 
 

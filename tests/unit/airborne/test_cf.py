@@ -12,6 +12,7 @@ import pytest
 import airborne_files
 from campaign import SCRIPTS
 from darkroom.airborne import cf, collection, product
+from darkroom.airborne import granules as granules_of
 from darkroom.airborne.reading import read as read_granule
 from darkroom.samples import airborne
 
@@ -65,7 +66,7 @@ def round_trip(granule, path):
 
 
 def read(path):
-    return read_granule(collection.match(path.name, COLLECTIONS), path)
+    return read_granule(granules_of.claimed(path.name, COLLECTIONS, path.parent), path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -117,9 +118,9 @@ def test_every_value_is_that_of_the_source(granules, products, kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "flight"])  # that one is joined in memory
 def test_same_bytes_on_every_run(granules, products, tmp_path, kind):
-    script = "import sys; from darkroom.airborne import cf, collection, reading; from pathlib import Path"
+    script = "import sys; from darkroom.airborne import cf, collection, granules, reading; from pathlib import Path"
     path = next(products.parent.glob(f"source*/{granules[kind].files[0]}"))
-    script += "; path = Path(sys.argv[1]); match = collection.match(path.name, collection.load())"
+    script += "; path = Path(sys.argv[1]); match = granules.claimed(path.name, collection.load(), path.parent)"
     script += "; cf.write(reading.read(match, path), sys.argv[2])"
     made = tmp_path / "made.nc"
     subprocess.run([sys.executable, "-c", script, path, made], check=True, env=TOLD)
@@ -225,7 +226,7 @@ def test_memory_is_bounded(tmp_path):
     """A curtain of 146 MB, in a process of its own, costs far less memory than its size."""
     airborne.lidar(tmp_path, profiles=10_000)
     script = (
-        "import resource, sys; from darkroom.airborne import cf, collection, reading; from pathlib import Path\n"
+        "import resource, sys; from darkroom.airborne import cf, collection, product, reading; from pathlib import Path\n"
         "path = Path(sys.argv[1]); match = collection.match(path.name, collection.load())\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "granule = reading.read(match, path); cf.write(granule, path.with_suffix('.nc'))\n"

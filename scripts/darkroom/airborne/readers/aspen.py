@@ -6,6 +6,7 @@ that are not in the CF table, and run backwards in time; attributes are those of
 
 import numpy as np
 
+from darkroom.airborne import times
 from darkroom.airborne.readers import netcdf_file
 from darkroom.airborne.readers.columns import put
 
@@ -17,6 +18,10 @@ def read(path, form):
             raise ValueError(f"{path}: no variable time(time); this is no ASPEN netCDF")
         if not file.variables["time"].size:
             raise ValueError(f"{path}: there are no records; the file is cut")
+        try:
+            times.units(getattr(file.variables["time"], "units", ""))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         variables, flags = {}, []
         for name, variable in file.variables.items():
             if name == "trajectory":
