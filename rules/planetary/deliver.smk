@@ -1,21 +1,22 @@
 """Cubes -> what opens elsewhere: Cloud-Optimized GeoTIFF (and PDS4), preview, STAC item, chunks for a browser."""
 
+DATASETS = [(dataset, "") for dataset in PLANETARY.datasets]
 PDS4 = config["planetary"]["pds4"]
-CUBES = [(dataset, cube) for dataset in PLANETARY for cube in cubes(dataset)]
+CUBES = [(cube.dataset, cube.name) for cube in PLANETARY.delivered]
 
 
-for batch in batches(CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetary"]["batch"]):
+for batch in batches(CAMPAIGN.rows, CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetary"]["batch"]):
 
     rule:
         """Turn a cube into a Cloud-Optimized GeoTIFF, and a PDS4 product where that is asked for."""
         name:
             f"planetary_convert{batch.suffix}"
         input:
-            cubes=made(batch, "{}.cub"),
+            cubes=batch.files("{}.cub"),
         output:
-            images=made(batch, "{}.tif"),
-            labels=made(batch, "{}.xml") if PDS4 else [],
-            pds4=made(batch, "{}.img") if PDS4 else [],
+            images=batch.files("{}.tif"),
+            labels=batch.files("{}.xml") if PDS4 else [],
+            pds4=batch.files("{}.img") if PDS4 else [],
         log:
             f"{batch.log}/planetary_convert{batch.tail}.log",
         benchmark:
@@ -31,30 +32,36 @@ for batch in batches(CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetar
             "../../scripts/planetary_convert.py"
 
 
-for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", ""), "", config["planetary"]["batch"]):
+def all_delivered(batch, suffix):
+    """The cubes that the datasets of a batch end in, or their GeoTIFFs."""
+    of_each = batch.each(lambda dataset, _: [f"{cube.path[:-4]}.{suffix}" for cube in PLANETARY[dataset].delivered])
+    return lambda wildcards: sum(of_each(wildcards), [])
+
+
+for batch in batches(CAMPAIGN.rows, DATASETS, ("{dataset}", ""), "", config["planetary"]["batch"]):
 
     rule:
         """Draw a preview, describe a dataset as a STAC item, and compare its GeoTIFFs with its cubes."""
         name:
             f"planetary_plot{batch.suffix}"
         input:
-            cubes=all_cubes(batch, "cub"),
-            images=all_cubes(batch, "tif"),
+            cubes=all_delivered(batch, "cub"),
+            images=all_delivered(batch, "tif"),
             isis=ISIS,
         output:
             previews=report(
-                made(batch, "preview.png"),
+                batch.files("preview.png"),
                 caption="../report/planetary.rst",
                 category="planetary",
             ),
-            stac=made(batch, "item.json"),
-            records=made(batch, "planetary.json"),
+            stac=batch.files("item.json"),
+            records=batch.files("planetary.json"),
         log:
             f"{batch.log}/planetary_plot{batch.tail}.log",
         benchmark:
             f"{batch.benchmark}/planetary_plot{batch.tail}.tsv"
         wildcard_constraints:
-            dataset=names_of("planetary"),
+            dataset=CAMPAIGN.pattern("planetary"),
         conda:
             "../../envs/planetary.yaml"
         threads: 1
@@ -62,8 +69,8 @@ for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", "")
             mem_mb=lambda wildcards, attempt: 1000 * attempt,
         params:
             engine=ENGINE,
-            stretch=each(batch, lambda dataset, _: DATASETS[dataset]["options"]["stretch"]),
-            members=each(batch, lambda dataset, _: members(dataset)),
+            stretch=batch.each(lambda dataset, _: CAMPAIGN[dataset].options["stretch"]),
+            members=batch.each(lambda dataset, _: [PLACES.apply(cube.path) for cube in PLANETARY[dataset].members]),
         script:
             "../../scripts/planetary_plot.py"
 
@@ -71,7 +78,7 @@ for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", "")
 rule planetary_convert_tiles:
     """Stretch the last cube of a dataset to grey values; the atlas rules cut them into chunks."""
     input:
-        cube=lambda wildcards: f"<dataset>/{cubes(wildcards.dataset)[-1]}.cub",
+        cube=lambda wildcards: made(wildcards).delivered[-1].path,
     output:
         picture="<dataset>/tiles.tif",
         inventory="<dataset>/tiles.json",
@@ -94,7 +101,7 @@ rule planetary_plot_tiles:
     """Lay out the view of an image in Neuroglancer."""
     input:
         volume="<dataset>/volume.json",
-        info=only("planetary", "<dataset>/precomputed/info"),
+        info="<dataset>/precomputed/info",
     output:
         view="<dataset>/neuroglancer.json",
     log:
@@ -102,7 +109,7 @@ rule planetary_plot_tiles:
     benchmark:
         "<benchmark>/planetary_plot_tiles.tsv"
     wildcard_constraints:
-        dataset=names_of("planetary"),
+        dataset=CAMPAIGN.pattern("planetary"),
     conda:
         "../../envs/atlas.yaml"
     threads: 1

@@ -26,6 +26,8 @@ from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.airborne.collection import match as match_collection
 from darkroom.files import read_json, write_json
+from darkroom.inventory import local as local_inventory
+from darkroom.inventory import write as write_inventory
 
 logger = logging.getLogger(__name__)
 
@@ -79,9 +81,8 @@ def process(indir, outdir, environment=None):
     else:
         root, names, collections = indir, sorted(below(indir)), chosen(settings, outdir)
     archive = {"endpoint": settings.get("DISTRIBUTION_ENDPOINT", ""), "buckets": buckets(settings)}
-    files = [{"name": name, **state(root / name)} for name in names]
     inventory, granules, metadata = (outdir / f"{name}.json" for name in ("inventory", "granules", "metadata"))
-    write_json(inventory, {"root": str(root), "files": files})
+    write_inventory(inventory, local_inventory(root, names))
     options = {"conventions": "CONVENTIONS", "feature": "FEATURE", "production_time": "PRODUCTION_TIME"}
     options = {name: settings[key] for name, key in options.items() if key in settings}
     airborne_convert(inventory, granules, collections=collections, **options)
@@ -126,12 +127,6 @@ def below(folder):
     """Names of the files below a folder, relative to it."""
     paths = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
     return [os.path.relpath(path, folder) for path in paths if path.is_file()]
-
-
-def state(path):
-    """Size and time of change of a file, as the inventory of `fetch_input` has them."""
-    found = path.stat()
-    return {"bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
 
 
 def buckets(settings):
@@ -191,8 +186,7 @@ def follow(payload, path, outdir, settings):
     naming the payload and the key of what is wrong (config/schemas/payload.schema.yaml).
     """
     payload = without_nothing(payload)
-    if wrong := schema.problem(payload, "payload", "the file"):
-        raise ValueError(f"{path}: {wrong}")
+    schema.refuse(schema.problems(payload, schema.validator("payload"), path))
     config, files = payload["config"], inputs(payload["input"])
     if not files:
         raise ValueError(f'{path}: input.granules has no file; right is such as [{{"files": ["D20120906_1.QC.eol"]}}]')
@@ -321,7 +315,7 @@ def main():
     settings = "\n".join(f"    {name:22} {about}" for name, about in SETTINGS.items())
     line = argparse.ArgumentParser(
         prog="darkroom process",
-        usage="process.py INPUT OUTPUT",
+        usage="darkroom process INPUT OUTPUT",
         description=f"{__doc__}\nThe environment may say:\n{settings}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
