@@ -12,12 +12,8 @@ from darkroom.airborne import cf
 from darkroom.airborne import granules as granules_of
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
-<<<<<<< HEAD
 from darkroom.airborne.parallel import in_processes
-from darkroom.files import SCRIPTS, clear_partials, read_json, write_json
-=======
 from darkroom.files import SCRIPTS, clear_partials, described, read_json, write_json
->>>>>>> main
 from darkroom.files import digest as file_digest
 from darkroom.inventory import read as read_inventory
 
@@ -54,19 +50,12 @@ def airborne_convert(
     granule or all are bad.
     """
     cf.require(conventions, production_time)  # before what is there is made again
-<<<<<<< HEAD
     if feature not in ("sonde", "flight"):
         raise ValueError(f"feature {feature!r}: right is sonde or flight")
-    found = read_json(inventory)
-    root, folder = Path(found["root"]), granules.parent / NETCDF
-    known = load_collections(collections or [COLLECTIONS])
-    jobs, bad, unknown = granules_of.find(found["files"], known, root)
-=======
     found = read_inventory(inventory)
     root, folder = Path(found.root), granules.parent / NETCDF
     known = load_collections(collections or [COLLECTIONS])
-    jobs, bad, unknown = granules_of.find(described(found.files), known)
->>>>>>> main
+    jobs, bad, unknown = granules_of.find(described(found.files), known, root)
     if feature == "flight":
         jobs = granules_of.flights(jobs, root)
     for name in unknown:
