@@ -9,6 +9,7 @@ from darkroom.airborne import cf, collection, product, quality
 from darkroom.airborne import granules as granules_of
 from darkroom.airborne.parallel import in_processes
 from darkroom.record import Record
+from darkroom.record import write as write_record
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +58,9 @@ def airborne_check(
     if losses:
         logger.error("%d of %d granules failed", len(losses), total)
     if len(losses) == total:
-        raise ValueError(
-            f"all {total} granules failed; {'; '.join(f'{name}: {told}' for name, told in losses.items())}"
-        )
-    files.write_json(check, summary(made, losses, reports, schemas))
+        told = "; ".join(f"{name}: {wrong}" for name, wrong in losses.items())
+        raise ValueError(told if total == 1 else f"all {total} granules failed: {told}")
+    write_record(check, summary(made, losses, reports, schemas))
 
 
 def report_of(granule, described, folder, root, collections, schemas=""):

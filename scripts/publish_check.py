@@ -5,9 +5,10 @@ from pathlib import Path
 from darkroom import entrypoint, files
 
 
-def publish_check(manifests: list, checks: Path, allowed: list = ()):
+def publish_check(page: Path, manifests: list, checks: Path, allowed: list = ()):
     """Write the checks of all datasets.
 
+    page -- unused: the page of the campaign, which is to be there first
     manifests -- those of the campaign
     checks -- JSON: dataset -> name of a check -> whether it passed
     allowed -- datasets that may have losses
