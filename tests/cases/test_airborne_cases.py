@@ -59,10 +59,10 @@ def made(tmp_path_factory):
 
 
 def test_a_bad_granule_is_named_and_takes_none_down(made):
-    assert set(made.errors()) == {"icx_date_iso", "icx_date2", "ncx_cal"} == set(made.errors())
+    assert set(made.errors()) == {"icx_date_iso", "icx_date2", "ncx_cal"}
     assert made.failed == 3
     assert "line 7" in made.errors()["icx_date_iso"]
-    assert "a year" in made.errors()["icx_date2"] or "2022, 02, 08" in made.errors()["icx_date2"]
+    assert "as in 2022, 02, 08" in made.errors()["icx_date2"]
     assert "calendar 'noleap'" in made.errors()["ncx_cal"]
     check = json.loads((made.folder / "airborne_check.json").read_text())
     assert not check["checks"]["airborne_check"]["passed"]
@@ -124,11 +124,8 @@ def test_equal_times_have_another_dimension(made):
 
 def test_nothing_is_dropped(made):
     with made.open("ncx_strings") as file:
-        assert (
-            netCDF4.chartostring(file["station"][:])[:3].tolist() == ["abc"[0], "b", "c"]
-            or file["station"].shape[0] == 10
-        )
-        assert file["note"].shape[0] == 10
+        assert set(file["station"][:].tolist()) == {"abc"}
+        assert set(file["note"][:].tolist()) == {"x"}
     with made.open("ncx_fillmiss") as file:
         assert np.ma.getmaskarray(file["both"][:4]).tolist() == [False, True, True, False]
     with made.open("ncx_attrs") as file:
@@ -160,7 +157,7 @@ def test_names_that_cf_allows(made):
 
 
 def test_formats_that_were_refused(made):
-    for name, rows in (("icx_ffi2110", 20), ("eox_composite", 3), ("GH_Nav_EPOCH_N872NA_IWG1_2017:08:18", 13)):
+    for name, rows in (("icx_ffi2110", 20), ("eox_composite", 3), ("GH_Nav_EPOCH_N872NA_IWG1_2017:08:18", 39)):
         with made.open(name) as file:
             assert file["time"].shape == (rows,)
     with made.open("eox_composite") as file:
