@@ -203,6 +203,8 @@ class Granule:
         falls = self.is_flight_of_sondes or (altitude and altitude.shape == self.variables["latitude"].shape)
         ends = self.altitude_range_m if falls else None
         height = ends[1] - ends[0] if ends else 0.0
+        if "pixel_time" in self.variables:
+            times = moments(self.variables["pixel_time"]).reshape(latitude.shape)
         if not self.is_flight_of_sondes:
             return extent_of(times, latitude, longitude, height)
         return extent_of(*self.samples(), height, places=(latitude, longitude))

@@ -16,11 +16,11 @@ READERS = {"swath": "netcdf"}  # another name of a reader
 
 def header_of(match, path):
     """What the header of a file tells, by label, as the reader of a format finds it."""
-    return _reader(match).read(path, match.form | {"groups": match.groups})[1]
+    return reader(match.form["reader"]).read(path, match.form | {"groups": match.groups})[1]
 
 
-def _reader(match):
-    name = match.form["reader"]
+def reader(name):
+    """The module of a reader."""
     return importlib.import_module(f"darkroom.airborne.readers.{READERS.get(name, name)}")
 
 
@@ -35,15 +35,15 @@ def read(match, path, companion=None, navigation=None):
     are lines, for what cannot be read, for a header of another collection, for time that goes backwards elsewhere, and
     where no position is known.
     """
-    reader = _reader(match)
+    format_reader = reader(match.form["reader"])
     flags = []
     beside = {}
     if companion:
         try:
-            beside = reader.attributes(companion)
+            beside = format_reader.attributes(companion)
         except (ValueError, OSError) as error:
             flags.append({"flag": "companion_unread", "note": f"the file beside it was left out: {error}"})
-    variables, header, found, lines = reader.read(path, match.form | {"groups": match.groups})
+    variables, header, found, lines = format_reader.read(path, match.form | {"groups": match.groups})
     header = beside | header
     flags += found
     match.require_header(header, path)

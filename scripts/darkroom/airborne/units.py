@@ -1,6 +1,7 @@
 """Units of sources, as campaigns spell them, and what they become: UDUNITS by cf-units."""
 
 import functools
+import re
 
 # Spellings that UDUNITS does not know, or takes for something else (C is a coulomb, mb a millibarn).
 SPELLINGS = {
@@ -17,6 +18,14 @@ SPELLINGS = {
     "#": "1", "1": "1", "": "1",
     "mW/(m2.sr.cm-1)": "mW m-2 sr-1 (cm-1)-1",
 }  # fmt: skip
+# Forms of spellings, and what they mean.
+FORMS = (
+    (re.compile(r"(deg(ree)?s?\.?)?[ _]*c(el[sc]ius)?", re.IGNORECASE), "degC"),
+    (re.compile(r"deg(ree)?s?\.?[ _]*(k(elvin)?)", re.IGNORECASE), "K"),
+    (re.compile(r"deg(ree)?s?\.?[ _]*n(orth)?", re.IGNORECASE), "degrees_north"),
+    (re.compile(r"deg(ree)?s?\.?[ _]*e(ast)?", re.IGNORECASE), "degrees_east"),
+    (re.compile(r"deg(ree)?s?\.?[ _,(]+(0|\+|-|true|cw|clockwise|from|mag).*", re.IGNORECASE), "degree"),
+)
 
 
 @functools.cache
@@ -25,8 +34,10 @@ def parsed(text):
     import cf_units  # here, as most granules come without a unit that must be looked at, and it takes a second to load
 
     text = " ".join(text.split())
+    meant = SPELLINGS.get(text, SPELLINGS.get(text.strip("()[]")))
+    meant = meant or next((unit for form, unit in FORMS if form.fullmatch(text)), text)
     try:
-        unit = cf_units.Unit(SPELLINGS.get(text, SPELLINGS.get(text.strip("()[]"), text)))
+        unit = cf_units.Unit(meant)
     except ValueError:
         return None
     return None if unit.is_unknown() or unit.is_no_unit() or unit.is_time_reference() else unit
