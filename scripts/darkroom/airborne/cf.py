@@ -30,6 +30,12 @@ COORDINATES = {
 TYPES = {"u1": "i2", "u2": "i4", "u4": "f8", "i8": "f8", "u8": "f8", "f2": "f4", "b1": "i1"}
 # Attributes of the type of the stored values.
 OF_THE_TYPE = ("valid_range", "valid_min", "valid_max", "flag_values", "flag_masks")
+UPWARD = (
+    "altitude",
+    "height",
+    "geopotential_height",
+    "height_above_reference_ellipsoid",
+)  # of which CF wants `positive`
 AUXILIARY = {"coverage_content_type": "coordinate"}
 ON_SCALE = ("degC", "K")
 
@@ -333,6 +339,8 @@ def variable_attributes(granule, name, conventions):
     elif " since " in attrs.get("units", ""):
         attrs["calendar"] = "standard"
     attrs.setdefault("coverage_content_type", "physicalMeasurement")
+    if attrs.get("standard_name") in UPWARD:
+        attrs.setdefault("positive", "up")
     if beside := _coordinates_of(granule, name):
         attrs["coordinates"] = " ".join(beside)
     if conventions == "CF-1.11":

@@ -158,8 +158,8 @@ def _unmapped(source, told, its_units, kept, long_name):
     understood = units.canonical(its_units) if its_units else ""
     if since := _since(its_units, told.get("calendar")):
         attrs["units"] = since
-    elif understood:
-        attrs["units"] = understood
+    elif understood:  # of a place that is not that of the granule only the unit is told
+        attrs["units"] = "degree" if understood.startswith(("degrees_n", "degrees_e")) else understood
     elif its_units:
         attrs["source_units"] = its_units
     if standard_name := str(told.get("standard_name", "")).strip():

@@ -190,6 +190,8 @@ def _times(path, groups):
             if "date" in groups:
                 unit = str(getattr(likely[name], "units", "seconds")) or "seconds"
                 yield {"variable": name, "units": f"{unit} since {{date}}"}
+        if "date" in groups:  # of a sounding without times of its levels
+            yield {"since": "{date}T{time}" if "time" in groups else "{date}"}
 
 
 def _is_moment(text):
@@ -266,7 +268,9 @@ def names_of(name):
     stem, dot, ending = name.rpartition(".") if re.search(r"\.[A-Za-z]\w{0,4}$", name) else (name, "", "")
     parts, seen = [], set()
     for part in re.split(r"(\d+)", stem):
-        group = {8: "date", 6: "time"}.get(len(part)) if part.isdigit() else None
+        group = {8: "date", 6: "time", 4: "time"}.get(len(part)) if part.isdigit() else None
+        if group == "time" and "date" not in seen:
+            group = None
         if group == "date" and not _is_moment(part):
             group = None
         if group and group not in seen:

@@ -187,10 +187,10 @@ def load(names, name, collections, root):
 def say(error, path=None):
     """One line that says what went wrong: where nobody foresaw it, with the file and the place in our own code."""
     message = entrypoint.message(error)
-    if isinstance(error, (ValueError, OSError)):
-        return message
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{f'{path}: ' if path else ''}{message} (in {Path(frame.filename).name}, line {frame.lineno})"
+    if not isinstance(error, (ValueError, OSError)):
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"{message} (in {Path(frame.filename).name}, line {frame.lineno})"
+    return message if path is None or Path(path).name in message else f"{path}: {message}"
 
 
 def bad_record(name, its_collection, entries, error):

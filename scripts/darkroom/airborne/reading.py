@@ -62,6 +62,9 @@ def read(match, path, companion=None, navigation=None):
     _put_in_order(granule, path, lines)
     screen(granule)
     _flag_date(granule, match)
+    for name, variable in granule.variables.items():
+        if variable.dims == (name,) and variable.fill is not None and not variable.missing(variable.array()).any():
+            granule.variables[name] = replace(variable, fill=None)  # a coordinate has no missing value (CF 2.5.1)
     known = np.isfinite(variables["latitude"].values()) & np.isfinite(variables["longitude"].values())
     if not known.any():
         raise ValueError(f"{path}: all positions are missing")
@@ -85,7 +88,7 @@ def _flag_date(granule, match):
 
 
 def _put_in_order(granule, path, lines):
-    """Turn round a granule that runs backwards in time; give rows of equal times a dimension `obs`. See `read`."""
+    """Turn round a granule that runs backwards in time; call rows `obs` where time can be no coordinate. See `read`."""
     steps = np.diff(granule.times).astype(np.int64)
     if np.isnat(granule.times).any():
         raise ValueError(f"{path}: the time of {where(np.isnat(granule.times), lines)} is missing")
@@ -103,10 +106,11 @@ def _put_in_order(granule, path, lines):
         raise ValueError(f"{path}: time goes backwards at {back}")
     if same := int((steps == 0).sum()):
         granule.flags.append({"flag": "equal_times", "note": f"{same} rows have the time of the row before"})
-        if granule.rows == "time":  # a coordinate must be strictly monotonic (CF 1.2), so that time becomes auxiliary
-            for name, variable in granule.variables.items():
-                dims = tuple("obs" if dim == "time" else dim for dim in variable.dims)
-                granule.variables[name] = replace(variable, dims=dims)
+    # A coordinate must be strictly monotonic (CF 1.2), and stands right of other dimensions (CF 2.4).
+    if granule.rows == "time" and (same or any(len(variable.dims) > 1 for variable in granule.variables.values())):
+        for name, variable in granule.variables.items():
+            dims = tuple("obs" if dim == "time" else dim for dim in variable.dims)
+            granule.variables[name] = replace(variable, dims=dims)
 
 
 def where(wrong, lines):

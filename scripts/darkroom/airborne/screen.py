@@ -68,9 +68,15 @@ LIMITS = {
 
 
 def screen(granule):
-    """Make missing what is no measurement, add status variables, and flag what was found. Time is left as it is."""
+    """Make missing what is no measurement, add status variables, and flag what was found.
+
+    Time, and coordinates such as the wavenumbers of channels, are left as they are: CF lets these have no missing values.
+    """
     for name, variable in list(granule.variables.items()):
-        if name != "time" and variable.dtype.kind in "iuf":
+        if variable.dims == (name,):
+            attrs = {key: value for key, value in variable.attrs.items() if not key.startswith("valid_")}
+            granule.variables[name] = replace(variable, attrs=attrs)
+        elif name != "time" and variable.dtype.kind in "iuf":
             _screen_variable(granule, name, variable)
 
 
