@@ -239,7 +239,7 @@ class _Part:
                 self._count(block)
 
     def finish(self):
-        self.path.replace(self.target)
+        files.place(self.path, self.target)
         self.note_path.unlink(missing_ok=True)
 
     def _forget(self, note=None):
@@ -361,7 +361,8 @@ def _begin(response, note, part, item):
 def _check(entry, item, part):
     """Reject a part that is not what the listing, the server or the user promised, or what its own check wants."""
     listed = None if part.note["large"] else item.md5
-    promised = [f"md5:{md5}" for md5 in (listed, part.note.get("md5")) if md5] + [item.digest] * bool(item.digest)
+    told = [f"md5:{md5}" for md5 in (listed, part.note.get("md5")) if md5]
+    promised = told + ([item.digest] if item.digest else [])
     for digest in promised:
         if not _kept(digest, entry):
             algorithm, _, expected = digest.partition(":")
