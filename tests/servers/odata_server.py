@@ -38,7 +38,7 @@ class Attribute(Base):
     __tablename__ = "attributes"
     key: Mapped[int] = mapped_column(primary_key=True)
     product: Mapped[str] = mapped_column(ForeignKey("products.Id"), index=True)
-    Name: Mapped[str] = mapped_column(index=True)
+    Name: Mapped[str]  # no index: SQLite would take that of names for each product, and not that of products
     kind: Mapped[str]
     word: Mapped[str | None]
     number: Mapped[float | None]
