@@ -22,7 +22,7 @@ def copernicus(samples):
 
 def rows(path):
     found = json.loads(path.read_bytes())
-    return found["value"] if "value" in found else [found]
+    return found.get("value", [found])
 
 
 @pytest.fixture(scope="module")
