@@ -1,10 +1,11 @@
-"""Measure downloads of products beside four curls and eodag, in one run from one nginx: `tests/bench/copernicus_downloads.py`.
+"""Measure downloads of products beside four curls and eodag, in one run from one nginx.
 
-All fetch the same four files over four connections. Ours also logs in, computes SHA-256, and holds what came against a
-checksum of the catalogue (BLAKE3 where it has both, as CDSE; else MD5), which the peers do not. The server shares the machine: compare the ratios, not the
-rates; with `--rate` (MB/s for each connection, as services have it) the line is the limit and not the processors. Memory
-is that of our process for files of one size and of four times that. `--item` is a STAC item of Sentinel-2, by whose sizes
-(a hundredth of them) a product is made: what two bands and the metadata move of it, beside its zip.
+`python tests/bench/copernicus_downloads.py`: all fetch the same four files over four connections. Ours also logs in,
+computes SHA-256, and holds what came against a checksum of the catalogue (BLAKE3 where it has both, as CDSE; else MD5),
+which the peers do not. The server shares the machine: compare the ratios, not the rates; with `--rate` (MB/s for each
+connection, as services have it) the line is the limit and not the processors. Wall and CPU time are those of whole
+processes, their start included. Memory is that of our process for files of one size and of four times that. `--item` is
+a STAC item of Sentinel-2, whose sizes tell what two bands and the metadata move of it, beside its zip.
 """
 
 import argparse
