@@ -32,7 +32,7 @@ test: $(READY) ## Check the style and run all tests
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 view: $(READY) ## Serve results/ on this machine, as Neuroglancer wants it
-	$(BIN)/python scripts/view.py results
+	./darkroom view results
 
 format: $(READY) ## Format Python and Snakemake code
 	$(BIN)/ruff check --fix .

@@ -8,6 +8,7 @@ min_version("9.27")
 configfile: "config/config.yaml"
 
 
+include: "rules/shipped.smk"
 include: "rules/planning.smk"
 include: "rules/common.smk"
 
@@ -34,7 +35,6 @@ for path in config["extra_rules"]:
 
 
 include: "rules/publish.smk"
-include: "rules/shipped.smk"
 
 
 # Here, as <dataset> hides this wildcard from Snakemake until the rules are there.

@@ -1,4 +1,4 @@
-# The airborne pipeline as one command: process.py INPUT OUTPUT. Built from the root of the repository:
+# The airborne pipeline as one command: darkroom process INPUT OUTPUT. Built from the root of the repository:
 #   docker compose --file envs/compose.yaml build
 
 # What handlers of any collection share: netCDF, HDF5, NCO, Python.
@@ -15,9 +15,10 @@ RUN pip install --no-cache-dir --constraint /darkroom/requirements.lock \
       h5py jsonschema lxml matplotlib netcdf4 numpy pyyaml
 COPY config/collections /darkroom/config/collections
 COPY config/schemas /darkroom/config/schemas
+COPY darkroom /darkroom/darkroom
 COPY scripts /darkroom/scripts
 ARG VERSION=latest
 LABEL org.opencontainers.image.title="darkroom-airborne" org.opencontainers.image.version="${VERSION}"
 WORKDIR /data
-ENTRYPOINT ["python", "/darkroom/scripts/process.py"]
+ENTRYPOINT ["python", "/darkroom/darkroom", "process"]
 CMD ["input", "output"]

@@ -4,7 +4,7 @@
 FROM mambaorg/micromamba:2.0
 
 ARG FAMILY
-# The pin, where there is one (scripts/pin.py), has the exact packages.
+# The pin, where there is one (darkroom pin), has the exact packages.
 COPY --chown=$MAMBA_USER:$MAMBA_USER ${FAMILY}.yaml ${FAMILY}.linux-64.pin.tx[t] /tmp/envs/
 RUN file=/tmp/envs/${FAMILY}.linux-64.pin.txt; [ -f "$file" ] || file=/tmp/envs/${FAMILY}.yaml; \
     micromamba install --yes --name base --file "$file" \

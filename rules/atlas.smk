@@ -19,7 +19,7 @@ ENDS["atlas"] = {
 }
 
 
-include: "atlas_zarr.smk"
+include: "atlas/zarr.smk"
 
 
 rule atlas_import:

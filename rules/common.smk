@@ -7,13 +7,14 @@ import functools
 import glob
 import os
 import re
-import runpy
 
 import jsonschema
 import pandas
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config, validate
+
+from darkroom import urls
 
 # Pipeline -> files below the results folder of each of its datasets, or a function of the dataset; rule files fill it.
 # products: what a user came for; of a folder, its index (`info`, `zarr.json`), or `name/` where the records speak of it.
@@ -117,7 +118,7 @@ def row_problems(dataset):
 
 def _row_problems(row):
     where, pipeline, source = row["where"], row["pipeline"], row["source"]
-    if wrong := URLS["problem"](f"{source} {row['options'].get('checksum', '')}"):
+    if wrong := urls.problem(f"{source} {row['options'].get('checksum', '')}"):
         yield f"{where}: {wrong}"
     if is_local(source) and not os.path.exists(source):
         yield f"{where} source: {source!r} is not there; give a file, a folder, a URL, swift://CONTAINER/PREFIX or sample:NAME"
@@ -139,7 +140,6 @@ def campaign_page():
     return "<results>/<campaign>/index.html"
 
 
-URLS = runpy.run_path(workflow.source_path("../scripts/_urls.py"))
 CONFIG_SCHEMA = schema("config")
 CONFIG_FILE = ", ".join(map(str, workflow.configfiles)) or "config"
 refuse(problems(config, validator("config"), CONFIG_FILE))

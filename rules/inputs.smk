@@ -27,7 +27,7 @@ def sheet_row(dataset):
 
 def is_local(source):
     """Whether a source is a path on this machine."""
-    return bool(source) and not source.startswith((*URLS["REMOTE"], "sample:"))
+    return bool(source) and not source.startswith((*urls.REMOTE, "sample:"))
 
 
 def local_source(wildcards):

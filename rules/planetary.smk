@@ -12,7 +12,7 @@ wildcard_constraints:
 
 
 ENGINE = config["planetary"]["engine"]
-ENGINE_ENV = {"native": "../envs/planetary.yaml", "isis": "../envs/isis.yaml"}[ENGINE]
+ENGINE_ENV = {"native": "../../envs/planetary.yaml", "isis": "../../envs/isis.yaml"}[ENGINE]
 CONTAINER = config["planetary"]["container"] if ENGINE == "isis" else ""
 MODULES = config["planetary"]["modules"] if ENGINE == "isis" else []
 # ISIS is checked before any of its programs runs.
@@ -123,7 +123,7 @@ PLANETARY = {
 
 
 include: "planetary_inputs.smk"
-include: "planetary_cubes.smk"
-include: "planetary_maps.smk"
-include: "planetary_terrain.smk"
-include: "planetary_deliver.smk"
+include: "planetary/cubes.smk"
+include: "planetary/maps.smk"
+include: "planetary/terrain.smk"
+include: "planetary/deliver.smk"

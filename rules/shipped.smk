@@ -1,5 +1,12 @@
-"""What scripts need beside themselves, named for a workflow that comes from a Git host: only named files come along."""
+"""What scripts and rules need beside themselves, named for a workflow that comes from a Git host: only named files come
+along. With them there, rules import the package `darkroom` as scripts do."""
+
+import os
+import sys
 
 with open(workflow.source_path("../scripts/shipped.txt")) as file:
     for name in file.read().split():
         workflow.source_path(f"../{name}")
+
+if (scripts := os.path.dirname(workflow.source_path("../scripts/shipped.txt"))) not in sys.path:
+    sys.path.append(scripts)

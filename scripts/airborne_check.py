@@ -4,13 +4,9 @@ import logging
 import math
 from pathlib import Path
 
-import _cf
-import _collection
-import _entrypoint
-import _files
-import _product
-import _quality
 from airborne_convert import find, load
+from darkroom import entrypoint, files
+from darkroom.airborne import cf, collection, product, quality
 
 logger = logging.getLogger(__name__)
 
@@ -26,31 +22,31 @@ def airborne_check(granules: Path, metadata: Path, check: Path, *, collections: 
     What is odd in the source (gaps, ranges, order) is flagged and let pass. Raises ValueError, once every granule has
     been looked at, for a product that differs from its source and for metadata that is not valid.
     """
-    made, folder = _files.read_json(granules), granules.parent
-    known = _collection.load(collections or [_collection.FOLDER])
-    listed = _files.read_json(metadata)
+    made, folder = files.read_json(granules), granules.parent
+    known = collection.load(collections or [collection.FOLDER])
+    listed = files.read_json(metadata)
     described, undescribed = {granule["id"]: granule for granule in listed["granules"]}, listed["errors"]
     wrong, reports = [], []
     for granule in (granule for granule in made["granules"] if granule["netcdf"]):
         report = examine(granule, described.get(granule["id"]), folder, Path(made["root"]), known, schemas)
-        _files.write_json(folder / f"quality/{granule['id']}.json", report)
+        files.write_json(folder / f"quality/{granule['id']}.json", report)
         reports.append(report)
         wrong += [f"granule {granule['id']}: {line}" for line in failures(report)]
         about = {"collection": granule["collection"], "granule": granule["id"]}
         logger.info("%s: checked, %d flags", granule["id"], len(report["flags"]), extra=about)
-    _product.keep_only(folder / "quality", [f"{report['granule']}.json" for report in reports])
+    product.keep_only(folder / "quality", [f"{report['granule']}.json" for report in reports])
     if wrong:
         raise ValueError("; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""))
-    _files.write_json(check, summary(made, undescribed, reports, schemas))
+    files.write_json(check, summary(made, undescribed, reports, schemas))
 
 
 def examine(granule, described, folder, root, collections, schemas=""):
     """What is found of one granule: round trip, figures and flags of the product, problems of its metadata."""
     path = folder / granule["netcdf"]
-    found = _quality.assess(path)
+    found = quality.assess(path)
     problems = {}
     for kind, name in (described or {}).get("metadata", {}).items():
-        problems[kind] = list(_quality.invalid(folder / name, kind, schemas))
+        problems[kind] = list(quality.invalid(folder / name, kind, schemas))
     return {
         "granule": granule["id"],
         "collection": granule["collection"],
@@ -69,7 +65,7 @@ def round_trip(granule, path, root, collections):
     members = [member for job in jobs for member in job["members"]]
     source = load({"id": granule["id"], "members": members}, root)
     values = sum(math.prod(variable.shape) for variable in source.variables.values())
-    return {"values": values, "differences": _cf.round_trip(source, path)}
+    return {"values": values, "differences": cf.round_trip(source, path)}
 
 
 def failures(report):
@@ -98,7 +94,7 @@ def summary(made, undescribed, reports, schemas):
         "metadata_files": sum(len(report["metadata"]["problems"]) for report in reports),
         "flags": {flag: len(set(names)) for flag, names in flagged.items()},
     }
-    software = _files.versions("netCDF4", "numpy", "jsonschema", "lxml")
+    software = files.versions("netCDF4", "numpy", "jsonschema", "lxml")
     return {"notes": notes, "skipped": skipped, "checks": {"airborne_check": figures}, "software": software}
 
 
@@ -109,4 +105,4 @@ def counted(names):
 
 
 if __name__ == "__main__":
-    _entrypoint.run(airborne_check, globals().get("snakemake"))
+    entrypoint.run(airborne_check, globals().get("snakemake"))

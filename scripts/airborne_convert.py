@@ -7,11 +7,14 @@ import logging
 import os
 from pathlib import Path
 
-import _cf
-import _collection
-import _entrypoint
-import _files
-import _granule
+from darkroom import entrypoint
+from darkroom.airborne import cf
+from darkroom.airborne.collection import FOLDER as COLLECTIONS
+from darkroom.airborne.collection import load as load_collections
+from darkroom.airborne.collection import match as match_collection
+from darkroom.airborne.granule import read as read_granule
+from darkroom.files import SCRIPTS, clear_partials, read_json, write_json
+from darkroom.files import digest as file_digest
 
 logger = logging.getLogger(__name__)
 
@@ -38,17 +41,17 @@ def airborne_convert(
     collections -- YAML files, or folders of them, that describe the collections; by default those of Darkroom
     conventions -- CF-1.8 or CF-1.11
     feature -- `sonde` for a file per dropsonde, or `flight` for one of all the dropsondes of a flight
-    production_time -- ISO 8601 time that products count as made at; see `_cf.write`
-    deflate -- level from 0 to 9; see `_cf.write`
+    production_time -- ISO 8601 time that products count as made at; see `cf.write`
+    deflate -- level from 0 to 9; see `cf.write`
 
     A bad granule has its `error` and no netCDF, and does not stop the others; unknown files are named and left alone.
     A netCDF file that was made of the same files with the same options is kept. Raises ValueError when there is no
     granule or all are bad.
     """
-    _cf.require(conventions, production_time)  # before what is there is made again
-    found = _files.read_json(inventory)
+    cf.require(conventions, production_time)  # before what is there is made again
+    found = read_json(inventory)
     root, folder = Path(found["root"]), granules.parent / NETCDF
-    known = _collection.load(collections or [_collection.FOLDER])
+    known = load_collections(collections or [COLLECTIONS])
     jobs, bad, unknown = find(found["files"], known)
     if feature == "flight":
         jobs = flights(jobs)
@@ -62,20 +65,20 @@ def airborne_convert(
 
     options = {"conventions": conventions, "production_time": production_time, "deflate": deflate}
     folder.mkdir(parents=True, exist_ok=True)
-    _files.clear_partials(folder)
+    clear_partials(folder)
     memory = granules.with_name(MADE)
-    made = _files.read_json(memory) if memory.exists() else {}
+    made = read_json(memory) if memory.exists() else {}
     records = [record for job in jobs for record in _records(job, root, folder, made, options)]
     records = sorted(records + bad, key=lambda record: record["id"])
     good = {record["id"] for record in records if not record["error"]}
     for name in set(made) - good:
         (folder / f"{name}.nc").unlink(missing_ok=True)
-    _files.write_json(memory, {name: made[name] for name in sorted(good)})
+    write_json(memory, {name: made[name] for name in sorted(good)})
     if not good:
         first = records[0]["error"]
         raise ValueError(first if len(records) == 1 else f"all {len(records)} granules are bad; the first: {first}")
     logger.info("%d granules, %d bad, %d unknown files", len(good), len(records) - len(good), len(unknown))
-    _files.write_json(granules, {"root": str(root), "granules": records, "unknown": unknown})
+    write_json(granules, {"root": str(root), "granules": records, "unknown": unknown})
 
 
 def find(files, collections):
@@ -86,7 +89,7 @@ def find(files, collections):
     data, companions, bad, unknown = {}, {}, [], []
     for entry in files:
         try:
-            match = _collection.match(entry["name"], collections)
+            match = match_collection(entry["name"], collections)
         except ValueError as error:
             bad.append(_bad(Path(entry["name"]).name, None, [entry], error))
             continue
@@ -133,11 +136,11 @@ def load(job, root):
 
 def _read(member, root):
     match, entry, companion = member
-    return _granule.read(match, root / entry["name"], root / companion["name"] if companion else None)
+    return read_granule(match, root / entry["name"], root / companion["name"] if companion else None)
 
 
 def _joined(job, granules):
-    return granules[0] if job["id"] == granules[0].id else _cf.flight(job["id"], granules)
+    return granules[0] if job["id"] == granules[0].id else cf.flight(job["id"], granules)
 
 
 def _records(job, root, folder, made, options):
@@ -165,7 +168,7 @@ def _records(job, root, folder, made, options):
         return bad
     try:
         granule = _joined(job, granules)
-        _cf.write(granule, path, **options)
+        cf.write(granule, path, **options)
     except BAD as error:
         return [_bad(job["id"], collection, _entries(good), error), *bad]
     record = {
@@ -186,7 +189,7 @@ def _entries(members):
 
 
 def _bad(name, collection, entries, error):
-    message = error if isinstance(error, str) else _entrypoint.message(error)
+    message = error if isinstance(error, str) else entrypoint.message(error)
     logger.error("%s: %s", name, message)
     return {
         "id": name,
@@ -206,8 +209,8 @@ def _key(*parts):
 
 @functools.cache
 def _programs():
-    here = _files.SCRIPTS
-    return [_files.digest(path) for path in (here / "_cf.py", here / "_granule.py", *sorted(here.glob("_read_*.py")))]
+    room = SCRIPTS / "darkroom/airborne"
+    return [file_digest(path) for path in (room / "cf.py", room / "granule.py", *sorted(room.glob("readers/*.py")))]
 
 
 def _state(path):
@@ -215,4 +218,4 @@ def _state(path):
 
 
 if __name__ == "__main__":
-    _entrypoint.run(airborne_convert, globals().get("snakemake"))
+    entrypoint.run(airborne_convert, globals().get("snakemake"))

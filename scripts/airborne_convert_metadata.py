@@ -8,24 +8,24 @@ from pathlib import Path
 
 import numpy as np
 
-import _collection
-import _echo10
-import _entrypoint
-import _extent
-import _files
-import _legacy_met
-import _product
-import _staging
-import _sun
-import _umm_g
+from darkroom import entrypoint
+from darkroom.airborne import product, staging
+from darkroom.airborne.collection import FOLDER as COLLECTIONS
+from darkroom.airborne.collection import load as load_collections
+from darkroom.airborne.collection import match as match_collection
+from darkroom.airborne.extent import DECIMALS
+from darkroom.airborne.extent import good as good_positions
+from darkroom.airborne.metadata import echo10, legacy_met, umm_g
+from darkroom.airborne.sun import day_or_night, elevation
+from darkroom.files import BLOCK, read_json, write_bytes, write_json
 from publish_manifest import VERSION
 
 logger = logging.getLogger(__name__)
 
 WRITERS = {
-    "umm_g.json": lambda described: (json.dumps(_umm_g.umm_g(described), indent=2, ensure_ascii=False) + "\n").encode(),
-    "echo10.xml": _echo10.echo10,
-    "meta.xml": _legacy_met.legacy_met,
+    "umm_g.json": lambda described: (json.dumps(umm_g.umm_g(described), indent=2, ensure_ascii=False) + "\n").encode(),
+    "echo10.xml": echo10.echo10,
+    "meta.xml": legacy_met.legacy_met,
 }
 # Ending of a file name -> what CMR calls its format and its media type.
 FORMATS = {
@@ -60,8 +60,8 @@ def airborne_convert_metadata(
     """
     if endpoint and not endpoint.startswith(("http://", "https://")):
         raise ValueError(f"endpoint {endpoint!r}: right is such as https://data.example.org")
-    made, folder = _files.read_json(granules), granules.parent
-    known = _collection.load(collections or [_collection.FOLDER])
+    made, folder = read_json(granules), granules.parent
+    known = load_collections(collections or [COLLECTIONS])
     listed, bad = [], []
     for granule in (granule for granule in made["granules"] if granule["netcdf"]):
         about = {"collection": granule["collection"], "granule": granule["id"]}
@@ -75,13 +75,13 @@ def airborne_convert_metadata(
         written = {}
         for ending, writer in WRITERS.items():
             written[ending] = f"metadata/{granule['id']}.{ending}"
-            _files.write_bytes(folder / written[ending], writer(described))
+            write_bytes(folder / written[ending], writer(described))
         listed.append(record(described, written))
         logger.info("%s: metadata written", granule["id"], extra=about)
     if not listed:
         raise ValueError(f"no granule has metadata; {bad[0]['id']}: {bad[0]['error']}")
-    _product.keep_only(folder / "metadata", [Path(name).name for one in listed for name in one["metadata"].values()])
-    _files.write_json(metadata, {"granules": listed, "errors": bad})
+    product.keep_only(folder / "metadata", [Path(name).name for one in listed for name in one["metadata"].values()])
+    write_json(metadata, {"granules": listed, "errors": bad})
 
 
 def describe(granule, folder, root, collection, endpoint="", buckets=None):
@@ -90,15 +90,15 @@ def describe(granule, folder, root, collection, endpoint="", buckets=None):
     granule -- its entry in the list of `airborne_convert`; folder, root -- where its products and its sources are
     """
     path, sources = folder / granule["netcdf"], granule["files"]
-    groups = _collection.match(sources[0], {"": collection}).groups | {"granule": granule["id"]}
-    with _product.opened(path) as dataset:
-        times, latitude, longitude = _product.positions(dataset)
-        extent = _product.extent(dataset)
-        altitude = _product.altitudes(dataset)
+    groups = match_collection(sources[0], {"": collection}).groups | {"granule": granule["id"]}
+    with product.opened(path) as dataset:
+        times, latitude, longitude = product.positions(dataset)
+        extent = product.extent(dataset)
+        altitude = product.altitudes(dataset)
         sun = dataset.variables.get("solar_elevation_angle")
-        elevations = _product.values(sun) if sun else sun_elevations(times, latitude, longitude)
+        elevations = product.values(sun) if sun else sun_elevations(times, latitude, longitude)
         produced = dataset.date_created
-    archived = [name for name in sources if _staging.place(Path(name).name, collection, groups)]
+    archived = [name for name in sources if staging.place(Path(name).name, collection, groups)]
     archived = [name for name in archived if Path(name).name != path.name]  # the product takes that place
     files = [file(one, collection, groups) for one in (path, *(Path(root, name) for name in archived))]
     return {
@@ -113,11 +113,11 @@ def describe(granule, folder, root, collection, endpoint="", buckets=None):
         "files": files,
         "begin": moment(extent.begin),
         "end": moment(extent.end),
-        "box": [round(float(side), _extent.DECIMALS) for side in extent.box],
+        "box": [round(float(side), DECIMALS) for side in extent.box],
         "geometry": extent.geometry,
         "deviation_m": round(extent.deviation, 1),
         "altitude": [f"{end:.1f}" for end in altitude] if altitude else None,
-        "day_night": _sun.day_or_night(elevations),
+        "day_night": day_or_night(elevations),
         "platform": collection["platform"]["short_name"],
         "instrument": collection["instrument"]["short_name"],
         "project": collection["project"],
@@ -130,7 +130,7 @@ def file(path, collection, groups):
     """A file with its size, digests and format, and its place in the archive."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     with path.open("rb") as source:
-        while block := source.read(_files.BLOCK):
+        while block := source.read(BLOCK):
             sha256.update(block)
             md5.update(block)
     form, mime_type = FORMATS.get(path.suffix.lower(), ("Not provided", "Not provided"))
@@ -141,7 +141,7 @@ def file(path, collection, groups):
         "md5": md5.hexdigest(),
         "format": form,
         "mime_type": mime_type,
-        "place": _staging.place(path.name, collection, groups),
+        "place": staging.place(path.name, collection, groups),
     }
 
 
@@ -149,7 +149,7 @@ def urls(files, collection, endpoint, buckets):
     """Addresses of the granule's files in the archive, and of the page of its collection."""
     found = []
     for entry in files:
-        for url in _staging.addresses(entry["place"], endpoint, buckets) if entry["place"] else ():
+        for url in staging.addresses(entry["place"], endpoint, buckets) if entry["place"] else ():
             about = {"type": "GET DATA", "description": f"Download {entry['name']}", "mime_type": entry["mime_type"]}
             found.append({"url": url, **about})
     if "doi" in collection:
@@ -162,9 +162,9 @@ def sun_elevations(times, latitude, longitude):
     """Height of the sun in degrees at some positions, evenly from the first to the last."""
     if latitude.ndim == 2:
         latitude, longitude = latitude[:, latitude.shape[1] // 2], longitude[:, longitude.shape[1] // 2]
-    known = np.flatnonzero(_extent.good(latitude, longitude) & ~np.isnat(times))
+    known = np.flatnonzero(good_positions(latitude, longitude) & ~np.isnat(times))
     chosen = known[np.linspace(0, known.size - 1, min(known.size, SUN_SAMPLES)).round().astype(int)]
-    return _sun.elevation(times[chosen], latitude[chosen], longitude[chosen])
+    return elevation(times[chosen], latitude[chosen], longitude[chosen])
 
 
 def moment(time):
@@ -190,10 +190,10 @@ def record(described, written):
 def archive(names, described, is_source):
     """The places of files: of products below the dataset's folder, or of sources."""
     for name in names:
-        placed = _staging.place(Path(name).name, described["collection"], described["groups"])
+        placed = staging.place(Path(name).name, described["collection"], described["groups"])
         if placed:
             yield {"file": name, "source": is_source, **placed}
 
 
 if __name__ == "__main__":
-    _entrypoint.run(airborne_convert_metadata, globals().get("snakemake"))
+    entrypoint.run(airborne_convert_metadata, globals().get("snakemake"))

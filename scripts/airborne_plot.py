@@ -7,10 +7,10 @@ import matplotlib.dates
 import matplotlib.figure
 import numpy as np
 
-import _entrypoint
-import _extent
-import _files
-import _product
+from darkroom import entrypoint, files
+from darkroom.airborne import product
+from darkroom.airborne.extent import good as good_positions
+from darkroom.airborne.extent import wrapped
 
 SHOWN = 3  # granules that have a panel; the map has more
 MAPPED = 300
@@ -26,19 +26,19 @@ def airborne_plot(granules: Path, preview: Path):
     granules -- the list that `airborne_convert` made
     preview -- PNG: a panel for each of the first granules, and a map of the tracks
     """
-    listed = [granule for granule in _files.read_json(granules)["granules"] if granule["netcdf"]]
+    listed = [granule for granule in files.read_json(granules)["granules"] if granule["netcdf"]]
     paths = [granules.parent / granule["netcdf"] for granule in listed]
     shown = min(SHOWN, len(listed))
     size = (12, max(4.4, 3.2 * shown))
     figure = matplotlib.figure.Figure(figsize=size, dpi=100, layout="constrained", facecolor="white")
     grid = figure.add_gridspec(shown, 2, width_ratios=(3, 2))
     for number in range(shown):
-        with _product.opened(paths[number]) as dataset:
+        with product.opened(paths[number]) as dataset:
             axes = figure.add_subplot(grid[number, 0])
             panel(dataset)(dataset, axes)
             axes.set_title(listed[number]["id"], fontsize="medium")
     draw_map(paths[:MAPPED], len(listed), figure.add_subplot(grid[:, 1]))
-    with _files.replacing(preview) as partial:
+    with files.replacing(preview) as partial:
         figure.savefig(partial, format="png", metadata={"Software": None})
 
 
@@ -48,16 +48,16 @@ def panel(dataset):
         return draw_curtain
     if dataset["latitude"].size > dataset["time"].size:
         return draw_swath
-    measured = all(_product.by_standard_name(dataset, name) for name in ("air_pressure", "air_temperature"))
-    return draw_sounding if measured and "Lines" not in _product.extent(dataset).geometry else draw_height
+    measured = all(product.by_standard_name(dataset, name) for name in ("air_pressure", "air_temperature"))
+    return draw_sounding if measured and "Lines" not in product.extent(dataset).geometry else draw_height
 
 
 def draw_sounding(dataset, axes):
     """Temperature and dew point against pressure, with wind barbs in m/s at the side."""
 
     def profiles(name):
-        variable = _product.by_standard_name(dataset, name)
-        return np.split(_product.values(variable).ravel(), ends) if variable else None
+        variable = product.by_standard_name(dataset, name)
+        return np.split(product.values(variable).ravel(), ends) if variable else None
 
     sizes = [item for item in dataset.variables.values() if "sample_dimension" in item.ncattrs()]
     ends = np.cumsum(sizes[0][:])[:-1] if sizes else []
@@ -76,8 +76,8 @@ def draw_sounding(dataset, axes):
     axes.set_yticks([], minor=True)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylim(bottom, top)
-    units = _product.by_standard_name(dataset, "air_pressure").units
-    axes.set(xlabel=_product.by_standard_name(dataset, "air_temperature").units, ylabel=f"pressure ({units})")
+    units = product.by_standard_name(dataset, "air_pressure").units
+    axes.set(xlabel=product.by_standard_name(dataset, "air_temperature").units, ylabel=f"pressure ({units})")
     axes.legend(loc="lower left", fontsize="small")
     east, north = profiles("eastward_wind"), profiles("northward_wind")
     speed, direction = profiles("wind_speed"), profiles("wind_from_direction")
@@ -113,7 +113,7 @@ def draw_curtain(dataset, axes):
     """The logarithm of a curtain's means over blocks of profiles and bins, against time and altitude."""
     variable = curtain_variable(dataset)
     means = block_means(variable)
-    times = _product.positions(dataset)[0]
+    times = product.positions(dataset)[0]
     height = bin_heights(dataset)
     with np.errstate(invalid="ignore", divide="ignore"):
         shades = np.log10(np.where(means > 0, means, np.nan))
@@ -137,9 +137,9 @@ def block_means(variable):
     column = np.arange(profiles) * columns // profiles
     lowest = np.unique(np.arange(rows) * bins // rows)
     sums, counts = np.zeros((columns, len(lowest))), np.zeros((columns, len(lowest)))
-    step = max(1, _product.BLOCK // bins)
+    step = max(1, product.BLOCK // bins)
     for first in range(0, profiles, step):
-        values = _product.physical(variable, variable[..., first : first + step, :]).reshape(-1, bins)
+        values = product.physical(variable, variable[..., first : first + step, :]).reshape(-1, bins)
         known = np.isfinite(values)
         at = column[first : first + step]
         starts = np.flatnonzero(np.diff(at, prepend=-1))
@@ -151,7 +151,7 @@ def block_means(variable):
 def bin_heights(dataset):
     """Altitudes of the bins of a curtain's first profile in km."""
     altitude = dataset["altitude"]
-    values = _product.physical(altitude, altitude[0, 0, :] if altitude.ndim == 3 else altitude[:])
+    values = product.physical(altitude, altitude[0, 0, :] if altitude.ndim == 3 else altitude[:])
     return values / (1000 if altitude.units == "m" else 1)
 
 
@@ -166,7 +166,7 @@ def draw_swath(dataset, axes):
     """The first measured variable of a swath, scan by scan."""
     variable = swath_variable(dataset)
     step = -(-variable.shape[0] // COLUMNS)
-    values = _product.physical(variable, variable[::step])
+    values = product.physical(variable, variable[::step])
     values = values.reshape(*values.shape[:2], -1)
     values = values[..., values.shape[2] // 2]
     known = values[np.isfinite(values)]
@@ -179,9 +179,9 @@ def draw_swath(dataset, axes):
 
 def draw_height(dataset, axes):
     """The altitude of a flight against time."""
-    times = _product.positions(dataset)[0]
+    times = product.positions(dataset)[0]
     variable = dataset["altitude" if "altitude" in dataset.variables else "latitude"]
-    values = _product.values(variable).ravel()
+    values = product.values(variable).ravel()
     some = slice(None, None, -(-times.size // TRACK_POINTS))
     axes.plot(times[some].astype("M8[us]"), values[some], linewidth=1)
     axes.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
@@ -199,7 +199,7 @@ def draw_map(paths, number, axes):
         middle = np.concatenate([latitude for _, latitude in tracks]).mean()
         axes.set_aspect(1 / max(0.1, math.cos(math.radians(middle))), adjustable="datalim")
     axes.margins(0.1)
-    axes.xaxis.set_major_formatter(lambda degrees, _: _degrees(float(_extent.wrapped(degrees)), "W", "E"))
+    axes.xaxis.set_major_formatter(lambda degrees, _: _degrees(float(wrapped(degrees)), "W", "E"))
     axes.yaxis.set_major_formatter(lambda degrees, _: _degrees(degrees, "S", "N"))
     axes.locator_params(nbins=6)
     axes.grid(linewidth=0.4)
@@ -208,11 +208,11 @@ def draw_map(paths, number, axes):
 
 def read_track(path):
     """Longitude and latitude of a product's good positions, thinned, without jumps at longitude 180."""
-    with _product.opened(path) as dataset:
-        _, latitude, longitude = _product.positions(dataset)
+    with product.opened(path) as dataset:
+        _, latitude, longitude = product.positions(dataset)
     if latitude.ndim == 2:
         latitude, longitude = (degrees[:, degrees.shape[1] // 2] for degrees in (latitude, longitude))
-    good = _extent.good(latitude, longitude)
+    good = good_positions(latitude, longitude)
     step = max(1, int(good.sum()) // TRACK_POINTS)
     return np.unwrap(longitude[good][::step], period=360), latitude[good][::step]
 
@@ -223,4 +223,4 @@ def _degrees(value, negative, positive):
 
 
 if __name__ == "__main__":
-    _entrypoint.run(airborne_plot, globals().get("snakemake"))
+    entrypoint.run(airborne_plot, globals().get("snakemake"))

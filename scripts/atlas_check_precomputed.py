@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _files
-import _judge
-import _precomputed
+from darkroom import entrypoint, files
+from darkroom.atlas import judge, precomputed
 
 
 def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, threads: int = 1, mem_mb: int = 2000):
@@ -15,15 +13,15 @@ def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, threads: i
     info -- the `info` of the precomputed volume
     check -- the figures, as JSON: per scale the chunks and voxels compared, and how they agree
 
-    The judge, `_judge`, shares neither decoder nor arithmetic with the writer. Raises ValueError naming the scale and
+    The judge, `judge`, shares neither decoder nor arithmetic with the writer. Raises ValueError naming the scale and
     the place that differs.
     """
-    planned = _files.read_json(volume)
-    if _files.read_json(info) != planned["info"]:
+    planned = files.read_json(volume)
+    if files.read_json(info) != planned["info"]:
         raise ValueError(f"{info} is not what was planned in {volume}")
-    scales = _judge.figures(planned, _precomputed.opened(info.parent, planned), threads, mem_mb)
-    _files.write_json(check, {"checks": {"precomputed_check": {"passed": True, "scales": scales}}})
+    scales = judge.figures(planned, precomputed.opened(info.parent, planned), threads, mem_mb)
+    files.write_json(check, {"checks": {"precomputed_check": {"passed": True, "scales": scales}}})
 
 
 if __name__ == "__main__":
-    _entrypoint.run(atlas_check_precomputed, globals().get("snakemake"))
+    entrypoint.run(atlas_check_precomputed, globals().get("snakemake"))

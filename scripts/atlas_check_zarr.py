@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _files
-import _judge
-import _ome_zarr
+from darkroom import entrypoint, files
+from darkroom.atlas import judge, ome_zarr
 
 ROTATED = (
     "the coordinates of volume.ome.zarr are those of precomputed/ before its transform.json: OME-Zarr 0.5 has no place "
@@ -21,19 +19,19 @@ def atlas_check_zarr(volume: Path, index: Path, check: Path, dataset: str, *, th
     check -- the figures, as JSON: per scale the chunks and voxels compared, and how they agree
     dataset -- name of the image
 
-    The judge, `_judge`, shares neither decoder nor arithmetic with the writer. Raises ValueError naming the scale and
+    The judge, `judge`, shares neither decoder nor arithmetic with the writer. Raises ValueError naming the scale and
     the place that differs.
     """
-    planned = _files.read_json(volume)
-    scales = _ome_zarr.opened(index.parent, planned)
-    written = {index: _ome_zarr.group(planned, dataset), **{scale.indexes[0]: scale.metadata for scale in scales}}
+    planned = files.read_json(volume)
+    scales = ome_zarr.opened(index.parent, planned)
+    written = {index: ome_zarr.group(planned, dataset), **{scale.indexes[0]: scale.metadata for scale in scales}}
     for path, wanted in written.items():
-        if _files.read_json(path) != wanted:
+        if files.read_json(path) != wanted:
             raise ValueError(f"{path} is not what was planned in {volume}")
-    figures = _judge.figures(planned, scales, threads, mem_mb)
+    figures = judge.figures(planned, scales, threads, mem_mb)
     notes = [ROTATED] if planned["transform"] else []
-    _files.write_json(check, {"checks": {"zarr_check": {"passed": True, "scales": figures}}, "notes": notes})
+    files.write_json(check, {"checks": {"zarr_check": {"passed": True, "scales": figures}}, "notes": notes})
 
 
 if __name__ == "__main__":
-    _entrypoint.run(atlas_check_zarr, globals().get("snakemake"))
+    entrypoint.run(atlas_check_zarr, globals().get("snakemake"))

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _files
-import _precomputed
-import _pyramid
+from darkroom import entrypoint, files
+from darkroom.atlas import precomputed, pyramid
 
 
 def atlas_chunk(inventory: Path, volume: Path, info: Path, *, threads: int = 1, mem_mb: int = 2000):
@@ -19,14 +17,14 @@ def atlas_chunk(inventory: Path, volume: Path, info: Path, *, threads: int = 1, 
     the one before it. Chunks that an interrupted run has finished, from the same files by the same plan, are kept.
     Raises ValueError naming the file when the source is damaged or a value does not fit.
     """
-    planned, folder = _files.read_json(volume), info.parent
-    marker = _pyramid.begin(folder, inventory, volume)
-    _pyramid.write(planned, _precomputed.opened(folder, planned), threads, mem_mb)
+    planned, folder = files.read_json(volume), info.parent
+    marker = pyramid.begin(folder, inventory, volume)
+    pyramid.write(planned, precomputed.opened(folder, planned), threads, mem_mb)
     if planned["transform"]:
-        _files.write_json(folder / "transform.json", planned["transform"])
+        files.write_json(folder / "transform.json", planned["transform"])
     marker.unlink(missing_ok=True)
-    _files.write_json(info, planned["info"])
+    files.write_json(info, planned["info"])
 
 
 if __name__ == "__main__":
-    _entrypoint.run(atlas_chunk, globals().get("snakemake"))
+    entrypoint.run(atlas_chunk, globals().get("snakemake"))

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _files
-import _ome_zarr
-import _pyramid
+from darkroom import entrypoint, files
+from darkroom.atlas import ome_zarr, pyramid
 
 
 def atlas_convert_zarr(
@@ -23,17 +21,17 @@ def atlas_convert_zarr(
     Raises ValueError naming the file when the source is damaged or a value does not fit, OSError when the volume does
     not fit on the disk.
     """
-    planned, folder = _files.read_json(volume), index.parent
-    if not (folder / _pyramid.MARKER).is_file():  # else an interrupted run has taken some of the room already
-        _files.require_room(folder, _ome_zarr.estimated_bytes(planned), "the OME-Zarr of all scales")
-    marker = _pyramid.begin(folder, inventory, volume)
-    scales = _ome_zarr.opened(folder, planned)
-    _pyramid.write(planned, scales, threads, mem_mb)
+    planned, folder = files.read_json(volume), index.parent
+    if not (folder / pyramid.MARKER).is_file():  # else an interrupted run has taken some of the room already
+        files.require_room(folder, ome_zarr.estimated_bytes(planned), "the OME-Zarr of all scales")
+    marker = pyramid.begin(folder, inventory, volume)
+    scales = ome_zarr.opened(folder, planned)
+    pyramid.write(planned, scales, threads, mem_mb)
     for scale in scales:
-        _files.write_json(scale.indexes[0], scale.metadata)
+        files.write_json(scale.indexes[0], scale.metadata)
     marker.unlink(missing_ok=True)
-    _files.write_json(index, _ome_zarr.group(planned, dataset))
+    files.write_json(index, ome_zarr.group(planned, dataset))
 
 
 if __name__ == "__main__":
-    _entrypoint.run(atlas_convert_zarr, globals().get("snakemake"))
+    entrypoint.run(atlas_convert_zarr, globals().get("snakemake"))

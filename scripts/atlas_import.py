@@ -5,10 +5,9 @@ from pathlib import Path
 
 import rasterio
 
-import _entrypoint
-import _files
-import _stack
-import _volume
+from darkroom import entrypoint, files
+from darkroom.atlas import stack
+from darkroom.atlas.volume import plan as plan_volume
 
 logger = logging.getLogger(__name__)
 
@@ -17,28 +16,26 @@ def atlas_import(inventory: Path, volume: Path, options: dict):
     """Plan a volume from the headers of its source: extent, place in RAS+ space, value type, scales.
 
     inventory -- what `fetch_input` has found: the folder and the names of the files
-    volume -- the plan, as JSON (see `_volume.plan`)
+    volume -- the plan, as JSON (see `volume.plan`)
     options -- the atlas section of the config with the options of the row
 
     Raises ValueError when the source is no volume or the options do not fit it, OSError when the estimated output
     does not fit on the disk.
     """
-    planned = plan(_files.read_json(inventory), options)
+    planned = plan(files.read_json(inventory), options)
     needed = planned["estimated_bytes"]
-    _files.require_room(volume.parent, needed, "the chunks of all scales")
+    files.require_room(volume.parent, needed, "the chunks of all scales")
     finest = planned["info"]["scales"][0]
-    logger.info(
-        "%s voxels in %d scales, about %s", finest["size"], len(planned["info"]["scales"]), _files.human(needed)
-    )
+    logger.info("%s voxels in %d scales, about %s", finest["size"], len(planned["info"]["scales"]), files.human(needed))
     for note in planned["notes"]:
         logger.info("note: %s", note)
-    _files.write_json(volume, planned | {"software": software()})
+    files.write_json(volume, planned | {"software": software()})
 
 
 def plan(inventory, options):
     """The plan of a volume from an inventory (`root`, `files`) and complete options."""
     names = [file["name"] for file in inventory["files"]]
-    source = _stack.describe(
+    source = stack.describe(
         inventory["root"],
         names,
         options["type"],
@@ -48,7 +45,7 @@ def plan(inventory, options):
         options["ignore_scaling"],
     )
     try:
-        return _volume.plan(source, options)
+        return plan_volume(source, options)
     except ValueError as error:
         raise ValueError(f"{inventory['root']}: {error}") from error
 
@@ -61,9 +58,9 @@ def slices_of(options):
 
 def software():
     """Versions of what reads, encodes and judges voxels, for the manifest."""
-    packages = _files.versions("numpy", "rasterio", "imagecodecs", "tifffile", "nibabel", "tensorstore")
+    packages = files.versions("numpy", "rasterio", "imagecodecs", "tifffile", "nibabel", "tensorstore")
     return {**packages, "gdal": rasterio.__gdal_version__}
 
 
 if __name__ == "__main__":
-    _entrypoint.run(atlas_import, globals().get("snakemake"))
+    entrypoint.run(atlas_import, globals().get("snakemake"))

@@ -7,10 +7,8 @@ import matplotlib.colors
 import matplotlib.figure
 import numpy as np
 
-import _entrypoint
-import _files
-import _precomputed
-import _readback
+from darkroom import entrypoint, files
+from darkroom.atlas import precomputed, readback
 
 # Of each section: the axis it cuts, its horizontal and its vertical axis, and what those point to.
 SECTIONS = {
@@ -31,19 +29,19 @@ def atlas_plot(volume: Path, info: Path, preview: Path, view: Path):
     preview -- PNG of the three middle sections, in true proportions
     view -- JSON for a Neuroglancer state: its layer (source `precomputed`, relative to this file) and its position
     """
-    planned = _files.read_json(volume)
+    planned = files.read_json(volume)
     scale = drawn_scale(planned, info.parent)
     sections = {name: section(scale, *axes[:3]) for name, axes in SECTIONS.items()}
     limits = value_range(list(sections.values()))
     draw(scale, sections, hashed_colours if planned["values"]["labels"] else painter(*limits), preview)
-    _files.write_json(view, state(planned, limits))
+    files.write_json(view, state(planned, limits))
 
 
 def drawn_scale(planned, folder):
     """The finest scale that is not larger than the picture."""
     scales = planned["info"]["scales"]
     number = next((n for n, scale in enumerate(scales) if max(scale["size"]) <= PIXELS), len(scales) - 1)
-    return _precomputed.Scale(folder, planned["info"], number, planned["compresslevel"])
+    return precomputed.Scale(folder, planned["info"], number, planned["compresslevel"])
 
 
 def draw(scale, sections, paint, preview):
@@ -56,7 +54,7 @@ def draw(scale, sections, paint, preview):
         extent = (0, lengths[across], 0, lengths[up])
         axes.imshow(paint(sections[name]), origin="lower", extent=extent, interpolation="nearest")
         axes.set(title=name, xlabel=f"{right} (mm)", ylabel=f"{top} (mm)")
-    with _files.replacing(preview) as partial:
+    with files.replacing(preview) as partial:
         figure.savefig(partial, format="png", metadata={"Software": None})
 
 
@@ -65,7 +63,7 @@ def section(scale, cut, across, up):
     middle = scale.size[cut] // 2
     box = [(middle, middle + 1) if axis == cut else span for axis, span in enumerate(scale.box)]
     step = -(-max(scale.size) // (2 * PIXELS))  # of a volume with few scales, even the coarsest may be huge
-    return _readback.read(scale, box).squeeze(cut).swapaxes(0, 1)[::step, ::step]
+    return readback.read(scale, box).squeeze(cut).swapaxes(0, 1)[::step, ::step]
 
 
 def value_range(sections):
@@ -129,4 +127,4 @@ def state(planned, limits):
 
 
 if __name__ == "__main__":
-    _entrypoint.run(atlas_plot, globals().get("snakemake"))
+    entrypoint.run(atlas_plot, globals().get("snakemake"))

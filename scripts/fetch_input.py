@@ -7,16 +7,15 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import _archive
-import _checksums
-import _credentials
-import _download
-import _entrypoint
-import _files
-import _progress
-import _remote
-import _urls
-from _urls import REMOTE
+from darkroom import entrypoint
+from darkroom.files import clear_partials, human, write_json
+from darkroom.files import digest as file_digest
+from darkroom.transfer import checksums, credentials, download, remote
+from darkroom.transfer.archive import RATIO as UNPACK_RATIO
+from darkroom.transfer.archive import stem as archive_stem
+from darkroom.transfer.archive import unpack as unpack_archive
+from darkroom.transfer.progress import Progress
+from darkroom.urls import REMOTE, with_variables
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +28,7 @@ def fetch_input(
     stacks: bool = False,
     checksum: str = "",
     unpack: bool = True,
-    unpack_ratio: int = _archive.RATIO,
+    unpack_ratio: int = UNPACK_RATIO,
     settings: str = "",
     cloud: str = "",
     inventory: Path | None = None,
@@ -60,33 +59,33 @@ def fetch_input(
     Raises ValueError when nothing matches, or a file is not what its checksum says; OSError when a download fails in
     the end or there is no room for it, PermissionError when it is not allowed.
     """
-    get = functools.partial(_download.download, connections=connections, attempts=attempts)
-    account = functools.cache(lambda: _credentials.session(settings, cloud))  # nobody logs in who need not
+    get = functools.partial(download.download, connections=connections, attempts=attempts)
+    account = functools.cache(lambda: credentials.session(settings, cloud))  # nobody logs in who need not
     packed = set()
-    checksum = _urls.with_variables(checksum) if checksum.startswith(REMOTE) else checksum
+    checksum = with_variables(checksum) if checksum.startswith(REMOTE) else checksum
     if source.startswith("sample:"):
         root, files = destination, make_sample(source.removeprefix("sample:"), destination, filter)
     elif source.startswith(REMOTE):
-        urls = _urls.with_variables(source).split()
-        archives = {url for url in urls if unpack and _archive.stem(unquote(urlsplit(url).path))}
-        items = _remote.find(urls, filter, stacks, archives, account)
-        items = _checksums.of_remote(items, checksum, filter, destination, get, account)
-        packed = {item.name for item in items if item.source in archives and _archive.stem(item.name)}
+        urls = with_variables(source).split()
+        archives = {url for url in urls if unpack and archive_stem(unquote(urlsplit(url).path))}
+        items = remote.find(urls, filter, stacks, archives, account)
+        items = checksums.of_remote(items, checksum, filter, destination, get, account)
+        packed = {item.name for item in items if item.source in archives and archive_stem(item.name)}
         require_folders(packed)
-        with _progress.Progress(len(items)) as progress:
+        with Progress(len(items)) as progress:
             root, files = destination, get(items, destination, progress=progress)
     elif not source:  # made of other datasets
         root, files = "", []
     else:
         root, files = local_files(Path(source), filter)
-        files = _checksums.of_local(root, files, checksum, filter, destination, get, account)
-        packed = {file["name"] for file in files if unpack and Path(source).is_file() and _archive.stem(file["name"])}
+        files = checksums.of_local(root, files, checksum, filter, destination, get, account)
+        packed = {file["name"] for file in files if unpack and Path(source).is_file() and archive_stem(file["name"])}
     if packed:
         root, files = with_members(root, files, packed, destination, filter, unpack_ratio)
-    logger.info("%d files, %s, in %s", len(files), _files.human(sum(file["bytes"] for file in files)), root)
+    logger.info("%d files, %s, in %s", len(files), human(sum(file["bytes"] for file in files)), root)
     if inventory:
-        _files.clear_partials(inventory.parent)
-        _files.write_json(inventory, {"root": str(root), "files": files})
+        clear_partials(inventory.parent)
+        write_json(inventory, {"root": str(root), "files": files})
 
 
 def local_files(source, filter=""):
@@ -97,7 +96,7 @@ def local_files(source, filter=""):
     if not source.is_dir():
         return source.parent, [_entry(source, source.name)]
     names = (os.path.relpath(Path(folder, name), source) for folder, _, names in os.walk(source) for name in names)
-    names = _remote.matching(sorted(Path(name).as_posix() for name in names), filter, source, "files")
+    names = remote.matching(sorted(Path(name).as_posix() for name in names), filter, source, "files")
     return source, [_entry(source / name, name) for name in names]
 
 
@@ -110,12 +109,12 @@ def require_folders(names):
     """Raise ValueError where two archives would be unpacked to the same folder."""
     folders = {}
     for name in sorted(names):
-        other = folders.setdefault(_archive.stem(name), name)
+        other = folders.setdefault(archive_stem(name), name)
         if other != name:
-            raise ValueError(f"{other} and {name} would both be unpacked to {_archive.stem(name)}/")
+            raise ValueError(f"{other} and {name} would both be unpacked to {archive_stem(name)}/")
 
 
-def with_members(root, files, packed, destination, filter="", ratio=_archive.RATIO):
+def with_members(root, files, packed, destination, filter="", ratio=UNPACK_RATIO):
     """Folder and files once archives are unpacked to `destination`, each to a folder of its name without the ending.
 
     That folder is the root where the archive is the whole source. A member tells its archive's URL or path.
@@ -125,10 +124,10 @@ def with_members(root, files, packed, destination, filter="", ratio=_archive.RAT
         if file["name"] not in packed:
             found.append(file)
             continue
-        name, archive = _archive.stem(file["name"]), root / file["name"]
+        name, archive = archive_stem(file["name"]), root / file["name"]
         above = "" if alone else f"{name}/"
         logger.info("unpacking %s", archive)
-        members = _archive.unpack(archive, destination / name, filter, file.get("sha256", ""), ratio)
+        members = unpack_archive(archive, destination / name, filter, file.get("sha256", ""), ratio)
         origin = {"archive": file.get("url", str(archive))}
         found += [member | {"name": above + member["name"]} | origin for member in members]
     return (destination / name if alone else destination), found
@@ -136,11 +135,9 @@ def with_members(root, files, packed, destination, filter="", ratio=_archive.RAT
 
 def samples():
     """Samples by name: functions that write raw data to a folder. Their modules are loaded by those alone who ask."""
-    import _sample_airborne
-    import _sample_atlas
-    import _sample_planetary
+    from darkroom.samples import airborne, atlas, planetary
 
-    return _sample_atlas.SAMPLES | _sample_planetary.SAMPLES | _sample_airborne.SAMPLES
+    return atlas.SAMPLES | planetary.SAMPLES | airborne.SAMPLES
 
 
 def make_sample(name, folder, filter=""):
@@ -156,10 +153,10 @@ def make_sample(name, folder, filter=""):
     known[name](folder)
     made = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return [
-        {"name": file, "bytes": (folder / file).stat().st_size, "sha256": _files.digest(folder / file)}
-        for file in _remote.matching(made, filter, f"sample:{name}", "files")
+        {"name": file, "bytes": (folder / file).stat().st_size, "sha256": file_digest(folder / file)}
+        for file in remote.matching(made, filter, f"sample:{name}", "files")
     ]
 
 
 if __name__ == "__main__":
-    _entrypoint.run(fetch_input, globals().get("snakemake"))
+    entrypoint.run(fetch_input, globals().get("snakemake"))

@@ -1,7 +1,7 @@
 """Turn raw numbers into radiance or I/F."""
 
-import _entrypoint
-import _planetary
+from darkroom import entrypoint
+from darkroom.planetary.images import engine, for_each
 
 
 def planetary_calibrate(cubes: list, calibrated: list, images: list):
@@ -13,13 +13,13 @@ def planetary_calibrate(cubes: list, calibrated: list, images: list):
 
     Raises ValueError naming every image that could not be calibrated, after all others are written.
     """
-    _planetary.for_each(calibrate, cubes, calibrated, images)
+    for_each(calibrate, cubes, calibrated, images)
 
 
 def calibrate(cube, calibrated, image):
     """Calibrate one cube."""
-    _planetary.engine(image["engine"]).calibrate(cube, calibrated, image)
+    engine(image["engine"]).calibrate(cube, calibrated, image)
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_calibrate, globals().get("snakemake"))
+    entrypoint.run(planetary_calibrate, globals().get("snakemake"))

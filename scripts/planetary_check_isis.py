@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-import _entrypoint
-import _files
-import _isis
+from darkroom import entrypoint, files
+from darkroom.planetary.engines import programs
 
 
 def planetary_check_isis(found: Path, recipes: dict, geometry: dict, parameters: dict):
@@ -18,9 +17,9 @@ def planetary_check_isis(found: Path, recipes: dict, geometry: dict, parameters:
 
     Raises OSError with all that is missing, and the commands that install it.
     """
-    _isis.check(recipes, os.environ, geometry, parameters=parameters)
-    _files.write_json(found, {"isis": _isis.version(os.environ)})
+    programs.check(recipes, os.environ, geometry, parameters=parameters)
+    files.write_json(found, {"isis": programs.version(os.environ)})
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_check_isis, globals().get("snakemake"))
+    entrypoint.run(planetary_check_isis, globals().get("snakemake"))

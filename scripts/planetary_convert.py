@@ -1,10 +1,10 @@
 """Deliver cubes as Cloud-Optimized GeoTIFF, and as PDS4 where asked for."""
 
-import _cog
-import _cubes
-import _entrypoint
-import _pds4
-import _planetary
+from darkroom import entrypoint
+from darkroom.planetary.formats import cog
+from darkroom.planetary.formats.cubes import Cube
+from darkroom.planetary.formats.pds4 import write as write_pds4
+from darkroom.planetary.images import for_each
 
 
 def planetary_convert(*, cubes: list, images: list, labels: list | None = None, pds4: list | None = None):
@@ -16,13 +16,13 @@ def planetary_convert(*, cubes: list, images: list, labels: list | None = None, 
 
     Raises ValueError naming a cube that is none or is cut off.
     """
-    _planetary.for_each(convert, cubes, images)
-    _planetary.for_each(_pds4.write, cubes[: len(labels or [])], labels or [], pds4 or [])
+    for_each(convert, cubes, images)
+    for_each(write_pds4, cubes[: len(labels or [])], labels or [], pds4 or [])
 
 
 def convert(cube, image):
-    _cog.write(cube, image, _cog.tags(_cubes.Cube(cube)))
+    cog.write(cube, image, cog.tags(Cube(cube)))
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_convert, globals().get("snakemake"))
+    entrypoint.run(planetary_convert, globals().get("snakemake"))

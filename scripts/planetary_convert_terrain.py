@@ -4,8 +4,7 @@ from pathlib import Path
 
 import rasterio.shutil
 
-import _entrypoint
-import _files
+from darkroom import entrypoint, files
 
 
 def planetary_convert_terrain(heights: Path, terrain: Path):
@@ -14,9 +13,9 @@ def planetary_convert_terrain(heights: Path, terrain: Path):
     heights -- GeoTIFF of the Ames Stereo Pipeline: metres above the reference of the body
     terrain -- the ISIS cube to write
     """
-    with _files.replacing(terrain) as partial:
+    with files.replacing(terrain) as partial:
         rasterio.shutil.copy(heights, partial, driver="ISIS3")
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_convert_terrain, globals().get("snakemake"))
+    entrypoint.run(planetary_convert_terrain, globals().get("snakemake"))

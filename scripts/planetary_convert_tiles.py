@@ -5,10 +5,10 @@ from pathlib import Path
 import rasterio
 import rasterio.windows
 
-import _cubes
-import _entrypoint
-import _files
-import _stretch
+from darkroom import entrypoint, files
+from darkroom.planetary.formats import cubes
+from darkroom.planetary.stretch import limits as stretch_limits
+from darkroom.planetary.stretch import to_bytes
 
 
 def planetary_convert_tiles(cube: Path, picture: Path, inventory: Path, stretch: list):
@@ -19,18 +19,18 @@ def planetary_convert_tiles(cube: Path, picture: Path, inventory: Path, stretch:
     inventory -- JSON that names it, as the atlas rules take it
     stretch -- percentiles that become 1 and 255
     """
-    source = _cubes.Cube(cube)
-    limits = _stretch.limits(source, percent=stretch)
+    source = cubes.Cube(cube)
+    limits = stretch_limits(source, percent=stretch)
     shape = {"height": source.lines, "width": source.samples, "count": 1, "dtype": "uint8"}
     form = {"driver": "GTiff", "compress": "deflate", "blockysize": 64}
-    with _files.replacing(picture) as partial, rasterio.open(partial, "w", **form, **shape) as made:
-        for first in range(0, source.lines, _cubes.ROWS):
-            grey = _stretch.to_bytes(source.read(first, _cubes.ROWS)[0], *limits)
+    with files.replacing(picture) as partial, rasterio.open(partial, "w", **form, **shape) as made:
+        for first in range(0, source.lines, cubes.ROWS):
+            grey = to_bytes(source.read(first, cubes.ROWS)[0], *limits)
             made.write(grey, 1, window=rasterio.windows.Window(0, first, source.samples, len(grey)))
     state = picture.stat()
     entry = {"name": picture.name, "bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
-    _files.write_json(inventory, {"root": str(picture.parent), "files": [entry]})
+    files.write_json(inventory, {"root": str(picture.parent), "files": [entry]})
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_convert_tiles, globals().get("snakemake"))
+    entrypoint.run(planetary_convert_tiles, globals().get("snakemake"))

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _planetary
+from darkroom import entrypoint
+from darkroom.planetary import images
 
 
 def planetary_correct(cube: Path, corrected: Path, image: dict):
@@ -13,8 +13,8 @@ def planetary_correct(cube: Path, corrected: Path, image: dict):
     corrected -- the cube to write
     image -- engine, recipe and its steps, part, and the options `photometry` and `parameters`
     """
-    _planetary.engine(image["engine"]).correct(cube, corrected, image)
+    images.engine(image["engine"]).correct(cube, corrected, image)
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_correct, globals().get("snakemake"))
+    entrypoint.run(planetary_correct, globals().get("snakemake"))

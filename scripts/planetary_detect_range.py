@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _files
-import _planetary
-import _projection
-import _pvl
+from darkroom import entrypoint, files
+from darkroom.planetary import images
+from darkroom.planetary.formats import pvl
+from darkroom.planetary.geometry import projection
 
 
 def planetary_detect_range(cubes: list, grid: Path, image: dict):
@@ -18,10 +17,10 @@ def planetary_detect_range(cubes: list, grid: Path, image: dict):
         other options, say comes before what is found
     """
     options = image["map"]
-    found = _planetary.engine(image["engine"]).template([Path(cube) for cube in cubes], grid, image)
-    found |= _projection.read_template(options["template"]) if options["template"] else asked(options, found)
-    group = _pvl.Block(found, "Group")
-    _files.write_bytes(grid, f"{_pvl.dumps({'Mapping': group})}End\n".encode())
+    found = images.engine(image["engine"]).template([Path(cube) for cube in cubes], grid, image)
+    found |= projection.read_template(options["template"]) if options["template"] else asked(options, found)
+    group = pvl.Block(found, "Group")
+    files.write_bytes(grid, f"{pvl.dumps({'Mapping': group})}End\n".encode())
 
 
 def asked(options, found):
@@ -34,10 +33,10 @@ def asked(options, found):
         if f"center_{name}" in options:
             keywords[f"Center{axis}"] = options[f"center_{name}"]
     if "resolution" in options:
-        keywords["PixelResolution"] = _pvl.Quantity(options["resolution"], "meters/pixel")
+        keywords["PixelResolution"] = pvl.Quantity(options["resolution"], "meters/pixel")
         found.pop("Scale", None)
     return {key: value for key, value in keywords.items() if key in found or key != "CenterLatitude"}
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_detect_range, globals().get("snakemake"))
+    entrypoint.run(planetary_detect_range, globals().get("snakemake"))

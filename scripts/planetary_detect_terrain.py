@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _planetary
+from darkroom import entrypoint
+from darkroom.planetary import images
 
 
 def planetary_detect_terrain(left: Path, right: Path, heights: Path, image: dict, threads: int = 1):
@@ -13,8 +13,8 @@ def planetary_detect_terrain(left: Path, right: Path, heights: Path, image: dict
     heights -- the GeoTIFF to write: metres above the reference of the body
     image -- engine, recipe and its steps, and the option `parameters`
     """
-    _planetary.engine(image["engine"]).terrain(left, right, heights, image, threads)
+    images.engine(image["engine"]).terrain(left, right, heights, image, threads)
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_detect_terrain, globals().get("snakemake"))
+    entrypoint.run(planetary_detect_terrain, globals().get("snakemake"))

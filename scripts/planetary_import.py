@@ -1,7 +1,7 @@
 """Read images of an archive into ISIS cubes."""
 
-import _entrypoint
-import _planetary
+from darkroom import entrypoint
+from darkroom.planetary.images import engine, for_each, image_file
 
 
 def planetary_import(inventories: list, cubes: list, images: list, isis: list = ()):
@@ -14,14 +14,14 @@ def planetary_import(inventories: list, cubes: list, images: list, isis: list = 
 
     Raises ValueError naming every image that could not be read, after all others are written.
     """
-    _planetary.for_each(import_image, inventories, cubes, images)
+    for_each(import_image, inventories, cubes, images)
 
 
 def import_image(inventory, cube, image):
     """Read one image into a cube."""
-    source = _planetary.image_file(inventory, image)
-    _planetary.engine(image["engine"]).import_image(source, cube, image)
+    source = image_file(inventory, image)
+    engine(image["engine"]).import_image(source, cube, image)
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_import, globals().get("snakemake"))
+    entrypoint.run(planetary_import, globals().get("snakemake"))

@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-import _calibrate
-import _cubes
-import _entrypoint
-import _isd
-import _planetary
-import _pvl
+from darkroom import entrypoint
+from darkroom.planetary import images
+from darkroom.planetary.formats import cubes, pvl
+from darkroom.planetary.geometry.isd import of as isd_of
+from darkroom.planetary.geometry.isd import tables as isd_tables
+from darkroom.planetary.instruments import calibrate
 
 # Seconds before and after an image in which its camera description may begin: line scanners start before their images.
 FRAME_SLACK, SCAN_SLACK = 1, 10
@@ -29,23 +29,23 @@ def planetary_import_geometry(
     Raises FileNotFoundError when there is no camera description, ValueError when it is of another image.
     """
     if image["geometry"] == "isd":
-        attach(cube, _planetary.isd_file(image["isd"], inventory, image), located)
+        attach(cube, images.isd_file(image["isd"], inventory, image), located)
     else:
-        _planetary.engine("isis").spiceinit(cube, located, image)
+        images.engine("isis").spiceinit(cube, located, image)
 
 
 def attach(cube, isd, located):
     """Copy a cube and attach a camera description to it, in the tables and keywords that spiceinit writes."""
-    source = _cubes.Cube(cube)
-    camera = _isd.of(isd, source.lines, source.samples, source.groups["Instrument"])
+    source = cubes.Cube(cube)
+    camera = isd_of(isd, source.lines, source.samples, source.groups["Instrument"])
     require_same_time(camera, source.groups["Instrument"], isd)
-    tables, kernels, keywords = _isd.tables(camera)
-    groups = _planetary.noted(source.groups, done=[f"geometry from {isd.name}"])
-    groups["Kernels"] = _pvl.Block(dict(source.groups["Kernels"].items()) | kernels, "Group")
+    tables, kernels, keywords = isd_tables(camera)
+    groups = images.noted(source.groups, done=[f"geometry from {isd.name}"])
+    groups["Kernels"] = pvl.Block(dict(source.groups["Kernels"].items()) | kernels, "Group")
     kept = [source.table(name) for name in source.tables if name not in {table.name for table in tables}]
     objects = source.objects | {"NaifKeywords": keywords}
     made = source.image(blocks=source.blocks(), groups=groups, tables=[*kept, *tables], objects=objects)
-    _cubes.write(located, made)
+    cubes.write(located, made)
 
 
 def require_same_time(camera, instrument, isd):
@@ -53,7 +53,7 @@ def require_same_time(camera, instrument, isd):
     times = [str(instrument.get(key, "")) for key in ("StartTime", "StopTime")]
     if not all(re.match(r"\d{4}-\d\d-\d\dT", time) for time in times):
         return
-    start, stop = map(_calibrate.ephemeris_time, times)
+    start, stop = map(calibrate.ephemeris_time, times)
     slack = SCAN_SLACK if camera.line_time else FRAME_SLACK
     if not start - slack <= camera.start <= stop + slack:
         raise ValueError(
@@ -63,4 +63,4 @@ def require_same_time(camera, instrument, isd):
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_import_geometry, globals().get("snakemake"))
+    entrypoint.run(planetary_import_geometry, globals().get("snakemake"))

@@ -3,9 +3,8 @@
 import shutil
 from pathlib import Path
 
-import _entrypoint
-import _files
-import _planetary
+from darkroom import entrypoint, files
+from darkroom.planetary import images
 
 
 def planetary_merge(cubes: list, merged: Path, image: dict):
@@ -19,11 +18,11 @@ def planetary_merge(cubes: list, merged: Path, image: dict):
     Raises ValueError when the cubes are not on one grid.
     """
     if len(cubes) == 1:
-        with _files.replacing(merged) as partial:
+        with files.replacing(merged) as partial:
             shutil.copyfile(cubes[0], partial)
         return
-    _planetary.engine(image["engine"]).merge([Path(cube) for cube in cubes], merged, image["priority"], image)
+    images.engine(image["engine"]).merge([Path(cube) for cube in cubes], merged, image["priority"], image)
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_merge, globals().get("snakemake"))
+    entrypoint.run(planetary_merge, globals().get("snakemake"))

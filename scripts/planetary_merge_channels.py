@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _planetary
+from darkroom import entrypoint
+from darkroom.planetary import images
 
 
 def planetary_merge_channels(cubes: list, joined: Path, image: dict, threads: int = 1):
@@ -14,8 +14,8 @@ def planetary_merge_channels(cubes: list, joined: Path, image: dict, threads: in
     image -- engine, recipe and its steps, and the options `geometry` and `parameters`
     """
     channels = {Path(cube).name.split(".")[1]: cube for cube in cubes}
-    _planetary.engine(image["engine"]).join(channels, joined, image, threads)
+    images.engine(image["engine"]).join(channels, joined, image, threads)
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_merge_channels, globals().get("snakemake"))
+    entrypoint.run(planetary_merge_channels, globals().get("snakemake"))

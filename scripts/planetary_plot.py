@@ -7,12 +7,12 @@ import numpy as np
 import rasterio
 import rasterio.windows
 
-import _cog
-import _cubes
-import _entrypoint
-import _files
-import _stac
-import _stretch
+from darkroom import entrypoint, files
+from darkroom.planetary.formats import cog
+from darkroom.planetary.formats.cubes import Cube
+from darkroom.planetary.formats.stac import item as stac_item
+from darkroom.planetary.stretch import PERCENT
+from darkroom.planetary.stretch import preview as stretched_preview
 
 logger = logging.getLogger(__name__)
 
@@ -43,27 +43,27 @@ def planetary_plot(
 
     Raises ValueError naming the GeoTIFF that does not have the values of its cube.
     """
-    stretch = stretch or [_stretch.PERCENT] * len(previews)
+    stretch = stretch or [PERCENT] * len(previews)
     members = members or [[]] * len(previews)
-    programs = _files.read_json(isis[0]) if isis else {}
+    programs = files.read_json(isis[0]) if isis else {}
     image_of = dict(zip(map(Path, cubes), map(Path, images), strict=True))
     for preview, item, record, percent, others in zip(previews, stac, records, stretch, members, strict=True):
         folder = Path(preview).parent
-        own = sorted((_cubes.Cube(path) for path in image_of if path.parent == folder), key=order)
+        own = sorted((Cube(path) for path in image_of if path.parent == folder), key=order)
         best = next(cube for cube in own if stage(cube) == stage(own[-1]))
-        _stretch.preview(best, preview, percent)
+        stretched_preview(best, preview, percent)
         checks = [check(cube, image_of[cube.path]) for cube in own]
         found = [cube.path.with_suffix(suffix) for cube in own for suffix in (".cub", ".tif", ".xml", ".img")]
         assets = [*(path for path in found if path.exists()), Path(preview)]
-        _files.write_json(item, _stac.item(folder.name, own, assets, [_cubes.Cube(path) for path in others]))
+        files.write_json(item, stac_item(folder.name, own, assets, [Cube(path) for path in others]))
         content = {
             "engine": engine,
             "notes": [f"preview.png shows {best.path.name}"],
-            "skipped": list(dict.fromkeys(step for cube in own for step in _cog.done(cube)[1])),
+            "skipped": list(dict.fromkeys(step for cube in own for step in cog.done(cube)[1])),
             "checks": {"planetary_check": {"passed": True, "images": checks}},
-            "software": _files.versions("numpy", "rasterio", "pystac") | programs,
+            "software": files.versions("numpy", "rasterio", "pystac") | programs,
         }
-        _files.write_json(record, content)
+        files.write_json(record, content)
 
 
 def stage(cube):
@@ -81,7 +81,7 @@ def check(cube, image):
 
     Raises ValueError when a value or the place of a special pixel differs.
     """
-    with rasterio.Env(GDAL_CACHEMAX=_cog.CACHE), rasterio.open(cube.path) as source, rasterio.open(image) as made:
+    with rasterio.Env(GDAL_CACHEMAX=cog.CACHE), rasterio.open(cube.path) as source, rasterio.open(image) as made:
         bands = [_band(source, made, band) for band in range(1, cube.bands + 1)]
     logger.info("%s: %s", cube.path, bands)
     return {"cube": cube.path.name, "geotiff_equal": True, "bands": bands}
@@ -111,4 +111,4 @@ def _same(one, other):
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_plot, globals().get("snakemake"))
+    entrypoint.run(planetary_plot, globals().get("snakemake"))

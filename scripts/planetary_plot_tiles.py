@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _files
 import atlas_plot
+from darkroom import entrypoint, files
 
 
 def planetary_plot_tiles(volume: Path, info: Path, view: Path):
@@ -14,8 +13,8 @@ def planetary_plot_tiles(volume: Path, info: Path, view: Path):
     info -- the `info` of the precomputed volume, which must be there
     view -- JSON: the layer (source `precomputed`, relative to this file) and its position
     """
-    _files.write_json(view, atlas_plot.state(_files.read_json(volume), (0, 255)) | {"layout": "xy"})
+    files.write_json(view, atlas_plot.state(files.read_json(volume), (0, 255)) | {"layout": "xy"})
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_plot_tiles, globals().get("snakemake"))
+    entrypoint.run(planetary_plot_tiles, globals().get("snakemake"))

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _planetary
+from darkroom import entrypoint
+from darkroom.planetary import images
 
 
 def planetary_project(cube: Path, grid: Path, projected: Path, image: dict):
@@ -14,8 +14,8 @@ def planetary_project(cube: Path, grid: Path, projected: Path, image: dict):
     projected -- the cube to write: that part of the grid which the image covers
     image -- engine, recipe and its steps, part, and the options `map` and `parameters`
     """
-    _planetary.engine(image["engine"]).project(cube, grid, projected, image)
+    images.engine(image["engine"]).project(cube, grid, projected, image)
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_project, globals().get("snakemake"))
+    entrypoint.run(planetary_project, globals().get("snakemake"))

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import _entrypoint
-import _planetary
+from darkroom import entrypoint
+from darkroom.planetary import images
 
 
 def planetary_project_backplanes(cube: Path, backplanes: Path, image: dict):
@@ -13,8 +13,8 @@ def planetary_project_backplanes(cube: Path, backplanes: Path, image: dict):
     backplanes -- the cube to write, its bands in that order; NULL where the image has no valid pixel
     image -- engine, recipe and its steps, and the option `parameters`
     """
-    _planetary.engine(image["engine"]).backplanes(cube, backplanes, image)
+    images.engine(image["engine"]).backplanes(cube, backplanes, image)
 
 
 if __name__ == "__main__":
-    _entrypoint.run(planetary_project_backplanes, globals().get("snakemake"))
+    entrypoint.run(planetary_project_backplanes, globals().get("snakemake"))

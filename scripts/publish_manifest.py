@@ -6,8 +6,9 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import _entrypoint
-import _files
+from darkroom import entrypoint
+from darkroom.files import clear_partials, read_json, write_bytes, write_json
+from darkroom.files import digest as file_digest
 
 logger = logging.getLogger(__name__)
 
@@ -37,14 +38,14 @@ def publish_manifest(
     Raises ValueError when an input has changed since it was read.
     """
     folder = manifest.parent
-    _files.clear_partials(folder)
-    found = _files.read_json(inventory)
+    clear_partials(folder)
+    found = read_json(inventory)
     with ThreadPoolExecutor(2) as pool:
         inputs = list(pool.map(lambda file: digested(found["root"], file), found["files"]))
         names = [tops(folder, paths) for paths in ([*(folder / name for name in folders), *products], records)]
         listed = [[entry(folder, name, pool) for name in kind] for kind in names]
-    _files.write_bytes(checksums, b"".join(lines for kind in listed for _, lines in kind))
-    stages = [_files.read_json(path) for path in records]
+    write_bytes(checksums, b"".join(lines for kind in listed for _, lines in kind))
+    stages = [read_json(path) for path in records]
     content = {
         "darkroom": VERSION,
         "campaign": campaign,
@@ -62,7 +63,7 @@ def publish_manifest(
         "checks": {name: check for stage in stages for name, check in stage.get("checks", {}).items()},
         "software": {name: version for stage in stages for name, version in stage.get("software", {}).items()},
     }
-    _files.write_json(manifest, content)
+    write_json(manifest, content)
 
 
 def digested(root, file):
@@ -70,7 +71,7 @@ def digested(root, file):
     if "sha256" in file:
         return file
     path = Path(root, file["name"])
-    digest = _files.digest(path)
+    digest = file_digest(path)
     state = path.stat()  # after the digest, so that this is of the same bytes
     if (state.st_size, state.st_mtime_ns) != (file["bytes"], file["mtime_ns"]):
         raise ValueError(f"{path} has changed while it was processed; run again")
@@ -89,10 +90,10 @@ def entry(folder, name, pool):
     """
     top = folder / name
     if not top.is_dir():
-        digest = _files.digest(top)
+        digest = file_digest(top)
         return {"path": name, "bytes": top.stat().st_size, "sha256": digest}, line(digest, name)
     files = sorted(path for path in top.rglob("*") if path.is_file())
-    digests = pool.map(_files.digest, files)
+    digests = pool.map(file_digest, files)
     lines = b"".join(
         line(digest, path.relative_to(folder).as_posix()) for path, digest in zip(files, digests, strict=True)
     )
@@ -107,4 +108,4 @@ def line(digest, name):
 
 
 if __name__ == "__main__":
-    _entrypoint.run(publish_manifest, globals().get("snakemake"))
+    entrypoint.run(publish_manifest, globals().get("snakemake"))

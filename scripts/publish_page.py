@@ -11,8 +11,7 @@ import imagecodecs
 import jinja2
 import numpy as np
 
-import _entrypoint
-import _files
+from darkroom import entrypoint, files
 
 logger = logging.getLogger(__name__)
 
@@ -40,18 +39,18 @@ def publish_page(
     benchmarks -- folder of Snakemake's benchmark files, one folder per dataset
     catalog -- a STAC catalog to write beside the page, of the datasets that have a STAC item
     """
-    copies = {Path(path).parent: _files.read_json(path) for path in published or []}
+    copies = {Path(path).parent: files.read_json(path) for path in published or []}
     datasets = [dataset(Path(path), benchmarks, len(manifests) <= EMBEDDED, copies) for path in manifests]
     templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_files.SCRIPTS), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(files.SCRIPTS), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    templates.filters |= {"human": _files.human, "duration": duration, "figure": figure, "json": plain}
+    templates.filters |= {"human": files.human, "duration": duration, "figure": figure, "json": plain}
     content = templates.get_template("publish_page.html").render(campaign=campaign, datasets=datasets)
-    _files.clear_partials(page.parent)
-    _files.write_bytes(page, content.encode())
+    files.clear_partials(page.parent)
+    files.write_bytes(page, content.encode())
     if catalog:
         folders = [Path(path).parent for path in manifests]
-        _files.write_json(catalog, stac_catalog(campaign, [folder for folder in folders if (folder / ITEM).is_file()]))
+        files.write_json(catalog, stac_catalog(campaign, [folder for folder in folders if (folder / ITEM).is_file()]))
 
 
 def stac_catalog(campaign, folders):
@@ -64,7 +63,7 @@ def stac_catalog(campaign, folders):
 
 def dataset(manifest, benchmarks, embed, copies):
     """What the page shows of one dataset: its manifest, and what is made for people from it and from its folder."""
-    folder, content = manifest.parent, _files.read_json(manifest)
+    folder, content = manifest.parent, files.read_json(manifest)
     preview, view = folder / "preview.png", folder / "neuroglancer.json"
     steps = times(Path(benchmarks, folder.name)) if benchmarks else []
     return content | {
@@ -72,7 +71,7 @@ def dataset(manifest, benchmarks, embed, copies):
         "published": copies.get(folder),
         "bytes": sum(product["bytes"] for product in content["products"]),
         "preview": preview.is_file() and (embedded(preview) if embed else f"{folder.name}/preview.png"),
-        "view": viewed(_files.read_json(view), content["dataset"]) if view.is_file() else None,
+        "view": viewed(files.read_json(view), content["dataset"]) if view.is_file() else None,
         "checks": [check_table(name, check) for name, check in content["checks"].items()],
         "remarks": [*content["notes"], *(f"skipped: {step}" for step in content["skipped"])],
         "steps": steps,
@@ -200,4 +199,4 @@ def number(text):
 
 
 if __name__ == "__main__":
-    _entrypoint.run(publish_page, globals().get("snakemake"))
+    entrypoint.run(publish_page, globals().get("snakemake"))

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-import _checksums
-import _entrypoint
-import _files
-import _remote
-import _store
-from _store import Content, Found, Item
-from _urls import REMOTE, public_url
+from darkroom import entrypoint, files
+from darkroom.transfer import remote
+from darkroom.transfer.checksums import ESCAPES, GNU, LENGTHS
+from darkroom.transfer.store import LONGEST_NAME, Content, Found, Item, contents, each
+from darkroom.transfer.store import store as open_store
+from darkroom.urls import REMOTE, public_url
 
 INDEXES = {"info", "zarr.json", ".zgroup", ".zattrs", ".zarray", ".zmetadata", "index.html"}
 TYPES = {
@@ -89,7 +88,7 @@ def publish_upload(
     target -- `file:///folder` or `swift://container/prefix`
     public -- anyone may read and list the container, from any web page; else it must be private
     mirror -- delete what lies in the dataset's place and is no part of it; otherwise it is only reported
-    settings, cloud -- how to log in; see `_credentials`
+    settings, cloud -- how to log in; see `credentials`
     connections -- uploads at the same time
     segment_bytes -- larger files are cut into parts of this size (a static large object)
     temp_url_days -- for a private container: `temp_urls.json` beside `published` gets a query that opens every object
@@ -111,9 +110,9 @@ def publish_upload(
     for old in (published, urls):
         old.unlink(missing_ok=True)
     _require_elsewhere(target, folder, campaign, dataset)
-    store = _store.store(target, f"{campaign}/{dataset}", public, settings, cloud)
+    store = open_store(target, f"{campaign}/{dataset}", public, settings, cloud)
     with contextlib.closing(store), contextlib.closing(Catalogue(folder)) as catalogue:
-        _require_apart(store, _files.read_json(manifest), cleanup)
+        _require_apart(store, files.read_json(manifest), cleanup)
         plan(catalogue, checksums, manifest, store.encodes, segment_bytes if store.cuts else None)
         stale = Upload(store, catalogue, connections, segment_bytes).run(mirror)
         _verify(store, catalogue, connections)
@@ -289,12 +288,12 @@ def _listed(checksums):
     number = 0
     with checksums.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         for number, line in enumerate(lines, 1):
-            match = _checksums.GNU.fullmatch(line.removesuffix("\n"))
-            if not match or not match["name"] or len(match["hex"]) != _checksums.LENGTHS["sha256"]:
+            match = GNU.fullmatch(line.removesuffix("\n"))
+            if not match or not match["name"] or len(match["hex"]) != LENGTHS["sha256"]:
                 raise ValueError(f"{checksums} line {number}: not a line of sha256sum")
             name = match["name"]
             if match["escaped"]:
-                name = re.sub(r"\\[\\nr]", lambda escape: _checksums.ESCAPES[escape[0]], name)
+                name = re.sub(r"\\[\\nr]", lambda escape: ESCAPES[escape[0]], name)
             yield name, match["hex"].lower()
     if not number:
         raise ValueError(f"{checksums}: an empty list of checksums")
@@ -306,7 +305,7 @@ def _item(folder, name, scales, encodes):
     if path.is_absolute() or ".." in path.parts or "\0" in name or str(path) != name:
         raise ValueError(f"{name!r} is no name of a file of the dataset")
     try:
-        if len(name.encode()) > _store.LONGEST_NAME // 2:  # campaign, prefix and part come before and after it
+        if len(name.encode()) > LONGEST_NAME // 2:  # campaign, prefix and part come before and after it
             raise ValueError(f"{name!r} is too long a name for an object")
     except UnicodeEncodeError:
         raise ValueError(f"{name!r} is not UTF-8, as names of objects are") from None
@@ -326,7 +325,7 @@ def _scales(folder, names):
     for name in names:
         path = PurePosixPath(name)
         if path.name == "info":
-            for scale in _files.read_json(folder / name).get("scales", []):
+            for scale in files.read_json(folder / name).get("scales", []):
                 scales[os.path.normpath(path.parent / scale["key"])] = scale
     return scales
 
@@ -364,7 +363,7 @@ class Upload:
             # Indexes first: none may speak of data that is gone.
             for indexes in (True, False):
                 names = (name for name in catalogue.stale() if (PurePosixPath(name).name in INDEXES) is indexes)
-                _store.each(names, store.delete, self.connections, store.stopped)
+                each(names, store.delete, self.connections, store.stopped)
         for turn in (CHECKSUMS, MANIFEST):
             self._send_all(turn)
         if catalogue.any_large():
@@ -375,7 +374,7 @@ class Upload:
 
     def _send_all(self, turn):
         whole = self.catalogue.entries("turn = ? AND NOT cut", turn)
-        _store.each(whole, self._send, self.connections, self.store.stopped)
+        each(whole, self._send, self.connections, self.store.stopped)
         for entry in self.catalogue.entries("turn = ? AND cut", turn):
             self._send(entry)  # one after the other, with all connections for the parts of each
 
@@ -383,7 +382,7 @@ class Upload:
         """Send one file unless the store has it."""
         item, found = entry.item, entry.found
         segment_bytes = self.segment_bytes if self.store.cuts else item.path.stat().st_size
-        content, sha256, data = _store.contents(item.path, segment_bytes)
+        content, sha256, data = contents(item.path, segment_bytes)
         if entry.sha256 not in (None, sha256):
             raise ValueError(f"{item.path} has changed since its dataset was finished; run again")
         again = self.withdrawn and item.name == self.manifest
@@ -422,7 +421,7 @@ def _verify(store, catalogue, connections):
         if not wrong:
             found = {}
             check = functools.partial(_read_back, fresh, found)
-            _store.each(_chosen(catalogue, own.content.md5), check, connections, fresh.stopped)
+            each(_chosen(catalogue, own.content.md5), check, connections, fresh.stopped)
             wrong, read = [f"{name}: {found[name]}" for name in sorted(found) if found[name]], len(found)
     finally:
         fresh.close()
@@ -446,7 +445,7 @@ def _unlisted(fresh, catalogue):
         if not wrong:
             break
         if attempt < SETTLING:
-            fresh.stopped.wait(_remote.pause(attempt))
+            fresh.stopped.wait(remote.pause(attempt))
     return wrong
 
 
@@ -472,14 +471,14 @@ def described(store, entry):
 
 
 def _write_published(path, content, objects):
-    """Write what `_files.write_json` would of `content`, with an iterable of objects where it has an empty list."""
+    """Write what `files.write_json` would of `content`, with an iterable of objects where it has an empty list."""
 
     def text(value):
         return json.dumps(value, indent=2, ensure_ascii=False)
 
     head, key, tail = text(content).partition('"objects": [')  # within a text, quotes would be escaped
     # Of names that are no UTF-8, \udcXX remains, which is what JSON itself would escape them to.
-    with _files.replacing(path) as partial, partial.open("w", encoding="utf-8", errors="backslashreplace") as file:
+    with files.replacing(path) as partial, partial.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(head + key)
         for number, known in enumerate(objects):
             file.write((",\n    " if number else "\n    ") + text(known).replace("\n", "\n    "))
@@ -504,10 +503,10 @@ def _write_temp_urls(path, store, days, catalogue):
         "query": query,
         "example": f"{store.url(manifest.item.name)}?{query}",
     }
-    with _files.replacing(path) as partial:
+    with files.replacing(path) as partial:
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    _entrypoint.run(publish_upload, globals().get("snakemake"))
+    entrypoint.run(publish_upload, globals().get("snakemake"))

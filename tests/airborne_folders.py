@@ -4,7 +4,7 @@ import functools
 import tempfile
 from pathlib import Path
 
-import _sample_airborne
+from darkroom.samples import airborne
 
 ROWS = 60  # of a short dropsonde
 
@@ -58,7 +58,7 @@ RIVAL = (
 def short_sonde():
     """(header, table) of the first generated dropsonde down to some rows, as lines."""
     with tempfile.TemporaryDirectory() as folder:
-        _sample_airborne.eol_sonde(Path(folder), "2012-09-06T22:41:16", -61.555444, 31.572562, 1)
+        airborne.eol_sonde(Path(folder), "2012-09-06T22:41:16", -61.555444, 31.572562, 1)
         lines = next(Path(folder).iterdir()).read_bytes().splitlines(keepends=True)
     first = next(number for number, line in enumerate(lines) if line.startswith(b"---")) + 1
     return lines[:first], lines[first : first + ROWS]
@@ -161,8 +161,8 @@ def write(folder):
         **{name: [b"what no collection knows\n"] for name in UNKNOWN},
     }
     folder.mkdir()
-    _sample_airborne.icartt_sonde(folder)
-    _sample_airborne.lidar(folder, 90, 60)
+    airborne.icartt_sonde(folder)
+    airborne.lidar(folder, 90, 60)
     lines = (folder / ICARTT.format("R0")).read_bytes().splitlines(keepends=True)
     content |= {ICARTT.format(word): spoil(lines) for word, (spoil, _) in BAD_ICARTT.items()}
     whole = (folder / LIDAR.format("12203a")).read_bytes()

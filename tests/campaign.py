@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parent.parent
+SCRIPTS = ROOT / "scripts"
 
 
 class Campaign:

@@ -4,12 +4,13 @@ import pytest
 
 from campaign import ROOT, Campaign
 
+TESTS = ROOT / "tests"
 SLOW_FIRST = ("servers", "cases", "real", "unit")
 
 
 def pytest_collection_modifyitems(items):
     """Tests run in processes of their own, file by file (`--dist loadfile`); the slow ones come first."""
-    items.sort(key=lambda item: SLOW_FIRST.index(item.path.parent.name))
+    items.sort(key=lambda item: SLOW_FIRST.index(item.path.relative_to(TESTS).parts[0]))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import time
 import zlib
 from pathlib import Path
 
-import _pvl
+from darkroom.planetary.formats import pvl
 
 HERE = Path(__file__).parent
 AREAS = (
@@ -208,13 +208,13 @@ def misbehave(program, fault, made):
 
 def command_line(known, given):
     """Parameters that were entered, by their full names, and the preferences."""
-    entered, preferences = {}, dict(_pvl.load(Path(os.environ["ISISROOT"], "IsisPreferences"))["SessionLog"].items())
+    entered, preferences = {}, dict(pvl.load(Path(os.environ["ISISROOT"], "IsisPreferences"))["SessionLog"].items())
     for argument in given:
         name, _, value = argument.partition("=")
         if name.lower() == "-preference":
             if not Path(value).is_file():
                 raise IsisError((2, f"The preference file {value} was not found or does not exist."))
-            preferences |= dict(_pvl.load(value).get("SessionLog", _pvl.Block()).items())
+            preferences |= dict(pvl.load(value).get("SessionLog", pvl.Block()).items())
         elif name.startswith("-"):
             raise IsisError((2, f"Invalid command line option [{name}]."))
         else:
@@ -354,7 +354,7 @@ def check_files(known, entered):
         if entry["mode"] == "input":
             if not path.is_file():
                 raise IsisError((4, f"Unable to open [{value}]."))
-            if entry["type"] == "cube" and not _pvl.read_head(path).lstrip().startswith(b"Object = IsisCube"):
+            if entry["type"] == "cube" and not pvl.read_head(path).lstrip().startswith(b"Object = IsisCube"):
                 raise IsisError((4, f"Unable to open [{value}]."), (4, "It is no cube."))
         else:
             if entry["type"] == "cube" and path.suffix != ".cub":
@@ -371,7 +371,7 @@ def check_files(known, entered):
 
 
 def session_log(program, entered, preferences):
-    text = _pvl.dumps(_pvl.Block({program: {"UserParameters": entered}}))
+    text = pvl.dumps(pvl.Block({program: {"UserParameters": entered}}))
     if preferences.get("TerminalOutput", "Off") == "On":
         print(text)
     if preferences["FileOutput"] == "On":
@@ -388,7 +388,7 @@ class Cube:
 
     @classmethod
     def ramp(cls, groups, bands=1):
-        core = _pvl.Block(
+        core = pvl.Block(
             {
                 "StartByte": LABEL_BYTES + 1,
                 "Format": "BandSequential",
@@ -402,16 +402,16 @@ class Cube:
 
     @classmethod
     def read(cls, path):
-        isis = _pvl.load(path)["IsisCube"]
+        isis = pvl.load(path)["IsisCube"]
         groups = {name: dict(group.items()) for name, group in isis.items() if name != "Core"}
         start = int(isis["Core"]["StartByte"]) - 1
         isis["Core"]["StartByte"] = LABEL_BYTES + 1
         return cls(groups, isis["Core"], path.read_bytes()[start:])
 
     def write(self, path):
-        isis = _pvl.Block({"Core": self.core, **self.groups}, "Object", "IsisCube")
-        size = _pvl.Block({"Bytes": LABEL_BYTES}, "Object", "Label")
-        label = (_pvl.dumps(_pvl.Block({"IsisCube": isis, "Label": size})) + "End\n").encode()
+        isis = pvl.Block({"Core": self.core, **self.groups}, "Object", "IsisCube")
+        size = pvl.Block({"Bytes": LABEL_BYTES}, "Object", "Label")
+        label = (pvl.dumps(pvl.Block({"IsisCube": isis, "Label": size})) + "End\n").encode()
         partial = path.with_name(path.name + ".new")
         partial.write_bytes(label.ljust(LABEL_BYTES, b"\0") + self.pixels)
         partial.replace(path)
@@ -444,7 +444,7 @@ def import_product(program, values, files):
     """Cubes with the groups of a PDS label; framelet cameras have several."""
     source = files["FROM"]
     try:
-        label = _pvl.load(source)
+        label = pvl.load(source)
         mission = find(label, "INSTRUMENT_HOST_NAME") or find(label, "SPACECRAFT_NAME")
     except ValueError as error:
         raise IsisError((4, f"Unable to read [MISSION] from input file [{source}]."), (1, str(error))) from error
@@ -483,7 +483,7 @@ def find(block, keyword):
     """The first value of a keyword, in the label or in its objects."""
     if keyword in block:
         return block[keyword]
-    inner = (find(value, keyword) for _, value in block.items() if isinstance(value, _pvl.Block))
+    inner = (find(value, keyword) for _, value in block.items() if isinstance(value, pvl.Block))
     return next((value for value in inner if value is not None), None)
 
 
@@ -542,14 +542,14 @@ def mosrange(program, values, files):
     target = {"ProjectionName": name, "TargetName": cubes[0].groups["Instrument"].get("TargetName", "Mars")}
     bounds = dict(zip(MAP_RANGE, ("-1.0", "1.0", "0.0", "2.0"), strict=True))
     if "TO" in files:
-        text = _pvl.dumps({"Mapping": target | MAP | bounds}).replace('"', "")
+        text = pvl.dumps({"Mapping": target | MAP | bounds}).replace('"', "")
         with_extension(files["TO"], ".map").write_text(text + "End\n")
 
 
 def cam2map(program, values, files):
     cube = Cube.read(files["FROM"])
     cube.require_camera()
-    mapping = dict(_pvl.load(files["MAP"])["Mapping"].items()) if "MAP" in files else {"ProjectionName": "Sinusoidal"}
+    mapping = dict(pvl.load(files["MAP"])["Mapping"].items()) if "MAP" in files else {"ProjectionName": "Sinusoidal"}
     needed = ["ProjectionName"]
     needed += ["PixelResolution"] if values["PIXRES"].upper() == "MAP" else []
     needed += MAP_RANGE if values["DEFAULTRANGE"].upper() == "MAP" else []
@@ -557,7 +557,7 @@ def cam2map(program, values, files):
         raise IsisError((1, f"PVL Keyword [{missing[0]}] does not exist in [Group = Mapping]."))
     cube.groups["Mapping"] = mapping | {"UpperLeftCornerX": "0.0", "UpperLeftCornerY": "8000.0"}
     cube.write(files["TO"])
-    print(_pvl.dumps({"Mapping": mapping}))
+    print(pvl.dumps({"Mapping": mapping}))
 
 
 def automos(program, values, files):
@@ -610,7 +610,7 @@ def isis2std(program, values, files):
 
 def report(program, values, files):
     """Programs that tell of a cube: to the terminal, or to a file that is appended to by default."""
-    text = _pvl.dumps({"Results": {"From": str(files["FROM"]), "Program": program}})
+    text = pvl.dumps({"Results": {"From": str(files["FROM"]), "Program": program}})
     if "TO" not in files:
         print(text)
         return

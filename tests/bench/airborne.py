@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import _sample_airborne  # noqa: E402
+from darkroom.samples import airborne  # noqa: E402
 
 PEER = """
 import sys, xml.dom.minidom
@@ -76,7 +76,7 @@ def steps(folder, source, schemas):
 def bench_sondes(folder, number, schemas):
     source = folder / "sondes"
     source.mkdir()
-    _sample_airborne.SAMPLES["dropsondes"](source)
+    airborne.SAMPLES["dropsondes"](source)
     first = sorted(source.glob("*.eol"))[0]
     content = first.read_bytes()
     for path in source.iterdir():
@@ -94,7 +94,7 @@ def bench_sondes(folder, number, schemas):
 def bench_lidar(folder, megabytes, schemas):
     source = folder / "lidar"
     source.mkdir()
-    _sample_airborne.lidar(source, profiles=megabytes * 68)
+    airborne.lidar(source, profiles=megabytes * 68)
     size = sum(path.stat().st_size for path in source.iterdir()) / 1e6
     for script, figures in steps(folder / "lidar_made", source, schemas):
         row(f"lidar, {size:.0f} MB: {script}", figures, f"{size / figures[0]:.0f} MB/s")

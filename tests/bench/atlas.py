@@ -65,20 +65,29 @@ def measure(*commands):
 def ours(sections, folder, **options):
     definition = json.dumps({"resolution": 1000} | options)
     return measure(
-        [sys.executable, SCRIPTS / "ingest_ngs.py", sections, "--destination", folder, "--definition", definition]
+        [
+            sys.executable,
+            SCRIPTS.parent / "darkroom",
+            "ingest_ngs",
+            sections,
+            "--destination",
+            folder,
+            "--definition",
+            definition,
+        ]
     )
 
 
 def check(sections, folder, **options):
     """The pipeline's own check of what `ours` made; planned again, as the command leaves no plan behind."""
     sys.path.insert(0, str(SCRIPTS))
-    import _definition
     import atlas_import
     import fetch_input
+    from darkroom.atlas.definition import complete as complete_options
 
     inventory, volume = folder.with_suffix(".inventory"), folder.with_suffix(".volume")
     fetch_input.fetch_input(str(sections), inventory=inventory)
-    atlas_import.atlas_import(inventory, volume, _definition.complete({"resolution": 1000} | options))
+    atlas_import.atlas_import(inventory, volume, complete_options({"resolution": 1000} | options))
     script = SCRIPTS / "atlas_check_precomputed.py"
     return measure([sys.executable, script, volume, folder / "info", folder.with_suffix(".check"), "--threads", "2"])
 

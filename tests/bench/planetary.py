@@ -20,10 +20,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "scripts"))
 
-import _calibrate
-import _cubes
-import _ingest
-import _sample_planetary
+from darkroom.planetary.formats import cubes
+from darkroom.planetary.instruments import calibrate, ingest
+from darkroom.samples import planetary
 
 FRAMES = 100
 ISIS = 0.25  # s of CPU per frame of 1024 x 1024
@@ -46,8 +45,8 @@ def repeated(product, shape, label_bytes, size, **keywords):
 
 def process(product, cube, calibrated, options):
     """Ingest and calibrate one product."""
-    _cubes.write(cube, _ingest.image(product))
-    _cubes.write(calibrated, _calibrate.image(_cubes.Cube(cube), options).image)
+    cubes.write(cube, ingest.image(product))
+    cubes.write(calibrated, calibrate.image(cubes.Cube(cube), options).image)
 
 
 def campaign(product, folder):
@@ -61,7 +60,7 @@ def line_files(folder, samples):
     lines = {"dark_file": 20, "offset_file": 0, "flat": 1}
     for name, value in lines.items():
         line = np.full((1, 1, samples), value, "f4")
-        _cubes.write(folder / f"{name}.cub", _cubes.Image(1, 1, samples, "f4", {}, [(line, None)]))
+        cubes.write(folder / f"{name}.cub", cubes.Image(1, 1, samples, "f4", {}, [(line, None)]))
     (folder / "coefficients.txt").write_text("0.05 1.004 0.3\n" * samples)
     files = {name: str(folder / f"{name}.cub") for name in lines}
     return files | {"nonlinearity_file": str(folder / "coefficients.txt"), "solar_distance": 1}
@@ -86,9 +85,9 @@ def main():
     line.add_argument("--folder", type=Path, help="where to work; by default a temporary folder; 3 GB are needed")
     work = Path(tempfile.mkdtemp(dir=line.parse_args().folder))
     try:
-        _sample_planetary.mdis(work)
+        planetary.mdis(work)
         frame = next(work.glob("EN*.IMG"))
-        side = _sample_planetary.MDIS_SIZE
+        side = planetary.MDIS_SIZE
         repeated(frame, (side, side), 16 * side, (1024, 1024), FILE_RECORDS=16 + 2048, **{"MESS:FPU_BIN": 0})
         wall, cpu, memory = timed(campaign, frame, work)
         print(
@@ -98,10 +97,10 @@ def main():
             f"  {ISIS / (cpu / FRAMES):.1f} times as fast as ISIS; {FRAMES * 4 / cpu * 1024**2 / 1e6:.0f} MB/s of pixels"
         )
 
-        _sample_planetary.lroc_nac(work)
+        planetary.lroc_nac(work)
         nac = next(work.glob("M*LE.IMG"))
-        samples = _sample_planetary.LROC_SHAPE[1]
-        repeated(nac, _sample_planetary.LROC_SHAPE, samples, (NAC_LINES, samples), FILE_RECORDS=NAC_LINES + 1)
+        samples = planetary.LROC_SHAPE[1]
+        repeated(nac, planetary.LROC_SHAPE, samples, (NAC_LINES, samples), FILE_RECORDS=NAC_LINES + 1)
         options = line_files(work, samples)
         wall, cpu, memory = timed(process, nac, work / "raw.cub", work / "calibrated.cub", options)
         pixels = NAC_LINES * samples / 1e6

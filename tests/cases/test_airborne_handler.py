@@ -20,10 +20,10 @@ import netCDF4
 import numpy as np
 import pytest
 
-import _sample_airborne
 import airborne_files
 import airborne_folders as folders
 from campaign import ROOT
+from darkroom.samples import airborne
 
 EXPECTED = Path(__file__).parent / "airborne_expected"
 NAME = "D20120906_224116_1.QC"
@@ -41,7 +41,7 @@ def start(*arguments, **environment):
     """Start the handler with no other settings than these."""
     outside = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
     return subprocess.Popen(
-        [sys.executable, ROOT / "scripts/process.py", *map(str, arguments)],
+        [sys.executable, ROOT / "darkroom", "process", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -59,7 +59,7 @@ def run(*arguments, **environment):
 
 def compared(*arguments):
     """(exit status, lines) of `compare.py`."""
-    command = [sys.executable, ROOT / "scripts/compare.py", *map(str, arguments)]
+    command = [sys.executable, ROOT / "darkroom", "compare", *map(str, arguments)]
     ended = subprocess.run(command, capture_output=True, text=True)
     return ended.returncode, ended.stdout.splitlines()
 
@@ -293,7 +293,7 @@ def sondes(tmp_path_factory):
     header, table = folders.short_sonde()
     for number in (1, 2):
         (folder / f"D20120906_224116_{number}.QC.eol").write_bytes(b"".join(header + table[: 20 * number]))
-    _sample_airborne.icartt_sonde(folder)
+    airborne.icartt_sonde(folder)
     return folder
 
 

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-import _sample_planetary as sample
 from campaign import Campaign
+from darkroom.samples import planetary as sample
 
 FIRST, SECOND, _ = (f"{name}.IMG" for name in sample.MDIS_NAMES)
 NAC, CTX = f"{sample.LROC_NAME}.IMG", f"{sample.CTX_NAME}.IMG"

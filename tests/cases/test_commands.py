@@ -32,7 +32,7 @@ DEFINITION = {
 
 
 def command(script, *arguments, fails=False, cwd=None):
-    line = [sys.executable, ROOT / f"scripts/{script}.py", *map(str, arguments)]
+    line = [sys.executable, ROOT / "darkroom", script, *map(str, arguments)]
     done = subprocess.run(line, capture_output=True, text=True, cwd=cwd, timeout=300)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -106,7 +106,7 @@ def test_ingest_goes_on_after_a_kill_and_works_alone(sections, tmp_path):
         "--results-dir",
         tmp_path / "out",
     ]
-    line = [sys.executable, ROOT / "scripts/ingest.py", *map(str, arguments)]
+    line = [sys.executable, ROOT / "darkroom", "ingest", *map(str, arguments)]
     first = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     while not list(tmp_path.glob("out/.snakemake/metadata/*")):
         assert first.poll() is None

@@ -16,9 +16,9 @@ import pytest
 
 import airborne_files
 import airborne_folders as folders
-import compare
-import process
 from campaign import ROOT, Campaign
+from commands import process as process_command
+from commands.compare import Rules, differences
 
 SHIPPED = str(ROOT / "config/collections")
 MIXED = ("mixed", "mixed", {"collections": [SHIPPED, "storm.yaml", "rival.yaml"]})
@@ -187,7 +187,7 @@ def test_a_collection_of_ones_own_needs_no_python(made):
 
 def test_line_ends_of_windows_make_no_difference(made):
     one, other = (made.results / f"mixed/netcdf/D20120906_224116_{number}.QC.nc" for number in (1, 2))
-    found = compare.differences(one, other, compare.Rules(ignore={"id", "title", "source_files"}))
+    found = differences(one, other, Rules(ignore={"id", "title", "source_files"}))
     assert list(found) == ["trajectory[17]: expected b'1', made b'2'"]  # its name
 
 
@@ -228,7 +228,7 @@ def test_the_folder_of_the_user_is_as_it_was(made):
 
 def test_the_handler_makes_the_same_bytes(made, tmp_path):
     collections = os.pathsep.join([SHIPPED, str(made.folder / "storm.yaml"), str(made.folder / "rival.yaml")])
-    assert process.process(made.folder / "mixed", tmp_path, {"COLLECTIONS": collections}) == len(folders.BAD)
+    assert process_command.process(made.folder / "mixed", tmp_path, {"COLLECTIONS": collections}) == len(folders.BAD)
     for part in ("netcdf", "metadata", "quality"):
         for path in (made.results / "mixed" / part).iterdir():
             assert (tmp_path / part / path.name).read_bytes() == path.read_bytes(), path.name

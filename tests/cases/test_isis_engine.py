@@ -10,9 +10,9 @@ import pytest
 import rasterio
 import yaml
 
-import _pvl
 import isis_standin
 from campaign import Campaign
+from darkroom.planetary.formats import pvl
 
 RECIPES = isis_standin.recipes()
 HIRISE = [f"ESP_011261_1960_{channel}.IMG" for channel in ("RED4_0", "RED4_1", "RED5_0", "RED5_1", "RED6_0")]
@@ -134,7 +134,7 @@ def edr(path, recipe, **keywords):
         "^IMAGE": f"{path.stem}.IMG",
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_pvl.dumps(label | needed | keywords) + "END\n")
+    path.write_text(pvl.dumps(label | needed | keywords) + "END\n")
     if path.suffix.lower() == ".lbl":
         path.with_suffix(".IMG").write_bytes(b"image")
 
@@ -231,7 +231,7 @@ def test_what_a_recipe_ends_in(archive, dataset, last):
 
 
 def test_the_map_is_what_the_row_asks_for(archive):
-    mapping = _pvl.load(archive.results / "mdis/map.cub")["IsisCube"]["Mapping"]
+    mapping = pvl.load(archive.results / "mdis/map.cub")["IsisCube"]["Mapping"]
     assert (mapping["ProjectionName"], float(mapping["PixelResolution"])) == ("Sinusoidal", 20)
     assert mapping["MinimumLatitude"] == "-1.0"  # as mosrange has found it
 

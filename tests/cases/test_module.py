@@ -57,7 +57,7 @@ def products(campaign):
 
 def shipped():
     """Files that scripts need beside themselves, and that no rule names."""
-    helpers = [*ROOT.glob("scripts/_*.py"), *ROOT.glob("scripts/*.html")]
+    helpers = [*ROOT.glob("scripts/darkroom/**/*.py"), *ROOT.glob("scripts/*.html")]
     data = ROOT.glob("config/*/*.yaml")
     return sorted(path.relative_to(ROOT).as_posix() for path in [*helpers, *data])
 

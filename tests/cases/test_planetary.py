@@ -16,8 +16,8 @@ import pytest
 import rasterio
 from rio_cogeo import cog_validate
 
-import _sample_planetary as sample
 from campaign import Campaign
+from darkroom.samples import planetary as sample
 
 FRAMES = [f"edr/{name}.IMG" for name in sample.MDIS_NAMES]
 SINUSOIDAL = {"projection": "sinusoidal", "resolution": 20}

@@ -4,12 +4,11 @@ import netCDF4
 import numpy as np
 import pytest
 
-import _cf
-import _collection
-import _granule
 import airborne_files
+from darkroom.airborne import cf, collection
+from darkroom.airborne.granule import read as read_granule
 
-COLLECTIONS = _collection.load()
+COLLECTIONS = collection.load()
 ICT = "IMPACTS_AVAPS_P3B_202202081429_R0.ict"
 ASPEN = "IMPACTS_AVAPS_PQC_20220208_142943.nc"
 RAW = "D20240818_143151.2"
@@ -22,8 +21,8 @@ HAMSR = "CPEX_HAMSR_L2_realtime_20170602T1500_20170602T1600.nc"
 def granule(samples):
     def read(name, companion=None):
         folder = samples / "airborne"
-        match = _collection.match(name, COLLECTIONS)
-        return _granule.read(match, folder / name, folder / companion if companion else None)
+        match = collection.match(name, COLLECTIONS)
+        return read_granule(match, folder / name, folder / companion if companion else None)
 
     return read
 
@@ -31,11 +30,11 @@ def granule(samples):
 @pytest.mark.parametrize("name", [ICT, ASPEN, RAW, QC, HAMSR])
 def test_products_pass_the_judges_and_keep_every_value(granule, tmp_path, name):
     path = tmp_path / "made.nc"
-    _cf.write(granule(name), path)
-    assert _cf.round_trip(granule(name), path) == []
+    cf.write(granule(name), path)
+    assert cf.round_trip(granule(name), path) == []
     passed, text = airborne_files.compliance(path, "cf:1.8", tmp_path)
     assert passed, text
-    _cf.write(granule(name), path, conventions="CF-1.11")
+    cf.write(granule(name), path, conventions="CF-1.11")
     passed, text = airborne_files.compliance(path, "cf:1.11", tmp_path)
     assert passed, text
 
@@ -48,7 +47,7 @@ def test_the_source_itself_does_not_pass(samples, tmp_path):
 def test_icartt_and_aspen_of_one_drop_agree(granule, tmp_path):
     """Both made to netCDF: 1127 rows and 553 pressures in each, equal to the rounding of the ICARTT file."""
     for name in (ICT, ASPEN):
-        _cf.write(granule(name), tmp_path / f"{name}.nc")
+        cf.write(granule(name), tmp_path / f"{name}.nc")
     with netCDF4.Dataset(tmp_path / f"{ICT}.nc") as text, netCDF4.Dataset(tmp_path / f"{ASPEN}.nc") as binary:
         assert len(text["time"]) == len(binary["time"]) == 1127
         since_midnight = binary["time"][:] + 14 * 3600 + 29 * 60 + 42

@@ -6,8 +6,8 @@ import jsonschema
 import pytest
 from lxml import etree
 
-import _sample_airborne
 from campaign import Campaign
+from darkroom.samples import airborne
 
 RECORDS = ("umm_g.json", "echo10.xml", "meta.xml")
 
@@ -20,7 +20,7 @@ def schemas(samples):
 @pytest.fixture
 def folder(samples, tmp_path):
     """The results of a dataset of granules of all samples, made with `schemas`."""
-    for write in _sample_airborne.SAMPLES.values():
+    for write in airborne.SAMPLES.values():
         write(tmp_path)
     archive = {"endpoint": "https://data.example.org", "buckets": {"protected": "demo-protected"}}
     options = archive | {"schemas": str((samples / "airborne/cmr-schemas").resolve()), "filter": r".*\.(eol|ict|hdf5)$"}

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from lxml import etree
 
-import _quality
 import airborne_product
-import process
 from airborne_convert_metadata import airborne_convert_metadata
-from compare import compare
+from commands import process as process_command
+from commands.compare import compare
+from darkroom.airborne import quality
 
 # What GHRC's own tests and inventory say: begin, end, north, south, east, west, size in MB, MD5, decimals of degrees.
 GOLDEN = {
@@ -34,7 +34,7 @@ GOLDEN = {
 
 @functools.cache
 def processed(source, folder):
-    assert process.process(source, folder, {"SCHEMAS": str(source / "cmr-schemas")}) == 0
+    assert process_command.process(source, folder, {"SCHEMAS": str(source / "cmr-schemas")}) == 0
     return folder
 
 
@@ -149,4 +149,4 @@ def test_shapes_of_every_kind_are_valid(samples, tmp_path, shape):
     assert list(umm_g(tmp_path / "out", source.stem)["SpatialExtent"]["HorizontalSpatialDomain"]["Geometry"]) == [kind]
     for ending in ("umm_g.json", "echo10.xml", "meta.xml"):
         path = tmp_path / f"out/metadata/{source.stem}.{ending}"
-        assert not list(_quality.invalid(path, ending, samples / "airborne/cmr-schemas"))
+        assert not list(quality.invalid(path, ending, samples / "airborne/cmr-schemas"))

@@ -6,11 +6,8 @@ import re
 import numpy as np
 import pytest
 
-import _calibrate
-import _calibrate_lroc_nac
-import _cubes
-import _ingest
-import _pvl
+from darkroom.planetary.formats import cubes, pvl
+from darkroom.planetary.instruments import calibrate, ingest, lroc_nac_calibrate
 
 # The Sun's distance in AU that ISIS had, by its labels.
 MDIS = {"EN1072174528M": 0.44858264784393, "EW0217229464G": 0.46220867519852}
@@ -38,8 +35,8 @@ def ingested(tmp_path):
 
     def run(product):
         path = tmp_path / f"{product.stem}.cub"
-        _cubes.write(path, _ingest.image(product))
-        return _cubes.Cube(path)
+        cubes.write(path, ingest.image(product))
+        return cubes.Cube(path)
 
     return run
 
@@ -50,8 +47,8 @@ def calibrated(tmp_path):
 
     def run(cube, **options):
         path = tmp_path / "calibrated.cub"
-        _cubes.write(path, _calibrate.image(cube, options).image)
-        made = _cubes.Cube(path)
+        cubes.write(path, calibrate.image(cube, options).image)
+        made = cubes.Cube(path)
         return np.array(made.raw()), made.groups
 
     return run
@@ -67,13 +64,13 @@ def steps_apart(ours, isis):
         np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
         for bits in (image.view("i4").astype("i8") for image in (ours, isis))
     ]
-    codes = [_cubes.decode(image, "f4") for image in (ours, isis)]
+    codes = [cubes.decode(image, "f4") for image in (ours, isis)]
     assert np.array_equal(*(np.zeros(ours.shape) if code is None else code for code in codes))
     return np.abs(ordered[0] - ordered[1]).max()
 
 
 def valid(pixels):
-    codes = _cubes.decode(pixels, "f4")
+    codes = cubes.decode(pixels, "f4")
     return pixels if codes is None else pixels[codes == 0]
 
 
@@ -107,7 +104,7 @@ def test_mdis_flat_field(truth, ingested, calibrated, tmp_path):
     plain, divided = crops["EN1072174528M"]
     flat = np.ones((512, 512))
     flat[96:160, 200:264] = plain / divided
-    _cubes.write(tmp_path / "flat.cub", _cubes.Image(1, 512, 512, "f4", {}, [(flat[None], None)]))
+    cubes.write(tmp_path / "flat.cub", cubes.Image(1, 512, 512, "f4", {}, [(flat[None], None)]))
     cube = ingested(truth / "mdis/EW0217229464G.IMG")
     pixels, groups = calibrated(cube, units="radiance", flat=str(tmp_path / "flat.cub"))
     assert pixels[96:160, 200:264] == pytest.approx(crops["EW0217229464G"][1], rel=4e-7)
@@ -131,7 +128,7 @@ def test_mdis_label(truth, ingested, calibrated, name, run):
     dark, _, units = run.split(".")
     options = {"units": "iof" if units == "iofyes" else "radiance", "solar_distance": MDIS[name]}
     _, ours = calibrated(ingested(truth / f"mdis/{name}.IMG"), dark=dark.lower(), **options)
-    isis = _pvl.load(truth / f"mdis/labels/{name}.cal.{run}.pvl")["IsisCube"]
+    isis = pvl.load(truth / f"mdis/labels/{name}.cal.{run}.pvl")["IsisCube"]
     group = "RadiometricCalibration"
     kept = [[key for key, _ in groups[group].items() if key not in OF_ISIS] for groups in (ours, isis)]
     assert kept[0] == kept[1]
@@ -156,7 +153,7 @@ def test_mdis_whole_frame(truth, ingested, calibrated):
     pixels, _ = calibrated(ingested(truth / f"frames/{name}.IMG"), solar_distance=FRAME_DISTANCE)
     with np.load(truth / f"frames/{name}.cal.npz") as stored:
         isis = stored["data"]
-    codes = _cubes.decode(pixels, "f4")
+    codes = cubes.decode(pixels, "f4")
     assert np.array_equal(codes == 0, np.isfinite(isis) & (isis > -1e30))
     assert steps_apart(np.where(codes == 0, pixels, 0), np.where(codes == 0, isis, np.float32(0))) <= 1
     assert valid(pixels).mean(dtype="f8") == pytest.approx(0.058974023965269, rel=1e-12)
@@ -169,7 +166,7 @@ def test_mdis_whole_frame(truth, ingested, calibrated):
 )
 def test_ctx(truth, ingested, calibrated, run, options):
     """The distance is that of ISIS's factor to I/F: it came from a table that is in no file here."""
-    distance = 2.07e8 * (1.47517900395919e-04 * 1.877 * 3660.5) ** 0.5 / _calibrate.AU
+    distance = 2.07e8 * (1.47517900395919e-04 * 1.877 * 3660.5) ** 0.5 / calibrate.AU
     cube = ingested(truth / "ctx/B10_013341_1010_XN_79S172W.IMG")
     pixels, _ = calibrated(cube, flat=str(truth / "ctx/ctx_flat.cub"), solar_distance=distance, **options)
     assert steps_apart(pixels[20:84, 2000:2064], expected(truth / f"ctx/{run}.l20s2000.64x64.f32", (64, 64))) <= 1
@@ -190,10 +187,10 @@ def test_ctx(truth, ingested, calibrated, run, options):
     ],
 )
 def test_ctx_with_the_distance_of_its_tables(truth, calibrated, run, flat, options):
-    cube = _cubes.Cube(truth / "cal/ctxTestImage.ellipsoid.cub")
+    cube = cubes.Cube(truth / "cal/ctxTestImage.ellipsoid.cub")
     pixels, groups = calibrated(cube, flat=str(truth / f"cal/ctx_{flat}_flat.cub"), **options)
     assert steps_apart(pixels, expected(truth / f"cal/{run}.20x20.f32", (20, 20))) <= 1
-    isis = _pvl.load(truth / f"cal/{run}.pvl")["IsisCube"]["Radiometry"]
+    isis = pvl.load(truth / f"cal/{run}.pvl")["IsisCube"]["Radiometry"]
     assert float(groups["Radiometry"]["iof"]) == pytest.approx(float(isis["iof"]), rel=1e-11)
 
 
@@ -205,7 +202,7 @@ def test_nac(samples, truth, ingested, calibrated, run):
     assert steps_apart(pixels[:, :64], expected(truth / f"cal/lronaccal_L_{run}.10x64.f32", (10, 64))) <= 1
     stated = json.loads((truth / "cal/cal_truth.json").read_text())[f"lronaccal_L_{run}"]
     assert pixels.sum(dtype="f8") == pytest.approx(float(stated["Sum"]), rel=1e-12)
-    isis = _pvl.load(truth / f"cal/lronaccal_L_{run}.pvl")["IsisCube"]["Radiometry"]
+    isis = pvl.load(truth / f"cal/lronaccal_L_{run}.pvl")["IsisCube"]["Radiometry"]
     # lronaccal writes its default of 1.01 AU for a radiance, which has no use for it.
     assert groups["Radiometry"].items() == [entry for entry in isis.items() if entry[0] != "SolarDistance"]
 
@@ -216,8 +213,8 @@ def test_nac_echo(samples, truth, ingested, calibrated):
     assert pixels[:, :64] == pytest.approx(expected(truth / "cal/lronacecho_L.10x64.f32", (10, 64)), abs=1e-4)
     stated = json.loads((truth / "cal/cal_truth.json").read_text())
     assert pixels.sum(dtype="f8") == pytest.approx(float(stated["lronacecho_L"]["Sum"]), rel=1e-12)
-    strength = _calibrate_lroc_nac.echo_strength(cube.samples, "NACL", 1)
-    ((raw, _),) = _calibrate_lroc_nac.without_echo([cube.read()], strength, 2, backwards=False)
+    strength = lroc_nac_calibrate.echo_strength(cube.samples, "NACL", 1)
+    ((raw, _),) = lroc_nac_calibrate.without_echo([cube.read()], strength, 2, backwards=False)
     assert raw[:, :64] == pytest.approx(expected(truth / "cal/lronacecho_L_raw.10x64.f32", (10, 64)), abs=1e-4)
     assert raw.sum() == pytest.approx(float(stated["lronacecho_L_raw"]["Sum"]), rel=1e-9)
 

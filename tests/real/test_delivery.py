@@ -8,11 +8,8 @@ import pytest
 import rasterio
 from rio_cogeo import cog_validate
 
-import _cog
-import _cubes
-import _pvl
-import _stac
-import _stretch
+from darkroom.planetary import stretch
+from darkroom.planetary.formats import cog, cubes, pvl, stac
 from planetary_convert import planetary_convert
 
 FRAME = "EN1072174528M"
@@ -36,9 +33,9 @@ def cube(frames, tmp_path):
         values[values < -1e38] = np.nan
         groups = {}
         if label:
-            groups = {key: value for key, value in _pvl.load(label)["IsisCube"].items() if key != "Core"}
+            groups = {key: value for key, value in pvl.load(label)["IsisCube"].items() if key != "Core"}
         path = tmp_path / "map.cub"
-        _cubes.write(path, _cubes.Image(1, *values.shape, "f4", groups, [(values[None], None)]))
+        cubes.write(path, cubes.Image(1, *values.shape, "f4", groups, [(values[None], None)]))
         return path
 
     return made
@@ -55,15 +52,15 @@ def cube(frames, tmp_path):
 def test_percentages_are_those_of_isis(name, run, frames, cube):
     """The median of ISIS's `stats` is the 50 % of the histogram that isis2std takes its 0.5 and 99.5 % of."""
     truth = json.loads((frames / "geo_truth.json").read_text())[run]
-    median, _ = _stretch.limits(_cubes.Cube(cube(name)), percent=(50, 99.5))
+    median, _ = stretch.limits(cubes.Cube(cube(name)), percent=(50, 99.5))
     assert f"{median:.14g}" == f"{float(truth['Median']):.14g}"
 
 
 def test_greys_are_those_of_isis2std(frames, cube):
     """Of an average mosaic, whose limits isis2std reported; where one image shows a place, it is as the one on top."""
     wanted = imagecodecs.imread(frames / "mosaic.equirectangular.png")
-    values = _cubes.Cube(cube("mosaic.equirectangular.bi.ontop")).read()[0]
-    grey = _stretch.to_bytes(values, 0.031487996282615, 0.09478883201273)
+    values = cubes.Cube(cube("mosaic.equirectangular.bi.ontop")).read()[0]
+    grey = stretch.to_bytes(values, 0.031487996282615, 0.09478883201273)
     np.testing.assert_array_equal(grey == 0, wanted == 0)
     seen = wanted > 0
     assert (grey == wanted)[seen].mean() > 0.8
@@ -88,9 +85,9 @@ def test_geotiff_of_a_map_of_isis(frames, cube, tmp_path):
 def test_footprint_of_a_map_of_isis(frames, cube):
     """As the range that cam2map gives it, within the three columns that mdiscal empties (1.4 m each) and a pixel."""
     path = cube(f"{FRAME}.equirectangular.bi", frames / "labels/mosaic.equirectangular.bi.average.pvl")
-    geometry = _stac.footprint(_cubes.Cube(path))
-    west, south, east, north = _stac.bbox(geometry)
-    label = _pvl.load(frames / f"labels/{FRAME}.equirectangular.mpp.pvl")["IsisCube"]["Mapping"]
+    geometry = stac.footprint(cubes.Cube(path))
+    west, south, east, north = stac.bbox(geometry)
+    label = pvl.load(frames / f"labels/{FRAME}.equirectangular.mpp.pvl")["IsisCube"]["Mapping"]
     wanted = [label[key] for key in ("MinimumLongitude", "MinimumLatitude", "MaximumLongitude", "MaximumLatitude")]
     slack = np.rad2deg((3 * 1.4 + 2) / 2439400 / np.cos(np.deg2rad(46)))
     assert (west + 360, south, east + 360, north) == pytest.approx([float(bound) for bound in wanted], abs=slack)
@@ -108,10 +105,10 @@ def test_footprint_of_a_map_of_isis(frames, cube):
     ],
 )
 def test_units_of_labels_of_isis(label, unit, samples, tmp_path):
-    cube = _pvl.load(samples / "planetary/isis_truth" / label)["IsisCube"]
+    cube = pvl.load(samples / "planetary/isis_truth" / label)["IsisCube"]
     groups = {key: value for key, value in cube.items() if key != "Core"}
-    _cubes.write(tmp_path / "c.cub", _cubes.Image(1, 2, 3, "f4", groups, [(np.ones((1, 2, 3)), None)]))
-    assert _cog.units(_cubes.Cube(tmp_path / "c.cub")) == unit
+    cubes.write(tmp_path / "c.cub", cubes.Image(1, 2, 3, "f4", groups, [(np.ones((1, 2, 3)), None)]))
+    assert cog.units(cubes.Cube(tmp_path / "c.cub")) == unit
 
 
 def test_real_cubes_of_isis(samples, tmp_path):

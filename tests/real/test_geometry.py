@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 import rasterio.crs
 
-import _calibrate
-import _camera
-import _cubes
-import _ingest
-import _isd
-import _mosaic
-import _photometry
-import _projection
-import _pvl
-import _resample
+from darkroom.planetary.formats import pvl
+from darkroom.planetary.formats.cubes import Cube, Image
+from darkroom.planetary.formats.cubes import write as write_cube
+from darkroom.planetary.geometry import mosaic, photometry, projection, resample
+from darkroom.planetary.geometry.camera import Camera, intersection, spherical
+from darkroom.planetary.geometry.camera import angles as angles_of
+from darkroom.planetary.geometry.camera import of as camera_of
+from darkroom.planetary.geometry.isd import from_isd
+from darkroom.planetary.geometry.isd import of as isd_of
+from darkroom.planetary.geometry.isd import tables as isd_tables
+from darkroom.planetary.instruments import calibrate, ingest
 
 FRAME = "EN1072174528M"
 MDIS_SIZE, CTX_SIZE = (512, 512), (128, 5000)
@@ -31,8 +32,8 @@ NUMBER = re.compile(r"-?\d[\d.e+-]*")
 TEMPLATE = {
     "CenterLongitude": "248.07",
     "TargetName": "mercury",
-    "EquatorialRadius": _pvl.Quantity("2439400", "meters"),
-    "PolarRadius": _pvl.Quantity("2439400", "meters"),
+    "EquatorialRadius": pvl.Quantity("2439400", "meters"),
+    "PolarRadius": pvl.Quantity("2439400", "meters"),
     "LatitudeType": "Planetocentric",
     "LongitudeDirection": "PositiveEast",
     "LongitudeDomain": "360",
@@ -58,12 +59,12 @@ def ctx(samples):
 @pytest.fixture
 def mdis_camera(frames):
     """`mdis_camera(name)`: the camera of one of the three frames."""
-    return lambda name=FRAME: _camera.of(frames / f"{name}.isd.json", *MDIS_SIZE)
+    return lambda name=FRAME: camera_of(frames / f"{name}.isd.json", *MDIS_SIZE)
 
 
 @pytest.fixture
 def ctx_camera(ctx):
-    return _camera.of(next(ctx.glob("*.isd.json")), *CTX_SIZE)
+    return camera_of(next(ctx.glob("*.isd.json")), *CTX_SIZE)
 
 
 def template(name):
@@ -114,27 +115,27 @@ def test_campt(instrument, samples, mdis_camera, ctx_camera):
 
 def test_viking(samples):
     """The pose of ISIS's own test of campt (FunctionalTestsCampt.cpp, default cube), looked along its direction."""
-    isd = _isd.of(samples / "planetary/viking_campt/defaultCube.isd", 1056, 1204)
+    isd = isd_of(samples / "planetary/viking_campt/defaultCube.isd", 1056, 1204)
     body, pointing = isd.body.matrix(isd.start), isd.pointing.matrix(isd.start)
     spacecraft, sun = (body @ states.at(isd.start) for states in (isd.position, isd.sun))
     look = body @ pointing.T @ [-1.27447324380581e-04, 2.5816511718707e-05, 0.99999999154535]
     assert spacecraft == pytest.approx([-1152.8979327717, -3930.9421518203, 728.14118380775], abs=1e-8)
     assert look == pytest.approx([0.43850176257802, 0.88365594846443, -0.16391573737569], abs=1e-8)
-    point = _camera.intersection(spacecraft, look, np.full(3, 3412.2886569795))  # the radius of its shape model there
-    assert _camera.spherical(point) == pytest.approx((10.181441241544, 255.89292858176), abs=1e-8)
+    point = intersection(spacecraft, look, np.full(3, 3412.2886569795))  # the radius of its shape model there
+    assert spherical(point) == pytest.approx((10.181441241544, 255.89292858176), abs=1e-8)
     assert np.linalg.norm(point - spacecraft) == pytest.approx(762.37204454685, abs=1e-7)
-    angles = _camera.angles(point, spacecraft, sun, isd.radii)
+    angles = angles_of(point, spacecraft, sun, isd.radii)
     assert angles == pytest.approx((80.528381932125, 70.127983116628, 12.133564327344), abs=1e-8)
 
 
 def test_the_distortion_of_viking_is_not_guessed(samples):
     with pytest.raises(ValueError, match="distortion by reseaux is not supported; supported are MDIS"):
-        _camera.of(samples / "planetary/viking_campt/defaultCube.isd", 1056, 1204)
+        camera_of(samples / "planetary/viking_campt/defaultCube.isd", 1056, 1204)
 
 
 def test_an_isd_for_usgscsm(samples):
     """ALE's ISD of the real image, without ISIS's focal length: the angles of its PDS label at the centre."""
-    seen = _camera.of(samples / "planetary/messenger/messmdis_isd.json", *MDIS_SIZE).ground(256.5, 256.5)
+    seen = camera_of(samples / "planetary/messenger/messmdis_isd.json", *MDIS_SIZE).ground(256.5, 256.5)
     assert (seen.phase, seen.incidence, seen.emission) == pytest.approx((90.08323, 74.58267, 15.50437), abs=2e-3)
 
 
@@ -145,14 +146,14 @@ def test_the_keywords_of_usgscsm_do_as_well(name, samples):
     described = json.loads(path.read_text())
     del described["naif_keywords"]
     described["instrument_pointing"]["constant_frames"] = [-1, *described["instrument_pointing"]["constant_frames"]]
-    whole, bare = _camera.of(path).ground(10.0, 100.0), _camera.Camera(_isd.from_isd(described)).ground(10.0, 100.0)
+    whole, bare = camera_of(path).ground(10.0, 100.0), Camera(from_isd(described)).ground(10.0, 100.0)
     assert (bare.latitude, bare.longitude) == pytest.approx((whole.latitude, whole.longitude), abs=1e-9)
 
 
 def test_tables_as_isis_read_them(frames, mdis_camera):
     """Keywords and fields of the tables, the groups, of the cube that campt read with the same ISD."""
-    label = _pvl.load(frames / f"labels/{FRAME}.cal.pvl")
-    tables, kernels, keywords = _isd.tables(mdis_camera().isd)
+    label = pvl.load(frames / f"labels/{FRAME}.cal.pvl")
+    tables, kernels, keywords = isd_tables(mdis_camera().isd)
     assert list(kernels.items()) == [
         (key, type(kernels[key])(value)) for key, value in label["IsisCube"]["Kernels"].items()
     ]
@@ -181,10 +182,10 @@ def test_tables_as_isis_read_them(frames, mdis_camera):
 @pytest.mark.parametrize("instrument", ["frames", "ctx"])
 def test_a_cube_with_tables_is_the_same_camera(instrument, tmp_path, frames, ctx, mdis_camera, ctx_camera):
     camera = mdis_camera() if instrument == "frames" else ctx_camera
-    groups = _pvl.load(frames / f"labels/{FRAME}.lev0.pvl" if instrument == "frames" else ctx / "lev0.pvl")["IsisCube"]
-    tables, kernels, keywords = _isd.tables(camera.isd)
+    groups = pvl.load(frames / f"labels/{FRAME}.lev0.pvl" if instrument == "frames" else ctx / "lev0.pvl")["IsisCube"]
+    tables, kernels, keywords = isd_tables(camera.isd)
     size = (1, camera.lines, camera.samples)
-    image = _cubes.Image(
+    image = Image(
         *size,
         "f4",
         {"Instrument": groups["Instrument"], "BandBin": groups["BandBin"], "Kernels": kernels},
@@ -192,8 +193,8 @@ def test_a_cube_with_tables_is_the_same_camera(instrument, tmp_path, frames, ctx
         tables,
         {"NaifKeywords": keywords},
     )
-    _cubes.write(tmp_path / "a.cub", image)
-    again = _camera.of(tmp_path / "a.cub", camera.lines, camera.samples)
+    write_cube(tmp_path / "a.cub", image)
+    again = camera_of(tmp_path / "a.cub", camera.lines, camera.samples)
     corners = np.array([0.5, camera.samples + 0.5]), np.array([0.5, camera.lines + 0.5])
     for found, wanted in zip(
         dataclasses.astuple(again.ground(*corners)), dataclasses.astuple(camera.ground(*corners)), strict=True
@@ -203,8 +204,8 @@ def test_a_cube_with_tables_is_the_same_camera(instrument, tmp_path, frames, ctx
 
 def test_a_crop_of_a_cube_knows_where_it_was(samples):
     """ISIS's crop of a WAC frame, 5 x 5 pixels from 853, 835 on: the limb that its pixels show is where Mercury ends."""
-    cube = _cubes.Cube(samples / "planetary/messenger/EW0131773041G.cal.crop.cub")
-    camera = _camera.of(cube.path)
+    cube = Cube(samples / "planetary/messenger/EW0131773041G.cal.crop.cub")
+    camera = camera_of(cube.path)
     assert camera.isd.first == (853.0, 835.0)
     dark = cube.read()[0] < 0.005
     assert np.array_equal(np.isnan(camera.backplanes(0, 5).latitude), dark)
@@ -212,17 +213,17 @@ def test_a_crop_of_a_cube_knows_where_it_was(samples):
 
 def test_range_of_an_image(frames, mdis_camera):
     """camstats and the Mapping group of cam2map."""
-    found = _projection.range_of(mdis_camera())
-    wanted = _pvl.load(frames / f"labels/{FRAME}.sinusoidal.camera.pvl")["IsisCube"]["Mapping"]
+    found = projection.range_of(mdis_camera())
+    wanted = pvl.load(frames / f"labels/{FRAME}.sinusoidal.camera.pvl")["IsisCube"]["Mapping"]
     assert [*found.latitudes, *found.longitudes[360]] == pytest.approx(
-        [float(wanted[key]) for key in _projection.RANGE], abs=1e-11
+        [float(wanted[key]) for key in projection.RANGE], abs=1e-11
     )
     assert found.resolutions[0] == pytest.approx(float(wanted["PixelResolution"]), rel=1e-13)
 
 
 def same_mapping(mapping, path):
     """Size, and keywords in their order, of the label of a map."""
-    label = _pvl.load(path)["IsisCube"]
+    label = pvl.load(path)["IsisCube"]
     size, wanted = label["Core"]["Dimensions"], label["Mapping"]
     assert (mapping.lines, mapping.samples) == (int(size["Lines"]), int(size["Samples"]))
     found = mapping.group()
@@ -238,13 +239,13 @@ def same_mapping(mapping, path):
 @pytest.mark.parametrize("resolution", ["mpp", "camera"])
 def test_the_map_of_a_frame(name, resolution, frames, mdis_camera):
     given = template(name) if resolution == "mpp" else {"ProjectionName": name.capitalize()}
-    mapping = _projection.Mapping.for_camera(mdis_camera(), given)
+    mapping = projection.Mapping.for_camera(mdis_camera(), given)
     same_mapping(mapping, frames / f"labels/{FRAME}.{name}.{resolution}.pvl")
 
 
 @pytest.mark.parametrize("name", ["equirectangular", "sinusoidal", "polarstereographic"])
 def test_the_map_of_a_line_scan_image(name, ctx, ctx_camera):
-    mapping = _projection.Mapping.for_camera(ctx_camera, ctx / f"{name}.map")
+    mapping = projection.Mapping.for_camera(ctx_camera, ctx / f"{name}.map")
     same_mapping(mapping, ctx / f"{name}.pvl")
     assert rasterio.crs.CRS.from_wkt(mapping.crs_wkt()).is_projected
 
@@ -252,7 +253,7 @@ def test_the_map_of_a_line_scan_image(name, ctx, ctx_camera):
 def test_a_pole_in_the_image(mdis_camera):
     """A frame turned so that its centre is the north pole spans all longitudes."""
     isd = mdis_camera().isd
-    centre = _camera.Camera(isd).ground(256.5, 256.5)
+    centre = Camera(isd).ground(256.5, 256.5)
     angles = np.radians(90 - centre.latitude), np.radians(centre.longitude)
     z = np.array(
         [[math.cos(angles[1]), math.sin(angles[1]), 0], [-math.sin(angles[1]), math.cos(angles[1]), 0], [0, 0, 1]]
@@ -260,8 +261,8 @@ def test_a_pole_in_the_image(mdis_camera):
     y = np.array(
         [[math.cos(angles[0]), 0, -math.sin(angles[0])], [0, 1, 0], [math.sin(angles[0]), 0, math.cos(angles[0])]]
     )
-    turned = _camera.Camera(dataclasses.replace(isd, body=dataclasses.replace(isd.body, constant=y @ z)))
-    found = _projection.range_of(turned)
+    turned = Camera(dataclasses.replace(isd, body=dataclasses.replace(isd.body, constant=y @ z)))
+    found = projection.range_of(turned)
     assert found.latitudes[1] == 90
     assert found.longitudes == {360: (0.0, 360.0), 180: (-180.0, 180.0)}
 
@@ -271,8 +272,8 @@ def test_an_image_across_a_seam_gets_the_other_domain(turn, mdis_camera):
     isd = mdis_camera().isd
     angle = math.radians(248.0683 - turn)
     matrix = np.array([[math.cos(angle), math.sin(angle), 0], [-math.sin(angle), math.cos(angle), 0], [0, 0, 1]])
-    turned = _camera.Camera(dataclasses.replace(isd, body=dataclasses.replace(isd.body, constant=matrix)))
-    mapping = _projection.Mapping.for_camera(
+    turned = Camera(dataclasses.replace(isd, body=dataclasses.replace(isd.body, constant=matrix)))
+    mapping = projection.Mapping.for_camera(
         turned, {"ProjectionName": "Sinusoidal", "LongitudeDomain": "360" if turn == 0 else "180"}
     )
     assert mapping.longitude_domain == (180 if turn == 0 else 360)
@@ -282,8 +283,8 @@ def test_an_image_across_a_seam_gets_the_other_domain(turn, mdis_camera):
 def test_a_template_for_three_frames(mdis_camera):
     """Each frame lies within its map."""
     cameras = [mdis_camera(f"EN10721745{number}M") for number in (28, 30, 32)]
-    ranges = [_projection.range_of(camera) for camera in cameras]
-    common = _projection.Mapping.from_template(_projection.common_template(ranges, cameras[0].isd, "Equirectangular"))
+    ranges = [projection.range_of(camera) for camera in cameras]
+    common = projection.Mapping.from_template(projection.common_template(ranges, cameras[0].isd, "Equirectangular"))
     for camera in cameras:
         seen = camera.outline()
         sample, line = common.pixel(seen.latitude, seen.longitude)
@@ -318,9 +319,9 @@ def gathered(blocks):
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "cubic"])
 def test_cam2map_of_a_frame(name, interpolation, frames, mdis_camera):
     """Valid pixels are the same ones. ISIS bends its positions within 4 x 4 pixels, which is what is left over."""
-    mapping = _projection.Mapping.from_template(template(name))
+    mapping = projection.Mapping.from_template(template(name))
     read = calibrated(frames / f"{FRAME}.cal.npz")
-    found = gathered(_resample.project(read, mdis_camera(), mapping, interpolation))[0]
+    found = gathered(resample.project(read, mdis_camera(), mapping, interpolation))[0]
     wanted = whole(frames / f"{FRAME}.{name}.{interpolation[:2]}.npz")
     assert np.array_equal(np.isnan(found), np.isnan(wanted))
     off = np.abs(found - wanted)[~np.isnan(wanted)]
@@ -336,8 +337,8 @@ def test_cam2map_of_a_frame(name, interpolation, frames, mdis_camera):
 def test_statistics_of_maps(pixres, key, frames, mdis_camera):
     wanted = json.loads((frames / "geo_truth.json").read_text())[f"{FRAME} cam2map equirectangular {key}"]
     given = template("equirectangular") if pixres == "mpp" else {"ProjectionName": "Equirectangular"}
-    mapping = _projection.Mapping.for_camera(mdis_camera(), given)
-    found = gathered(_resample.project(calibrated(frames / f"{FRAME}.cal.npz"), mdis_camera(), mapping, "cubic"))
+    mapping = projection.Mapping.for_camera(mdis_camera(), given)
+    found = gathered(resample.project(calibrated(frames / f"{FRAME}.cal.npz"), mdis_camera(), mapping, "cubic"))
     assert found.size == int(wanted["TotalPixels"])
     assert np.isfinite(found).sum() == int(wanted["ValidPixels"])
     assert np.nanmean(found) == pytest.approx(float(wanted["Average"]), rel=1e-8)
@@ -349,8 +350,8 @@ def test_statistics_of_maps(pixres, key, frames, mdis_camera):
 )
 def test_pixels_of_a_line_scan_map(name, pixels, valid, ctx, ctx_camera):
     """ISIS lays patches of 5 x 5 image pixels onto the map, so that its edge is a few pixels off."""
-    mapping = _projection.Mapping.for_camera(ctx_camera, ctx / f"{name}.map")
-    sample, line = _resample.positions(ctx_camera, mapping, 0, mapping.lines)
+    mapping = projection.Mapping.for_camera(ctx_camera, ctx / f"{name}.map")
+    sample, line = resample.positions(ctx_camera, mapping, 0, mapping.lines)
     inside = (sample >= 0.5) & (sample <= 5000.5) & (line >= 0.5) & (line <= 128.5)
     assert inside.size == pixels
     assert abs(int(inside.sum()) - valid) <= 2
@@ -360,11 +361,11 @@ def test_pixels_of_a_line_scan_map(name, pixels, valid, ctx, ctx_camera):
 def test_positions_between_exact_ones(instrument, ctx, mdis_camera, ctx_camera):
     camera = mdis_camera() if instrument == "frames" else ctx_camera
     mapping = (
-        _projection.Mapping.from_template(template("sinusoidal"))
+        projection.Mapping.from_template(template("sinusoidal"))
         if instrument == "frames"
-        else _projection.Mapping.for_camera(camera, ctx / "polarstereographic.map")
+        else projection.Mapping.for_camera(camera, ctx / "polarstereographic.map")
     )
-    found = _resample.positions(camera, mapping, 300, 64)
+    found = resample.positions(camera, mapping, 300, 64)
     sample, line = np.meshgrid(np.arange(1, mapping.samples + 1), np.arange(301, 365))
     assert np.abs(found - camera.image(*mapping.ground(sample, line))).max() < 2e-4
 
@@ -375,29 +376,29 @@ def three_frames(frames, tmp_path):
     cubes = []
     for number in (28, 30, 32):
         name = f"EN10721745{number}M"
-        _cubes.write(tmp_path / "raw.cub", _ingest.image(frames / f"{name}.IMG", "", {}))
-        made = _calibrate.image(_cubes.Cube(tmp_path / "raw.cub"), {"units": "iof", "solar_distance": SOLAR_DISTANCE})
-        _cubes.write(tmp_path / f"{name}.cub", made.image)
-        cubes.append(_cubes.Cube(tmp_path / f"{name}.cub"))
+        write_cube(tmp_path / "raw.cub", ingest.image(frames / f"{name}.IMG", "", {}))
+        made = calibrate.image(Cube(tmp_path / "raw.cub"), {"units": "iof", "solar_distance": SOLAR_DISTANCE})
+        write_cube(tmp_path / f"{name}.cub", made.image)
+        cubes.append(Cube(tmp_path / f"{name}.cub"))
     return cubes
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
 def test_automos(interpolation, frames, tmp_path, three_frames, mdis_camera):
     """Statistics of the mosaics, and every pixel of the one that is kept; each map is cut to what its frame covers."""
-    whole_map = _projection.Mapping.from_template(template("equirectangular"))
+    whole_map = projection.Mapping.from_template(template("equirectangular"))
     maps = []
     for cube in three_frames:
         camera = mdis_camera(cube.path.stem)
-        mapping = _projection.Mapping.for_camera(camera, whole_map.group()).within(whole_map)
-        blocks = _resample.project(cube.read, camera, mapping, interpolation)
+        mapping = projection.Mapping.for_camera(camera, whole_map.group()).within(whole_map)
+        blocks = resample.project(cube.read, camera, mapping, interpolation)
         path = tmp_path / f"{cube.path.stem}.map.cub"
-        _cubes.write(path, _cubes.Image(1, mapping.lines, mapping.samples, "f4", {"Mapping": mapping.group()}, blocks))
-        maps.append(_cubes.Cube(path))
-    mapping, placed = _mosaic.place(maps)
+        write_cube(path, Image(1, mapping.lines, mapping.samples, "f4", {"Mapping": mapping.group()}, blocks))
+        maps.append(Cube(path))
+    mapping, placed = mosaic.place(maps)
     truth = json.loads((frames / "geo_truth.json").read_text())
-    for priority in _mosaic.PRIORITIES:
-        found = gathered(_mosaic.merge(placed, mapping.lines, mapping.samples, priority))[0]
+    for priority in mosaic.PRIORITIES:
+        found = gathered(mosaic.merge(placed, mapping.lines, mapping.samples, priority))[0]
         wanted = truth[f"automos equirectangular {interpolation[:2]} {priority}"]
         assert np.isfinite(found).sum() == int(wanted["ValidPixels"])
         assert np.nanmean(found) == pytest.approx(
@@ -407,7 +408,7 @@ def test_automos(interpolation, frames, tmp_path, three_frames, mdis_camera):
         kept = whole(frames / "mosaic.equirectangular.bi.ontop.npz")
         row, column = (round(x / 2) for x in (whole_map.top - mapping.top, mapping.left - whole_map.left))
         part = kept[row : row + mapping.lines, column : column + mapping.samples]
-        found = gathered(_mosaic.merge(placed, mapping.lines, mapping.samples, "ontop"))[0]
+        found = gathered(mosaic.merge(placed, mapping.lines, mapping.samples, "ontop"))[0]
         assert np.array_equal(np.isnan(found), np.isnan(part))
         assert np.nanmax(np.abs(found - part)) < 5e-6
 
@@ -428,5 +429,5 @@ def test_photomet(truth, model, parameters, normalisation, frames, mdis_camera):
     values = np.load(frames / f"{FRAME}.cal.npz")["data"][200:264, 200:264].astype(float)
     seen = mdis_camera().backplanes(200, 64)
     angles = (angle[:, 200:264] for angle in (seen.phase, seen.incidence, seen.emission))
-    found = _photometry.normalise(values, *angles, model, parameters, normalisation)
+    found = photometry.normalise(values, *angles, model, parameters, normalisation)
     assert np.abs(found / wanted - 1).max() < 1e-7

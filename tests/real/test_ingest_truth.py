@@ -6,9 +6,8 @@ Numbers: ISIS's own functional tests (FunctionalTestsLronac2isis and so on) and 
 import numpy as np
 import pytest
 
-import _cubes
-import _ingest
-import _pvl
+from darkroom.planetary.formats import cubes, pvl
+from darkroom.planetary.instruments.ingest import image as ingested_image
 
 GROUPS = ("Instrument", "Archive", "BandBin", "Kernels")
 MDIS = ("EN1072174528M", "EW0217229464G")
@@ -20,8 +19,8 @@ def ingest(samples, tmp_path):
 
     def made(name, part="", **options):
         path = tmp_path / "ingested.cub"
-        _cubes.write(path, _ingest.image(samples / "planetary" / name, part, options))
-        return _cubes.Cube(path)
+        cubes.write(path, ingested_image(samples / "planetary" / name, part, options))
+        return cubes.Cube(path)
 
     return made
 
@@ -104,7 +103,7 @@ def test_themis_infrared(ingest, band, total):
 )
 def test_labels(ingest, samples, name, truth, options):
     """All keywords, and of each table its name, number of records and fields."""
-    cube, label = ingest(name, **options), _pvl.load(samples / "planetary/isis_truth" / truth)
+    cube, label = ingest(name, **options), pvl.load(samples / "planetary/isis_truth" / truth)
     assert_same_label(cube, label["IsisCube"])
     ours, theirs = ({table["Name"]: table for table in one.all("Table")} for one in (cube.label, label))
     assert ours.keys() == theirs.keys()
@@ -120,8 +119,8 @@ def test_label_of_the_real_frame(samples, tmp_path):
     path = tmp_path / "EN1072174528M.IMG"
     text = (folder / "EN1072174528M_pds3.lbl").read_bytes()
     path.write_bytes(text.ljust(14 * 512) + bytes(512 * 512))
-    groups = _ingest.image(path).groups
-    truth = _pvl.load(folder / "EN1072174528M_isis3.lbl")["IsisCube"]
+    groups = ingested_image(path).groups
+    truth = pvl.load(folder / "EN1072174528M_isis3.lbl")["IsisCube"]
     for name in GROUPS:
         made = {key: value if isinstance(value, tuple) else str(value) for key, value in groups[name].items()}
         assert list(made.items()) == truth[name].items(), name
@@ -156,4 +155,4 @@ def test_cassini_table_needs_its_file(samples, tmp_path):
     (tmp_path / "a.lbl").write_text(text)
     (tmp_path / "W1472855646_5.cropped.img").symlink_to(samples / "planetary/ciss/W1472855646_5.cropped.img")
     with pytest.raises(ValueError, match=r"a\.lbl: DATA_CONVERSION_TYPE = TABLE needs the option lut"):
-        _ingest.image(tmp_path / "a.lbl")
+        ingested_image(tmp_path / "a.lbl")

@@ -8,7 +8,6 @@ import sys
 import threading
 import urllib.request
 from functools import partial
-from pathlib import Path
 from urllib.parse import unquote, urljoin
 
 import imagecodecs
@@ -19,12 +18,12 @@ import tifffile
 
 pytest.importorskip("neuroglancer", reason="the neuroglancer package is not installed (it is in the test group)")
 
-import _definition
-import view
 from atlas_check_precomputed import atlas_check_precomputed
 from atlas_chunk import atlas_chunk
 from atlas_import import atlas_import
 from atlas_plot import atlas_plot
+from campaign import ROOT
+from darkroom.atlas import definition
 from fetch_input import fetch_input
 from publish_manifest import publish_manifest
 from publish_page import publish_page
@@ -111,7 +110,7 @@ VOLUMES = {
 
 def make(folder, source, options):
     """All steps of the atlas pipeline for one dataset; `folder` becomes what a campaign has of it."""
-    options = _definition.complete(options)
+    options = definition.complete(options)
     inventory, volume, info = folder.parent / f"{folder.name}.json", folder / "volume.json", folder / "precomputed/info"
     products = [info, folder / "preview.png", folder / "neuroglancer.json"]
     check = folder / "precomputed_check.json"
@@ -170,7 +169,7 @@ def plain(results):
 @pytest.fixture(scope="module")
 def viewed(results):
     """The address of the campaign page, as view.py prints it."""
-    command = [sys.executable, Path(view.__file__), results, "--port", "0"]
+    command = [sys.executable, ROOT / "darkroom", "view", results, "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         yield process.stdout.readline().strip()
         process.terminate()

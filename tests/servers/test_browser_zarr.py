@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip("neuroglancer", reason="the neuroglancer package is not installed (it is in the test group)")
 
-import _definition
 from atlas_convert_zarr import atlas_convert_zarr
 from atlas_import import atlas_import
+from darkroom.atlas import definition
 from fetch_input import fetch_input
 from servers.test_browser import LABELS, MIDDLE, SECTIONS, VOLUMES, browser, draw, seen  # noqa: F401
 
@@ -34,7 +34,7 @@ def test_every_pixel_is_what_the_source_says(browser, nginx, tmp_path, name, sha
     write(tmp_path / "raw")
     inventory, volume = tmp_path / "inventory.json", tmp_path / "volume.json"
     fetch_input(str(tmp_path / "raw"), inventory=inventory)
-    atlas_import(inventory, volume, _definition.complete(options | {"sharding": name == "labels"}))
+    atlas_import(inventory, volume, definition.complete(options | {"sharding": name == "labels"}))
     atlas_convert_zarr(inventory, volume, tmp_path / "volume.ome.zarr/zarr.json", name)
     shown = state(nginx(tmp_path).url, options.get("type", "image"), shader)
     chosen = {label: (40 * number, 250 - 30 * number, 90) for number, label in enumerate(sorted({*LABELS} - {0}))}

@@ -15,14 +15,13 @@ from pathlib import Path
 
 import pytest
 
-import _download
-import _remote
-from _download import download
-from _remote import Remote, list_container, public_url, remote_files
+from darkroom.transfer import remote
+from darkroom.transfer.download import JOURNAL, download
+from darkroom.transfer.remote import Remote, list_container, public_url, remote_files
 from servers import faults
 from servers.content import put, sha256
 
-SCRIPTS = Path(_remote.__file__).parent
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 ONE_MB = random.Random(1).randbytes(1_000_000)
 
 
@@ -46,7 +45,7 @@ def served(tmp_path, nginx):
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
     """Keep the back-off's form but not its length."""
-    monkeypatch.setattr(_remote, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.05)
 
 
 # Listing
@@ -248,7 +247,7 @@ def test_file_that_changed_while_killed(tmp_path, nginx):
 def test_killed_between_last_byte_and_rename(tmp_path, served):
     folder, url = tmp_path / "got", f"{served.url}/big"
     download([Remote("big", url)], folder)
-    entry = json.loads((folder / _download.JOURNAL).read_text())
+    entry = json.loads((folder / JOURNAL).read_text())
     (folder / "big").rename(folder / ".big.part")
     (folder / ".big.part.json").write_text(json.dumps(entry | {"large": False}))
     download([Remote("big", url)], folder)
@@ -594,7 +593,7 @@ def test_torn_journal(tmp_path, served):
     put(served.root, other=b"other")
     items = [Remote(name, f"{served.url}/{name}") for name in ("big", "other")]
     download(items, tmp_path / "got", connections=1)
-    journal = tmp_path / "got" / _download.JOURNAL
+    journal = tmp_path / "got" / JOURNAL
     journal.write_bytes(journal.read_bytes()[:-20])
     for _ in range(2):
         download(items, tmp_path / "got", connections=1)
@@ -611,7 +610,7 @@ def test_no_secret_in_errors_or_journal(tmp_path, served, caplog):
     signed = f"?temp_url_sig={secret}&X-Amz-Signature={secret}&part=1"
     (entry,) = download([Remote("big", f"http://me:{secret}@{host}/big{signed}")], tmp_path / "got")
     assert entry["url"] == f"http://{host}/big?temp_url_sig=***&X-Amz-Signature=***&part=1"
-    assert secret not in (tmp_path / "got" / _download.JOURNAL).read_text()
+    assert secret not in (tmp_path / "got" / JOURNAL).read_text()
     served.stop()
     for url in (f"http://me:{secret}@{host}/absent{signed}", f"http://me:{secret}@host:x/{signed}"):
         with pytest.raises((OSError, ValueError)) as raised:

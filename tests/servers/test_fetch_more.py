@@ -22,16 +22,15 @@ import pytest
 import requests
 import swiftclient.client as swiftclient
 
-import _credentials
-import _download
-import _remote
-from _download import download
-from _remote import Remote, list_container, remote_files
+from darkroom.transfer import credentials, remote
+from darkroom.transfer import download as download_module
+from darkroom.transfer.download import download
+from darkroom.transfer.remote import Remote, list_container, remote_files
 from fetch_input import fetch_input
 from servers import faults, loopback
 from servers.content import put, sha256
 
-SCRIPTS = Path(_remote.__file__).parent
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 ONE_MB = random.Random(3).randbytes(1_000_000)
 SECRET = "hunter2-" + "x" * 20
 OBJECTS = {"a/s1.tif": b"one", "a/s2.tif": b"two", "a/é #1%.tif": b"odd", "b/big": ONE_MB}
@@ -60,7 +59,7 @@ def zipped(**files):
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
     """Keep the back-off's form but not its length."""
-    monkeypatch.setattr(_remote, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -166,7 +165,7 @@ def test_own_container(private, tmp_path, caplog, capfd):
 
 
 def test_token_that_expires_in_the_middle(private, tmp_path):
-    account = _credentials.session(private.settings)
+    account = credentials.session(private.settings)
     first, ended = account.token, []
 
     def end_it(stored, expected, sized, done):
@@ -183,7 +182,7 @@ def test_token_that_expires_in_the_middle(private, tmp_path):
 
 
 def test_token_that_many_threads_find_expired(private, tmp_path):
-    account = _credentials.session(private.settings)
+    account = credentials.session(private.settings)
     items = list_container(private.url, account=account)
     logins, enter = [], account._enter
     account._enter = lambda refused: logins.append(refused) or enter(refused)
@@ -248,7 +247,7 @@ def test_a_token_goes_along_on_its_host(swift, faulty, tmp_path):
     storage = swift.url.replace(address(swift.url), proxy.url)
     proxy.faults = [faults.answer(301, Location=f"{storage}/renamed/new")]
     values = {"os_storage_url": storage, "os_auth_token": swift.token}
-    account = _credentials.session(settings(tmp_path / "s.json", values))
+    account = credentials.session(settings(tmp_path / "s.json", values))
     download([Remote("old", f"{storage}/renamed/old", account=account)], tmp_path / "out")
     assert (tmp_path / "out/old").read_bytes() == b"here"
 
@@ -300,7 +299,7 @@ def test_a_password_stays_with_its_host(served, faulty, tmp_path, given):
         with pytest.raises(ValueError, match=r"/big: has a password or a signature.* belongs in ~/\.netrc") as refused:
             fetch_input(url, destination=tmp_path / "out")
         assert SECRET not in str(refused.value)
-        download(_remote.remote_files([url]), tmp_path / "out")
+        download(remote.remote_files([url]), tmp_path / "out")
     assert (tmp_path / "out/big").read_bytes() == ONE_MB
     ((*_, headers),) = other.seen
     assert "Authorization" not in headers and SECRET not in str(headers)
@@ -479,7 +478,7 @@ def test_connections_are_counted_per_host(tmp_path, nginx):
 
 
 def test_connections_in_all_are_bounded(tmp_path, nginx, monkeypatch):
-    monkeypatch.setattr(_download, "MOST", 3)
+    monkeypatch.setattr(download_module, "MOST", 3)
     put(tmp_path / "root", **{f"f{index}": ONE_MB[:60_000] for index in range(4)})
     servers = [nginx(tmp_path / "root", limit_rate="300k") for _ in range(2)]
     urls = [f"{server.url}/f{index}" for server in servers for index in range(4)]
@@ -631,7 +630,7 @@ import logging, sys, _entrypoint, _progress, fetch_input
 _progress.LOGGED = 0.3
 if sys.argv.pop() == "quiet":
     logging.disable(logging.INFO)
-_entrypoint.run(fetch_input.fetch_input)
+entrypoint.run(fetch_input.fetch_input)
 """
 
 

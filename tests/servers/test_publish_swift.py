@@ -25,10 +25,8 @@ import pytest
 import swiftclient.client
 import tensorstore
 
-import _credentials
-import _remote
-import _store
 import publish_upload
+from darkroom.transfer import credentials, remote, store
 from publish_manifest import line
 from servers import browser as chromium
 from servers import faults
@@ -112,7 +110,7 @@ def alone(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("OS_", "ST_", "SWIFT_")):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(_remote, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.05)
 
 
 @pytest.fixture
@@ -499,7 +497,7 @@ def test_bodies_damaged_on_the_way_are_refused_and_sent_again(tmp_path, swift, p
 
 
 def test_a_server_that_never_recovers_is_given_up(tmp_path, swift, proxy, login, monkeypatch):
-    monkeypatch.setattr(_store, "ATTEMPTS", 3)
+    monkeypatch.setattr(store, "ATTEMPTS", 3)
     folder = dataset(tmp_path)
     for fault, says in [
         (faults.answer(503), r"never/case/a/\S+.*: 503 Service Unavailable \(3 attempts\)"),
@@ -522,7 +520,7 @@ def test_a_server_that_never_recovers_is_given_up(tmp_path, swift, proxy, login,
 
 
 def test_a_server_killed_in_the_middle_and_started_again(tmp_path, swift, proxy, login, monkeypatch):
-    monkeypatch.setattr(_remote, "LONGEST_PAUSE", 3)
+    monkeypatch.setattr(remote, "LONGEST_PAUSE", 3)
 
     crashed = threading.Event()
 
@@ -542,7 +540,7 @@ def test_a_server_killed_in_the_middle_and_started_again(tmp_path, swift, proxy,
 
 
 def test_a_server_lost_for_good_and_exactly_the_rest_goes_later(tmp_path, swift, proxy, login, monkeypatch):
-    monkeypatch.setattr(_store, "ATTEMPTS", 3)
+    monkeypatch.setattr(store, "ATTEMPTS", 3)
     server = proxy(swift.url, before=lambda count, _: swift.kill("proxy") if count == 15 else None)
     login(server.url)
     folder = dataset(tmp_path)
@@ -772,11 +770,11 @@ def test_logins_that_cannot_be(keystone, ways, monkeypatch):
         ({"OS_AUTH_URL": "http://127.0.0.1:9/v3"}, OSError, "cannot be reached"),
     ]:
         with monkeypatch.context() as patch:
-            patch.setattr(_credentials, "RETRIES", 0)
+            patch.setattr(credentials, "RETRIES", 0)
             for name, value in changes.items():
                 patch.setenv(name, value)
             with pytest.raises(kind, match=says) as told:
-                _credentials.session()
+                credentials.session()
             assert "word" not in str(told.value)
 
 

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from advise import advise
 from campaign import ROOT, Campaign
+from commands.advise import advise
 from servers import slurm as slurm_server
 
 PROFILE = ROOT / "profiles/slurm"

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from campaign import ROOT, Campaign
+from commands.unicore import unicore
 from servers import unicore_site
-from unicore import unicore
 
 ROWS = [("labels", "sample:labels", {"type": "segmentation", "chunk_size": 64})]
 

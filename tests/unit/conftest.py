@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import tensorstore
 
-import _definition
-import _entrypoint
 from atlas_check_precomputed import atlas_check_precomputed
 from atlas_chunk import atlas_chunk
 from atlas_import import atlas_import
+from darkroom import entrypoint
+from darkroom.atlas import definition
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -100,7 +100,7 @@ def plan(tmp_path_factory):
     def planned(source, names=None, **options):
         folder = tmp_path_factory.mktemp("made")
         (folder / "inventory.json").write_text(json.dumps(inventory(source, names)))
-        atlas_import(folder / "inventory.json", folder / "volume.json", _definition.complete(options))
+        atlas_import(folder / "inventory.json", folder / "volume.json", definition.complete(options))
         return Volume(folder)
 
     return planned
@@ -123,7 +123,7 @@ def refuses(make):
     def refused(source, *texts, names=None, **options):
         with pytest.raises((ValueError, OSError)) as failure:
             make(source, names, **{"resolution": 1000, **options})
-        message = _entrypoint.message(failure.value)
+        message = entrypoint.message(failure.value)
         assert all(text in message for text in texts), message
         return message
 

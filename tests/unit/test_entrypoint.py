@@ -7,9 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import _entrypoint
-
-SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
+from campaign import ROOT, SCRIPTS
+from darkroom import entrypoint
 
 
 def step(
@@ -40,7 +39,7 @@ def rule(tmp_path, source="x", **params):
 
 def test_command_line_is_read_from_the_signature(tmp_path):
     given = [str(tmp_path), "--depth", "7", "--options", '{"type": "image"}', "--deep"]
-    assert _entrypoint.run(step, argv=["x", *given]) == ("x", tmp_path, 7, {"type": "image"}, True, 1)
+    assert entrypoint.run(step, argv=["x", *given]) == ("x", tmp_path, 7, {"type": "image"}, True, 1)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,7 @@ def test_command_line_is_read_from_the_signature(tmp_path):
 )
 def test_a_wrong_command_line_is_refused(wrong):
     with pytest.raises(SystemExit) as stop:
-        _entrypoint.run(step, argv=wrong)
+        entrypoint.run(step, argv=wrong)
     assert stop.value.code == 2
 
 
@@ -56,23 +55,23 @@ def test_an_optional_path_of_a_rule_is_a_path(tmp_path):
     def optional(source: str, folder: Path | None = None):
         return folder
 
-    assert _entrypoint.run(optional, rule(tmp_path)) == tmp_path
+    assert entrypoint.run(optional, rule(tmp_path)) == tmp_path
 
 
 def test_a_rule_gives_names_types_and_threads(tmp_path):
-    assert _entrypoint.run(step, rule(tmp_path, depth=5)) == ("x", tmp_path, 5, None, False, 2)
+    assert entrypoint.run(step, rule(tmp_path, depth=5)) == ("x", tmp_path, 5, None, False, 2)
 
 
 def test_a_name_the_function_does_not_have_fails_loudly(tmp_path):
     with pytest.raises(SystemExit, match="unexpected keyword argument 'dept'"):
-        _entrypoint.run(step, rule(tmp_path, dept=5))
+        entrypoint.run(step, rule(tmp_path, dept=5))
 
 
 def test_one_line_on_the_terminal_the_traceback_in_the_log(tmp_path):
     # a process of its own: logging is set up once per process
     code = (
-        "import sys, test_entrypoint as t, _entrypoint, pathlib;"
-        "_entrypoint.run(t.step, t.rule(pathlib.Path(sys.argv[1]), source=sys.argv[2]))"
+        "import sys, test_entrypoint as t, pathlib; from darkroom import entrypoint;"
+        "entrypoint.run(t.step, t.rule(pathlib.Path(sys.argv[1]), source=sys.argv[2]))"
     )
     for source, told in (("bad", "step: a.png: cut short"), ("bug", "step: KeyError: 'left'")):
         done = subprocess.run(
@@ -87,9 +86,9 @@ def test_one_line_on_the_terminal_the_traceback_in_the_log(tmp_path):
         assert "Traceback" in (tmp_path / "step.log").read_text()
 
 
-@pytest.mark.parametrize("script", [path for path in sorted(SCRIPTS.glob("*.py")) if not path.name.startswith("_")])
+@pytest.mark.parametrize("script", [*SCRIPTS.glob("*.py"), *SCRIPTS.glob("commands/*.py")], ids=lambda path: path.stem)
 def test_every_script_explains_itself(script):
-    done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, ROOT / "darkroom", script.stem, "--help"], capture_output=True, text=True)
     assert done.returncode == 0
-    assert done.stdout.startswith(f"usage: {script.name}")
+    assert done.stdout.startswith(f"usage: darkroom {script.stem}")
     assert "--" in done.stdout

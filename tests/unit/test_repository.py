@@ -6,16 +6,15 @@ import functools
 import re
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
 import publish_manifest
+from campaign import ROOT, SCRIPTS
 
-ROOT = Path(__file__).parent.parent.parent
-RULE_FILES = [path for path in sorted((ROOT / "rules").glob("*.smk")) if path.name != "common.smk"]
+RULE_FILES = sorted((ROOT / "rules").glob("**/*.smk"))
 VERBS = [
     "fetch",
     "import",
@@ -33,12 +32,12 @@ VERBS = [
 RULE = re.compile(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule ?\w*:|\Z)", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r'name:\s+f"(\w+){batch.suffix}"')  # one of the rules that take an image or a batch of them
 RULES = [
-    (path.stem.partition("_")[0], name or NAMED.search(body)[1], body)
+    (path.relative_to(ROOT / "rules").parts[0].removesuffix(".smk"), name or NAMED.search(body)[1], body)
     for path in RULE_FILES
     for name, body in RULE.findall(path.read_text())
 ]
 # Engines of the planetary pipeline: environment -> the adapter that is not run in it.
-ENGINES = {"planetary": "_engine_isis", "isis": "_engine_native"}
+ENGINES = {"planetary": "isis", "isis": "native"}
 # Import names that differ from the names of their packages.
 PACKAGES = {
     "swiftclient": "python-swiftclient",
@@ -48,7 +47,13 @@ PACKAGES = {
     "netCDF4": "netcdf4",
 }
 # Modules that load the one of an instrument or a format when they know which.
-LOADED_BY_NAME = {"_granule": "_read_*.py", "_ingest": "_ingest_*.py", "_calibrate": "_calibrate_*.py"}
+LOADED_BY_NAME = {
+    "airborne/granule": "airborne/readers/*.py",
+    "planetary/instruments/ingest": "planetary/instruments/**/*.py",
+    "planetary/instruments/calibrate": "planetary/instruments/**/*.py",
+}
+# Rooms that may look into another: whose samples are raw input of its formats.
+ALLOWED = {("samples", room) for room in ("atlas", "airborne", "planetary", "copernicus", "calcium")}
 WITH_OTHERS = {"urllib3": "requests"}  # installed by another package that is named
 
 
@@ -65,12 +70,9 @@ def test_a_rule_is_named_and_furnished_like_every_other(pipeline, name, body):
         assert re.search(rf'/{name}[\w.{{}}]*\.{suffix}"', body), suffix
 
 
-def test_no_rule_file_is_long_and_no_rule_runs_python_of_its_own():
-    for path in [*RULE_FILES, ROOT / "rules/common.smk", ROOT / "Snakefile"]:
-        text = path.read_text()
-        assert len(text.splitlines()) <= 150
-        assert not re.search(r"^    run:", text, re.MULTILINE)
-        assert "import _" not in text
+def test_no_rule_runs_python_of_its_own():
+    for path in [*RULE_FILES, ROOT / "Snakefile"]:
+        assert not re.search(r"^    run:", path.read_text(), re.MULTILINE)
 
 
 def options(sections):
@@ -112,17 +114,20 @@ def test_every_direct_dependency_is_locked():
 
 @functools.cache
 def imports(script):
-    """What a script imports: other scripts of ours, also those it loads by name, and top-level packages."""
-    ours, packages = set((ROOT / "scripts").glob(LOADED_BY_NAME.get(script.stem, "none"))), set()
+    """What a script or module imports: files of ours, also those it loads by name, and top-level packages."""
+    here = script.relative_to(SCRIPTS).with_suffix("").as_posix().removeprefix("darkroom/")
+    ours, packages = set((SCRIPTS / "darkroom").glob(LOADED_BY_NAME.get(here, "none"))), set()
     for node in ast.walk(ast.parse(script.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module] if isinstance(node, ast.ImportFrom) else []
-        for name in {name.partition(".")[0] for name in names}:
-            if (module := ROOT / f"scripts/{name}.py").is_file():
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            path = SCRIPTS / name.replace(".", "/")
+            if (module := path.with_suffix(".py")).is_file():
                 ours.add(module)
-            elif name not in sys.stdlib_module_names:
-                packages.add(name)
-    return ours, packages
+            elif not (SCRIPTS / name.partition(".")[0]).exists() and not path.parent.with_suffix(".py").is_file():
+                packages.add(name.partition(".")[0])
+    return ours, packages - sys.stdlib_module_names
 
 
 def imported(script, seen):
@@ -133,12 +138,32 @@ def imported(script, seen):
     return packages.union(*(imported(module, seen) for module in new))
 
 
+def place(path):
+    """Where a file stands: (floor, room). Floors: 0 what every room stands on, 1 a room, 2 a rule script, 3 a command."""
+    parts = path.relative_to(SCRIPTS).parts
+    if parts[0] == "commands":
+        return 3, ""
+    if parts[0] != "darkroom":
+        return 2, ""
+    return (0, "") if len(parts) == 2 else (1, parts[1])
+
+
+@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("**/*.py")), ids=lambda path: path.relative_to(SCRIPTS).as_posix())
+def test_imports_run_down_and_no_pipeline_needs_another(path):
+    floor, room = place(path)
+    for module in imports(path)[0] - {path}:
+        below, other = place(module)
+        assert below <= floor, f"{module} is above"
+        assert (room, other) in ALLOWED or other in ("", room) or floor > 1, f"{module} is of another room"
+        assert below != 2 or floor == 3, f"{module} is another rule's script: what both need belongs into the library"
+
+
 def test_every_environment_has_what_its_rules_import_and_nothing_else():
     needed = {}
     for _, name, body in RULES:
         fixed = re.search(r'"\.\./envs/(\w+)\.yaml"', body)
         for env in [fixed[1]] if fixed else ENGINES:
-            others = {ROOT / f"scripts/{ENGINES[env]}.py"} if env in ENGINES else set()
+            others = {SCRIPTS / f"darkroom/planetary/engines/{ENGINES[env]}.py"} if env in ENGINES else set()
             needed.setdefault(env, set()).update(imported(ROOT / f"scripts/{name}.py", others))
     assert {path.stem for path in (ROOT / "envs").glob("*.yaml")} - {"compose"} == set(needed)
     for env, modules in needed.items():

@@ -1,0 +1,145 @@
+"""Products of an archive -> calibrated ISIS cubes.
+
+resources/<dataset>/inventory.json -> ingested.cub -> located.cub (where geometry is asked for) -> calibrated.cub
+"""
+
+IMAGES = [(dataset, part) for dataset, row in PLANETARY.items() if is_image(row) for part in parts(dataset)]
+
+
+rule planetary_check_isis:
+    """Find the programs of ISIS and the data that the sheet needs, before any program runs."""
+    output:
+        found="<results>/<campaign>/isis.json",
+    log:
+        "<logs>/<campaign>/planetary_check_isis.log",
+    benchmark:
+        "<benchmarks>/<campaign>/planetary_check_isis.tsv"
+    conda:
+        ENGINE_ENV
+    container:
+        CONTAINER
+    envmodules:
+        *MODULES,
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        recipes=lambda wildcards: {name: RECIPES[name] for name in asked_geometry()},
+        geometry=lambda wildcards: asked_geometry(),
+        parameters=config["planetary"]["parameters"],
+    script:
+        "../../scripts/planetary_check_isis.py"
+
+
+rule planetary_import_geometry:
+    """Attach where the camera stood and looked: from a camera description, or as spiceinit finds it."""
+    input:
+        cube="<dataset>/ingested{part}.cub",
+        inventory="<source>/inventory.json",
+        camera=isd_of,
+        isis=ISIS,
+    output:
+        located=temp("<dataset>/located{part}.cub"),
+    log:
+        "<log>/planetary_import_geometry{part}.log",
+    benchmark:
+        "<benchmark>/planetary_import_geometry{part}.tsv"
+    localrule: any("web" in ways for ways in asked_geometry().values())  # compute nodes often have no way out
+    conda:
+        ENGINE_ENV
+    container:
+        CONTAINER
+    envmodules:
+        *MODULES,
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        web=lambda wildcards: int(DATASETS[wildcards.dataset]["options"]["geometry"] == "web"),
+    params:
+        image=lambda wildcards: asked(wildcards.dataset, wildcards.part, "geometry", "isd", "parameters"),
+    script:
+        "../../scripts/planetary_import_geometry.py"
+
+
+for batch in batches(IMAGES, ("{dataset}", "{part}"), "{part}", config["planetary"]["batch"]):
+
+    rule:
+        """Read an image of an archive into an ISIS cube."""
+        name:
+            f"planetary_import{batch.suffix}"
+        input:
+            inventories=each(batch, lambda dataset, part: f"<resources>/{dataset}/inventory.json"),
+            isis=ISIS,
+        output:
+            cubes=made(batch, "ingested{}.cub"),
+        log:
+            f"{batch.log}/planetary_import{batch.tail}.log",
+        benchmark:
+            f"{batch.benchmark}/planetary_import{batch.tail}.tsv"
+        conda:
+            ENGINE_ENV
+        container:
+            CONTAINER
+        envmodules:
+            *MODULES,
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        params:
+            images=each(batch, lambda dataset, part: asked(dataset, part, "ingest", "parameters")),
+        script:
+            "../../scripts/planetary_import.py"
+
+    rule:
+        """Turn raw numbers into radiance or I/F, and take out the noise that the camera is known for."""
+        name:
+            f"planetary_calibrate{batch.suffix}"
+        input:
+            cubes=each(batch, to_calibrate),
+        output:
+            calibrated=made(batch, "calibrated{}.cub"),
+        log:
+            f"{batch.log}/planetary_calibrate{batch.tail}.log",
+        benchmark:
+            f"{batch.benchmark}/planetary_calibrate{batch.tail}.tsv"
+        conda:
+            ENGINE_ENV
+        container:
+            CONTAINER
+        envmodules:
+            *MODULES,
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 11000 * attempt,
+        params:
+            images=each(batch, lambda dataset, part: asked(dataset, part, "calibration", "parameters")),
+        script:
+            "../../scripts/planetary_calibrate.py"
+
+
+rule planetary_merge_channels:
+    """Make one image of the channels of a camera of many CCDs."""
+    input:
+        cubes=lambda wildcards: expand(
+            "<dataset>/calibrated{part}.cub", part=parts(wildcards.dataset), allow_missing=True
+        ),
+    output:
+        joined="<dataset>/joined.cub",
+    log:
+        "<log>/planetary_merge_channels.log",
+    benchmark:
+        "<benchmark>/planetary_merge_channels.tsv"
+    conda:
+        ENGINE_ENV
+    container:
+        CONTAINER
+    envmodules:
+        *MODULES,
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        web=lambda wildcards: int(DATASETS[wildcards.dataset]["options"]["geometry"] == "web"),
+    params:
+        image=lambda wildcards: asked(wildcards.dataset, "", "geometry", "parameters"),
+    script:
+        "../../scripts/planetary_merge_channels.py"

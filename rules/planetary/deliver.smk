@@ -1,0 +1,112 @@
+"""Cubes -> what opens elsewhere: Cloud-Optimized GeoTIFF (and PDS4), preview, STAC item, chunks for a browser."""
+
+PDS4 = config["planetary"]["pds4"]
+CUBES = [(dataset, cube) for dataset in PLANETARY for cube in cubes(dataset)]
+
+
+for batch in batches(CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetary"]["batch"]):
+
+    rule:
+        """Turn a cube into a Cloud-Optimized GeoTIFF, and a PDS4 product where that is asked for."""
+        name:
+            f"planetary_convert{batch.suffix}"
+        input:
+            cubes=made(batch, "{}.cub"),
+        output:
+            images=made(batch, "{}.tif"),
+            labels=made(batch, "{}.xml") if PDS4 else [],
+            pds4=made(batch, "{}.img") if PDS4 else [],
+        log:
+            f"{batch.log}/planetary_convert{batch.tail}.log",
+        benchmark:
+            f"{batch.benchmark}/planetary_convert{batch.tail}.tsv"
+        wildcard_constraints:
+            cube=r"(ingested|calibrated|joined|map|mosaic|terrain)(\.[A-Za-z0-9]+)*",
+        conda:
+            "../../envs/planetary.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        script:
+            "../../scripts/planetary_convert.py"
+
+
+for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", ""), "", config["planetary"]["batch"]):
+
+    rule:
+        """Draw a preview, describe a dataset as a STAC item, and compare its GeoTIFFs with its cubes."""
+        name:
+            f"planetary_plot{batch.suffix}"
+        input:
+            cubes=all_cubes(batch, "cub"),
+            images=all_cubes(batch, "tif"),
+            isis=ISIS,
+        output:
+            previews=report(
+                made(batch, "preview.png"),
+                caption="../report/planetary.rst",
+                category="planetary",
+            ),
+            stac=made(batch, "item.json"),
+            records=made(batch, "planetary.json"),
+        log:
+            f"{batch.log}/planetary_plot{batch.tail}.log",
+        benchmark:
+            f"{batch.benchmark}/planetary_plot{batch.tail}.tsv"
+        wildcard_constraints:
+            dataset=names_of("planetary"),
+        conda:
+            "../../envs/planetary.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        params:
+            engine=ENGINE,
+            stretch=each(batch, lambda dataset, _: DATASETS[dataset]["options"]["stretch"]),
+            members=each(batch, lambda dataset, _: members(dataset)),
+        script:
+            "../../scripts/planetary_plot.py"
+
+
+rule planetary_convert_tiles:
+    """Stretch the last cube of a dataset to grey values; the atlas rules cut them into chunks."""
+    input:
+        cube=lambda wildcards: f"<dataset>/{cubes(wildcards.dataset)[-1]}.cub",
+    output:
+        picture="<dataset>/tiles.tif",
+        inventory="<dataset>/tiles.json",
+    log:
+        "<log>/planetary_convert_tiles.log",
+    benchmark:
+        "<benchmark>/planetary_convert_tiles.tsv"
+    conda:
+        "../../envs/planetary.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        stretch=option("stretch"),
+    script:
+        "../../scripts/planetary_convert_tiles.py"
+
+
+rule planetary_plot_tiles:
+    """Lay out the view of an image in Neuroglancer."""
+    input:
+        volume="<dataset>/volume.json",
+        info=only("planetary", "<dataset>/precomputed/info"),
+    output:
+        view="<dataset>/neuroglancer.json",
+    log:
+        "<log>/planetary_plot_tiles.log",
+    benchmark:
+        "<benchmark>/planetary_plot_tiles.tsv"
+    wildcard_constraints:
+        dataset=names_of("planetary"),
+    conda:
+        "../../envs/atlas.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    script:
+        "../../scripts/planetary_plot_tiles.py"

@@ -1,0 +1,1 @@
+"""Granules of field campaigns: how they are read, written as CF netCDF, described and judged."""

@@ -1,0 +1,1 @@
+"""What archives want to know of a granule, in their formats."""

@@ -1,0 +1,1 @@
+"""One reader for each format of granules; each fills the model of `granule`."""

@@ -1,0 +1,178 @@
+"""Cloud Physics Lidar (CPL) HDF5: flat level 1 files (HS3, IMPACTS) and grouped level 2 files (IMPACTS).
+
+Format: NASA GSFC CPL. Flat files have one record per profile; level 2 files have groups, three values of time and
+place for each profile (first, middle, last), and profiles as (bin, profile). Decimal day 1.0 is the midnight that
+1 January begins with, and it does not wrap at midnight.
+"""
+
+import contextlib
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from darkroom.airborne import collection, granule
+
+DAYS = ("Dec_JDay", "profile/Profile_Decimal_Julian_Day", "layer_descriptor/Profile_Decimal_Julian_Day")
+BINS = ("Bin_Alt", "metadata_parameters/Bin_Altitude_Array")
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+HIGHEST_KM = 30  # no aircraft flies higher; a greater altitude is in metres
+NEAR_KM = 0.5  # between the top of the frame and the highest bin
+
+
+def read(path, form):
+    """(variables, header, flags, None) of one granule; curtains are read from the file in blocks.
+
+    Dimensions are profile, altitude (bins), and those of small tables. Raises ValueError for a file that is cut, or
+    without time.
+    """
+    with opened(path) as file:
+        found = {}
+        file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        day = next((name for name in DAYS if name in found), None)
+        if day is None:
+            raise ValueError(f"{path}: no {' or '.join(DAYS)}; this is no CPL file")
+        profiles = found[day].shape[0] if found[day].shape else 0
+        if not profiles:
+            raise ValueError(f"{path}: {day} has no records; the file is cut")
+        bins = next((found[name].size for name in BINS if name in found), 0)
+        header, variables = {}, {"time": time(path, found, day)}
+        for name, source in found.items():
+            if source.dtype.kind not in "iufb":
+                header[name] = text(source)
+                continue
+            if name == day and source.ndim == 1:
+                continue
+            dims, shape, across = layout(source.shape, profiles, bins)
+            entry = form["variables"].get(name, {})
+            if "column" in entry and len(shape) == 2:
+                _add(variables, path, {}, name, source.dtype, dims, shape, across)
+                dims, shape, across = dims[:1], shape[:1], entry["column"]
+            _add(variables, path, form["variables"], name, source.dtype, dims, shape, across)
+    for needed in ("latitude", "longitude"):
+        if needed not in variables:
+            raise ValueError(f"{path}: no {needed} among {', '.join(found)}")
+    return variables, header, altitudes(variables), None
+
+
+@contextlib.contextmanager
+def opened(path):
+    """An HDF5 file. Raises ValueError for one that is none, is cut, or is damaged where it is read."""
+    if not Path(path).stat().st_size:
+        raise ValueError(f"{path}: the file is empty")
+    try:
+        file = h5py.File(path)
+    except OSError as error:
+        raise ValueError(f"{path}: no HDF5 file, or one that is cut ({error})") from error
+    with file:
+        try:
+            yield file
+        except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:  # what h5py makes of a broken file
+            raise ValueError(f"{path}: the HDF5 file is damaged ({error})") from error
+
+
+def _add(variables, path, table, name, dtype, dims, shape, across):
+    key, attrs, fill = collection.described(table, name)
+    dtype = np.dtype(np.int8) if dtype.kind == "b" else dtype.newbyteorder("=")
+    fill = None if fill is None else dtype.type(fill)
+    granule.add(
+        variables,
+        key,
+        granule.Variable(dims, shape, dtype, attrs, fill, reader(path, name, dims, dtype, across), name),
+    )
+
+
+def layout(shape, profiles, bins):
+    """(dimensions, shape, across): profiles first; `across` tells that the source has them second."""
+    across = len(shape) == 2 and shape[0] != profiles and shape[1] == profiles
+    shape = () if shape == (1,) and profiles > 1 else shape[::-1] if across else shape
+    known = {3: "part", bins: "altitude", profiles: "profile"}
+    dims = []
+    for length in shape:
+        name = known.get(length, f"entry_{length}")
+        dims.append(name if name not in dims else f"{name}_{len(dims) + 1}")
+    return tuple(dims), shape, across
+
+
+def reader(path, name, dims, dtype, across):
+    """`read(first, last)` of a dataset, which opens the file for as long as it reads.
+
+    `across` is True for a dataset that has its profiles second, or the number of the one column that is meant.
+    """
+
+    def rows(first, last):
+        with opened(path) as file:
+            source = file[name]
+            if not dims:
+                values = source[()]
+                values = values.reshape(()) if isinstance(values, np.ndarray) else values
+            elif across is True:
+                values = source[:, first:last].T
+            elif across is False:
+                values = source[first:last]
+            else:
+                values = source[first:last, across]
+        return np.asarray(values).astype(dtype, copy=False)
+
+    return rows
+
+
+def text(source):
+    """A text dataset as one text."""
+    values = np.ravel(source[()])
+    parts = [value.decode("latin-1") if isinstance(value, bytes) else str(value) for value in values[:100]]
+    return ("" if all(len(part) == 1 for part in parts) else ", ").join(dict.fromkeys(parts)).strip()
+
+
+def time(path, found, day):
+    """Time of each profile: decimal days, as stored, since the last day of the year before.
+
+    A decimal day of single precision resolves 2 s only; then Hour, Minute and Second count, on the day that makes
+    them nearest to it. Of three times per profile the middle one is taken.
+    """
+    source = found[day]
+    values = source[:, source.shape[1] // 2] if source.ndim == 2 else source[()]
+    epoch = f"{year(path, found) - 1:04}-12-31 00:00:00"
+    attrs = {"long_name": "time of the profile", "units": f"days since {epoch}"}
+    if values.dtype.itemsize < 8 and {"Hour", "Minute", "Second"} <= set(found):
+        clock = sum(
+            found[name][()].astype(np.float64) * unit for name, unit in (("Hour", 3600), ("Minute", 60), ("Second", 1))
+        )
+        values = np.round(values - clock / 86_400) * 86_400 + clock
+        attrs["units"] = f"seconds since {epoch}"
+        day = f"{day}, Hour, Minute, Second"
+    return granule.Variable.of(values.astype(np.float64), ("profile",), attrs, None, day)
+
+
+def year(path, found):
+    """The year that decimal days are of: of `Date` (06Sep12, 15 Jan 2020), or File_Year."""
+    if "metadata_parameters/File_Year" in found:
+        return int(np.ravel(found["metadata_parameters/File_Year"][()])[0])
+    shown = text(found["Date"]) if "Date" in found else ""
+    date = re.match(r"(\d{1,2})[ -]?([A-Za-z]{3})[a-z]*[ -]?(\d{4}|\d{2})", shown.split(",")[0])
+    if not date or date[2].lower() not in MONTHS:
+        raise ValueError(f"{path}: Date is {shown!r}; right is such as 06Sep12")
+    return int(date[3]) + (2000 if len(date[3]) == 2 else 0)
+
+
+def altitudes(variables):
+    """Give altitudes that may be in m or km the units they are in, and flag a frame top that no bin is near to."""
+    for name in ("altitude", "platform_altitude", "frame_top", "surface_altitude"):
+        if name in variables:
+            values = variables[name].values()
+            known = np.isfinite(values) & (np.abs(values) < 9000 * 10)
+            in_metres = known.any() and np.abs(values[known]).max() > HIGHEST_KM
+            variables[name].attrs["units"] = "m" if in_metres else "km"
+    flags = []
+    if {"altitude", "frame_top"} <= set(variables):
+        top, highest = (np.nanmax(kilometres(variables[name])) for name in ("frame_top", "altitude"))
+        if abs(top - highest) > NEAR_KM:
+            note = f"Frame_Top is {top:.3f} km, but the highest bin is at {highest:.3f} km"
+            flags.append({"flag": "frame_top", "note": note})
+    return flags
+
+
+def kilometres(variable):
+    """Values of an altitude in km."""
+    return variable.values() / (1000 if variable.attrs["units"] == "m" else 1)

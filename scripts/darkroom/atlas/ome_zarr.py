@@ -1,0 +1,170 @@
+"""OME-Zarr: a planned volume as a group of Zarr v3 arrays, one for each scale.
+
+Sources: OME-NGFF 0.5 (https://ngff.openmicroscopy.org/0.5), the Zarr v3 core specification and its `sharding_indexed`
+codec (https://zarr-specs.readthedocs.io). Arrays are (z, y, x), or (c, z, y, x) where there are channels.
+
+NGFF 0.5 leaves open whether index 0 is the corner of the first voxel or its centre. It is the centre here, as 0.6 says
+("The pixel/voxel center is the origin of the continuous coordinate system") and as Neuroglancer reads 0.5 (its
+src/datasource/zarr/ome.ts). A precomputed volume counts from the corner, so what its scales have at `voxel_offset` has
+its centre half a voxel later, and each scale its own translation.
+"""
+
+import math
+
+import imagecodecs
+import numpy as np
+
+from darkroom.atlas import blocks, precomputed, shards, volume
+
+LEVEL = 3  # of zstd, its default; 1 and 5 gave as many bytes within a tenth (grey values, 16 bits, labels, floats)
+LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
+CODECS = [LITTLE, {"name": "zstd", "configuration": {"level": LEVEL, "checksum": False}}]
+INDEX_CODECS = [LITTLE, {"name": "crc32c"}]
+COLOURS = {1: {"grey": "FFFFFF"}, 3: {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}}
+DOWNSCALED = {
+    False: ("mean", "mean of up to 2 x 2 x 2 voxels of the scale before, rounded half to even for integers"),
+    True: ("mode", "most frequent label of up to 2 x 2 x 2 voxels of the scale before, the smallest one of a tie"),
+}
+
+
+def estimated_bytes(planned):
+    """Room on the disk that a planned volume takes, with some to spare."""
+    info = planned["info"]
+    values = sum(math.prod(scale["size"]) for scale in info["scales"]) * info["num_channels"]
+    shrinkage = volume.SHRINKAGE["compressed_segmentation" if planned["values"]["labels"] else "raw"]
+    return int(values * np.dtype(info["data_type"]).itemsize * shrinkage)
+
+
+def opened(folder, planned):
+    """Every `Scale` of a planned volume, finest first."""
+    return [Scale(folder, planned["info"], number) for number in range(len(planned["info"]["scales"]))]
+
+
+class Scale(precomputed.Scale):
+    """The chunks of one scale of a precomputed volume as those of a Zarr array, without loss whatever its encoding.
+
+    A chunk has all channels. Those at the end of the array are as large as any other, filled up with 0, so a chunk is
+    never larger than the array. With sharding, chunks wait beside `c` until they are packed; a shard holds those that
+    a shard of the precomputed volume holds.
+    """
+
+    def __init__(self, folder, info, number):
+        super().__init__(folder, info, number)
+        self.info = self.info | {"encoding": "zstd"}
+        self.folder = folder / str(number)
+        self.indexes = (self.folder / "zarr.json",)
+        self.sides = [min(pair) for pair in zip(self.sides, self.size, strict=True)]
+        self.per_shard = shards.extent(self) if self.sharded else [1, 1, 1]  # chunks along x, y, z
+        self.shard_sides = [side * count for side, count in zip(self.sides, self.per_shard, strict=True)]
+
+    def path(self, chunk):
+        numbers = map(str, self._numbers(chunk, self.sides))
+        return self.folder / ".".join(numbers) if self.sharded else self.folder.joinpath("c", *numbers)
+
+    def file(self, chunk):
+        return self.folder.joinpath("c", *map(str, self._numbers(chunk, self.shard_sides)))
+
+    def shard_store(self, shard):
+        base = {"driver": "file", "path": str(shard)}
+        grid = self._ordered(self.per_shard, 1)
+        return {"driver": "zarr3_sharding_indexed", "base": base, "grid_shape": grid, "index_codecs": INDEX_CODECS}
+
+    def shard_key(self, code, chunk):
+        numbers = np.array(self._numbers(chunk, self.sides)) % self._ordered(self.per_shard, 1)
+        return numbers.astype(">u4").tobytes()
+
+    def encode(self, block):
+        shape = (self.channels, *reversed(self.sides))
+        ends = [(0, side - extent) for side, extent in zip(shape, block.shape, strict=True)]
+        full = np.ascontiguousarray(np.pad(block, ends), self.dtype.newbyteorder("<"))
+        return imagecodecs.zstd_encode(full, level=LEVEL)
+
+    def decode(self, content, chunk):
+        values = np.frombuffer(imagecodecs.zstd_decode(content), self.dtype.newbyteorder("<"))
+        voxels = values.reshape(self.channels, *reversed(self.sides))
+        return voxels[blocks.window(chunk, chunk)].astype(self.dtype, copy=False)
+
+    def _numbers(self, chunk, sides):
+        """Place of a chunk in a grid of these sides, in the order of the array."""
+        return self._ordered([low // side for (low, _), side in zip(chunk, sides, strict=True)], 0)
+
+    def _ordered(self, numbers, channels):
+        """Numbers for x, y, z in the order of the array, with one for channels where it has them."""
+        return [*[channels] * (self.channels > 1), *reversed(numbers)]
+
+    @property
+    def metadata(self):
+        """What `zarr.json` of the array holds. Source: Zarr v3 core specification, array metadata."""
+        codecs = CODECS
+        if self.sharded:
+            inner = {"chunk_shape": self._ordered(self.sides, self.channels), "codecs": CODECS}
+            index = {"index_codecs": INDEX_CODECS, "index_location": "end"}
+            codecs = [{"name": "sharding_indexed", "configuration": inner | index}]
+        shape = self._ordered(self.shard_sides, self.channels)
+        return {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": self._ordered(self.size, self.channels),
+            "data_type": self.dtype.name,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": shape}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": 0,
+            "codecs": codecs,
+            "attributes": {},
+            "dimension_names": [axis["name"] for axis in axes(self.channels)],
+        }
+
+
+def axes(channels):
+    """Axes of the arrays, in their order. Lengths are in nm, as in `info`."""
+    space = [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"]
+    return [*[{"name": "c", "type": "channel"}] * (channels > 1), *space]
+
+
+def place(scale, channels):
+    """From indices of a scale of `info` to nm: its voxel size, and the centre of its first voxel."""
+    size = list(reversed(scale["resolution"]))
+    first = [(start + 0.5) * length for start, length in zip(reversed(scale["voxel_offset"]), size, strict=True)]
+    extra = channels > 1
+    return [
+        {"type": "scale", "scale": [*[1.0] * extra, *size]},
+        {"type": "translation", "translation": [*[0.0] * extra, *first]},
+    ]
+
+
+def group(planned, name):
+    """What `zarr.json` of the group holds: NGFF's metadata of a planned volume, with what was assumed of the source.
+
+    Coordinates are those of the precomputed volume, in nm. `attributes.darkroom` has the notes of the plan and, as NGFF
+    0.5 knows no rotations, `transform`: the matrix (4x4) from these nm to those of the affine of the source.
+    """
+    info = planned["info"]
+    method, described = DOWNSCALED[planned["values"]["labels"]]
+    image = {
+        "name": name,
+        "axes": axes(info["num_channels"]),
+        "datasets": [
+            {"path": str(number), "coordinateTransformations": place(scale, info["num_channels"])}
+            for number, scale in enumerate(info["scales"])
+        ],
+        "type": method,
+        "metadata": {"description": described},
+    }
+    ome = {"version": "0.5", "multiscales": [image]}
+    if planned["values"]["labels"]:
+        ome["image-label"] = {"version": "0.5"}  # without `colors`: viewers would leave out labels that have none
+    elif channels := shown(planned):
+        ome["omero"] = {"channels": channels}
+    known = {"notes": planned["notes"], **({"transform": planned["transform"]} if planned["transform"] else {})}
+    return {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome, "darkroom": known}}
+
+
+def shown(planned):
+    """The `channels` of `omero`: how to draw grey values or RGB whose range is known; else none, and viewers choose."""
+    info, kind = planned["info"], np.dtype(planned["info"]["data_type"])
+    if not (kind == np.uint8 or planned["values"]["window"]) or info["num_channels"] not in COLOURS:
+        return []
+    top = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
+    window = {"min": 0.0, "max": top, "start": 0.0, "end": top}
+    colours = COLOURS[info["num_channels"]]
+    return [{"label": name, "color": colour, "active": True, "window": window} for name, colour in colours.items()]

@@ -1,0 +1,1 @@
+"""What is to be made: config, sheet, options, the table of pipelines, plans of large campaigns."""

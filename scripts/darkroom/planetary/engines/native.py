@@ -1,0 +1,137 @@
+"""The planetary stages in our own code; `isis` has the same functions with the programs of ISIS."""
+
+import logging
+
+import numpy as np
+
+from darkroom.planetary import images, recipes
+from darkroom.planetary.formats import pds3, pvl
+from darkroom.planetary.formats.cubes import NULL, Cube, Image
+from darkroom.planetary.formats.cubes import write as write_cube
+from darkroom.planetary.geometry import mosaic, photometry, projection, resample
+from darkroom.planetary.geometry.camera import of as camera_of
+from darkroom.planetary.instruments import ingest
+from darkroom.planetary.instruments.calibrate import image as calibrated_image
+
+logger = logging.getLogger(__name__)
+
+ROWS = 256  # of a block whose angles are all in memory
+BACKPLANES = {
+    "phase": "Phase Angle",
+    "emission": "Emission Angle",
+    "incidence": "Incidence Angle",
+    "latitude": "Latitude",
+    "longitude": "Longitude",
+}
+PROJECTIONS = {name.lower(): name for name in projection.PROJECTIONS}
+
+
+def import_image(source, cube, image):
+    """Read a product of an archive, or one part of it, into a cube."""
+    made = ingest.image(source, image["part"], image["ingest"])
+    recipes.require_label(image["recipe"], image["steps"], pds3.Product(source).label, source)
+    skipped = [] if image["level"] == "calibrated" else ["calibration: these are the numbers of the archive's product"]
+    made.groups = images.noted(made.groups, [f"read from {source.name}"], skipped)
+    write_cube(cube, made)
+
+
+def calibrate(cube, calibrated, image):
+    """Calibrate a cube; what was done and what was left out goes into its label."""
+    result = calibrated_image(Cube(cube), image["calibration"])
+    for step in result.skipped:
+        logger.warning("skipped: %s", step)
+    result.image.groups = images.noted(result.image.groups, result.done, result.skipped)
+    write_cube(calibrated, result.image)
+
+
+def correct(cube, corrected, image):
+    """Bring the brightness of every pixel to one light, by the angles at which the camera and the Sun see it."""
+    source, camera, options = Cube(cube), camera_of(cube), image["photometry"]
+    light = {"model": options["model"], "parameters": options["parameters"], "incref": options["incidence"]}
+
+    def blocks():
+        for first in range(0, source.lines, ROWS):
+            values, codes = source.read(first, ROWS)
+            ground = camera.backplanes(first, len(values))
+            made = photometry.normalise(values, ground.phase, ground.incidence, ground.emission, **light)
+            unknown = np.where(np.isnan(made), NULL, 0)
+            yield made[None], (unknown if codes is None else np.where(codes == 0, unknown, codes))[None]
+
+    groups = images.noted(source.groups, done=[f"photometric correction: {options['model']}"])
+    write_cube(corrected, source.image(blocks=blocks(), groups=groups, dtype="f4", base=0.0, multiplier=1.0))
+
+
+def backplanes(cube, made, image):
+    """Write phase, emission, incidence, latitude and longitude of every pixel, in the order of ISIS's phocube."""
+    source, camera = Cube(cube), camera_of(cube)
+
+    def blocks():
+        for first in range(0, source.lines, ROWS):
+            _, codes = source.read(first, ROWS)
+            ground = camera.backplanes(first, min(ROWS, source.lines - first))
+            planes = np.stack([getattr(ground, plane) for plane in BACKPLANES])
+            yield (planes if codes is None else np.where(codes == 0, planes, np.nan)), None
+
+    groups = source.groups | {"BandBin": pvl.Block({"Name": tuple(BACKPLANES.values())}, "Group")}
+    changes = {"groups": groups, "bands": len(BACKPLANES), "dtype": "f4", "base": 0.0, "multiplier": 1.0}
+    write_cube(made, source.image(blocks=blocks(), **changes))
+
+
+def template(cubes, grid, image):
+    """Keywords of the template of a map that holds all cubes."""
+    cameras = [camera_of(cube) for cube in cubes]
+    ranges = [projection.range_of(camera) for camera in cameras]
+    return projection.common_template(ranges, cameras[0].isd, PROJECTIONS[image["map"]["projection"]])
+
+
+def project(cube, grid, projected, image):
+    """Write what an image covers of a map; NULL where it shows nothing."""
+    source, camera = Cube(cube), camera_of(cube)
+    whole = projection.Mapping.from_template(grid)
+    mapping = projection.Mapping.for_camera(camera, whole.group()).within(whole)
+    blocks = resample.project(source.read, camera, mapping, image["map"]["interpolation"])
+    write_cube(projected, mapped(mapping, 1, source.groups, blocks))
+
+
+def merge(cubes, merged, priority, image):
+    """Lay maps over each other; an average has a second band with the number of images."""
+    mapping, placed = mosaic.place([Cube(cube) for cube in cubes])
+    blocks = mosaic.merge(placed, mapping.lines, mapping.samples, priority)
+    bands, groups = placed[0][0].bands, in_common([cube.groups for cube, *_ in placed])
+    if priority == "average":
+        bands, groups["BandBin"] = 2 * bands, counted(groups.get("BandBin", {}), bands)
+    write_cube(merged, mapped(mapping, bands, groups, blocks))
+
+
+def counted(bandbin, bands):
+    """The group BandBin of an average, whose second half of bands counts, as automos writes it."""
+    doubled = {}
+    for key, value in bandbin.items():
+        values = pds3.sequence(value)
+        unit = values[0].unit if isinstance(values[0], pvl.Quantity) else ""
+        counts = (f"{name}_Count" if key == "Name" else "Null" for name in values)
+        doubled[key] = (*values, *(pvl.Quantity(count, unit) if unit else count for count in counts))
+    return pvl.Block(doubled, "Group")
+
+
+def mapped(mapping, bands, groups, blocks):
+    """A map as an image to write; where the camera stood is of no use to it any more."""
+    kept = {name: group for name, group in groups.items() if name not in ("Kernels", "Mapping")}
+    groups = kept | {"Mapping": pvl.Block(mapping.group(), "Group")}
+    return Image(bands, mapping.lines, mapping.samples, "f4", groups, blocks)
+
+
+def in_common(groups):
+    """The groups of several cubes with the keywords that are the same in all; notes are those of all."""
+    first, *others = groups
+
+    def same(name, key, value):
+        return all(name in other and other[name].get(key) == value for other in others)
+
+    shared = {
+        name: pvl.Block([(key, value) for key, value in group.items() if same(name, key, value)], "Group")
+        for name, group in first.items()
+        if name not in ("Mapping", "Darkroom")
+    }
+    notes = ([note for group in groups for note in images.notes(group, key)] for key in ("Done", "Skipped"))
+    return images.noted(shared, *(list(dict.fromkeys(found)) for found in notes))

@@ -1,0 +1,591 @@
+"""What a camera is and where it was: an ISD file, or the tables of a cube that spiceinit has been through.
+
+Formats: the ISDs of ALE (github.com/DOI-USGS/ale), with the keywords of ISIS or of USGSCSM; the SPICE tables, the group
+Kernels and the object NaifKeywords of ISIS cubes. Formulas: ISIS's camera classes (MdisCamera, CTXCamera, VikingCamera,
+CameraDetectorMap, CameraFocalPlaneMap); NAIF's quaternion conventions (q2m of the SPICE toolkit).
+
+Units are those of ISIS: km, km/s, seconds of ephemeris time past J2000, millimetres in the focal plane; detector and
+image coordinates are sample before line and have whole numbers at the centres of pixels, from 1.
+"""
+
+import re
+import struct
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from darkroom import files
+from darkroom.planetary.formats import cubes
+
+FRAME, LINE_SCAN = "USGS_ASTRO_FRAME_SENSOR_MODEL", "USGS_ASTRO_LINE_SCANNER_SENSOR_MODEL"
+SUPPORTED = "MDIS (NAC, WAC), CTX, and frame or line-scan cameras of radial or transverse distortion"
+BODIES = {199: "Mercury", 299: "Venus", 301: "Moon", 399: "Earth", 401: "Phobos", 402: "Deimos", 499: "Mars"}
+# Focal lengths in mm and the boresight of the Viking vidicons, by NAIF code (constants of ISIS's VikingCamera).
+VIKING = {-27001: 474.398, -27002: 474.448, -30001: 474.610, -30002: 474.101}
+VIKING_BORESIGHT = (602.0, 528.0)
+NAC, WAC, CTX = -236820, -236800, -74021
+QUATERNION = ("J2000Q0", "J2000Q1", "J2000Q2", "J2000Q3")
+ANGULAR_VELOCITY = ("AV1", "AV2", "AV3")
+POSITION = ("J2000X", "J2000Y", "J2000Z")
+VELOCITY = ("J2000XV", "J2000YV", "J2000ZV")
+ISIS_MISSING = -1.7976931348623157e308  # what ISIS writes for an unknown number
+
+
+@dataclass(frozen=True)
+class States:
+    """Positions (n, 3) in km at times (n,), seen from the body's centre in J2000; velocities (n, 3) or None.
+
+    spline -- whether the way between the records is a cubic Hermite spline (ISIS's HermiteSpline) or straight (Linear)
+    """
+
+    times: np.ndarray
+    positions: np.ndarray
+    velocities: np.ndarray | None = None
+    spline: bool = False
+
+    def at(self, time):
+        """Positions (..., 3) at times (...)."""
+        if len(self.times) == 1:
+            return self.positions[0]
+        index, part = _between(self.times, time)
+        first, second = self.positions[index], self.positions[index + 1]
+        straight = first * (1 - part) + second * part
+        if not self.spline:
+            return straight
+        span = (self.times[index + 1] - self.times[index])[..., None]
+        bends = self.velocities[index] * span - (second - first), self.velocities[index + 1] * span - (second - first)
+        return straight + part * (1 - part) * ((1 - part) * bends[0] - part * bends[1])
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A frame that turns against J2000: quaternions (n, 4) at times (n,), then a constant rotation (3, 3).
+
+    frames and constant_frames are the NAIF codes of the chain, from the frame itself to J2000 (1).
+    """
+
+    times: np.ndarray
+    quaternions: np.ndarray
+    angular_velocities: np.ndarray | None
+    frames: tuple
+    constant: np.ndarray = field(default_factory=lambda: np.eye(3))
+    constant_frames: tuple = ()
+
+    def matrix(self, time):
+        """Matrices (..., 3, 3) that turn J2000 vectors into this frame at times (...), slerp between the records."""
+        if len(self.times) == 1:
+            return self.constant @ _matrix(self.quaternions[0])
+        index, part = _between(self.times, time)
+        first, second = self.quaternions[index], self.quaternions[index + 1]
+        cosine = np.sum(first * second, axis=-1, keepdims=True)
+        second, cosine = np.where(cosine < 0, -second, second), np.abs(cosine)
+        angle = np.arccos(np.minimum(cosine, 1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            weights = np.sin(angle * (1 - part)) / np.sin(angle), np.sin(angle * part) / np.sin(angle)
+        still = angle < 1e-9
+        mixed = np.where(still, 1 - part, weights[0]) * first + np.where(still, part, weights[1]) * second
+        return self.constant @ _matrix(mixed)
+
+
+@dataclass(frozen=True)
+class Isd:
+    """One image's camera.
+
+    code -- NAIF code of the instrument; radii -- (3,) of the body
+    start -- time of a frame, or of the upper edge of the first line; line_time -- seconds per line, 0 for a frame
+    plane, detector -- (2, 3) of the affine maps detector -> focal plane and back: constant, sample or x, line or y
+    boresight -- detector coordinates of the optical axis; first -- of the first pixel; summing -- pixels that are one
+    distortion -- "radial" (coefficients of r^0, r^2, r^4), "transverse" (two cubic polynomials, (2, 10)) or "reseaux"
+    keywords -- what NaifKeywords of a cube holds
+    """
+
+    code: int
+    lines: int
+    samples: int
+    radii: np.ndarray
+    body: Rotation
+    pointing: Rotation
+    position: States
+    sun: States
+    start: float
+    line_time: float
+    focal_length: float
+    pitch: float
+    plane: np.ndarray
+    detector: np.ndarray
+    boresight: tuple
+    first: tuple
+    summing: tuple
+    distortion: str
+    coefficients: np.ndarray
+    keywords: dict
+    version: int = 1
+    target: str = ""
+
+
+def of(path, lines=None, samples=None, instrument=None):
+    """The camera of an ISD file (`.json`, `.isd`) or of a cube with SPICE tables.
+
+    lines, samples -- size of the image, checked against the ISD's own, and needed where it has none
+    instrument -- group Instrument of the image's cube; it knows of binning where an ISD is silent
+
+    Raises ValueError naming the file and the key: missing, of another image, of a camera that is not supported.
+    """
+    path = Path(path)
+    try:
+        if path.suffix.lower() in (".json", ".isd"):
+            isd = _of_json(files.read_json(path), instrument, lines, samples)
+        else:
+            isd = from_cube(cubes.Cube(path))
+    except (KeyError, ValueError) as error:
+        text = str(error.args[0]) if isinstance(error, KeyError) else str(error)
+        raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from error
+    if (lines or isd.lines, samples or isd.samples) != (isd.lines, isd.samples):
+        raise ValueError(
+            f"{path}: image_lines x image_samples are {isd.lines} x {isd.samples}, the image has {lines} x {samples}; "
+            "this is the geometry of another image"
+        )
+    return isd
+
+
+def _of_json(isd, instrument, lines, samples):
+    """The camera of the content of an ISD file, which may be any JSON."""
+    if not isinstance(isd, dict):
+        raise ValueError("no camera description; right is a JSON object, as ALE writes it")
+    try:
+        return from_isd(isd, instrument, lines, samples)
+    except (TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"an entry is of another form than ALE writes it ({error})") from error
+
+
+def from_isd(isd, instrument=None, lines=None, samples=None):
+    """The camera of a parsed ISD; the keywords of ISIS win over those of USGSCSM where it has both."""
+    keywords = isd.get("naif_keywords", {})
+    pointing = _entry(isd, "instrument_pointing")
+    code = _instrument_code(keywords, pointing)
+    model = isd.get("name_model", FRAME)
+    if model not in (FRAME, LINE_SCAN):
+        raise ValueError(f"name_model {model} is not supported; supported are {SUPPORTED}")
+    size = int(isd.get("image_lines") or lines or 0), int(isd.get("image_samples") or samples or 0)
+    if not all(size):
+        raise ValueError("no image_lines and image_samples in the ISD, and no size of the image was given")
+    body = _entry(isd, "body_rotation")
+    position = _states(isd, "instrument_position")
+    start, line_time = _timing(isd, model, position)
+    return _camera(
+        code,
+        keywords,
+        instrument or {},
+        isd,
+        lines=size[0],
+        samples=size[1],
+        body=_rotation(body, "body_rotation"),
+        pointing=_rotation(pointing, "instrument_pointing"),
+        position=position,
+        sun=_states(isd, "sun_position"),
+        start=start,
+        line_time=line_time,
+        version=int(isd.get("isis_camera_version", 1)),
+        target=BODIES.get(int(_numbers(keywords.get("BODY_CODE", 0))[0]), ""),
+    )
+
+
+def from_cube(cube):
+    """The camera of a cube with the tables that spiceinit makes."""
+    groups = cube.groups
+    if "NaifKeywords" not in cube.label or "Kernels" not in groups or "InstrumentPointing" not in cube.tables:
+        raise ValueError(f"{cube.path}: no SPICE tables; attach an ISD, or run spiceinit")
+    kernels, instrument = groups["Kernels"], groups["Instrument"]
+    keywords = dict(cube.label["NaifKeywords"].items())
+    code = int(kernels.get("NaifIkCode") or kernels["NaifFrameCode"])
+    if not _is_known(code):
+        raise ValueError(f"{cube.path}: NaifIkCode = {code} is not supported in a cube; supported are MDIS, CTX")
+    if code == WAC:
+        code -= int(groups["BandBin"]["Number"])  # each WAC filter is a camera of its own
+    position = _table_states(cube.table("InstrumentPosition"))
+    line_time = 0.0
+    start = float(position.times[len(position.times) // 2])
+    if code == CTX:
+        line_time = float(instrument["LineExposureDuration"]) / 1000 * int(instrument["SpatialSumming"])
+        start = _clock(keywords)
+    elif len(position.times) > 1:
+        start = _clock(keywords) + float(instrument["ExposureDuration"]) / 2000
+    isd = _camera(
+        code,
+        keywords,
+        instrument,
+        {},
+        lines=cube.lines,
+        samples=cube.samples,
+        body=_table_rotation(cube.table("BodyRotation")),
+        pointing=_table_rotation(cube.table("InstrumentPointing")),
+        position=position,
+        sun=_table_states(cube.table("SunPosition")),
+        start=start,
+        line_time=line_time,
+        version=int(kernels.get("CameraVersion", 1)),
+        target=instrument["TargetName"],
+    )
+    return _cropped(isd, groups["AlphaCube"]) if "AlphaCube" in groups else isd
+
+
+def _cropped(isd, alpha):
+    """The camera of a part of an image, enlarged or reduced, as the group AlphaCube tells it."""
+    axes = ("Sample", "Line")
+    before = [float(alpha[f"AlphaStarting{axis}"]) - 0.5 for axis in axes]
+    scale = [
+        (float(alpha[f"AlphaEnding{axis}"]) - float(alpha[f"AlphaStarting{axis}"])) / float(alpha[f"Beta{axis}s"])
+        for axis in axes
+    ]
+    return replace(
+        isd,
+        start=isd.start + isd.line_time * before[1],
+        line_time=isd.line_time * scale[1],
+        first=tuple(first + edge * size for first, edge, size in zip(isd.first, before, isd.summing, strict=True)),
+        summing=tuple(size * factor for size, factor in zip(isd.summing, scale, strict=True)),
+    )
+
+
+def tables(isd):
+    """What spiceinit attaches to a cube: tables, and as dicts the group Kernels and the object NaifKeywords.
+
+    The form is that of cubes whose ISD was attached without kernels; campt and cam2map of ISIS read it.
+    """
+    attached = [
+        _rotation_table("InstrumentPointing", isd.pointing),
+        _states_table("InstrumentPosition", isd.position),
+        _rotation_table("BodyRotation", isd.body),
+        _states_table("SunPosition", isd.sun),
+    ]
+    # Spice.cpp of ISIS asks for these names; "Table" stands for kernels that are not needed any more.
+    base = "$base/kernels"
+    kernels = {
+        "NaifIkCode": _instrument(isd.code),
+        "LeapSecond": f"{base}/lsk/naif0012.tls",
+        "TargetAttitudeShape": f"{base}/pck/pck00010.tpc",
+        "TargetPosition": "Table",
+        "InstrumentPointing": "Table",
+        "InstrumentPosition": "Table",
+        "Instrument": "Null",
+        "InstrumentAddendum": "Null",
+        "ShapeModel": "Null",
+        "CameraVersion": isd.version,
+    }
+    # PVL has TRUE where JSON has true.
+    keywords = {key: str(value).upper() if isinstance(value, bool) else value for key, value in isd.keywords.items()}
+    return attached, kernels, keywords
+
+
+def _camera(code, keywords, instrument, isd, **geometry):
+    """The optics: of a camera that is known here from ISIS's keywords first, else from those of USGSCSM alone.
+
+    The same keyword has another meaning in each of ISIS's camera models.
+    """
+    given, keywords = keywords, keywords if _is_known(code) else {}
+    detector = _pair(keywords, isd, code, ("ITRANSS", "ITRANSL"), ("focal2pixel_samples", "focal2pixel_lines"))
+    plane = _plane(keywords, code, detector)
+    distortion, coefficients = _distortion(keywords, isd, code)
+    first, summing = _binning(isd, instrument, code, (geometry["lines"], geometry["samples"]))
+    return Isd(
+        code=code,
+        keywords=given,
+        focal_length=_focal_length(keywords, isd, instrument, code),
+        pitch=_pitch(keywords, code, plane),
+        plane=plane,
+        detector=detector,
+        boresight=_boresight(keywords, isd, code, geometry["line_time"]),
+        first=first,
+        summing=summing,
+        distortion=distortion,
+        coefficients=coefficients,
+        radii=_radii(given, isd),
+        **geometry,
+    )
+
+
+def _entry(block, *keys):
+    """An entry of nested keys. Raises ValueError naming the key that is missing."""
+    for depth, key in enumerate(keys):
+        if key not in block:
+            raise ValueError(f"no {'.'.join(keys[: depth + 1])}; an ISD as ALE makes it has one")
+        block = block[key]
+    return block
+
+
+def _numbers(value):
+    """A scalar or sequence of JSON or PVL as an array."""
+    return np.atleast_1d(np.array(value, float))
+
+
+def _naif(keywords, code, name):
+    """Numbers of an instrument keyword, or None; what the filters of MDIS-WAC share is kept under its own code."""
+    value = keywords.get(f"INS{code}_{name}", keywords.get(f"INS{_instrument(code)}_{name}"))
+    return None if value is None else _numbers(value)
+
+
+def _instrument(code):
+    """NAIF code of the instrument that a filter belongs to."""
+    return WAC if WAC - 12 <= code <= WAC else code
+
+
+def _instrument_code(keywords, pointing):
+    """NAIF code of the instrument: that of the keywords, or that of the frame it points with."""
+    found = [match[1] for key in keywords if (match := re.fullmatch(r"INS(-\d+)_ITRANSS", key))]
+    frames = pointing.get("constant_frames") or pointing.get("time_dependent_frames") or (0,)
+    return int(frames[0]) if not found or str(frames[0]) in found else int(found[0])
+
+
+def _is_mdis(code):
+    return _instrument(code) in (NAC, WAC)
+
+
+def _is_known(code):
+    return _is_mdis(code) or code == CTX or code in VIKING
+
+
+def _binning(isd, instrument, code, size):
+    """Detector coordinates of the first pixel's corner plus one half; detector pixels in an image pixel."""
+    if _is_mdis(code):
+        return (1.0, 1.0), (_mdis_binning(isd, instrument, size),) * 2
+    if code == CTX and "SpatialSumming" in instrument:
+        return (int(instrument["SampleFirstPixel"]) + 1.0, 1.0), (int(instrument["SpatialSumming"]), 1)
+    first = tuple(isd.get(f"starting_detector_{axis}", 0) + 1.0 for axis in ("sample", "line"))
+    return first, tuple(isd.get(f"detector_{axis}_summing", 1) for axis in ("sample", "line"))
+
+
+def _mdis_binning(isd, instrument, size):
+    if "FpuBinningMode" in instrument:
+        return max(1, int(instrument["PixelBinningMode"])) * (2 if int(instrument["FpuBinningMode"]) else 1)
+    summing = int(isd.get("detector_sample_summing", 1))
+    # The detector has 1024 x 1024 pixels; an image of 512 x 512 was binned on it, whatever the ISD says.
+    return 2 if summing == 1 and size == (512, 512) else summing
+
+
+def _pair(keywords, isd, code, names, others):
+    """The affine map focal plane -> detector."""
+    rows = [_naif(keywords, code, name) for name in names]
+    if any(row is None for row in rows):
+        rows = [_numbers(_entry(isd, name)) for name in others]
+    return np.array(rows)
+
+
+def _plane(keywords, code, detector):
+    """The affine map detector -> focal plane: ISIS's own, or the inverse."""
+    rows = [_naif(keywords, code, name) for name in ("TRANSX", "TRANSY")]
+    if any(row is None for row in rows):
+        linear = np.linalg.inv(detector[:, 1:])
+        return np.column_stack([-linear @ detector[:, 0], linear])
+    return np.array(rows)
+
+
+def _pitch(keywords, code, plane):
+    pitch = _naif(keywords, code, "PIXEL_PITCH")
+    return float(np.abs(plane[0, 1:]).max() if pitch is None else pitch[0])
+
+
+def _boresight(keywords, isd, code, line_time):
+    found = [_naif(keywords, code, f"BORESIGHT_{axis}") for axis in ("SAMPLE", "LINE")]
+    if all(value is not None for value in found):
+        return tuple(float(value[0]) for value in found)
+    if code in VIKING:
+        return VIKING_BORESIGHT
+    # USGSCSM counts from the corner of the first pixel; in a line-scan image, lines from the line of the detector.
+    sample, line = (_entry(isd, "detector_center", axis) for axis in ("sample", "line"))
+    return sample + 0.5, line - isd.get("starting_detector_line", 0) if line_time else line + 0.5
+
+
+def _focal_length(keywords, isd, instrument, code):
+    """In mm; of MDIS it depends on the temperature of the focal plane (MdisCamera)."""
+    if "TempDependentFocalLength" in keywords:
+        return float(keywords["TempDependentFocalLength"])
+    polynomial = _naif(keywords, code, "FL_TEMP_COEFFS")
+    if polynomial is not None and "FocalPlaneTemperature" in instrument:
+        return float(np.polynomial.polynomial.polyval(float(instrument["FocalPlaneTemperature"]), polynomial))
+    if "focal_length_model" in isd:
+        return float(_entry(isd, "focal_length_model", "focal_length"))
+    fixed = _naif(keywords, code, "FOCAL_LENGTH")
+    if fixed is None and code not in VIKING:
+        raise ValueError("no focal_length_model and no INS keyword FOCAL_LENGTH")
+    return VIKING[code] if fixed is None else float(fixed[0])
+
+
+def _distortion(keywords, isd, code):
+    """Kind and coefficients. What distorts Viking's images is measured at the reseaux of each of them."""
+    transverse = [_naif(keywords, code, f"OD_T_{axis}") for axis in "XY"]
+    if all(value is not None for value in transverse):
+        return "transverse", np.array(transverse)
+    radial = _naif(keywords, code, "OD_K")
+    if radial is not None:
+        return "radial", radial
+    if code in VIKING:
+        return "reseaux", np.zeros(0)
+    given = _entry(isd, "optical_distortion")
+    if "transverse" in given:
+        return "transverse", np.array([given["transverse"]["x"], given["transverse"]["y"]], float)
+    if "radial" in given:
+        return "radial", _numbers(given["radial"]["coefficients"])
+    raise ValueError(f"optical_distortion {', '.join(given)} is not supported; supported are {SUPPORTED}")
+
+
+def _radii(keywords, isd):
+    found = next((value for key, value in keywords.items() if re.fullmatch(r"BODY-?\d+_RADII", key)), None)
+    if found is not None:
+        return _numbers(found)
+    equatorial, polar = (_entry(isd, "radii", key) for key in ("semimajor", "semiminor"))
+    return np.array([equatorial, equatorial, polar]) * {"km": 1.0, "m": 0.001}[isd["radii"].get("unit", "km")]
+
+
+def _timing(isd, model, position):
+    """Start in ephemeris time and seconds per line."""
+    if model == FRAME:
+        return float(isd.get("center_ephemeris_time", position.times[len(position.times) // 2])), 0.0
+    rates = _entry(isd, "line_scan_rate")
+    if len(rates) != 1:
+        raise ValueError(f"line_scan_rate changes {len(rates) - 1} times in the image; one rate is supported")
+    return float(_entry(isd, "starting_ephemeris_time")), float(rates[0][2])
+
+
+def _clock(keywords):
+    """Start of the exposure: ISIS keeps the bytes of the number as text."""
+    found = [value for key, value in keywords.items() if re.fullmatch(r"CLOCK_ET_.*_COMPUTED", key)]
+    if not found:
+        raise ValueError("no CLOCK_ET_..._COMPUTED in NaifKeywords; spiceinit writes one")
+    return struct.unpack("<d", bytes.fromhex(found[0]))[0]
+
+
+def _states(isd, name):
+    block = _entry(isd, name)
+    times = _times(block, name)
+    _entry(isd, name, "positions")
+    return States(times, _rows(block, name, "positions", times, 3), _rows(block, name, "velocities", times, 3))
+
+
+def _rotation(block, name):
+    constant = block.get("constant_rotation")
+    times = _times(block, name)
+    _entry({name: block}, name, "quaternions")
+    velocities = "angular_velocities" if "angular_velocities" in block else "angular_velocity"
+    return Rotation(
+        times,
+        _rows(block, name, "quaternions", times, 4),
+        _rows(block, name, velocities, times, 3),
+        tuple(block.get("time_dependent_frames", ())),
+        np.eye(3) if constant is None else np.array(constant, float).reshape(3, 3),
+        tuple(block.get("constant_frames", ())),
+    )
+
+
+def _times(block, name):
+    """Times of records (n,), which must grow."""
+    times = _numbers(_entry({name: block}, name, "ephemeris_times"))
+    if times.ndim != 1 or not times.size or not (np.diff(times) > 0).all() or not np.isfinite(times).all():
+        raise ValueError(f"{name}.ephemeris_times: right are numbers that grow, one or more")
+    return times
+
+
+def _rows(block, name, key, times, width):
+    """Records (n, width) at times (n,), or None where there are none."""
+    if block.get(key) is None:
+        return None
+    try:
+        rows = np.array(block[key], float)
+    except (TypeError, ValueError):
+        rows = np.zeros(0)
+    if rows.shape != (len(times), width) or not np.isfinite(rows).all():
+        raise ValueError(f"{name}.{key}: right are {len(times)} rows of {width} numbers, as ephemeris_times has")
+    return rows
+
+
+def _table_states(table):
+    records, kind = table.records, table.keywords.get("CacheType", "Linear")
+    if kind not in ("Linear", "HermiteSpline"):
+        raise ValueError(f"table {table.name}: CacheType = {kind} is not supported; run spiceinit again")
+    spline = kind == "HermiteSpline"
+    return States(_column(records, "ET"), _columns(records, POSITION), _columns(records, VELOCITY), spline)
+
+
+def _table_rotation(table):
+    records, keywords = table.records, table.keywords
+    constant = keywords.get("ConstantRotation")
+    return Rotation(
+        _column(records, "ET"),
+        _columns(records, QUATERNION),
+        _columns(records, ANGULAR_VELOCITY),
+        tuple(int(code) for code in keywords.get("TimeDependentFrames", ())),
+        np.eye(3) if constant is None else np.array(constant, float).reshape(3, 3),
+        tuple(int(code) for code in keywords.get("ConstantFrames", ())),
+    )
+
+
+def _column(records, name):
+    return np.ascontiguousarray(records[name], "f8")
+
+
+def _columns(records, names):
+    """Fields side by side (n, len(names)), or None when the table has not all of them."""
+    if not set(names) <= set(records.dtype.names):
+        return None
+    return np.stack([_column(records, name) for name in names], axis=1)
+
+
+def _records(names, *columns):
+    """A structured array of doubles."""
+    rows = np.column_stack(columns)
+    return np.rec.fromarrays(rows.T, dtype=[(name, "<f8") for name in names]).view(np.ndarray)
+
+
+def _rotation_table(name, rotation):
+    frames = {"TimeDependentFrames": rotation.frames}
+    if rotation.constant_frames:
+        frames |= {"ConstantFrames": rotation.constant_frames, "ConstantRotation": tuple(rotation.constant.ravel())}
+    keywords = {
+        **{key: tuple(value if isinstance(value, int) else float(value) for value in frames[key]) for key in frames},
+        "CkTableStartTime": float(rotation.times[0]),
+        "CkTableEndTime": float(rotation.times[-1]),
+        "CkTableOriginalSize": len(rotation.times),
+        "FrameTypeCode": 3,
+        "Kernels": "Null",
+    }
+    if name == "BodyRotation":
+        keywords["SolarLongitude"] = ISIS_MISSING
+    if rotation.angular_velocities is None:
+        records = _records((*QUATERNION, "ET"), rotation.quaternions, rotation.times)
+    else:
+        names = (*QUATERNION, *ANGULAR_VELOCITY, "ET")
+        records = _records(names, rotation.quaternions, rotation.angular_velocities, rotation.times)
+    return cubes.Table(name, records, keywords)
+
+
+def _states_table(name, states):
+    keywords = {
+        "CacheType": "HermiteSpline" if states.spline else "Linear",
+        "SpkTableStartTime": float(states.times[0]),
+        "SpkTableEndTime": float(states.times[-1]),
+        "SpkTableOriginalSize": float(len(states.times)),
+        "Kernels": "Null",
+    }
+    if states.velocities is None:
+        records = _records((*POSITION, "ET"), states.positions, states.times)
+    else:
+        records = _records((*POSITION, *VELOCITY, "ET"), states.positions, states.velocities, states.times)
+    return cubes.Table(name, records, keywords)
+
+
+def _between(times, time):
+    """Index of the record before each time and the part (..., 1) of the way to the next; goes on beyond the ends."""
+    time = np.asarray(time, float)
+    index = np.clip(np.searchsorted(times, time, side="right") - 1, 0, len(times) - 2)
+    part = (time - times[index]) / (times[index + 1] - times[index])
+    return index, part[..., None]
+
+
+def _matrix(quaternion):
+    """Rotation matrices (..., 3, 3) of quaternions (..., 4), scalar first."""
+    w, x, y, z = np.moveaxis(quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True), -1, 0)
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    )
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

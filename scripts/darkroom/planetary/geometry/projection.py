@@ -1,0 +1,607 @@
+"""Map projections as ISIS has them: latitude and longitude to metres, the group Mapping, the grid of a map.
+
+Formulas: ISIS's TProjection, Equirectangular, Sinusoidal, SimpleCylindrical, PolarStereographic, Mercator and
+ProjectionFactory; Snyder, Map Projections: A Working Manual (USGS Professional Paper 1395), for the last two.
+Universal coordinates are planetocentric latitude and east longitude from 0 to 360; those of a map may be
+planetographic, west, or from -180 to 180. x grows to the east and y to the north.
+"""
+
+import contextlib
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from darkroom.planetary.formats import pvl
+from darkroom.planetary.geometry.camera import spherical
+
+PROJECTIONS = ("Equirectangular", "Sinusoidal", "SimpleCylindrical", "PolarStereographic", "Mercator")
+WITH_LATITUDE = ("Equirectangular", "PolarStereographic", "Mercator")  # have a CenterLatitude
+ELLIPSOIDAL = ("PolarStereographic", "Mercator")  # the others are those of a sphere
+# Method, and parameters of the central meridian and of the parallel of true scale, by the names of EPSG.
+WKT = {
+    "Equirectangular": (
+        "Equidistant Cylindrical",
+        "Longitude of natural origin",
+        "Latitude of 1st standard parallel",
+    ),
+    "Sinusoidal": ("Sinusoidal", "Longitude of natural origin", None),
+    "SimpleCylindrical": (
+        "Equidistant Cylindrical",
+        "Longitude of natural origin",
+        "Latitude of 1st standard parallel",
+    ),
+    "PolarStereographic": (
+        "Polar Stereographic (variant B)",
+        "Longitude of origin",
+        "Latitude of standard parallel",
+    ),
+    "Mercator": ("Mercator (variant B)", "Longitude of natural origin", "Latitude of 1st standard parallel"),
+}
+CHOICES = {
+    "ProjectionName": PROJECTIONS,
+    "LatitudeType": ("Planetocentric", "Planetographic"),
+    "LongitudeDirection": ("PositiveEast", "PositiveWest"),
+    "LongitudeDomain": ("360", "180"),
+}
+RANGE = ("MinimumLatitude", "MaximumLatitude", "MinimumLongitude", "MaximumLongitude")
+EDGE = 1e-6  # metres by which an edge may miss the grid of pixels
+# Keys that must agree before pixels of two maps may be put together.
+SAME = {
+    "ProjectionName": "name",
+    "EquatorialRadius": "equatorial_radius",
+    "PolarRadius": "polar_radius",
+    "LatitudeType": "latitude_type",
+    "LongitudeDirection": "longitude_direction",
+    "CenterLongitude": "center_longitude",
+    "CenterLatitude": "center_latitude",
+    "PixelResolution": "resolution",
+}
+
+
+@dataclass(frozen=True)
+class Range:
+    """What part of a body an image shows: universal latitudes, longitudes in both domains, metres per pixel.
+
+    A range that holds a pole, or of which a meridian of the seam is a part, spans all longitudes of that domain.
+    """
+
+    latitudes: tuple
+    longitudes: dict
+    resolutions: tuple
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A projection and the grid of a map: radii and edges in metres, angles in degrees of the map's own conventions.
+
+    bounds -- minimum and maximum latitude, minimum and maximum longitude
+    left, top -- x and y of the upper left corner of the first pixel
+    """
+
+    name: str
+    target: str
+    equatorial_radius: float
+    polar_radius: float
+    latitude_type: str
+    longitude_direction: str
+    longitude_domain: int
+    center_longitude: float
+    center_latitude: float
+    bounds: tuple
+    resolution: float
+    left: float = 0.0
+    top: float = 0.0
+    lines: int = 0
+    samples: int = 0
+
+    @classmethod
+    def from_template(cls, template):
+        """The map of a template that has a range and a resolution: a `.map` file, a label, or a group Mapping.
+
+        Raises ValueError naming the file, where there is one, and the key that is missing or wrong.
+        """
+        group = read_template(template)
+        with _naming(_file(template)):
+            projection = cls._of_group(group)
+            return projection._on_grid(*projection._extent())
+
+    @classmethod
+    def of_cube(cls, cube):
+        """The map that a projected cube is. Raises ValueError naming the cube and the key that is missing or wrong."""
+        if "Mapping" not in cube.groups:
+            raise ValueError(f"{cube.path}: no group Mapping; the cube is not projected")
+        group = dict(cube.groups["Mapping"].items())
+        with _naming(cube.path):
+            left, top = _number(group, "UpperLeftCornerX"), _number(group, "UpperLeftCornerY")
+            return replace(cls._of_group(group), left=left, top=top, lines=cube.lines, samples=cube.samples)
+
+    @classmethod
+    def for_camera(cls, camera, template=None, resolution=None, minimize=True):
+        """The map of one image, as cam2map makes it; what the template leaves open comes from the camera.
+
+        template -- as of `from_template`, or None for a sinusoidal map; its range is used only without `minimize`
+        resolution -- metres per pixel; None for the template's own, or else the best of the image
+        minimize -- the smallest grid that holds the image; without, the grid of the range
+        """
+        group = read_template(template or {"ProjectionName": "Sinusoidal"})
+        if minimize:
+            group = {key: value for key, value in group.items() if key not in RANGE}
+        outline = camera.outline()
+        found = range_of(camera, outline)
+        if resolution is not None:
+            group = {**group, "PixelResolution": resolution}
+        elif "PixelResolution" not in group and "Scale" not in group:
+            group["PixelResolution"] = found.resolutions[0]
+        with _naming(_file(template)):
+            group = _completed(group, camera.isd, found)
+            projection = cls._of_group(group)
+        if not minimize:
+            return projection._on_grid(*projection._extent())
+        latitude, longitude = outline.latitude, outline.longitude
+        for pole in poles_in(camera):
+            latitude, longitude = np.append(latitude, pole), np.append(longitude, 0.0)
+        x, y = projection.forward(latitude, longitude)
+        return projection._on_grid(np.nanmin(x), np.nanmax(x), np.nanmin(y), np.nanmax(y))
+
+    @classmethod
+    def _of_group(cls, group):
+        a, c = _checked_radii(group)
+        name = _text(group, "ProjectionName")
+        south, north, west, east = bounds = tuple(_number(group, key) for key in RANGE)
+        for low, high, key in ((south, north, "Latitude"), (west, east, "Longitude")):
+            if not low < high:
+                raise ValueError(f"Minimum{key} = {low:g}: must be below Maximum{key} = {high:g}")
+        if not -90 <= south < north <= 90:
+            raise ValueError(f"MinimumLatitude = {south:g}, MaximumLatitude = {north:g}: must be within -90 and 90")
+        middle = (south + north) / 2
+        default = math.copysign(90, middle or -1) if name == "PolarStereographic" else middle
+        center = _number(group, "CenterLatitude", default) if name in WITH_LATITUDE else 0.0
+        if name == "PolarStereographic" and center == 0:
+            raise ValueError("CenterLatitude = 0: must not be 0 for PolarStereographic")
+        if name in ("Equirectangular", "Mercator") and abs(center) >= 90:
+            raise ValueError(f"CenterLatitude = {center:g}: must not be a pole for {name}")
+        projection = cls(
+            name=name,
+            target=_text(group, "TargetName", ""),
+            equatorial_radius=a,
+            polar_radius=c,
+            latitude_type=_text(group, "LatitudeType"),
+            longitude_direction=_text(group, "LongitudeDirection"),
+            longitude_domain=int(_text(group, "LongitudeDomain")),
+            center_longitude=_number(group, "CenterLongitude", (west + east) / 2),
+            center_latitude=center,
+            bounds=bounds,
+            resolution=math.nan,
+        )
+        if "PixelResolution" in group:
+            resolution = _number(group, "PixelResolution")
+        else:
+            if "Scale" not in group:
+                raise ValueError("no PixelResolution in the group Mapping")
+            if not (scale := _number(group, "Scale")) > 0:
+                raise ValueError(f"Scale = {scale:g}: must be above 0")
+            resolution = projection._metres_per_degree / scale
+        if not resolution > 0:
+            raise ValueError(f"PixelResolution = {resolution:g}: must be above 0")
+        return replace(projection, resolution=resolution)
+
+    @property
+    def _metres_per_degree(self):
+        """At the latitude of true scale. ISIS puts a planetographic latitude into the planetocentric formula here."""
+        latitude = self.center_latitude
+        if self.name in ELLIPSOIDAL:
+            latitude = math.degrees(self._graphic_center)
+        return math.pi / 180 * self._local_radius(latitude)
+
+    @property
+    def scale(self):
+        """Pixels per degree at the latitude of true scale."""
+        return self._metres_per_degree / self.resolution
+
+    def _local_radius(self, latitude):
+        a, c, angle = self.equatorial_radius, self.polar_radius, math.radians(latitude)
+        return a * c / math.hypot(c * math.cos(angle), a * math.sin(angle))
+
+    @property
+    def _graphic_center(self):
+        """Planetographic centre latitude in radians."""
+        latitude = self.center_latitude
+        return math.radians(latitude if self.latitude_type == "Planetographic" else float(self.graphic(latitude)))
+
+    def graphic(self, latitude):
+        """Planetographic from planetocentric latitude."""
+        return _stretched(latitude, (self.equatorial_radius / self.polar_radius) ** 2)
+
+    def centric(self, latitude):
+        """Planetocentric from planetographic latitude."""
+        return _stretched(latitude, (self.polar_radius / self.equatorial_radius) ** 2)
+
+    @property
+    def _eccentricity(self):
+        return math.sqrt(1 - (self.polar_radius / self.equatorial_radius) ** 2)
+
+    @property
+    def _east(self):
+        """1 where longitudes of the map grow to the east, or else -1."""
+        return 1 if self.longitude_direction == "PositiveEast" else -1
+
+    def forward(self, latitude, longitude):
+        """x, y in metres of universal coordinates; NaN where the projection has no place for them."""
+        latitude = np.asarray(latitude, float)
+        if self.latitude_type == "Planetographic":
+            latitude = self.graphic(latitude)
+        return self._plane(latitude, _in_domain(np.asarray(longitude, float) * self._east, self.longitude_domain))
+
+    def inverse(self, x, y):
+        """Universal latitude and longitude of x, y in metres; NaN beyond a pole."""
+        latitude, longitude = self._sphere(np.asarray(x, float), np.asarray(y, float))
+        if self.latitude_type == "Planetographic":
+            latitude = self.centric(latitude)
+        return latitude, _in_domain(longitude * self._east, 360)
+
+    def _plane(self, latitude, longitude):
+        """x, y of the map's own latitude and longitude."""
+        east = np.radians(longitude * self._east - self.center_longitude * self._east)
+        angle = np.radians(latitude)
+        a = self.equatorial_radius
+        if self.name == "Sinusoidal":
+            return a * east * np.cos(angle), a * angle
+        if self.name == "SimpleCylindrical":
+            return a * east, a * angle
+        if self.name == "Equirectangular":
+            radius = self._local_radius(self.center_latitude)
+            return radius * math.cos(math.radians(self.center_latitude)) * east, radius * angle
+        graphic = np.radians(latitude if self.latitude_type == "Planetographic" else self.graphic(latitude))
+        if self.name == "Mercator":
+            t = np.where(np.abs(latitude) < 90, _snyder_t(graphic, self._eccentricity), np.nan)
+            return self._true_radius * east, -self._true_radius * np.log(t)
+        sign = math.copysign(1, self.center_latitude)
+        t = _snyder_t(sign * graphic, self._eccentricity)
+        distance = np.where(latitude * sign > -90, self._polar_factor * t, np.nan)
+        return distance * np.sin(east), -sign * distance * np.cos(east)
+
+    def _sphere(self, x, y):
+        """Latitude and longitude of the map's own conventions."""
+        a = self.equatorial_radius
+        if self.name == "Equirectangular":
+            radius = self._local_radius(self.center_latitude)
+            angle, east = y / radius, x / (radius * math.cos(math.radians(self.center_latitude)))
+        elif self.name in ("SimpleCylindrical", "Sinusoidal"):
+            angle, east = y / a, x / a
+        elif self.name == "Mercator":
+            angle = _snyder_latitude(np.exp(-y / self._true_radius), self._eccentricity)
+            east = x / self._true_radius
+        else:
+            sign = math.copysign(1, self.center_latitude)
+            angle = sign * _snyder_latitude(np.hypot(x, y) / self._polar_factor, self._eccentricity)
+            east = np.arctan2(x, -sign * y)
+        if self.name in ELLIPSOIDAL and self.latitude_type == "Planetocentric":
+            angle = np.radians(self.centric(np.degrees(angle)))
+        angle = np.where(np.abs(angle) <= math.pi / 2 + 1e-15, angle, np.nan)
+        if self.name == "Sinusoidal":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                east = np.where(np.cos(angle) > 1e-15, east / np.cos(angle), 0)
+        return np.degrees(angle), np.degrees(east) * self._east + self.center_longitude
+
+    @property
+    def _true_radius(self):
+        """Of the parallel of true scale, over its cosine on the sphere (Snyder 14-15, times a)."""
+        latitude, e = self._graphic_center, self._eccentricity
+        return self.equatorial_radius * math.cos(latitude) / math.sqrt(1 - (e * math.sin(latitude)) ** 2)
+
+    @property
+    def _polar_factor(self):
+        """Metres from the pole over Snyder's t (21-33 at the pole, 21-34 elsewhere)."""
+        e, latitude = self._eccentricity, abs(self._graphic_center)
+        if math.pi / 2 - latitude > np.finfo(float).eps:
+            return self._true_radius / float(_snyder_t(np.float64(latitude), e))
+        return 2 * self.equatorial_radius / math.sqrt((1 + e) ** (1 + e) * (1 - e) ** (1 - e))
+
+    def _extent(self):
+        """Smallest and largest x and y of the range (XYRange)."""
+        south, north, west, east = self.bounds
+        latitudes, longitudes = [south, north], [west, east]
+        if south < 0 < north:
+            latitudes.append(0.0)
+        if self.name == "PolarStereographic":
+            first = self.center_longitude + 90 * math.ceil((west - self.center_longitude) / 90)
+            longitudes += list(np.arange(first, east + 1e-9, 90))
+        x, y = self._plane(*np.meshgrid(latitudes, longitudes))
+        return np.nanmin(x), np.nanmax(x), np.nanmin(y), np.nanmax(y)
+
+    def _on_grid(self, west, east, south, north):
+        """This projection with a grid that holds an extent and whose edges are whole pixels from the origin."""
+        left, samples = _cells(float(west), float(east), self.resolution)
+        below, lines = _cells(-float(north), -float(south), self.resolution)
+        return replace(self, left=left, top=-below, lines=lines, samples=samples)
+
+    def within(self, whole):
+        """What a map of the same projection and resolution has of this one: all its width if they differ in the domain.
+
+        Raises ValueError when they have nothing in common.
+        """
+        turned = self.longitude_domain != whole.longitude_domain and self.name != "PolarStereographic"
+        row = round((whole.top - self.top) / self.resolution)
+        column = 0 if turned else round((self.left - whole.left) / self.resolution)
+        first, last = max(row, 0), min(row + self.lines, whole.lines)
+        left, right = max(column, 0), whole.samples if turned else min(column + self.samples, whole.samples)
+        if first >= last or left >= right:
+            raise ValueError(
+                f"the image lies outside the map: it shows latitudes {self.bounds[0]:.6g} to {self.bounds[1]:.6g} and "
+                f"longitudes {self.bounds[2]:.6g} to {self.bounds[3]:.6g}"
+            )
+        return replace(
+            self,
+            longitude_domain=whole.longitude_domain,
+            left=whole.left + left * self.resolution,
+            top=whole.top - first * self.resolution,
+            lines=last - first,
+            samples=right - left,
+        )
+
+    def ground(self, sample, line):
+        """Universal latitude and longitude at pixel coordinates; 1.0 is the centre of the first pixel."""
+        sample, line = np.asarray(sample, float), np.asarray(line, float)
+        return self.inverse(self.left + (sample - 0.5) * self.resolution, self.top - (line - 0.5) * self.resolution)
+
+    def pixel(self, latitude, longitude):
+        """Pixel coordinates of universal ones."""
+        x, y = self.forward(latitude, longitude)
+        return (x - self.left) / self.resolution + 0.5, (self.top - y) / self.resolution + 0.5
+
+    def group(self):
+        """The group Mapping, keywords in the order in which ISIS writes them."""
+        metres, pixel = ("meters", "meters/pixel")
+        group = {
+            "ProjectionName": self.name,
+            "CenterLongitude": self.center_longitude,
+            "TargetName": self.target,
+            "EquatorialRadius": pvl.Quantity(self.equatorial_radius, metres),
+            "PolarRadius": pvl.Quantity(self.polar_radius, metres),
+            "LatitudeType": self.latitude_type,
+            "LongitudeDirection": self.longitude_direction,
+            "LongitudeDomain": self.longitude_domain,
+            **dict(zip(RANGE, self.bounds, strict=True)),
+            "UpperLeftCornerX": pvl.Quantity(self.left, metres),
+            "UpperLeftCornerY": pvl.Quantity(self.top, metres),
+            "PixelResolution": pvl.Quantity(self.resolution, pixel),
+            "Scale": pvl.Quantity(self.scale, "pixels/degree"),
+        }
+        return group | ({"CenterLatitude": self.center_latitude} if self.name in WITH_LATITUDE else {})
+
+    def transform(self):
+        """Affine coefficients a, b, c, d, e, f of rasterio: column, row -> x, y of a pixel's upper left corner."""
+        return self.resolution, 0.0, self.left, 0.0, -self.resolution, self.top
+
+    def crs_wkt(self):
+        """WKT 2 of the projection, for GDAL and PROJ, which then give ISIS's x and y.
+
+        The cylindrical and sinusoidal maps of ISIS are those of a sphere, whatever the body's flattening; GDAL then
+        takes the latitudes of the map, planetographic or not, for those of that sphere.
+        """
+        body = self.target.capitalize() or "Unknown"
+        method, meridian, parallel = WKT[self.name]
+        center = float(_in_domain(self.center_longitude * self._east, 180))
+        radius, flattening, true_scale = self.equatorial_radius, 0.0, 0.0
+        if self.name == "Equirectangular":
+            radius, true_scale = self._local_radius(self.center_latitude), self.center_latitude
+        elif self.name in ELLIPSOIDAL:
+            true_scale = math.degrees(self._graphic_center)
+            flattening = radius / (radius - self.polar_radius) if radius > self.polar_radius else 0.0
+        degree, metre = 'ANGLEUNIT["degree",0.0174532925199433]', 'LENGTHUNIT["metre",1]'
+        parameters = [(parallel, true_scale, degree)] if parallel else []
+        parameters += [(meridian, center, degree), ("False easting", 0, metre), ("False northing", 0, metre)]
+        listed = ",".join(f'PARAMETER["{name}",{value!r},{unit}]' for name, value, unit in parameters)
+        ways = ("east", "north")
+        if self.name == "PolarStereographic":
+            ways = ("south", "south") if self.center_latitude > 0 else ("north", "north")
+        axes = ",".join(f'AXIS["{name}",{way},{metre}]' for name, way in zip(("(E)", "(N)"), ways, strict=True))
+        return (
+            f'PROJCRS["{self.name} {body}",BASEGEOGCRS["{body}",DATUM["{body}",'
+            f'ELLIPSOID["{body}",{radius!r},{flattening!r},{metre}]],PRIMEM["Reference Meridian",0,{degree}]],'
+            f'CONVERSION["{self.name}",METHOD["{method}"],{listed}],CS[Cartesian,2],{axes}]'
+        )
+
+
+def read_template(template):
+    """Keywords of a map template as a dict: of a file, of a label that has a group Mapping, or of the group itself."""
+    label = pvl.load(template) if _file(template) else template
+    group = label.get("Mapping", label)
+    with _naming(_file(template)):
+        if not isinstance(group, (dict, pvl.Block)) or "ProjectionName" not in group:
+            raise ValueError("no ProjectionName in a group Mapping; a map template has one")
+    return dict(group.items())
+
+
+def _file(template):
+    """The file of a template; None for a label or a group."""
+    return None if template is None or isinstance(template, (dict, pvl.Block)) else template
+
+
+@contextlib.contextmanager
+def _naming(file):
+    """Put the file, where there is one, before what is wrong with its keywords."""
+    try:
+        yield
+    except ValueError as error:
+        if file is None:
+            raise
+        raise ValueError(f"{file}: {error}") from error
+
+
+def range_of(camera, outline=None):
+    """The Range of an image, from its outline, its poles and the seam, as ISIS's camrange finds it.
+
+    Raises ValueError when the camera does not see the body.
+    """
+    outline = outline or camera.outline()
+    seen = np.isfinite(outline.latitude)
+    if not seen.any():
+        raise ValueError("the camera does not see the body; its ISD is of another image, or wrong")
+    latitude, longitude = outline.latitude[seen], outline.longitude[seen]
+    half = np.where(longitude > 180, longitude - 360, longitude)
+    south, north = float(latitude.min()), float(latitude.max())
+    longitudes = {360: (float(longitude.min()), float(longitude.max())), 180: (float(half.min()), float(half.max()))}
+    resolution = camera.resolution(outline)[seen]
+    below = camera.image(*spherical(outline.spacecraft[-1]))  # where pixels are finest
+    if _inside(camera, *below):
+        resolution = np.append(resolution, camera.resolution(camera.ground(*below)))
+    poles = poles_in(camera)
+    south, north = (-90.0 if -90.0 in poles else south), (90.0 if 90.0 in poles else north)
+    between = np.linspace(south, north, 11)
+    for domain, meridian, whole in ((360, 0.0, (0.0, 360.0)), (180, 180.0, (-180.0, 180.0))):
+        if poles or _inside(camera, *camera.image(between, np.full(11, meridian))).any():
+            longitudes[domain] = whole
+    return Range((south, north), longitudes, (float(resolution.min()), float(resolution.max())))
+
+
+def common_template(ranges, isd, projection, latitude_type="Planetocentric", direction="PositiveEast", domain=360):
+    """A complete template that holds several images, as mosrange makes it (without its rounding).
+
+    ranges -- of the images; isd -- of one of them. Feed it to `Mapping.from_template`; the resolution may be changed.
+    """
+    wanted = {
+        "ProjectionName": projection,
+        "LatitudeType": latitude_type,
+        "LongitudeDirection": direction,
+        "LongitudeDomain": str(_whole_domain(domain, ranges)),
+    }
+    each = [_completed(wanted, isd, one) for one in ranges]
+    south, west = (min(group[key] for group in each) for key in RANGE[::2])
+    north, east = (max(group[key] for group in each) for key in RANGE[1::2])
+    finest, coarsest = min(one.resolutions[0] for one in ranges), max(one.resolutions[1] for one in ranges)
+    return each[0] | {
+        **dict(zip(RANGE, (south, north, west, east), strict=True)),
+        "CenterLongitude": (west + east) / 2,
+        "CenterLatitude": (south + north) / 2,
+        "PixelResolution": (finest + coarsest) / 2,
+    }
+
+
+def poles_in(camera):
+    """Latitudes of the poles that an image shows."""
+    poles = np.array([90.0, -90.0])
+    return tuple(poles[_inside(camera, *camera.image(poles, np.zeros(2)))].tolist())
+
+
+def require_same(mappings, names):
+    """Raise ValueError naming the first key in which maps differ that must agree for a mosaic."""
+    for mapping, name in zip(mappings[1:], names[1:], strict=True):
+        for key, attribute in SAME.items():
+            found, wanted = getattr(mapping, attribute), getattr(mappings[0], attribute)
+            same = found == wanted if isinstance(found, str) else math.isclose(found, wanted, rel_tol=1e-12)
+            if not same:
+                raise ValueError(
+                    f"{name}: {key} = {found} differs from {wanted} of {names[0]}; project both to one map"
+                )
+
+
+def _inside(camera, sample, line):
+    """Whether image coordinates lie within the image."""
+    return (sample >= 0.5) & (line >= 0.5) & (sample <= camera.samples + 0.5) & (line <= camera.lines + 0.5)
+
+
+def _completed(group, isd, found):
+    """A template with what it leaves open: radii and name of the body, conventions, the range of an image."""
+    a, _, c = (float(radius) * 1000 for radius in isd.radii)
+    group = {
+        "TargetName": isd.target,
+        "EquatorialRadius": a,
+        "PolarRadius": c,
+        "LatitudeType": "Planetocentric",
+        "LongitudeDirection": "PositiveEast",
+        "LongitudeDomain": "360",
+        **group,
+    }
+    a, c = _checked_radii(group)
+    domain = _whole_domain(int(_text(group, "LongitudeDomain")), [found])
+    group["LongitudeDomain"] = str(domain)
+    ratio = (a / c) ** 2
+    graphic = _text(group, "LatitudeType") == "Planetographic"
+    south, north = (float(_stretched(angle, ratio if graphic else 1.0)) for angle in found.latitudes)
+    west, east = found.longitudes[domain]
+    if _text(group, "LongitudeDirection") == "PositiveWest":
+        west, east = -east, -west
+        lowest = 0 if domain == 360 else -180
+        while west < lowest:
+            west, east = west + 360, east + 360
+    return dict(zip(RANGE, (south, north, west, east), strict=True)) | group
+
+
+def _checked_radii(group):
+    """Radii of the body in metres, once these and the conventions of the group are known to be right."""
+    for key, known in CHOICES.items():
+        if _text(group, key) not in known:
+            raise ValueError(f"{key} = {_text(group, key)}: must be one of {', '.join(known)}")
+    a, c = _number(group, "EquatorialRadius"), _number(group, "PolarRadius")
+    if not 0 < c <= a:
+        raise ValueError(f"PolarRadius = {c:g}: must be above 0 and at most EquatorialRadius = {a:g}")
+    return a, c
+
+
+def _whole_domain(domain, ranges):
+    """The domain, or the other one where its seam cuts an image and that of the other does not."""
+    cut = {each: any(np.ptp(one.longitudes[each]) > 359 for one in ranges) for each in (360, 180)}
+    return 540 - domain if cut[domain] and not cut[540 - domain] else domain
+
+
+def _text(group, key, *default):
+    value = group.get(key, *default)
+    if value is None:
+        raise ValueError(f"no {key} in the group Mapping")
+    return str(value.value if isinstance(value, pvl.Quantity) else value)
+
+
+def _number(group, key, *default):
+    text = _text(group, key, *default)
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{key} = {text}: must be a number")
+    return number
+
+
+def _cells(low, high, size):
+    """The edge before an interval, a whole number of cells from 0, and how many cells hold it (ProjectionFactory)."""
+    if low == 0:
+        return 0.0, max(1, -int(_floored(-high, size) // size))
+    start = _floored(low, size)
+    return start, int((max(high, start + size) - start) / size + 0.5)
+
+
+def _floored(value, size):
+    return value if abs(math.remainder(value, size)) <= EDGE else math.floor(value / size) * size
+
+
+def _in_domain(longitude, domain):
+    """Longitudes from 0 to 360, or from -180 to 180; what is in it already stays."""
+    low = 0 if domain == 360 else -180
+    inside = (longitude >= low) & (longitude <= low + 360)
+    return np.where(inside, longitude, (longitude - low) % 360 + low)
+
+
+def _stretched(latitude, ratio):
+    """The latitude in degrees whose tangent is `ratio` times as large."""
+    angle = np.radians(latitude)
+    return np.degrees(np.arctan2(ratio * np.sin(angle), np.cos(angle)))
+
+
+def _snyder_t(latitude, e):
+    """Snyder 15-9, of planetographic latitudes in radians."""
+    sine = e * np.sin(latitude)
+    t = np.tan((math.pi / 2 - latitude) / 2) / ((1 - sine) / (1 + sine)) ** (e / 2)
+    return np.where(np.abs(latitude) < math.pi / 2 - np.finfo(float).eps, t, 0.0)
+
+
+def _snyder_latitude(t, e):
+    """Planetographic latitude in radians of Snyder's t (7-9), iterated as ISIS does."""
+    latitude = math.pi / 2 - 2 * np.arctan(t)
+    for _ in range(45):
+        sine = e * np.sin(latitude)
+        previous, latitude = latitude, math.pi / 2 - 2 * np.arctan(t * ((1 - sine) / (1 + sine)) ** (e / 2))
+        if np.nanmax(np.abs(latitude - previous), initial=0) < 1e-12:
+            break
+    return latitude

@@ -1,0 +1,93 @@
+"""What the planetary rules share: the engine, many images in one job, the file of an image."""
+
+import logging
+from pathlib import Path
+
+from darkroom import entrypoint, files
+from darkroom.planetary import recipes
+from darkroom.planetary.formats import pvl
+
+logger = logging.getLogger(__name__)
+
+SIDECARS = {".json", ".txt", ".md", ".xml", ".md5", ".sha256", ".csv"}
+
+
+def engine(name):
+    """The module that does the work: our own code, or the programs of USGS ISIS; both have the same functions."""
+    if name == "isis":
+        from darkroom.planetary.engines import isis as module
+    else:
+        from darkroom.planetary.engines import native as module
+    return module
+
+
+def for_each(function, *lists):
+    """Call a function with the items of lists, one after the other; a bad image does not keep the others from it.
+
+    lists -- inputs, outputs in the folders of their datasets, and what else the function takes
+
+    Raises ValueError with the reason of every image that failed; where there are several images, it names theirs and
+    says what is to be done: Snakemake removes what a failed job has made, of the good images too.
+    """
+    several, failed = len(lists[0]) > 1, []
+    for items in zip(*lists, strict=True):
+        try:
+            function(*items)
+        except Exception as error:  # whatever a damaged file leads to, the message is to name its image
+            logger.exception("failed")
+            dataset, reason = Path(items[1]).parent.name, entrypoint.message(error)
+            failed.append(f"{dataset}: {reason}" if several else reason)
+    if failed:
+        if not several:
+            raise ValueError(failed[0])
+        raise ValueError(
+            f"{len(failed)} of {len(lists[0])} images: {'; '.join(failed)}; mend their files, or put a # before "
+            "their rows: no image of this batch is kept"
+        )
+
+
+def image_file(inventory, image):
+    """The file of a source that holds an image: the one that its recipe's names tell, or the only one there is.
+
+    Raises ValueError when it is not clear which one that is.
+    """
+    found = files.read_json(inventory)
+    names = [file["name"] for file in found["files"]]
+    fitting = recipes.imported(names, image["steps"])
+    fitting = fitting or [name for name in names if Path(name).suffix.lower() not in SIDECARS]
+    if len(fitting) > 1 and image["part"]:
+        fitting = [name for name in fitting if f"_{image['part']}".lower() in name.lower()]
+    if len(fitting) != 1:
+        raise ValueError(
+            f"{found['root']}: {len(fitting)} images of recipe {image['recipe']} ({', '.join(fitting[:3]) or 'none'}); "
+            "a row is one image: choose it by the option filter"
+        )
+    return Path(found["root"], fitting[0])
+
+
+def isd_file(option, inventory, image):
+    """The camera description of an image: the file that is given, or the one named as the image in a folder.
+
+    Without an option, the folder is that of the image. Raises FileNotFoundError naming what was looked for.
+    """
+    source = image_file(inventory, image)
+    place = Path(option) if option else source.parent
+    names = (
+        [place] if place.is_file() else [place / f"{source.stem}{suffix}" for suffix in (".isd.json", ".json", ".isd")]
+    )
+    for name in names:
+        if name.is_file():
+            return name
+    raise FileNotFoundError(f"{source.name}: no camera description {names[0].name} or {names[1].name} in {place}")
+
+
+def noted(groups, done=(), skipped=()):
+    """The groups of a cube with what was done to it, or left out, added to its group Darkroom."""
+    written = {"Done": (*notes(groups, "Done"), *done), "Skipped": (*notes(groups, "Skipped"), *skipped)}
+    others = {name: group for name, group in groups.items() if name != "Darkroom"}
+    return others | {"Darkroom": pvl.Block(written, "Group")}
+
+
+def notes(groups, key):
+    value = groups.get("Darkroom", {}).get(key, ())
+    return value if isinstance(value, tuple) else (value,)

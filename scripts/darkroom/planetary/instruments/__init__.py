@@ -1,0 +1,1 @@
+"""One camera in each file: how its products are told, ingested and calibrated."""

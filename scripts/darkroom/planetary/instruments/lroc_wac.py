@@ -1,0 +1,113 @@
+"""LROC wide angle EDRs as lrowac2isis makes cubes of them: framelets of each filter, even and odd ones apart."""
+
+import numpy as np
+
+from darkroom.planetary.formats import cubes, pds3
+from darkroom.planetary.instruments import ingest
+from darkroom.planetary.instruments.ingest import Key, keys
+
+TARGETS = {name.upper(): name for name in ("Mars", "Phobos", "Deimos", "Moon", "Cal")} | {"*": "Sky"}
+INSTRUMENT = {
+    "SpacecraftName": Key("INSTRUMENT_HOST_NAME", ""),
+    "InstrumentId": Key("INSTRUMENT_ID", "UNKNOWN", {"*": "WAC"}),
+    "TargetName": Key("TARGET_NAME", "UNKNOWN", TARGETS),
+    **keys(
+        "StartTime StopTime SpacecraftClockStartCount SpacecraftClockStopCount MissionPhaseName ExposureDuration "
+        "InterframeDelay"
+    ),
+    **keys(
+        "BeginTemperatureFpa MiddleTemperatureFpa EndTemperatureFpa "
+        "BeginTemperatureScs MiddleTemperatureScs EndTemperatureScs",
+        "LRO:",
+    ),
+    **keys("BackgroundOffset Mode", "LRO:", default=""),
+}
+ARCHIVE = {
+    **keys("DataSetId ProducerId ProductId ProductVersionId"),
+    "RationaleDescription": Key("RATIONALE_DESCRIPTION", "Null"),
+    **keys("OrbitNumber DataQualityId OriginalProductId"),
+}
+# Lines of the framelets of one exposure, in their order, by INSTRUMENT_MODE_ID.
+UV, VIS = 4, 14
+MODES = {"COLOR": (UV,) * 2 + (VIS,) * 5, "VIS": (VIS,) * 5, "UV": (UV,) * 2, "BW": (VIS,)}
+UV_SAMPLES = 128  # these filters are summed by 4; their pixels stand in the middle of the line
+IK_CODES = {"vis": "-85621", "uv": "-85626"}
+HEIGHTS = {"vis": VIS, "uv": UV}
+
+
+def parts(product):
+    """Cubes of the product: visible and ultraviolet filters, even and odd framelets."""
+    cameras = [camera for camera, height in HEIGHTS.items() if height in _mode(product)]
+    return [f"{camera}.{parity}" for camera in cameras for parity in ("even", "odd")]
+
+
+def image(product, part, options):
+    """Real cube with a band for each filter of a camera; the framelets of the other parity are NULL."""
+    camera, parity = part.split(".")
+    height, mode = HEIGHTS[camera], _mode(product)
+    pairs = product["LRO:LOOKUP_CONVERSION_TABLE"]
+    if len(pairs) != 256:
+        raise ValueError(f"LRO:LOOKUP_CONVERSION_TABLE has {len(pairs)} pairs; it must have 256")
+    stored = options["unlut"] and product["LRO:LOOKUP_TABLE_TYPE"] == "STORED"
+    table = ingest.inverted(pairs) if stored else np.arange(256.0)
+    size = product.image()
+    # ISIS gives a cube that share of the lines which its framelets have of an exposure, rounded.
+    lines = int(height / sum(mode) * size.lines + 0.5)
+    instrument = ingest.translate(product.label, INSTRUMENT) | {
+        "InstrumentId": f"WAC-{camera.upper()}",
+        "DataFlipped": "No",
+        "ColorOffset": "0",
+        "Decompanded": "Yes" if options["unlut"] else "No",
+        "Framelets": parity.capitalize(),
+        "NumFramelets": lines // height,
+        "InstrumentModeId": product["INSTRUMENT_MODE_ID"],
+    }
+    groups = {
+        "Instrument": instrument,
+        "Archive": ingest.translate(product.label, ARCHIVE),
+        "BandBin": _band_bin(product, camera),
+        "Kernels": {"NaifIkCode": IK_CODES[camera]},
+    }
+    starts = [sum(mode[:number]) for number, own in enumerate(mode) if own == height]
+    blocks = _framelets(product, table.astype("f4"), starts, height, lines, parity == "even")
+    samples = UV_SAMPLES if camera == "uv" else size.samples
+    return ingest.cube(product, groups, "f4", blocks, bands=len(starts), lines=lines, samples=samples)
+
+
+def _framelets(product, table, starts, height, lines, even):
+    """Blocks (filters, lines, samples) of one parity; the first exposure has number 1.
+
+    starts -- first line of each filter's framelet in an exposure
+    """
+    size = product.image()
+    exposure = sum(_mode(product))
+    middle = size.samples // 2
+    samples = slice(middle - UV_SAMPLES // 2, middle + UV_SAMPLES // 2) if height == UV else slice(None)
+    count = max(ingest.BLOCK // (exposure * size.samples), 1)  # exposures of a block
+    for first in range(0, -(-lines // height), count):
+        out = np.arange(first * height, min((first + count) * height, lines))
+        raw = product.rows(first * exposure, count * exposure)[0, :, samples]
+        line = np.add.outer(starts, (out // height - first) * exposure + out % height)
+        there = (line < len(raw)) & ((out // height % 2 == 1) == even)
+        values = np.take(table, raw[np.where(there, line, 0)])
+        yield values, np.broadcast_to(np.where(there, 0, cubes.NULL).astype("u1")[..., None], values.shape)
+
+
+def _band_bin(product, camera):
+    """Number, wavelength and width of the filters; 1 and 2 are ultraviolet."""
+    names = {"FilterNumber": "FILTER_NUMBER", "Center": "CENTER_FILTER_WAVELENGTH", "Width": "BANDWIDTH"}
+    table = ingest.translate(product.label, {name: Key(key, "") for name, key in names.items()})
+    columns = {name: pds3.sequence(value) for name, value in table.items()}
+    wanted = [(int(number) <= 2) == (camera == "uv") for number in columns["FilterNumber"]]
+    chosen = {
+        name: tuple(item for item, own in zip(value, wanted, strict=True) if own) for name, value in columns.items()
+    }
+    return {name: value if len(value) > 1 else value[0] for name, value in chosen.items()}
+
+
+def _mode(product):
+    """Lines of the framelets of an exposure."""
+    name = product["INSTRUMENT_MODE_ID"]
+    if name not in MODES:
+        raise ValueError(f"INSTRUMENT_MODE_ID = {name}; known are {', '.join(MODES)}")
+    return MODES[name]

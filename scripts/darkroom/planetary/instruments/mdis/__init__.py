@@ -1,0 +1,1 @@
+"""MESSENGER MDIS."""

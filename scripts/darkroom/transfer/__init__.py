@@ -1,0 +1,1 @@
+"""Files from and to elsewhere: listings, downloads, archives, checksums, logins, stores."""

@@ -1,0 +1,415 @@
+"""Downloads that resume, retry and check what arrived."""
+
+import base64
+import binascii
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from darkroom import files
+from darkroom.transfer import checksums, remote
+from darkroom.transfer.remote import public_url
+
+BLOCK = 1 << 16  # what a broken connection may lose
+MOST = 64  # connections to all hosts together
+JOURNAL = ".fetched.jsonl"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+log = logging.getLogger(__name__)
+
+
+def download(items, folder, connections=8, attempts=6, progress=None):
+    """Download files to `folder/name`, at most `connections` at a time from each host, and say what each one is.
+
+    Gives `{"name", "url", "bytes", "sha256"}` of each, in the order given (`url` as `public_url` shows it). Bytes are
+    stored as the server has them: an object with `Content-Encoding: gzip` stays compressed. A file appears under its
+    name when it is whole and agrees with its digest and with every size and MD5 that the listing or the server tells.
+    What a killed run or a broken connection left is continued if the file is still the same one. A file of an earlier
+    run is kept when its content is what the journal says and its digest, the listing's MD5, or else the server when
+    asked, says it did not change. Failures that may pass are tried again, `attempts` times without progress.
+
+    `progress(stored, expected, sized, done)` is called, by one thread at a time, with what is new: bytes stored or
+    found (fewer than none when a file starts over), bytes of files whose size is known, their number, files done.
+
+    Raises ValueError for names that collide and URLs that cannot be fetched; OSError when there is no room, or for the
+    first file that cannot be had. Files in flight are then finished, and no more are begun.
+    """
+    items, folder = list(items), Path(folder)
+    _check_names(items)
+    folder.mkdir(parents=True, exist_ok=True)
+    files.require_room(folder, sum(_missing(item, folder) for item in items), f"{len(items)} files to fetch")
+    run = _Run(folder, attempts, progress)
+    results, errors, hosts = [None] * len(items), [], {}
+    for index, item in enumerate(items):
+        hosts.setdefault(urlsplit(item.url).netloc.rpartition("@")[2], []).append(index)
+    waiting = {host: iter(indices) for host, indices in hosts.items()}
+
+    def work(host):
+        with remote.Session() as session:
+            while not errors and not run.stopped.is_set():
+                with run.lock:
+                    index = next(waiting[host], None)
+                if index is None:
+                    return
+                try:
+                    results[index] = _fetch(items[index], session, run)
+                    run.report(done=1)
+                except Exception as error:
+                    errors.append(error)
+
+    # Hosts take turns, so that all of them are at work where there are more workers than connections.
+    connections = max(1, connections)
+    workers = [host for turn in range(connections) for host, indices in hosts.items() if turn < len(indices)]
+    with ThreadPoolExecutor(min(max(1, len(workers)), MOST)) as pool:
+        try:
+            for thread in [pool.submit(work, host) for host in workers]:
+                thread.result()
+        except BaseException:
+            run.stopped.set()
+            raise
+    if errors:
+        raise errors[0]
+    return [{key: entry[key] for key in ("name", "url", "bytes", "sha256")} for entry in results]
+
+
+def _check_names(items):
+    """Raise ValueError where two items, or an item and what we keep beside another, need the same path."""
+    taken = {JOURNAL: "the journal of this folder"}
+    for item in items:
+        folder, slash, name = item.name.rpartition("/")
+        for path in (item.name, f"{folder}{slash}.{name}.part", f"{folder}{slash}.{name}.part.json"):
+            if path in taken:
+                raise ValueError(f"two files would have the name {path!r}: {taken[path]} and {public_url(item.url)}")
+            taken[path] = public_url(item.url)
+    for item in items:
+        parents = item.name.split("/")[:-1]
+        for depth in range(1, len(parents) + 1):
+            path = "/".join(parents[:depth])
+            if path in taken:
+                raise ValueError(f"{path!r} would be a file and a folder: {taken[path]} and {public_url(item.url)}")
+
+
+def _missing(item, folder):
+    """Bytes still to come, as far as is known before asking."""
+    target = folder / item.name
+    present = _size(target)
+    return max(0, (item.size or 0) - (present if present == item.size else _size(_beside(target, ".part"))))
+
+
+class _Run:
+    """What the threads of one download share."""
+
+    def __init__(self, folder, attempts, progress):
+        self.folder, self.attempts, self.progress = folder, attempts, progress
+        self.lock, self.stopped = threading.Lock(), threading.Event()
+        self.journal = folder / JOURNAL
+        lines = self.journal.read_bytes() if self.journal.exists() else b""
+        self.torn = lines and not lines.endswith(b"\n")
+        self.entries = {entry["name"]: entry for entry in map(_entry, lines.splitlines()) if entry}
+
+    def known(self, item):
+        """The journal's entry of a file that is whole on the disk, came from the same URL and is what was promised."""
+        entry, path = self.entries.get(item.name), self.folder / item.name
+        if entry and item.digest and not _kept(item.digest, entry):
+            return None
+        if entry and entry["url"] == public_url(item.url) and path.is_file() and _size(path) == entry["bytes"]:
+            return entry if files.digest(path) == entry["sha256"] else None
+        return None
+
+    def record(self, entry):
+        with self.lock, self.journal.open("a", encoding="utf-8") as file:
+            file.write(("\n" if self.torn else "") + json.dumps(entry) + "\n")
+            self.torn = False
+
+    def report(self, stored=0, expected=0, sized=0, done=0):
+        if self.progress and (stored or expected or sized or done):
+            with self.lock:
+                self.progress(stored, expected, sized, done)
+
+
+def _entry(line):
+    """A line of the journal, or None for the torn line of a killed run."""
+    try:
+        entry = json.loads(line)
+        return entry if {"name", "url", "bytes", "sha256", "md5", "etag", "modified"} <= entry.keys() else None
+    except (ValueError, AttributeError):
+        return None
+
+
+class _PassingError(Exception):
+    """A failure that another attempt may mend, after `wait` seconds or, when that is None, our own back-off.
+
+    Where `twice` is so, the same failure after another whole attempt is the server's last word.
+    """
+
+    def __init__(self, reason, wait=None, twice=False):
+        super().__init__(reason)
+        self.wait, self.twice = wait, twice
+
+
+class _Part:
+    """The bytes of one file so far, their digests, and a note beside them that says which version they are of."""
+
+    def __init__(self, target, url, size, report):
+        self.target, self.report, self.expected = target, report, None
+        self.expect(size)
+        self.path, self.note_path = _beside(target, ".part"), _beside(target, ".part.json")
+        self._forget()
+        try:
+            note = json.loads(self.note_path.read_bytes())
+            present, total = self.path.stat().st_size, note["bytes"]
+            if note["url"] != url or not (note["etag"] or note["modified"]) or (total is not None and present > total):
+                return
+        except (OSError, ValueError, TypeError, KeyError):
+            return
+        with self.path.open("rb+") as file:
+            # A whole part asks for its last byte again: a request for nothing could not tell that the file changed.
+            file.truncate(max(0, present - (present == total)))
+            while block := file.read(BLOCK):
+                self._count(block)
+        self.note = note
+
+    def start(self, note=None):
+        """Forget the bytes so far. The note is written before any byte that it is about."""
+        self.report(-self.size)
+        self._forget()
+        self.path.unlink(missing_ok=True)
+        self.note_path.unlink(missing_ok=True)
+        self.note = note
+        if note:
+            self.expect(note["bytes"])
+            files.write_json(self.note_path, note)
+
+    def reject(self, reason, wait=None, twice=False):
+        """Start over: these bytes are not the file."""
+        self.start()
+        raise _PassingError(reason, wait, twice)
+
+    def expect(self, size):
+        """Tell of the size of the whole file, as it becomes known."""
+        if size is not None:
+            self.report(expected=size - (self.expected or 0), sized=self.expected is None)
+            self.expected = size
+
+    def append(self, blocks):
+        with self.path.open("ab") as file:
+            for block in blocks:
+                file.write(block)
+                self._count(block)
+
+    def finish(self):
+        self.path.replace(self.target)
+        self.note_path.unlink(missing_ok=True)
+
+    def _forget(self):
+        self.note, self.size, self.sha256, self.md5 = None, 0, hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+
+    def _count(self, block):
+        self.size += len(block)
+        self.sha256.update(block)
+        self.md5.update(block)
+        self.report(len(block))
+
+
+def _fetch(item, session, run):
+    """One file, with as many attempts as it takes while bytes come in."""
+    target, url = run.folder / item.name, public_url(item.url)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = _Part(target, url, item.size, run.report)
+    known = None if part.size else run.known(item)
+    told = item.md5 in (None, known["md5"]) and item.size in (None, known["bytes"]) if known else False
+    if known and not told and not known.get("large"):  # of a large object a listing may know neither
+        known = None
+    if told and (item.md5 or item.digest):
+        part.expect(known["bytes"])
+        run.report(known["bytes"])
+        return known
+    failures, furthest, last = 0, part.size, None
+    while True:
+        try:
+            return _attempt(item, url, session, run, part, known if target.exists() else None)
+        except _PassingError as error:
+            reason, wait = str(error), error.wait
+            if error.twice and reason == last:
+                raise OSError(f"{url}: {reason} ({failures + 1} attempts)") from None
+        except remote.BROKEN as error:
+            if isinstance(error, (ValueError, requests.TooManyRedirects)):
+                raise ValueError(f"{url}: cannot be requested ({type(error).__name__})") from None
+            reason, wait = remote.reason(error), None
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            had = f"{files.human(part.size)} are kept, and a rerun goes on from there"
+            raise OSError(f"{url}: no room left in {run.folder}; {had}") from None
+        last = reason
+        # Only bytes beyond those ever had are progress: a server that never lets a file end is given up.
+        failures = 1 if part.size > furthest else failures + 1
+        furthest = max(furthest, part.size)
+        if failures >= run.attempts:
+            raise OSError(f"{url}: {reason} ({failures} attempts)")
+        if wait is not None and wait > remote.LONGEST_WAIT:
+            raise OSError(f"{url}: {reason}, and the server asks to wait {wait:.0f} s")
+        log.warning("%s: %s; trying again", url, reason)
+        if run.stopped.wait(remote.pause(failures) if wait is None else wait):
+            raise InterruptedError(f"{url}: stopped")
+
+
+def _attempt(item, url, session, run, part, known):
+    """One request: the entry of the file, now whole, or of the `known` one that is still right."""
+    # Without this a server may compress on the fly, and lengths and digests were not those of the file.
+    headers = {"Accept-Encoding": "identity"}
+    if part.size and (part.note["etag"] or part.note["modified"]):
+        headers |= {"Range": f"bytes={part.size}-", "If-Range": part.note["etag"] or part.note["modified"]}
+    else:
+        part.start()
+        if known and known["etag"]:
+            headers["If-None-Match"] = known["etag"]
+        elif known and known["modified"]:
+            headers["If-Modified-Since"] = known["modified"]
+    with session.fetch(item.url, headers, item.account) as response:
+        status, note = response.status_code, _note(response, url)
+        # A server may ignore the condition and send what we have: its length and validators still tell.
+        same = status == 200 and known and note["bytes"] == known["bytes"] and _same_version(note, known)
+        if known and (status == 304 or same):
+            part.expect(known["bytes"])
+            run.report(known["bytes"])
+            return known
+        if status == 200:
+            part.start(note)
+            part.target.unlink(missing_ok=True)  # it is of another version, and must not pass for this one
+        elif status in (206, 416) and not (status == 206 and _continues(response, note, part)):
+            part.reject(f"the answer does not continue the file ({status})", wait=0)
+        elif status in remote.PASSING:
+            raise _PassingError(f"{status} {response.reason}", remote.retry_after(response.headers))
+        elif status == 401 or (status == 403 and item.account):
+            raise PermissionError(f"{url}: {status} {response.reason}; {_advice(item, response)}")
+        elif status != 206:
+            raise OSError(f"{url}: {status} {response.reason}")
+        size, listed = part.note["bytes"], None if part.note["large"] else item.size
+        if None not in (size, listed) and size != listed:
+            part.reject(f"{listed} bytes expected, {size} got", twice=True)
+        files.require_room(run.folder, (size or 0) - part.size, url)
+        part.append(_blocks(response, run, url))
+    if size is not None and part.size < size:
+        raise _PassingError(f"{size} bytes expected, {part.size} got")
+    if listed not in (None, part.size):
+        part.reject(f"{listed} bytes expected, {part.size} got", twice=True)
+    entry = {"name": item.name, "url": url, "bytes": part.size, "sha256": part.sha256.hexdigest()}
+    entry |= {"md5": part.md5.hexdigest(), **{key: part.note[key] for key in ("etag", "modified", "large")}}
+    listed = None if part.note["large"] else item.md5
+    promised = [f"md5:{md5}" for md5 in (listed, part.note["md5"]) if md5] + [item.digest] * bool(item.digest)
+    for digest in promised:
+        if not _kept(digest, entry):
+            algorithm, _, expected = digest.partition(":")
+            got = f"{checksums.LABELS[algorithm]} {expected} expected, {entry[algorithm]} got"
+            part.reject(got, twice=True)
+    if part.note.get("slo"):
+        _check_segments(item, session, part, url)
+    part.finish()
+    run.record(entry)
+    return entry
+
+
+def _check_segments(item, session, part, url):
+    """Compare a static large object of Swift with the MD5s of its segments, whose own MD5 is the object's ETag.
+
+    Who may read the object may read the list of them; an object that is made of other large ones is not looked into.
+    """
+    listing = f"{item.url}{'&' if urlsplit(item.url).query else '?'}multipart-manifest=get"
+    with session.fetch(listing, account=item.account) as response:
+        try:
+            segments = response.json() if response.status_code == 200 else []
+        except ValueError:
+            segments = []
+    etags = "".join(segment.get("hash") or "" for segment in segments)
+    if not segments or any("hash" not in one or "range" in one or one.get("sub_slo") for one in segments):
+        log.warning("%s: a large object whose size alone could be checked", url)
+        return
+    if hashlib.md5(etags.encode(), usedforsecurity=False).hexdigest() != part.note["slo"]:
+        part.reject("the list of its segments is that of another version", twice=True)
+    with part.path.open("rb") as file:
+        for segment in segments:
+            md5, left = hashlib.md5(usedforsecurity=False), segment["bytes"]
+            while left and (block := file.read(min(BLOCK, left))):
+                md5.update(block)
+                left -= len(block)
+            if left or md5.hexdigest() != segment["hash"]:
+                part.reject(f"MD5 {segment['hash']} of {segment['name']} expected, {md5.hexdigest()} got", twice=True)
+
+
+def _kept(digest, entry):
+    """Whether a file of the journal is what was promised."""
+    algorithm, _, expected = digest.partition(":")
+    return entry[algorithm] == expected
+
+
+def _advice(item, response):
+    """What helps where a server wants to know who asks."""
+    if item.account:
+        return "this account may not read it"
+    if "X-Trans-Id" in response.headers:
+        return "not public, or not there; what one's own account holds is read as swift://CONTAINER/..."
+    return f"a user and password for {urlsplit(response.url).hostname} belong in ~/.netrc (chmod 600)"
+
+
+def _blocks(response, run, url):
+    """The body as it is sent, undecoded, as it comes in: a break or an interrupt then loses nothing."""
+    while block := response.raw.read1(BLOCK, decode_content=False):
+        if run.stopped.is_set():
+            raise InterruptedError(f"{url}: stopped")
+        yield block
+
+
+def _note(response, url):
+    """Which version of the file a response is of, and for a whole one what it must come to."""
+    headers = response.headers
+    etag, modified, length = headers.get("ETag"), headers.get("Last-Modified"), headers.get("Content-Length", "")
+    large = "X-Static-Large-Object" in headers or "X-Object-Manifest" in headers
+    md5 = None
+    if "Content-MD5" in headers:
+        with contextlib.suppress(binascii.Error):
+            md5 = base64.b64decode(headers["Content-MD5"]).hex()
+    elif "X-Trans-Id" in headers and not large and re.fullmatch('"?[0-9a-f]{32}"?', etag or ""):
+        md5 = etag.strip('"')  # Swift's own promise, except for large objects
+    return {
+        "url": url,
+        "etag": None if etag and etag.startswith("W/") else etag,
+        # A file that changed in the second of the answer may change again unseen (RFC 9110, 8.8.2.2).
+        "modified": None if modified == headers.get("Date") else modified,
+        "bytes": int(length) if length.isdecimal() else None,
+        "md5": md5,
+        "large": large,
+        "slo": etag.strip('"') if etag and "X-Static-Large-Object" in headers else None,
+    }
+
+
+def _same_version(one, other):
+    """Whether the validators that both have agree; None when they have none in common."""
+    pairs = [(one[key], other[key]) for key in ("etag", "modified") if one[key] and other[key]]
+    return all(a == b for a, b in pairs) if pairs else None
+
+
+def _continues(response, note, part):
+    """Whether a partial response begins where the part ends, in the same version. Swift itself ignores If-Range."""
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+    if not part.size or not match or int(match[1]) != part.size:
+        return False
+    total = part.note["bytes"] if match[2] == "*" else int(match[2])
+    return part.note["bytes"] in (None, total) and _same_version(note, part.note) is not False
+
+
+def _beside(target, suffix):
+    return target.with_name(f".{target.name}{suffix}")
+
+
+def _size(path):
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,83 @@
+"""Previews of granules: which picture a product gets, and the numbers behind it."""
+
+import json
+import struct
+
+import matplotlib.figure
+import netCDF4
+import numpy as np
+import pytest
+
+import airborne_plot
+import airborne_product
+from airborne_convert import airborne_convert
+from darkroom.airborne import product as product_module
+from darkroom.samples import airborne
+
+
+@pytest.fixture(scope="module")
+def granules(tmp_path_factory):
+    """The list of one product of each sample."""
+    folder = tmp_path_factory.mktemp("plot")
+    (folder / "in").mkdir()
+    airborne.SAMPLES["dropsondes"](folder / "in")
+    airborne.lidar(folder / "in", profiles=1100, bins=50)
+    files = [{"name": path.name, "bytes": 0, "mtime_ns": 0} for path in sorted((folder / "in").iterdir())]
+    (folder / "inventory.json").write_text(json.dumps({"root": str(folder / "in"), "files": files}))
+    airborne_convert(folder / "inventory.json", folder / "granules.json")
+    return folder / "granules.json"
+
+
+def product(granules, part):
+    (path,) = (path for path in sorted((granules.parent / "netcdf").glob("*.nc")) if part in path.name)
+    return path
+
+
+def test_a_preview_of_several_granules_is_the_same_on_every_run(granules, tmp_path):
+    for name in ("one.png", "two.png"):
+        airborne_plot.airborne_plot(granules, tmp_path / name)
+    content = (tmp_path / "one.png").read_bytes()
+    assert content == (tmp_path / "two.png").read_bytes()
+    assert struct.unpack(">II", content[16:24]) == (1200, 960)  # three panels
+
+
+@pytest.mark.parametrize(
+    ("part", "panel"),
+    [("224116", airborne_plot.draw_sounding), ("CPL", airborne_plot.draw_curtain)],
+)
+def test_the_panel_fits_the_product(granules, part, panel):
+    with product_module.opened(product(granules, part)) as dataset:
+        assert airborne_plot.panel(dataset) is panel
+
+
+def test_a_flight_shows_its_height_and_a_swath_its_scans(tmp_path):
+    track = np.linspace(0, 20, 100)
+    pressure = {"air_pressure": track + 200, "air_temperature": track}
+    with product_module.opened(airborne_product.write(tmp_path / "a.nc", track, track, **pressure)) as dataset:
+        assert airborne_plot.panel(dataset) is airborne_plot.draw_height
+    swath = track[:, None] + np.arange(3)
+    with product_module.opened(airborne_product.write(tmp_path / "b.nc", swath, swath, brightness=swath)) as dataset:
+        assert airborne_plot.panel(dataset) is airborne_plot.draw_swath
+        assert airborne_plot.swath_variable(dataset).name == "brightness"
+
+
+def test_the_curtain_is_of_means_over_blocks(granules, monkeypatch):
+    path = product(granules, "CPL")
+    monkeypatch.setattr(airborne_plot, "COLUMNS", 11)
+    monkeypatch.setattr(airborne_plot, "ROWS", 10)
+    monkeypatch.setattr(product_module, "BLOCK", 50 * 37)  # blocks that do not end where columns do
+    with netCDF4.Dataset(path) as plain:
+        values = np.ma.filled(plain["ATB_532"][0].astype("f8"), np.nan)
+    wanted = np.nanmean(values.reshape(11, 100, 10, 5), axis=(1, 3))
+    with product_module.opened(path) as dataset:
+        assert np.allclose(airborne_plot.block_means(dataset["ATB_532"]), wanted, rtol=1e-6)
+
+
+def test_a_track_across_longitude_180_stays_in_one_piece(tmp_path):
+    path = airborne_product.write(tmp_path / "a.nc", np.linspace(-10, -12, 50), 179 + np.linspace(0, 2, 50))
+    axes = matplotlib.figure.Figure().subplots()
+    airborne_plot.draw_map([path], 1, axes)
+    (line,) = axes.lines
+    assert np.ptp(line.get_xdata()) == pytest.approx(2)
+    assert axes.xaxis.get_major_formatter()(181, 0) == "179°W"
+    assert axes.yaxis.get_major_formatter()(-10, 0) == "10°S"

@@ -1,0 +1,125 @@
+"""Runs that are killed at any moment, and what the next run makes of what is there."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SCRIPT = Path(__file__).parents[3] / "scripts/atlas_chunk.py"
+OPTIONS = {"chunk_size": 6, "resolution": 1000, "orientation": "RIA"}
+
+
+@pytest.fixture
+def source(noise, tmp_path):
+    np.save(tmp_path / "v.npy", noise(40, 50, 60))
+    return tmp_path / "v.npy"
+
+
+@pytest.mark.parametrize("options", [{}, {"encoding": "jpeg"}, {"compresslevel": 1}, {"sharding": True}], ids=str)
+def test_killed_at_random_moments(options, source, make, plan, kill):
+    whole = make(source, **OPTIONS, **options).files()
+    volume = plan(source, **OPTIONS, **options)
+    inventory = volume.plan_file.with_name("inventory.json")
+    command = [
+        sys.executable,
+        SCRIPT,
+        inventory,
+        volume.plan_file,
+        volume.folder / "info",
+        "--mem-mb",
+        "0",
+        "--threads",
+        "2",
+    ]
+    killed = set()
+    for seed in range(4):
+        killed.add(kill(command, lambda: list(volume.folder.rglob("*_*_*")), seed))
+        assert "info" not in volume.files() or volume.files() == whole  # it may be killed when all is done
+        finished = {name: content for name, content in volume.files().items() if name in whole}
+        assert all(content == whole[name] for name, content in finished.items())
+    assert -signal.SIGKILL in killed
+    volume.chunk()
+    assert volume.files() == whole
+
+
+def test_finished_chunks_are_not_written_again(source, make, plan):
+    whole = make(source, **OPTIONS)
+    volume = plan(source, **OPTIONS)
+    fail_at(volume, 200)
+    old = {path: path.stat().st_mtime_ns for path in volume.folder.glob("*/*")}
+    assert 200 <= len(old) < len(whole.files())
+    partial = next(iter(old)).with_name(".0-6_0-6_0-6.99.part")
+    partial.write_bytes(b"half")
+    lost = list(old)[3]
+    lost.unlink()
+    volume.chunk()
+    assert volume.files() == whole.files()
+    assert all(path.stat().st_mtime_ns == when for path, when in old.items() if path != lost)
+
+
+def fail_at(volume, number):
+    """Let a run fail after so many chunks."""
+    from darkroom.atlas import precomputed
+
+    left = iter(range(number))
+    write = precomputed.Scale.write
+
+    def failing(self, chunk, block):
+        if next(left, None) is None:
+            raise OSError("no space left on device")
+        write(self, chunk, block)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="no space left"):
+        patch.setattr(precomputed.Scale, "write", failing)
+        volume.chunk()
+    assert (volume.folder / ".unfinished").exists()
+    assert not (volume.folder / "info").exists()
+
+
+def test_chunks_of_another_plan_are_removed(source, make, plan, noise):
+    volume = plan(source, **OPTIONS)
+    fail_at(volume, 100)
+    other = plan(source, **OPTIONS | {"orientation": "LIA"})
+    volume.plan_file.write_bytes(other.plan_file.read_bytes())
+    volume.chunk()
+    assert volume.files() == make(source, **OPTIONS | {"orientation": "LIA"}).files()
+
+
+def test_chunks_of_a_changed_source_are_removed(source, make, plan, noise):
+    """The same names, shapes and options; only the bytes and the time of change are new."""
+    volume = plan(source, **OPTIONS)
+    fail_at(volume, 100)
+    np.save(source, noise(40, 50, 60, seed=9))
+    os.utime(source, ns=(1, 1))
+    again = plan(source, **OPTIONS)
+    for name in ("volume.json", "inventory.json"):
+        volume.plan_file.with_name(name).write_bytes(again.plan_file.with_name(name).read_bytes())
+    volume.chunk()
+    assert volume.files() == make(source, **OPTIONS).files()
+
+
+def test_a_finished_volume_is_made_anew(source, make):
+    volume = make(source, **OPTIONS)
+    first = volume.files()
+    (volume.folder / "stray").write_text("x")
+    assert volume.chunk().files() == first
+
+
+def test_damage_leaves_no_info(tmp_path, noise, plan):
+    import imagecodecs
+
+    for number, plane in enumerate(noise(12, 40, 40)):
+        (tmp_path / f"s{number}.png").write_bytes(imagecodecs.png_encode(plane))
+    content = bytearray((tmp_path / "s9.png").read_bytes())
+    content[900:910] = bytes(10)
+    (tmp_path / "s9.png").write_bytes(content)
+    volume = plan(tmp_path, chunk_size=4, resolution=1000)
+    with pytest.raises(ValueError, match=r"s9\.png"):
+        volume.chunk()
+    assert "info" not in volume.files()
+    (tmp_path / "s9.png").write_bytes(imagecodecs.png_encode(noise(12, 40, 40)[9]))
+    volume.chunk()
+    assert volume.check()["passed"]

@@ -1,0 +1,85 @@
+"""Shards: few large files that tensorstore and cloud-volume read."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from darkroom.atlas import precomputed
+from darkroom.atlas.shards import coded_chunks, morton, pack
+from darkroom.atlas.shards import path as shard_path
+from darkroom.atlas.shards import place as shard_place
+
+
+def test_codes_are_a_bijection_on_the_grid():
+    for extents in ([1, 1, 1], [5, 1, 3], [4, 4, 4], [9, 2, 7], [1, 33, 1]):
+        places = list(itertools.product(*map(range, extents)))
+        codes = [morton(place, extents) for place in places]
+        assert len(set(codes)) == len(codes)
+        assert max(codes) < 1 << sum((extent - 1).bit_length() for extent in extents)
+        assert [tuple(shard_place(code, extents)) for code in codes] == places
+
+
+def test_the_code_of_the_specification():
+    # x, y, z bits in turn, least first, each axis for as many bits as its extent needs
+    assert morton([0b11, 0b1, 0b10], [4, 2, 4]) == 0b11011
+
+
+@pytest.mark.parametrize(
+    "options", [{"encoding": "raw"}, {"encoding": "jpeg"}, {"encoding": "png"}, {"type": "segmentation"}], ids=str
+)
+def test_a_sharded_volume_is_the_plain_one(options, noise, tmp_path, make):
+    np.save(tmp_path / "v.npy", noise(70, 90, 110) // 9)
+    plain = make(tmp_path / "v.npy", resolution=1000, chunk_size=[8, 16, 8], voxel_offset=[3, -2, 0], **options)
+    packed = make(
+        tmp_path / "v.npy", resolution=1000, chunk_size=[8, 16, 8], voxel_offset=[3, -2, 0], sharding=True, **options
+    )
+    for number, scale in enumerate(packed.info["scales"]):
+        assert np.array_equal(packed.voxels(number), plain.voxels(number))
+        if options.get("encoding") in ("raw", None):
+            assert np.array_equal(packed.cloud_voxels(number), plain.voxels(number))
+        names = sorted(path.name for path in (packed.folder / scale["key"]).iterdir())
+        assert all(name.endswith(".shard") for name in names)
+        assert scale["sharding"]["data_encoding"] == (
+            "raw" if "encoding" in options and options["encoding"] != "raw" else "gzip"
+        )
+    assert len(list(packed.folder.rglob("*.shard"))) < len(list(plain.folder.rglob("*_*"))) / 50
+    assert packed.check()["passed"]
+    again = make(
+        tmp_path / "v.npy", resolution=1000, chunk_size=[8, 16, 8], voxel_offset=[3, -2, 0], sharding=True, **options
+    )
+    assert again.files() == packed.files()
+
+
+def test_the_check_sees_a_wrong_shard(noise, tmp_path, make):
+    np.save(tmp_path / "v.npy", noise(40, 40, 40))
+    volume = make(tmp_path / "v.npy", resolution=1000, chunk_size=4, sharding=True)
+    shards = sorted((volume.folder / volume.info["scales"][0]["key"]).iterdir())
+    content = shards[0].read_bytes()
+    shards[0].write_bytes(shards[1].read_bytes())
+    with pytest.raises(ValueError):
+        volume.check()
+    shards[0].write_bytes(content)
+    assert volume.check()["passed"]
+    shards[0].unlink()
+    with pytest.raises(ValueError, match=r"missing chunks \['0\.shard'\]"):
+        volume.check()
+
+
+def test_packing_goes_on_where_it_was_killed(noise, tmp_path, make):
+    np.save(tmp_path / "v.npy", noise(40, 40, 40))
+    volume = make(tmp_path / "v.npy", resolution=1000, chunk_size=4, sharding=True)
+    whole = volume.files()
+    scale = precomputed.Scale(volume.folder, volume.info, 0)
+    first = sorted(scale.folder.iterdir())[0]
+    # A shard is lost before its chunk files went: as a kill between the two leaves it.
+    block = volume.voxels()[..., 0].T[None]
+    for _, chunk in coded_chunks(scale):
+        if shard_path(scale, chunk) == first:
+            (x0, x1), (y0, y1), (z0, z1) = chunk
+            scale.write(chunk, np.ascontiguousarray(block[:, z0:z1, y0:y1, x0:x1]))
+    first.unlink()
+    pack(scale)
+    assert volume.files() == whole
+    assert json.loads((volume.folder / "info").read_text()) == volume.info

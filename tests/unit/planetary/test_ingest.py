@@ -1,0 +1,496 @@
+"""Ingest of small products made byte by byte: pixels, special pixels and tables by the rules of each camera."""
+
+import numpy as np
+import pytest
+
+from darkroom.planetary.formats import pds3
+from darkroom.planetary.formats.cubes import HIS, HRS, LIS, LRS, NULL, STORED, Cube
+from darkroom.planetary.formats.cubes import write as write_cube
+from darkroom.planetary.instruments import ingest as ingest_module
+from darkroom.planetary.instruments import lroc_nac
+from darkroom.planetary.instruments.mdis.lut import inverse
+
+RECORD = 1 << 14
+LUT = ", ".join(f"({2 * number}, {2 * number + 1})" for number in range(256))
+NAC = """
+DATA_SET_ID = LRO-L-LROC-2-EDR-V1.0
+INSTRUMENT_ID = LROC
+FRAME_ID = LEFT
+PRODUCT_VERSION_ID = v1.8
+PRODUCER_INSTITUTION_NAME = ASU
+UPLOAD_ID = x
+LRO:XTERM = (0, 32, 136, 543, 2207)
+LRO:MTERM = (0.5, 0.25, 0.125, 0.0625, 0.03125)
+LRO:BTERM = (0, 8, 25, 59, 128)
+"""
+WAC = f"""
+DATA_SET_ID = LRO-L-LROC-2-EDR-V1.0
+INSTRUMENT_ID = LROC
+PRODUCER_ID = ASU
+PRODUCT_ID = M1C
+PRODUCT_VERSION_ID = v1.8
+ORIGINAL_PRODUCT_ID = wac
+ORBIT_NUMBER = 1
+DATA_QUALITY_ID = 0
+START_TIME = 2009-09-15T07:27:49
+STOP_TIME = 2009-09-15T07:30:19
+SPACECRAFT_CLOCK_START_COUNT = 1
+SPACECRAFT_CLOCK_STOP_COUNT = 2
+MISSION_PHASE_NAME = X
+EXPOSURE_DURATION = 40 <ms>
+INTERFRAME_DELAY = 578.125 <ms>
+LRO:BEGIN_TEMPERATURE_FPA = 1
+LRO:MIDDLE_TEMPERATURE_FPA = 1
+LRO:END_TEMPERATURE_FPA = 1
+LRO:BEGIN_TEMPERATURE_SCS = 1
+LRO:MIDDLE_TEMPERATURE_SCS = 1
+LRO:END_TEMPERATURE_SCS = 1
+LRO:LOOKUP_TABLE_TYPE = STORED
+LRO:LOOKUP_CONVERSION_TABLE = ({LUT})
+"""
+CTX = """
+DATA_SET_ID = MRO-M-CTX-2-EDR-L0-V1.0
+SPACECRAFT_NAME = MARS_RECONNAISSANCE_ORBITER
+INSTRUMENT_ID = CTX
+SAMPLE_BIT_MODE_ID = SQROOT
+SAMPLE_FIRST_PIXEL = 0
+"""
+MDIS = """
+MISSION_NAME = MESSENGER
+DATA_SET_ID = MESS-E/V/H-MDIS-2-EDR-RAWDATA-V1.0
+INSTRUMENT_ID = MDIS-NAC
+START_TIME = 2015-04-24T04:42:19
+PRODUCER_INSTITUTION_NAME = ACT
+PRODUCT_ID = EN1
+PRODUCT_CREATION_TIME = 2015-04-30T18:25:23
+FILTER_NAME = N/A
+CENTER_FILTER_WAVELENGTH = N/A
+BANDWIDTH = N/A
+MESS:ATT_FLAG = 7
+MESS:DPU_ID = 0
+MESS:FW_POS = 1
+MESS:PIV_POS = 32768
+MESS:IMAGER = 1
+"""
+HIRISE = """
+DATA_SET_ID = MRO-M-HIRISE-2-EDR-V1.0
+INSTRUMENT_ID = HIRISE
+PRODUCER_ID = UA
+OBSERVATION_ID = PSP
+PRODUCT_ID = PSP_0
+PRODUCT_VERSION_ID = 1
+ORBIT_NUMBER = 1
+SOFTWARE_NAME = X
+^CALIBRATION_LINE_PREFIX_TABLE = {calibration} <BYTES>
+OBJECT = CALIBRATION_IMAGE
+  LINES = 2
+END_OBJECT = CALIBRATION_IMAGE
+GROUP = TIME_PARAMETERS
+  PRODUCT_CREATION_TIME = 2006-11-17T05:03:31
+  MRO:OBSERVATION_START_TIME = 2006-11-17T05:03:31
+  MRO:READOUT_START_TIME = 2006-11-17T05:03:31
+END_GROUP = TIME_PARAMETERS
+GROUP = INSTRUMENT_SETTING_PARAMETERS
+  FILTER_NAME = RED
+  CENTER_FILTER_WAVELENGTH = 700
+  BANDWIDTH = 200
+  MRO:TRIM_LINES = 1
+  MRO:FELICS_COMPRESSION_FLAG = NO
+  MRO:LOOKUP_CONVERSION_TABLE = ({lut})
+END_GROUP = INSTRUMENT_SETTING_PARAMETERS
+"""
+HRSC = """
+DATA_SET_ID = MEX-M-HRSC-3-RDR-V2.0
+INSTRUMENT_HOST_NAME = "MARS EXPRESS"
+INSTRUMENT_ID = HRSC
+DETECTOR_ID = MEX_HRSC_RED
+PROCESSING_LEVEL_ID = 2
+TARGET_NAME = MARS
+START_TIME = 2004-04-07T07:08:31.615Z
+STOP_TIME = 2004-04-07T07:08:31.615Z
+SPACECRAFT_CLOCK_START_COUNT = 1
+SPACECRAFT_CLOCK_STOP_COUNT = 2
+MISSION_PHASE_NAME = X
+EVENT_TYPE = X
+ORBIT_NUMBER = 1
+PRODUCT_ID = X
+BANDWIDTH = 1
+CENTER_FILTER_WAVELENGTH = 1
+"""
+CASSINI = """
+DATA_SET_ID = CO-S-ISSNA/ISSWA-2-EDR-V1.0
+MISSION_NAME = CASSINI-HUYGENS
+INSTRUMENT_ID = ISSNA
+TARGET_NAME = "DARK SKY"
+START_TIME = 2004-09-02T22:09:15.409Z
+STOP_TIME = 2004-09-02T22:09:15.409Z
+IMAGE_TIME = 2004-09-02T22:09:15.409Z
+EXPOSURE_DURATION = 5.0
+INSTRUMENT_DATA_RATE = 182.783997
+ANTIBLOOMING_STATE_FLAG = ON
+BIAS_STRIP_MEAN = 2.5
+INST_CMPRS_TYPE = LOSSLESS
+DATA_CONVERSION_TYPE = {conversion}
+DELAYED_READOUT_FLAG = NO
+FLIGHT_SOFTWARE_VERSION_ID = '1.3'
+GAIN_MODE_ID = '12 ELECTRONS PER DN'
+OPTICS_TEMPERATURE = (1.0, 2.0)
+READOUT_CYCLE_INDEX = 0
+SHUTTER_MODE_ID = NACONLY
+SHUTTER_STATE_ID = ENABLED
+INSTRUMENT_MODE_ID = SUM2
+SPACECRAFT_CLOCK_CNT_PARTITION = 1
+SPACECRAFT_CLOCK_START_COUNT = 1472855646.121
+IMAGE_NUMBER = 1
+OBSERVATION_ID = X
+PRODUCT_ID = X
+FILTER_NAME = (CL1, GRN)
+OBJECT = IMAGE_HEADER
+  BYTES = 100
+END_OBJECT = IMAGE_HEADER
+"""
+
+
+@pytest.fixture
+def product(tmp_path):
+    """`product(label, samples, front, back, **keywords of the image)`: a PDS3 file of (lines, samples)."""
+
+    def made(label, samples, front=None, back=None, name="a.IMG", **keywords):
+        lines, width = samples.shape
+        kind = "UNSIGNED_INTEGER" if samples.dtype.kind == "u" else "MSB_INTEGER"
+        image = {"LINES": lines, "LINE_SAMPLES": width, "SAMPLE_TYPE": kind, "SAMPLE_BITS": 8 * samples.itemsize}
+        parts = [samples.astype(samples.dtype.newbyteorder(">")).view("u1").reshape(lines, -1)]
+        if front is not None:
+            parts.insert(0, front)
+            image["LINE_PREFIX_BYTES"] = front.shape[1]
+        if back is not None:
+            parts.append(back)
+            image["LINE_SUFFIX_BYTES"] = back.shape[1]
+        written = "\n".join(f"{key} = {value}" for key, value in (image | keywords).items())
+        head = f"PDS_VERSION_ID = PDS3\nRECORD_BYTES = {RECORD}\n^IMAGE = 2\n{label.strip()}\n"
+        text = f"{head}OBJECT = IMAGE\n{written}\nEND_OBJECT = IMAGE\nEND\n"
+        path = tmp_path / name
+        path.write_bytes(text.encode().ljust(RECORD, b"\0") + np.hstack(parts).tobytes())
+        return path
+
+    return made
+
+
+@pytest.fixture
+def ingest(tmp_path):
+    """`ingest(path, part, **options)`: the cube, its values (bands, lines, samples) and their codes."""
+
+    def made(path, part="", **options):
+        file = tmp_path / "out.cub"
+        write_cube(file, ingest_module.image(path, part, options))
+        cube = Cube(file)
+        values, codes = next(cube.blocks(cube.lines))
+        return cube, values, np.zeros(values.shape, "u1") if codes is None else codes
+
+    return made
+
+
+def ramp(lines, samples, dtype="u1"):
+    return (np.arange(lines * samples).reshape(lines, samples) % 251).astype(dtype)
+
+
+# LROC NAC
+
+
+@pytest.mark.parametrize(
+    ("starts", "slopes", "offsets"),
+    [
+        ([0, 32, 136, 543, 2207], [0.5, 0.25, 0.125, 0.0625, 0.03125], [0, 8, 25, 59, 128]),
+        ([0, 64, 424, 536, 800], [1, 0.5, 0.25, 0.0625, 0.03125], [0, 32, 138, 238.5, 263.5]),
+        ([0], [0.0625], [0]),
+    ],
+)
+def test_decompanding_is_the_middle_of_what_was_companded(starts, slopes, offsets):
+    """Tables of the LROC EDR specification; the camera's own formula is applied to every 12-bit value."""
+    original = np.arange(4096)
+    segment = np.searchsorted(starts, original, "right") - 1
+    sent = np.trunc(np.array(slopes)[segment] * original + np.array(offsets)[segment])
+    table = lroc_nac.decompanded(starts, slopes, offsets)
+    for value in np.unique(sent[sent < 256]).astype(int):
+        those = original[sent == value]
+        assert table[value] == (those.min() + those.max()) / 2
+
+
+@pytest.mark.parametrize(
+    ("side", "version", "turned"), [("LEFT", "v1.2", False), ("RIGHT", "v1.2", True), ("RIGHT", "v1.30", False)]
+)
+def test_nac_right_was_turned_in_old_versions(product, ingest, side, version, turned):
+    label = NAC.replace("LEFT", side).replace("v1.8", version)
+    cube, values, _ = ingest(product(label, np.array([[0, 1, 2, 3]], "u1")))
+    assert values[0, 0].tolist() == ([6.5, 4.5, 2.5, 0.5] if turned else [0.5, 2.5, 4.5, 6.5])
+    assert cube.groups["Instrument"]["InstrumentId"] == ("NACR" if side == "RIGHT" else "NACL")
+    assert cube.groups["Kernels"]["NaifFrameCode"] == ("-85610" if side == "RIGHT" else "-85600")
+
+
+# LROC WAC
+
+
+@pytest.mark.parametrize(
+    ("mode", "filters", "heights"),
+    [("COLOR", 7, [4, 4, 14, 14, 14, 14, 14]), ("VIS", 5, [14] * 5), ("UV", 2, [4, 4]), ("BW", 1, [14])],
+)
+@pytest.mark.parametrize("block", [1, 1 << 22])
+def test_wac_framelets(product, ingest, monkeypatch, mode, filters, heights, block):
+    """Every line of three exposures is found where its filter, exposure and parity say."""
+    monkeypatch.setattr(ingest_module, "BLOCK", block)
+    numbers = ", ".join(str(number) for number in (range(1, 8) if filters == 7 else range(1, filters + 1)))
+    if mode in ("VIS", "BW"):
+        numbers = ", ".join(str(number + 2) for number in range(1, filters + 1))
+    label = WAC + f"INSTRUMENT_MODE_ID = {mode}\nFILTER_NUMBER = ({numbers})\nCENTER_FILTER_WAVELENGTH = ({numbers})\n"
+    raw = ramp(3 * sum(heights), 200)
+    path = product(label, raw)
+    cubes = {part: ingest(path, part) for part in ingest_module.parts(pds3.Product(path))}
+    seen, bands = 0, {"uv": 0, "vis": 0}
+    for number, height in enumerate(heights):
+        camera = "uv" if height == 4 else "vis"
+        columns = slice(36, 164) if camera == "uv" else slice(None)
+        for exposure in range(3):
+            start = exposure * sum(heights) + sum(heights[:number])
+            place = (bands[camera], slice(exposure * height, (exposure + 1) * height))
+            part, other = ("odd", "even") if exposure % 2 == 0 else ("even", "odd")
+            _, values, codes = cubes[f"{camera}.{part}"]
+            assert np.array_equal(values[place], 2.0 * raw[start : start + height, columns] + 0.5)
+            assert (codes[place] == 0).all()
+            assert (cubes[f"{camera}.{other}"][2][place] == NULL).all()
+            seen += height
+        bands[camera] += 1
+    assert seen == len(raw)
+    assert all(cube.bands == bands[part.split(".")[0]] for part, (cube, _, _) in cubes.items())
+
+
+# CTX
+
+
+@pytest.mark.parametrize(("summing", "first", "front", "behind"), [(1, 14, 38, 18), (2, 7, 19, 9)])
+def test_ctx_dark_pixels_and_gaps(product, ingest, summing, first, front, behind):
+    raw = ramp(3, front + 10 + behind)
+    raw[1, front + 2] = 0
+    raw[2, first] = 0
+    cube, values, codes = ingest(product(CTX + f"SAMPLING_FACTOR = {summing}\n", raw))
+    squares = np.floor(4095 * (raw / 255.0) ** 2 + 0.5)
+    assert np.array_equal(values[0][codes[0] == 0], squares[:, front:-behind][codes[0] == 0])
+    assert codes[0].nonzero()[0].tolist() == [1] and codes[0, 1, 2] == NULL
+    assert np.array_equal(cube.table("Ctx Prefix Dark Pixels").records["DarkPixels"], squares[:, first:front])
+
+
+def test_ctx_gaps_may_stay(product, ingest):
+    raw = np.zeros((1, 38 + 4 + 18), "u1")
+    path = product(CTX + "SAMPLING_FACTOR = 1\n", raw)
+    assert (ingest(path, fill_gaps=False)[1] == 0).all()
+    assert (ingest(path)[2] == NULL).all()
+
+
+# MDIS
+
+
+def test_mdis_tables():
+    """Ends of the tables, and some of their numbers (MDISLUTINV_0.TAB, lines 2 and 3)."""
+    tables = [inverse(number) for number in range(8)]
+    assert [table[1] for table in tables] == [221, 221, 224, 181, 181, 184, 1, 16]
+    assert [table[2] for table in tables] == [223, 222, 229, 183, 182, 189, 3, 32]
+    assert all(table[0] == 0 and table[255] == 4095 and len(table) == 256 for table in tables)
+    with pytest.raises(ValueError, match="MESS:COMP_ALG = 8; known are 0 to 7"):
+        inverse(8)
+
+
+def test_mdis_inverts_and_marks(product, ingest):
+    path = product(MDIS + "MESS:COMP12_8 = 1\nMESS:COMP_ALG = 6\n", np.array([[0, 1, 2, 255]], "u1"))
+    cube, values, codes = ingest(path)
+    assert codes[0, 0].tolist() == [NULL, 0, 0, HIS]
+    assert values[0, 0, 1:3].tolist() == [1, 3]
+    assert cube.groups["Instrument"]["PivotAngle"] == ("90.0", "Degrees")
+    assert cube.groups["Archive"]["SourceProductId"] == ("a", "MDISLUTINV_0")
+
+
+def test_mdis_of_12_bits(product, ingest):
+    """What was not compressed needs no inversion; 3400 DN and more is saturated."""
+    path = product(MDIS + "MESS:COMP12_8 = 0\nMESS:COMP_ALG = 0\n", np.array([[0, 1, 3399, 3400]], "i2"))
+    cube, values, codes = ingest(path)
+    assert values[0, 0, :3].tolist() == [0, 1, 3399]
+    assert codes[0, 0].tolist() == [0, 0, 0, HIS]
+    assert cube.groups["Instrument"]["Unlutted"] == "1"
+
+
+# HiRISE
+
+
+def hirise(product, samples, lut="(0, 0)"):
+    """A channel with two calibration lines in front, in the file of the image."""
+    item = samples.itemsize
+    front = np.zeros((len(samples), 6 + 12 * item), "u1")
+    front[:, 0], front[:, 5] = 255, np.arange(len(samples))
+    back = np.zeros((len(samples), 16 * item), "u1")
+    row = np.hstack([front, samples.astype(samples.dtype.newbyteorder(">")).view("u1"), back])[:2]
+    path = product(HIRISE.format(calibration=RECORD - 4000 + 1, lut=lut), samples, front, back)
+    content = bytearray(path.read_bytes())
+    content[RECORD - 4000 : RECORD - 4000 + row.size] = row.tobytes()
+    path.write_bytes(content)
+    return path
+
+
+def test_hirise_look_up_and_special_pixels(product, ingest):
+    pairs = "(0, 808), (809, 826), (827, 844), (845, 862)" + ", (1000, 1001)" * 250 + ", (8864, 16383), (-9998, -9998)"
+    raw = np.array([[0, 1, 2, 253, 254, 255], [1, 1, 1, 1, 1, 3]], "u1")
+    cube, values, codes = ingest(hirise(product, raw, pairs))
+    assert codes[0, 0].tolist() == [LIS, 0, 0, 0, HIS, NULL]
+    assert values[0, 0, 1:4].tolist() == [818, 836, 1001]
+    assert values[0, 1, 5] == 854
+    beside = cube.table("HiRISE Ancillary")
+    assert beside.records["LineNumber"].tolist() == [0, 1]
+    assert (beside.records["BufferPixels"] == STORED["i2"][LIS - 1]).all()
+    calibration = cube.table("HiRISE Calibration Image").records["Calibration"]
+    assert calibration[0].tolist() == [-32766, 818, 836, 1001, -32765, -32768]
+
+
+@pytest.mark.parametrize("fill", [True, False])
+def test_hirise_gaps_of_16_bits(product, ingest, fill):
+    """A pixel before a gap whose low byte is all ones may be half lost."""
+    raw = np.array([[1000, 0x12FF, -1, -1, 0, 16383, 16384, 0x12FF]], "i2")
+    raw = np.vstack([raw, np.full((1, 8), 5, "i2")])
+    _, values, codes = ingest(hirise(product, raw), fill_gaps=fill)
+    assert codes[0, 0].tolist() == [0, NULL if fill else 0, NULL, NULL, LIS, HIS, NULL, 0]
+    assert values[0, 0, 0] == 1000 and values[0, 0, 7] == 0x12FF
+
+
+# HRSC
+
+
+@pytest.mark.parametrize("block", [1, 1 << 22])
+def test_hrsc_lost_lines_leave_room(product, ingest, monkeypatch, block):
+    """Time and exposure (ms) of each line stand before it, least significant byte first."""
+    monkeypatch.setattr(ingest_module, "BLOCK", block)
+    times = np.array([100.0, 100.01, 100.04, 100.06])
+    front = np.zeros((4, 68), "u1")
+    front[:, :8] = times.astype("<f8").view("u1").reshape(4, 8)
+    front[:, 8:12] = np.array([10, 10, 20, 20], "<f4").view("u1").reshape(4, 4)
+    raw = ramp(4, 6, "i2")
+    cube, values, codes = ingest(product(HRSC, raw, front))
+    assert (codes[0] == NULL).all(1).tolist() == [False, False, True, True, False, False]
+    assert np.array_equal(values[0, [0, 1, 4, 5]], raw)
+    table = cube.table("LineScanTimes").records
+    assert table["LineStart"].tolist() == [1, 5]
+    assert table["EphemerisTime"].tolist() == [100.0, 100.04]
+    assert table["ExposureTime"] == pytest.approx([0.01, 0.02])
+    assert cube.groups["Instrument"]["StartTime"] == "2004-04-07T07:08:31.615"
+
+
+def test_hrsc_without_times(product):
+    with pytest.raises(ValueError, match="the times in the prefixes of the lines"):
+        ingest_module.image(product(HRSC, ramp(4, 6, "i2"), np.zeros((4, 68), "u1")))
+
+
+def test_src_images_stay_as_they_are(product, ingest):
+    label = HRSC.replace("MEX_HRSC_RED", "MEX_HRSC_SRC")
+    cube, values, codes = ingest(product(label, np.array([[-32768, -32752, 5]], "i2"), SCALING_FACTOR=0.5, OFFSET=2))
+    assert cube.dtype == "i2"
+    assert values[0, 0, 1:].tolist() == [-16374, 4.5]
+    assert codes[0, 0].tolist() == [LRS, 0, 0]
+
+
+# Cassini
+
+
+@pytest.mark.parametrize("form", ["{value}", "{sample} {value}"])
+def test_cassini_table(product, ingest, tmp_path, form):
+    """A look-up table of one column or of two; 0 is a lost pixel, the highest number saturated."""
+    numbers = [min(number * 17, 4095) for number in range(256)]
+    lut = tmp_path / "lut.tab"
+    lut.write_text("\n".join(form.format(sample=sample, value=value) for sample, value in enumerate(numbers)))
+    front = np.zeros((1, 24), "u1")
+    front[:, 12:14], front[:, 22:24] = [0, 100], [0, 60]
+    path = product(CASSINI.format(conversion="TABLE"), np.array([[0, 1, 2, 240, 255]], "u1"), front)
+    cube, values, codes = ingest(path, lut=str(lut))
+    assert codes[0, 0].tolist() == [NULL, 0, 0, 0, HRS]
+    assert values[0, 0, 1:4].tolist() == [17, 34, 4080]
+    assert cube.groups["Instrument"]["BiasStripMean"] == "42.5"
+    # The mean of summed pixels is (100 + 60 / 3) / 2.
+    assert cube.table("ISS Prefix Pixels").records["OverclockPixels"].tolist() == [[1700, 1020, 1020]]
+    assert cube.groups["BandBin"]["Center"] == "569.298"
+    assert cube.groups["Instrument"]["TargetName"] == "Sky"
+
+
+def test_cassini_of_12_bits(product, ingest):
+    path = product(
+        CASSINI.format(conversion="'12BIT'") + "VALID_MAXIMUM = (4095, 4095)\n",
+        np.array([[0, 1, 4094, 4095]], "i2"),
+        np.zeros((1, 24), "u1"),
+    )
+    _, values, codes = ingest(path)
+    assert codes[0, 0].tolist() == [NULL, 0, 0, HRS]
+    assert values[0, 0, 1:3].tolist() == [1, 4094]
+
+
+# What all share
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        (NAC.replace("-2-EDR-", "-3-CDR-"), "LRO-L-LROC-3-CDR-V1.0 is a product of lroc_nac of another level; an EDR is needed"),
+        (MDIS.replace("-2-EDR-RAWDATA", "-4-CDR-CALDATA"), "a product of mdis of another level; an EDR is needed"),
+        (CTX + "OBJECT = IMAGE_MAP_PROJECTION\nEND_OBJECT\n", "of ctx of another level, map-projected; an EDR is needed"),
+        (HRSC.replace("LEVEL_ID = 2", "LEVEL_ID = 4"), "of hrsc of another level; an image of PROCESSING_LEVEL_ID 2 is needed"),
+        ("DATA_SET_ID = VG1-J-ISS-2\nINSTRUMENT_ID = ISSN\n", "INSTRUMENT_ID = ISSN is no known camera; known are cassini_iss, ctx, "),
+        ("DATA_SET_ID = X\n", "INSTRUMENT_ID = MISSING is no known camera"),
+        (NAC.replace("LRO:MTERM", "LRO:OTHER"), "no LRO:MTERM in the label"),
+        (NAC.replace("(0, 8, 25, 59, 128)", "(0, 8)"), "LRO:XTERM, LRO:MTERM and LRO:BTERM must have the same number of terms"),
+        (CTX.replace("SQROOT", "LINEAR") + "SAMPLING_FACTOR = 1\n", "SAMPLE_BIT_MODE_ID = LINEAR; only SQROOT can be read"),
+        (MDIS.replace("ATT_FLAG = 7", "ATT_FLAG = 9") + "MESS:COMP12_8 = 1\n", "MESS:ATT_FLAG = 9; known are 7, 6, 5"),
+        (WAC + "INSTRUMENT_MODE_ID = RED\n", "INSTRUMENT_MODE_ID = RED; known are COLOR, VIS, UV, BW"),
+    ],
+)  # fmt: skip
+def test_refused(product, label, told):
+    """One line that names the file, the keyword and what would be right."""
+    path = product(label, ramp(2, 64))
+    with pytest.raises(ValueError, match=told) as failure:
+        ingest_module.image(path)
+    assert str(failure.value).startswith(f"{path}: ")
+    assert str(failure.value).count(str(path)) == 1
+    assert "\n" not in str(failure.value)
+
+
+def test_unknown_parts_and_options(product):
+    path = product(NAC, ramp(1, 4))
+    with pytest.raises(ValueError, match="no part 'even'; there are"):
+        ingest_module.image(path, "even")
+    with pytest.raises(ValueError, match=r"unknown options \['unlute'\]; known are unlut, lut, fill_gaps"):
+        ingest_module.image(path, options={"unlute": False})
+
+
+def test_a_wrong_checksum(product):
+    label = NAC + "FILE_RECORDS = 2\n"
+    path = product(label, ramp(RECORD // 64, 64), MD5_CHECKSUM="0" * 32)
+    with pytest.raises(ValueError, match=r"MD5_CHECKSUM of the label is 0+, that of the image is"):
+        ingest_module.image(path)
+
+
+def test_blocks_do_not_show(product, tmp_path, monkeypatch):
+    """The same bytes, whatever the size of the blocks that the image is read by; no block is larger."""
+    path = product(NAC, ramp(50, 64))
+    files = []
+    for block in (64 * 7, 1 << 22):
+        monkeypatch.setattr(ingest_module, "BLOCK", block)
+        assert all(values.size <= block for values, _ in ingest_module.image(path).blocks)
+        files.append(tmp_path / f"{block}.cub")
+        write_cube(files[-1], ingest_module.image(path))
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_the_label_is_kept(product, ingest):
+    path = product(NAC, ramp(1, 4))
+    kept = ingest_module.image(path).original
+    assert path.read_bytes().startswith(kept.removesuffix(b"\r\nEND\r\n"))
+    assert ingest(path)[0].label["OriginalLabel"]["Bytes"] == str(len(kept))
+
+
+@pytest.mark.parametrize(
+    ("time", "day"),
+    [("2015-04-24T04:42:19", (2015, 114)), ("2016-12-31", (2016, 366)), ("2015-114T04:42", (2015, 114))],
+)
+def test_day_of_year(time, day):
+    assert ingest_module.day_of_year(time) == day

@@ -1,0 +1,443 @@
+"""The ISIS engine against a strict stand-in for the programs (tests/isis_standin.py); no real ISIS is here."""
+
+import copy
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import rasterio
+
+import isis_standin
+from campaign import ROOT
+from darkroom.planetary.engines import programs
+from darkroom.planetary.formats import pvl
+from darkroom.planetary.recipes import steps as recipe_steps
+
+RECIPES = isis_standin.recipes()
+PHOTOMETRY = {"photomet": {"frompvl": "model.pvl"}}
+MDIS = RECIPES["mdis"]
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    return isis_standin.install(tmp_path_factory.mktemp("install"))
+
+
+@pytest.fixture
+def isis(installed, tmp_path, monkeypatch):
+    """Programs to run, and an empty folder as working directory and home."""
+    for name, value in installed.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("ISIS_FAULTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    Path(installed["ISISROOT"], "spiceinit.tries").unlink(missing_ok=True)
+    return tmp_path
+
+
+def edr(recipe, folder, name=None, **keywords):
+    """A product with a label that is the recipe's and no pixels; a detached label comes with an image."""
+    path = folder / (name or (recipe["examples"] or ["M119923055CE.IMG"])[0])
+    values = {key: value[0] if isinstance(value, list) else value for key, value in recipe["label"].items()}
+    values = {
+        "INSTRUMENT_HOST_NAME": "CRAFT",
+        "INSTRUMENT_ID": "X",
+        "DATA_SET_ID": "X-EDR",
+        "SAMPLING_FACTOR": 1,
+    } | values
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(pvl.dumps({"CROSSTRACK_SUMMING": 1} | values | keywords | {"^IMAGE": path.stem + ".IMG"}) + "END\n")
+    if path.suffix.lower() == ".lbl":
+        path.with_suffix(".IMG").write_bytes(b"image")
+    return path
+
+
+def run(recipe, stage, outputs, parameters=None, **inputs):
+    label = programs.cube_label(inputs["input"]) if "input" in inputs else None
+    programs.run_stage(recipe_steps(recipe, stage, label, parameters), outputs, inputs, pause=0.01)
+    return outputs
+
+
+def ingested(recipe, folder):
+    """The cubes of one import with SPICE: part -> path."""
+    cubes = {part: folder / f"raw.{part}.cub" for part in recipe.get("parts") or [""]}
+    run(recipe, "import", cubes, source=edr(recipe, folder / "edr"))
+    return {part: run(recipe, "spice", folder / f"spice.{part}.cub", input=cube) for part, cube in cubes.items()}
+
+
+def commands(caplog):
+    """Command lines that were run, without the preferences."""
+    return [line.rsplit(" -preference", 1)[0] for line in caplog.messages if " -preference=" in line]
+
+
+def left(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# Every recipe, every stage: a wrong parameter in the table fails here.
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "hirise"])
+def test_a_recipe_goes_from_the_product_to_map_and_preview(isis, name):
+    recipe, work = RECIPES[name], isis / "results"
+    (isis / "model.pvl").write_text("Object = PhotometricModel\nEnd_Object\nEnd\n")
+    cubes = ingested(recipe, work)
+    for part, cube in cubes.items():
+        calibrated = run(recipe, "calibrate", work / f"calibrated.{part}.cub", input=cube)
+        cubes[part] = run(recipe, "correct", work / f"corrected.{part}.cub", PHOTOMETRY, input=calibrated)
+    for camera in dict.fromkeys(part.rpartition(".")[0] for part in cubes):  # framelets of one camera make one map
+        mine = [cube for part, cube in cubes.items() if part.rpartition(".")[0] == camera]
+        template = run(recipe, "map", work / f"grid.{camera}.pvl", list=mine, projection="sinusoidal")
+        maps = [run(recipe, "project", cube.with_suffix(".map.cub"), input=cube, map=template) for cube in mine]
+        whole = run(recipe, "merge", work / f"map.{camera}.cub", list=maps)
+        preview = run(recipe, "export", work / f"preview.{camera}.png", input=whole)
+        assert programs.cube_label(whole)["Mapping"]["ProjectionName"] == "Sinusoidal"
+        with rasterio.open(whole) as cube, rasterio.open(preview) as picture:
+            assert (cube.driver, cube.read(1)[0, 1], picture.driver) == ("ISIS3", 1.0, "PNG")
+    assert left(isis / "home") == []
+    assert [path for path in isis.rglob("*") if path.name == "print.prt" or ".isis" in path.name] == []
+
+
+def test_hirise_channels_become_a_mosaic(isis, caplog):
+    recipe, channels = RECIPES["hirise"], {}
+    caplog.set_level(logging.INFO)
+    for ccd, numbers in {"RED3": "01", "RED4": "0", "RED5": "01", "RED6": "01"}.items():
+        for number in numbers:
+            source = edr(recipe, isis, f"ESP_011261_1960_{ccd}_{number}.IMG")
+            raw = run(recipe, "import", isis / f"{ccd}_{number}.cub", source=source)
+            channels.setdefault(ccd, []).append(run(recipe, "calibrate", isis / f"{ccd}_{number}.cal.cub", input=raw))
+    programs.join_channels(recipe, channels, isis / "mosaic.cub", pause=0)
+    label = programs.cube_label(isis / "mosaic.cub")
+    # hijitreg of the stand-in finds 2.4 samples and -1.6 lines; shifts add up from the middle CCD outwards
+    assert label["Placed"].items() == [("At0", "3,-1"), ("At1", "6,-2"), ("At2", "3,-1")]
+    assert label["Edited"]["spicefit"] == "Yes"
+    histitch = [line for line in commands(caplog) if line.startswith("histitch")]
+    assert [("from2=" in line) for line in histitch] == [True, False, True, True]
+    assert [name for name in left(isis) if name.startswith(".")] == []
+
+
+def test_terrain_of_a_stereo_pair(isis):
+    cubes = ingested(RECIPES["ctx"], isis)
+    run(
+        RECIPES["ctx"], "terrain", isis / "dem.tif", {"point2dem": {"dem-spacing": 20}}, left=cubes[""], right=cubes[""]
+    )
+    assert (isis / "dem.tif").is_file()
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        ("import", "mdis2isis from=EN1072174528M.IMG to=1_mdis2isis.cub unlut=yes"),
+        (
+            "calibrate",
+            "mdiscal from=cube.cub to=1_mdiscal.cub darkcurrent=model flatfield=no radiometric=yes iof=yes ecfactor=yes keepdark=no",
+        ),
+        ("map", "mosrange fromlist=cubes.lis to=common.map projection=equirectangular precision=4"),
+        ("project", "cam2map from=cube.cub to=1_cam2map.cub map=my.map pixres=map defaultrange=map interp=bilinear"),
+        ("merge", "automos fromlist=cubes.lis mosaic=1_automos.cub priority=average"),
+        ("export", "isis2std from=cube.cub+1 to=1_isis2std.png format=png minpercent=0.5 maxpercent=99.5"),
+    ],
+)
+def test_command_lines_are_those_of_the_notes(isis, stage, expected, caplog):
+    cube = ingested(MDIS, isis / "data")[""].rename(isis / "cube.cub")
+    run(MDIS, "map", isis / "my.map", list=[cube], projection="equirectangular")
+    projected = run(MDIS, "project", isis / "map.cub", input=cube, map=isis / "my.map")
+    cubes = [projected, projected] if stage == "merge" else [cube]
+    inputs = {
+        "source": edr(MDIS, isis),
+        "input": cube,
+        "map": isis / "my.map",
+        "list": cubes,
+        "projection": "equirectangular",
+    }
+    caplog.set_level(logging.INFO)
+    suffix = {"map": "map", "export": "png"}.get(stage, "cub")
+    run(
+        MDIS,
+        stage,
+        isis / f"made.{suffix}",
+        {"mdiscal": {"flatfield": False}, "automos": {"priority": "average"}},
+        **inputs,
+    )
+    assert commands(caplog) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"bogus": 1}, r"mdiscal failed (exit status 2): Invalid command line. Unknown parameter [bogus]."),
+        ({"darkcurrent": "deep"}, "Value of [DARKCURRENT] must be one of [NONE, STANDARD, LINEAR, MODEL]."),
+        ({"iof": "perhaps"}, "Illegal value for [IOF], [perhaps]."),
+    ],
+)
+def test_the_words_of_a_program_that_refuses_are_the_error(isis, parameters, message):
+    cube = ingested(MDIS, isis)[""]
+    with pytest.raises(ChildProcessError) as error:
+        run(MDIS, "calibrate", isis / "out/cal.cub", {"mdiscal": parameters}, input=cube)
+    assert message in str(error.value)
+    assert left(isis / "out") == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (
+            "fail",
+            r"mdiscal failed \(exit status 4\): mdiscal was told to fail \[it did\]\. Cannot read file .* Byte count \[512\]\.$",
+        ),
+        ("abort", r"mdiscal failed \(killed by SIGABRT\)"),
+        ("silent", r"mdiscal ended well, but made no 1_mdiscal\.cub"),
+        ("short", r"mdiscal made a cube of 66544 bytes; its label needs 66560"),
+    ],
+)
+def test_what_a_failed_program_leaves_is_removed(isis, monkeypatch, fault, message):
+    cube = ingested(MDIS, isis)[""]
+    monkeypatch.setenv("ISIS_FAULTS", f"mdiscal={fault}")
+    with pytest.raises(ChildProcessError, match=message):
+        run(MDIS, "calibrate", isis / "out/cal.cub", input=cube)
+    assert left(isis / "out") == []
+    monkeypatch.delenv("ISIS_FAULTS")
+    run(MDIS, "calibrate", isis / "out/cal.cub", input=cube)
+    assert left(isis / "out") == ["cal.cub"]
+
+
+def test_a_stage_that_is_told_to_end_ends_its_program_and_leaves_nothing(isis):
+    ingested(MDIS, isis)
+    code = "import json, sys, _isis; from pathlib import Path; steps = json.loads(sys.argv[1]); programs.run_stage(steps, Path('out/cal.cub'), {'input': Path('spice..cub')})"
+    environ = os.environ | {"ISIS_FAULTS": "mdiscal=hang", "PYTHONPATH": str(ROOT / "scripts")}
+    job = subprocess.Popen(
+        [sys.executable, "-c", code, json.dumps(recipe_steps(MDIS, "calibrate"))], env=environ, stderr=subprocess.PIPE
+    )
+    began = time.monotonic()
+    while not (made := list(isis.glob("out/.*/1_mdiscal.cub"))):
+        assert time.monotonic() - began < 30
+        time.sleep(0.02)
+    program = int(subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True, check=True).stdout)
+    job.send_signal(signal.SIGTERM)
+    assert b"KeyboardInterrupt: stopped by SIGTERM" in job.communicate(timeout=30)[1]
+    assert not made[0].exists()
+    assert left(isis / "out") == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(program, 0)
+
+
+def test_what_a_killed_job_has_left_is_cleared_away_by_the_next(isis):
+    cube = ingested(MDIS, isis)[""]
+    (isis / "out/.cal.cub.isis999999").mkdir(parents=True)
+    run(MDIS, "calibrate", isis / "out/cal.cub", input=cube)
+    assert left(isis / "out") == ["cal.cub"]
+
+
+def test_programs_that_edit_in_place_get_a_copy(isis):
+    raw = run(MDIS, "import", isis / "raw.cub", source=edr(MDIS, isis))
+    before = raw.read_bytes()
+    with_spice = [run(MDIS, "spice", isis / name, input=raw).read_bytes() for name in ("a.cub", "b.cub")]
+    assert raw.read_bytes() == before
+    assert with_spice[0] == with_spice[1] != before
+
+
+def test_a_step_sees_what_the_one_before_made(isis):
+    viking = RECIPES["viking"]
+    calibrated = run(viking, "calibrate", isis / "cal.cub", input=ingested(viking, isis)[""])
+    assert programs.cube_label(calibrated)["Edited"]["findrx"] == "Yes"
+
+
+@pytest.mark.parametrize("name", ["a b.IMG", "q+1.IMG", "mesure_été.IMG", "$HOME,(1)=2.IMG"])
+def test_names_that_programs_cannot_take_are_worked_around(isis, name):
+    folder = isis / "Données +1"
+    cube = run(MDIS, "import", folder / "raw+1 é.cub", source=edr(MDIS, folder, name))
+    assert programs.cube_label(cube)["Archive"]["SourceProductId"] == programs.safe_name(Path(name).stem)
+    assert left(folder) == sorted([name, "raw+1 é.cub"])
+
+
+def test_the_image_of_a_detached_label_comes_along(isis):
+    source = edr(RECIPES["cassini_iss"], isis / "edr", **{"^STRUCTURE": "TLMTAB.FMT"})
+    (isis / "edr/tlmtab.fmt").write_text("END\n")
+    assert sorted(path.name for path in programs._described(source)) == ["N1472853667_1.IMG", "tlmtab.fmt"]
+    cube = run(RECIPES["cassini_iss"], "import", isis / "raw.cub", source=source)
+    assert programs.cube_label(cube)["Archive"]["SourceProductId"] == "N1472853667_1"
+    source.with_suffix(".IMG").unlink()
+    with pytest.raises(ChildProcessError, match=r"Unable to open \[N1472853667_1\.IMG\]"):
+        run(RECIPES["cassini_iss"], "import", isis / "raw.cub", source=source)
+
+
+def test_no_program_writes_through_a_link_to_a_source(isis):
+    source = edr(MDIS, isis, "1_mdis2isis.cub")
+    text = source.read_text()
+    run(MDIS, "import", isis / "out.cub", source=source)
+    preferences = edr(MDIS, isis, "preferences.pvl")
+    run(MDIS, "import", isis / "out.cub", source=preferences)
+    assert source.read_text() == text
+    assert "SessionLog" not in preferences.read_text()
+
+
+def test_files_in_the_users_parameters_are_found(isis, caplog):
+    cube = ingested(RECIPES["ctx"], isis)[""]
+    flat = isis / "my flats/flat.cub"
+    flat.parent.mkdir()
+    flat.write_bytes(cube.read_bytes())
+    caplog.set_level(logging.INFO)
+    run(RECIPES["ctx"], "calibrate", isis / "cal.cub", {"ctxcal": {"flatfile": "my flats/flat.cub"}}, input=cube)
+    assert "flatfile=flat.cub" in commands(caplog)[0]
+    with pytest.raises(ChildProcessError, match=r"Unable to open \[gone/flat\.cub\]"):
+        run(RECIPES["ctx"], "calibrate", isis / "cal.cub", {"ctxcal": {"flatfile": "gone/flat.cub"}}, input=cube)
+
+
+def test_what_programs_say_goes_to_the_log(isis, caplog):
+    caplog.set_level(logging.INFO)
+    run(MDIS, "import", isis / "raw.cub", source=edr(MDIS, isis))
+    text = caplog.text
+    assert "will be depreciated" in text  # stderr of a program that ends well
+    assert "UserParameters" in text  # its session log
+
+
+def test_a_value_that_the_stage_lacks_is_named(isis):
+    cube = ingested(MDIS, isis)[""]
+    with pytest.raises(ValueError, match=r"cam2map map=\{map\}: this stage has no \{map\}; it has .*input"):
+        run(MDIS, "project", isis / "map.cub", input=cube)
+
+
+WEB = {"spiceinit": {"web": True}}
+
+
+def test_a_busy_spice_server_is_asked_again(isis, monkeypatch, caplog):
+    raw = run(MDIS, "import", isis / "raw.cub", source=edr(MDIS, isis))
+    monkeypatch.setenv("ISIS_FAULTS", "spiceinit=web2")
+    run(MDIS, "spice", isis / "spice.cub", WEB, input=raw)
+    assert caplog.text.count("The server refused the connection") == 2
+    monkeypatch.setenv("ISIS_FAULTS", "spiceinit=web9")
+    with pytest.raises(ChildProcessError, match=r"talking to the server\. The server refused"):
+        programs.run_stage(recipe_steps(MDIS, "spice", None, WEB), isis / "no.cub", {"input": raw}, attempts=2, pause=0)
+
+
+def test_a_refusal_is_not_asked_again(isis, caplog):
+    hrsc = RECIPES["hrsc"]
+    raw = run(hrsc, "import", isis / "raw.cub", source=edr(hrsc, isis))
+    with pytest.raises(ChildProcessError, match="does not support MEX HRSC"):
+        run(hrsc, "spice", isis / "spice.cub", WEB, input=raw)
+    assert "attempt" not in caplog.text
+
+
+LOCAL = dict.fromkeys(RECIPES, ("local",))
+SPICE_WEB = dict.fromkeys(RECIPES, ("web",))
+
+
+def test_nothing_is_missing_where_all_is_installed(installed):
+    assert programs.problems(RECIPES, os.environ | installed, LOCAL) == []
+    programs.check(RECIPES, os.environ | installed, LOCAL)
+
+
+@pytest.mark.parametrize("name", ["ISISROOT", "ISISDATA"])
+def test_an_environment_without_isis_is_told_what_to_set(installed, name):
+    [problem] = programs.problems({"mdis": MDIS}, os.environ | installed | {name: ""}, LOCAL)
+    assert problem.startswith(f"{name} is not set")
+
+
+def test_an_active_conda_environment_with_isis_is_isisroot(installed):
+    environ = {"CONDA_PREFIX": installed["ISISROOT"], "ISISDATA": installed["ISISDATA"]}
+    assert programs.problems({"mdis": MDIS}, environ, LOCAL) == []
+
+
+@pytest.mark.parametrize(
+    ("geometry", "command"),
+    [
+        ({"local"}, "downloadIsisData mro $ISISDATA"),
+        ({"local", "web"}, "downloadIsisData mro $ISISDATA"),
+        ({"web"}, 'downloadIsisData mro $ISISDATA --exclude="kernels/**"'),
+    ],
+)
+def test_a_missing_area_comes_with_the_command_that_installs_it(tmp_path, geometry, command):
+    environ = os.environ | isis_standin.install(tmp_path, areas=("base",))
+    recipes = {name: RECIPES[name] for name in ("ctx", "hirise")}
+    with pytest.raises(OSError, match="mro is missing") as error:
+        programs.check(recipes, environ, {"ctx": geometry, "hirise": set()})
+    assert str(error.value) == f"{tmp_path}/isisdata/mro is missing; run: {command}"
+
+
+def test_calibration_without_kernels_suffices_with_the_web_service_alone(tmp_path):
+    environ = os.environ | isis_standin.install(tmp_path)
+    (tmp_path / "isisdata/mro/kernels").rmdir()
+    assert programs.problems({"ctx": RECIPES["ctx"]}, environ, SPICE_WEB) == []
+    [problem] = programs.problems({"ctx": RECIPES["ctx"]}, environ, LOCAL)
+    assert "mro has no kernels; run: downloadIsisData mro $ISISDATA;" in problem
+
+
+def test_the_base_area_needs_its_leap_seconds(tmp_path):
+    environ = os.environ | isis_standin.install(tmp_path)
+    (tmp_path / "isisdata/base/kernels/lsk/naif0012.tls").unlink()
+    [problem] = programs.problems({"mdis": MDIS}, environ, SPICE_WEB)
+    assert problem.endswith("base has no leap seconds (kernels/lsk/naif????.tls); run: downloadIsisData base $ISISDATA")
+
+
+def test_the_web_service_is_refused_before_work_where_it_does_not_serve(installed):
+    both = {name: RECIPES[name] for name in ("hrsc", "ctx")}
+    [problem] = programs.problems(both, os.environ | installed, SPICE_WEB)
+    assert problem.startswith("recipe hrsc: the SPICE web service does not serve Mars Express HRSC")
+    assert problem.endswith("downloadIsisData mex $ISISDATA")
+    assert programs.problems(both, os.environ | installed, {"hrsc": {"local"}, "ctx": {"web"}}) == []
+
+
+def test_programs_and_parameters_that_are_not_installed_are_named(tmp_path):
+    environ = os.environ | isis_standin.install(tmp_path) | {"PATH": "/usr/bin"}
+    (tmp_path / "isis/bin/mdiscal").unlink()
+    found = programs.problems({"mdis": MDIS}, environ, LOCAL, parameters={"mdis2isis": {"unlute": True}})
+    assert found[0].startswith(f"programs that are not in {tmp_path}/isis/bin: mdiscal;")
+    assert found[1] == "parameters: mdis2isis has no unlute; it has from, target, to, unlut"
+
+
+def test_a_data_area_whose_path_isis_cannot_read_is_refused(tmp_path):
+    environ = os.environ | isis_standin.install(tmp_path / "d+1")
+    problems = programs.problems({"mdis": MDIS}, environ, LOCAL)
+    assert len(problems) == 2
+    assert all("ISIS cannot read paths with +" in problem for problem in problems)
+
+
+def test_the_version_is_that_of_the_installation(installed):
+    assert programs.version(installed) == "8.3.0"
+    assert programs.version({}) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "expected"),
+    [
+        (
+            "**USER ERROR** Unable to find the necessary SPICE kernels for converting to IOF.\n**I/O ERROR** Data directory for mission [lro] is not installed at your site.\n\n",
+            "Unable to find the necessary SPICE kernels for converting to IOF. Data directory for mission [lro] is not installed at your site.",
+        ),
+        (f"{isis_standin.NOISE}\n**ERROR** One\nand on.\n{isis_standin.NOISE}\n", "One and on."),
+        ("Killed\n", "Killed"),
+        ("", "it said nothing"),
+    ],
+)
+def test_causes_are_told_in_the_order_of_isis(stderr, expected):
+    assert programs.causes(stderr) == expected
+
+
+@pytest.mark.parametrize(
+    ("offsets", "expected"), [(("-1.5 StdDev: 1", "2.25 StdDev: 1"), (-1.5, 2.25)), (("NULL", "NULL"), (0, 0))]
+)
+def test_offsets_of_a_ccd(tmp_path, offsets, expected):
+    report = tmp_path / "flat.txt"
+    report.write_text("#   Average Sample Offset: {}\n#   Average Line Offset:   {}\n".format(*offsets))
+    assert programs.ccd_offset(report) == expected
+
+
+def test_the_stand_in_refuses_what_isis_refuses(isis):
+    recipe = copy.deepcopy(MDIS)
+    cube = ingested(recipe, isis)[""]
+    [step] = recipe["stages"]["calibrate"]
+    for wrong, message in (
+        ({"to": "{input}"}, "is in use already"),
+        ({"to": "nodir/x.cub"}, r"Failed to create \[nodir/x\.cub\]\. Verify the output path"),
+        ({"from": "é.cub"}, "Unable to open"),
+    ):
+        step["parameters"] |= {"from": "{input}", "to": "{output}"} | wrong
+        fresh = isis / "fresh.cub"
+        fresh.write_bytes(cube.read_bytes())
+        with pytest.raises(ChildProcessError, match=message):
+            run(recipe, "calibrate", isis / "cal.cub", input=fresh)

@@ -1,0 +1,138 @@
+"""Labels read and written, against what the pvl package reads of the same text."""
+
+import pvl
+import pytest
+
+from darkroom.planetary.formats.pvl import Block, Quantity, dumps, load, loads
+
+LABEL = """\
+PDS_VERSION_ID = PDS3
+/* a comment = not a keyword */
+RECORD_BYTES = 1024
+^IMAGE = ("DATA.IMG", 3 <BYTES>)
+MESS:MET_EXP = 0072174528
+DATA_QUALITY_ID = 0000001000000000
+START_TIME = 2015-04-24T04:42:19.666464
+OBSERVATION_TYPE = {Monochrome, "Ridealong NAC"}
+TEMPERATURE = -11.62 <DEGC>
+LOOKUP = ((0, 808), (809, 826),
+          (-9998, -9998))
+NOTE = "two
+        lines"
+EMPTY = ""
+OBJECT = IMAGE
+  LINES = 2
+  GROUP = SETTINGS
+    BITS = 16#FF#
+  END_GROUP = SETTINGS
+END_OBJECT = IMAGE
+COLUMN = first
+COLUMN = second
+END
+"""
+
+
+def test_scalars_stay_as_they_stand():
+    label = loads(LABEL)
+    assert label["MESS:MET_EXP"] == "0072174528"
+    assert label["DATA_QUALITY_ID"] == "0000001000000000"
+    assert label["START_TIME"] == "2015-04-24T04:42:19.666464"
+    assert label["NOTE"] == "two lines"
+    assert label["EMPTY"] == ""
+    assert label["IMAGE"]["SETTINGS"]["BITS"] == "16#FF#"
+
+
+def test_sequences_units_and_blocks():
+    label = loads(LABEL)
+    assert label["OBSERVATION_TYPE"] == ("Monochrome", "Ridealong NAC")
+    assert label["LOOKUP"] == (("0", "808"), ("809", "826"), ("-9998", "-9998"))
+    assert label["^IMAGE"] == ("DATA.IMG", Quantity("3", "BYTES"))
+    assert (float(label["TEMPERATURE"]), label["TEMPERATURE"].unit) == (-11.62, "DEGC")
+    assert (label["IMAGE"].kind, label["IMAGE"]["SETTINGS"].kind) == ("Object", "Group")
+    assert label.all("column") == ["first", "second"]
+
+
+def test_names_are_found_in_any_case():
+    label = loads(LABEL)
+    assert label["image"]["Lines"] == label["IMAGE"]["LINES"] == "2"
+    assert "record_bytes" in label
+    assert label.get("no_such", "none") == "none"
+    with pytest.raises(KeyError, match="NO_SUCH"):
+        label["NO_SUCH"]
+
+
+def test_same_values_as_the_pvl_package():
+    ours, theirs = loads(LABEL), pvl.loads(LABEL)
+    assert float(ours["TEMPERATURE"]) == theirs["TEMPERATURE"].value
+    assert [tuple(map(int, pair)) for pair in ours["LOOKUP"]] == [tuple(pair) for pair in theirs["LOOKUP"]]
+    assert [name for name, _ in ours.items()] == [name for name, _ in theirs.items()]
+
+
+def test_the_pvl_package_reads_what_is_written():
+    written = {
+        "IsisCube": Block(
+            {
+                "Instrument": {
+                    "TargetName": "Mercury",
+                    "Name": "MERCURY DUAL IMAGING SYSTEM",
+                    "Exposure": Quantity("1", "MS"),
+                    "Flags": tuple(["On", "Off"] * 20),
+                }
+            },
+            "Object",
+            "IsisCube",
+        )
+    }
+    text = dumps(Block(written))
+    group = pvl.loads(text + "End\n")["IsisCube"]["Instrument"]
+    assert group["TargetName"] == "Mercury"
+    assert group["Name"] == "MERCURY DUAL IMAGING SYSTEM"
+    assert (group["Exposure"].value, group["Exposure"].units) == (1, "MS")
+    assert group["Flags"] == ["On", "Off"] * 20
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_written_labels_read_back_the_same():
+    label = loads(LABEL)
+    assert loads(dumps(label)).items() == label.items()
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xef\xbb\xbfPLACE = \xc3\x85s\nEND\n", b"PLACE = \xc5s\nEND\n", b"# a comment\nPLACE = \xc3\x85s\n"]
+)
+def test_letters_of_any_encoding_can_be_written_again(tmp_path, content):
+    file = tmp_path / "a.map"
+    file.write_bytes(content)
+    assert dumps(load(file)).encode() == "PLACE = Ås\n".encode()
+
+
+def test_utf_16_is_named(tmp_path):
+    file = tmp_path / "a.map"
+    file.write_text("A = 1\nEND\n", "utf-16")
+    with pytest.raises(ValueError, match=r"a\.map: the label is written in UTF-16; right is ASCII or UTF-8"):
+        load(file)
+
+
+def test_a_label_ends_where_it_says(tmp_path):
+    """What comes behind is data, even where it looks like a label."""
+    file = tmp_path / "a.img"
+    file.write_bytes(b"\0" * 10 + LABEL.replace("\n", "\r\n").encode() + b"AFTER = 1\n\xff\xfe")
+    label = load(file, 10)
+    assert label["RECORD_BYTES"] == "1024"
+    assert "AFTER" not in label
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("\x89PNG\r\n", "no PDS3 or ISIS label"),
+        ("A = 1\nB = \n", "line"),
+        ("A = 1\nEND_OBJECT = B\n", "END_OBJECT closes nothing"),
+    ],
+)
+def test_what_is_no_label(tmp_path, text, told):
+    file = tmp_path / "a.lbl"
+    file.write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=told) as failure:
+        load(file)
+    assert str(file) in str(failure.value)
