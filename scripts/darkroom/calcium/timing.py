@@ -107,6 +107,19 @@ class Timing:
         )
 
 
+def of_stamps(times, start=None, utc_offset=None):
+    """Timing of frames at known times (s, ascending, the first is 0).
+
+    The period is the median step; where a step is two periods or more, samples in between are dropped ones.
+    """
+    period = Fraction(float(np.median(np.diff(times)))).limit_denominator(1_000_000) if len(times) > 1 else Fraction(1)
+    samples = np.concatenate([[0], np.cumsum(np.maximum(1, np.round(np.diff(times) / float(period))))]).astype(int)
+    dropped = tuple(np.setdiff1d(np.arange(samples[-1] + 1), samples).tolist())
+    return Timing(
+        period, int(samples[-1]) + 1, start, utc_offset, dropped, times=np.asarray(times, float), stamped=True
+    )
+
+
 def ranges(samples):
     """Ascending sample numbers as [first, last] pairs, both ends in."""
     pairs = []

@@ -1,1 +1,1 @@
-"""Readers: each turns files of one format into the models of `movie` and `signals`; nothing is read before it is asked for."""
+"""One reader for each format of recordings; each fills the models of `movie` and `signals`."""

@@ -1,6 +1,7 @@
 """Movies in AVI and other video files, decoded by PyAV. The frame rate of such a file is not that of the recording."""
 
 import threading
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -36,7 +37,7 @@ def read_movie(path):
         notes.append(f"{path.name} is compressed with loss ({codec})")
     if not name.startswith("gray") and name != "pal8":
         notes.append(f"{path.name} has colour ({name}): its luma is used")
-    return Movie((count, rows, columns), dtype, Timing(0, count), _Decoder(path, layout), notes=tuple(notes))
+    return Movie((count, rows, columns), dtype, Timing(Fraction(0), count), _Decoder(path, layout), notes=tuple(notes))
 
 
 class _Decoder:

@@ -1,5 +1,6 @@
 """Movies in HDF5 files: our own stages and products, and any other dataset (frames, rows, columns)."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import h5py
@@ -38,7 +39,7 @@ def read_movie(path, dataset=None):
             return opened[dataset][first : first + count]
 
     notes = (f"the axes of {dataset} in {path.name} are taken as frames, rows, columns",)
-    return Movie(shape, dtype, Timing(0, shape[0]), read, notes=notes)
+    return Movie(shape, dtype, Timing(Fraction(0), shape[0]), read, notes=notes)
 
 
 def _is_movie(item):

@@ -1,8 +1,8 @@
 """Raw `.imu` files: acceleration, orientation and magnetic field at the head of the animal.
 
-Little-endian. Header of 112 bytes: start (u64 numerator, u64 denominator, seconds), i32 UTC offset (s), u16 format, u16;
-{u64 count, offset, size} of accelerometer, magnetometer, orientation; u64 offset and size of the session's JSON. Records
-of 16 bytes: u64 ms, 3 i16, i16. Written down from generated files that isx 2.1.0 reads (tests).
+Little-endian. Header of 112 bytes: start (u64 numerator, u64 denominator, seconds), i32 UTC offset (s), u16 format,
+u16; {u64 count, offset, size} of accelerometer, magnetometer, orientation; u64 offset and size of the session's JSON.
+Records of 16 bytes: u64 ms, 3 i16, i16. Written down from generated files that isx 2.1.0 reads (tests).
 """
 
 import json

@@ -173,7 +173,8 @@ def read_movie(path):
         raise ValueError(f"{path}: none of its {timing.samples} frames is there: all are dropped, cropped or blank")
     if end != count * stride:
         raise ValueError(
-            f"{path}: its trailer tells of {count} frames of {stride} bytes, {end / stride:.6g} are in the file; copy it again"
+            f"{path}: its trailer tells of {count} frames of {stride} bytes, {end / stride:.6g} are in the file; "
+            "copy it again"
         )
 
     def read(first, number):
@@ -277,7 +278,7 @@ def read_cell_set(path):
     each = rows * columns + timing.samples
     if end != 4 * each * len(names):
         raise ValueError(
-            f"{path}: its trailer tells of {len(names)} cells of {4 * each} bytes, {end / (4 * each):.6g} are in the file"
+            f"{path}: its trailer tells of {len(names)} cells of {4 * each} bytes, {end / (4 * each):.6g} are there"
         )
     values = np.fromfile(path, "<f4", each * len(names)).reshape(len(names), each)
     extra = found.get("extraProperties") or {}
@@ -295,7 +296,7 @@ def read_cell_set(path):
 
 
 def _centre(entry):
-    """(y, x) of an entry of `cellMetrics`: [components, {x, y}, ...]; none of an empty one and of the smallest int64."""
+    """(y, x) of an entry of `cellMetrics`: [components, {x, y}, ...]; none of one that is empty or has `NO_CENTRE`."""
     if not entry or NO_CENTRE in (entry[1]["x"], entry[1]["y"]):
         return None
     return entry[1]["y"], entry[1]["x"]

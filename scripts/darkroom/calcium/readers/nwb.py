@@ -8,13 +8,13 @@ import h5py
 import numpy as np
 
 from darkroom.calcium.movie import Movie
-from darkroom.calcium.timing import EPOCH, Timing
+from darkroom.calcium.timing import EPOCH, Timing, of_stamps
 
 SERIES = ("OnePhotonSeries", "TwoPhotonSeries", "ImageSeries")
 
 
 def read_movie(path, dataset=None):
-    """A movie of an NWB file, whose axes are (frames, x, y) by the standard: they are turned to (frames, rows, columns).
+    """A movie of an NWB file, whose axes (frames, x, y) are turned to (frames, rows, columns).
 
     dataset -- path of the series in the file, where there is more than one
 
@@ -66,12 +66,3 @@ def _timing(file, series, frames, path):
         raise ValueError(f"{path}: has {frames} frames and {len(stamps)} timestamps; one of each is due")
     start += Fraction(float(stamps[0])).limit_denominator(1_000_000)
     return of_stamps(stamps - stamps[0], start, offset)
-
-
-def of_stamps(times, start=None, utc_offset=None):
-    """Timing of frames at known times (s, ascending, the first is 0): the period is the median step, steps of twice it
-    and more leave samples out, as dropped."""
-    period = Fraction(float(np.median(np.diff(times)))).limit_denominator(1_000_000) if len(times) > 1 else Fraction(1)
-    samples = np.concatenate([[0], np.cumsum(np.maximum(1, np.round(np.diff(times) / float(period))))]).astype(int)
-    dropped = tuple(np.setdiff1d(np.arange(samples[-1] + 1), samples).tolist())
-    return Timing(period, int(samples[-1]) + 1, start, utc_offset, dropped, times=np.asarray(times, float), stamped=True)

@@ -25,10 +25,14 @@ def read_movie(path):
     except (tifffile.TiffFileError, OSError, IndexError, ValueError) as error:
         raise ValueError(f"{path}: is no whole TIFF file ({error})") from error
     if len(series) != 1:
-        raise ValueError(f"{path}: its pages are {len(series)} images of unlike size or type, frames of one movie are due")
+        raise ValueError(
+            f"{path}: its pages are {len(series)} images of unlike size or type, frames of one movie are due"
+        )
     page = file.pages.first
     if page.samplesperpixel != 1 or series[0].dtype.kind not in "uif":
-        raise ValueError(f"{path}: has {page.samplesperpixel} samples a pixel of {series[0].dtype}, one grey number is due")
+        raise ValueError(
+            f"{path}: has {page.samplesperpixel} samples a pixel of {series[0].dtype}, one grey number is due"
+        )
     rows, columns = page.shape
     count = int(np.prod(series[0].shape)) // (rows * columns)
     size, place, dtype = path.stat().st_size, series[0].dataoffset, series[0].dtype
