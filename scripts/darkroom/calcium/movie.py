@@ -1,6 +1,8 @@
 """The one model of a movie that every reader fills and every step reads: frames by blocks, never as a whole."""
 
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -24,6 +26,7 @@ class Movie:
     acquisition -- what the instrument says of itself and of the session, as JSON-able values
     parts -- of a series: (name, first frame, count) of each recording
     notes -- what was assumed, converted, left out
+    top_left -- (y, x) of the field on the sensor, in micrometres
     """
 
     shape: tuple
@@ -34,6 +37,7 @@ class Movie:
     acquisition: dict = field(default_factory=dict)
     parts: tuple = ()
     notes: tuple = ()
+    top_left: tuple = (0.0, 0.0)
 
     def __len__(self):
         return self.shape[0]
@@ -57,6 +61,18 @@ class Movie:
         frames = frames or self.block()
         for first in range(0, len(self), frames):
             yield first, self.read(first, min(frames, len(self) - first))
+
+    def mapped(self, work, threads=2, frames=None):
+        """`work(first, block)` of every block in the order of time, a few of them at work at once."""
+        frames, waiting = frames or self.block(), deque()
+        with ThreadPoolExecutor(threads) as pool:
+            for first in range(0, len(self), frames):
+                count = min(frames, len(self) - first)
+                waiting.append(pool.submit(lambda first, count: work(first, self.read(first, count)), first, count))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def sampled(self, most):
         """At most `most` frames, evenly over the whole movie: their numbers and an array (count, rows, columns)."""

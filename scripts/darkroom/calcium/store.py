@@ -81,6 +81,7 @@ def writing(path, like, compressed=False, threads=2, **said):
         about = {
             "timing": like.timing.as_json(),
             "pixel_size_um": like.pixel_size,
+            "top_left_um": like.top_left,
             "parts": like.parts,
             "acquisition": like.acquisition,
             "notes": like.notes,
@@ -138,4 +139,5 @@ def open_movie(path):
         about["acquisition"],
         tuple(map(tuple, about["parts"])),
         tuple(about["notes"]),
+        tuple(about["top_left_um"]),
     )

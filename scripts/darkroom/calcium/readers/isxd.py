@@ -150,6 +150,12 @@ def _grid(found):
     )
 
 
+def _corner(found):
+    """(y, x) of the field on the sensor, micrometres."""
+    corner = found["spacingInfo"].get("topLeft")
+    return (float(_fraction(corner["y"])), float(_fraction(corner["x"]))) if corner else (0.0, 0.0)
+
+
 def read_movie(path):
     """A movie of an `.isxd` file. Raises ValueError when it is none, was cut off or has no frame.
 
@@ -195,6 +201,7 @@ def read_movie(path):
         pixel_size,
         {name: value for name, value in extra.items() if value not in (None, {}, "")},
         notes=tuple(notes),
+        top_left=_corner(found),
     )
 
 
@@ -369,10 +376,9 @@ def _end(file, found):
     file.write(text + b"\0" + struct.pack("<Q", len(text)))
 
 
-def write_movie(path, movie, top_left=(0, 0), extra=None, stamps=None, frames=None):
+def write_movie(path, movie, extra=None, stamps=None, frames=None):
     """Write a movie, frame by frame as they are read: uint8, uint16 or float32; other types become float32.
 
-    top_left -- (y, x) of the field in the sensor, micrometres
     extra -- `extraProperties`, such as what the instrument says
     stamps -- time of every frame in microseconds (int64), which goes into a header before each frame
     frames -- arrays (count, rows, columns) in place of those of `movie`
@@ -398,7 +404,7 @@ def write_movie(path, movie, top_left=(0, 0), extra=None, stamps=None, frames=No
                 "fileVersion": 1,
                 "hasFrameHeaderFooter": stamps is not None,
                 "extraProperties": extra,
-                **_frame(movie.timing, movie.shape[1:], movie.pixel_size, top_left),
+                **_frame(movie.timing, movie.shape[1:], movie.pixel_size, movie.top_left),
             },
         )
 

@@ -132,6 +132,7 @@ def read_series(paths, stamps=None, start=None, rate=None, pixel_size=None, data
         first.acquisition,
         tuple((path.name, bounds[at], len(part)) for at, (path, part) in enumerate(parts)),
         tuple(notes),
+        first.top_left,
     )
 
 
