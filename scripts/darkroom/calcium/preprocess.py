@@ -9,6 +9,7 @@ LOOKED_AT = 40  # frames over the movie that tell of its pixels
 EARLY = 60  # frames at the start of which the first may be dim
 DIM = 0.9  # share of the usual brightness below which an early frame goes
 HOT = 12.0  # robust standard deviations from its neighbours beyond which a pixel is defective
+TEXTURE = 0.005  # share of the brightness by which sound pixels may differ from their neighbours
 MOST_DEFECTIVE = 0.02  # share of pixels; more is no defect but a picture
 SATURATED, NOTED = 0.5, 0.001  # shares of pixels at the highest value
 NEIGHBOURS = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)])
@@ -106,7 +107,7 @@ def defective(movie):
     _require_no_border(lost)
     around = ndimage.generic_filter(usual, np.nanmedian, size=3) if lost.any() else ndimage.median_filter(usual, 3)
     apart = np.where(lost, 0, usual - around)
-    spread = max(1.4826 * np.median(np.abs(apart)), 1e-6 * max(1.0, float(np.abs(around).max())))
+    spread = max(1.4826 * np.median(np.abs(apart)), TEXTURE * float(np.nanmedian(np.abs(around))))
     found = np.argwhere((np.abs(apart) > HOT * spread) | lost)
     return found if len(found) <= MOST_DEFECTIVE * usual.size else np.argwhere(lost)
 
