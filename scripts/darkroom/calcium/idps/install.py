@@ -75,6 +75,18 @@ def install(installer, cache, algorithms=(), python=None):
         return found, versions(found, algorithms, python)
 
 
+def ready(folder, installer, algorithms=(), python=None):
+    """The installation of a folder, checked on this machine; installed anew when something of it has gone since.
+
+    Parameters and errors are those of `install`.
+    """
+    if found := standing(Path(folder).resolve()):
+        with diagnostics.explaining(found.folder):
+            versions(found, algorithms, python)
+        return found
+    return install(installer, Path(folder).parent, algorithms, python)[0]
+
+
 @contextmanager
 def _alone(cache):
     """Keep other jobs from installing for a while; the lock goes when the process does."""
@@ -101,7 +113,8 @@ def standing(folder):
         marker = files.read_json(folder / MARKER)
         beside = tuple(folder / name for name in marker["beside"])
         found = Installation(folder, folder / marker["library"]["path"], folder / marker["api"], beside)
-        if marker == _marker(found, marker["installer"], marker["versions"]):
+        same = marker == _marker(found, marker["installer"], marker["versions"])
+        if same and marker["installer"]["sha256"] == folder.name:
             return found
         logger.warning("%s has changed since it was installed", folder)
     except FileNotFoundError:
