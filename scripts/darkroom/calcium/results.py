@@ -1,0 +1,70 @@
+"""What was found in a movie, on disk between the steps: cells, events, pictures. HDF5, whole or absent."""
+
+import json
+
+import h5py
+import numpy as np
+from scipy import sparse
+
+from darkroom import files
+from darkroom.calcium.cells import Cells
+
+ARRAYS = ("traces", "raw", "noise", "baseline", "components")
+
+
+def save_cells(path, cells):
+    """Write `Cells`: footprints as the sparse matrix that they are."""
+    with files.replacing(path) as partial, h5py.File(partial, "w") as file:
+        footprints = file.create_group("footprints")
+        for name in ("data", "indices", "indptr"):
+            footprints[name] = getattr(cells.footprints, name)
+        for name in ARRAYS:
+            file[name] = getattr(cells, name)
+        file.attrs["shape"], file.attrs["unit"] = cells.shape, cells.unit
+        file.attrs["notes"] = json.dumps(cells.notes, ensure_ascii=False)
+
+
+def load_cells(path):
+    """The `Cells` of a file."""
+    with h5py.File(path) as file:
+        parts = tuple(file["footprints"][name][:] for name in ("data", "indices", "indptr"))
+        shape = tuple(int(size) for size in file.attrs["shape"])
+        footprints = sparse.csr_array(parts, shape=(len(parts[2]) - 1, shape[0] * shape[1]))
+        return Cells(
+            footprints,
+            shape,
+            **{name: file[name][:] for name in ARRAYS},
+            unit=file.attrs["unit"],
+            notes=tuple(json.loads(file.attrs["notes"])),
+        )
+
+
+def save_arrays(path, arrays, **said):
+    """Write arrays by name, and JSON-able values that are said of them."""
+    with files.replacing(path) as partial, h5py.File(partial, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+        for name, value in said.items():
+            file.attrs[name] = json.dumps(value, ensure_ascii=False)
+
+
+def load_arrays(path):
+    """Arrays by name, and the values that are said of them."""
+    with h5py.File(path) as file:
+        return {name: file[name][:] for name in file}, {name: json.loads(value) for name, value in file.attrs.items()}
+
+
+def save_events(path, events, **arrays):
+    """Write (times in s, amplitudes) of every cell, and other arrays by name."""
+    counts = np.array([len(times) for times, _ in events], np.int64)
+    times, amplitudes = (np.concatenate([pair[at] for pair in events]) if events else np.empty(0) for at in (0, 1))
+    save_arrays(path, {"counts": counts, "times": times, "amplitudes": amplitudes.astype(np.float32)} | arrays)
+
+
+def load_events(path):
+    """(times in s, amplitudes) of every cell."""
+    arrays, _ = load_arrays(path)
+    bounds = np.cumsum(arrays["counts"])[:-1]
+    if not len(arrays["counts"]):
+        return []
+    return list(zip(np.split(arrays["times"], bounds), np.split(arrays["amplitudes"], bounds), strict=True))
