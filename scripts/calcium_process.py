@@ -6,7 +6,7 @@ from darkroom import entrypoint, files
 from darkroom.calcium.idps import diagnostics
 from darkroom.calcium.idps.adapter import algorithms
 from darkroom.calcium.idps.install import ready
-from darkroom.calcium.idps.run import run
+from darkroom.calcium.idps.run import clear, run
 
 
 def calcium_process(
@@ -37,9 +37,8 @@ def calcium_process(
     """
     done.unlink(missing_ok=True)
     with diagnostics.kept(outputs.with_name("diagnostics.txt")):
+        clear(outputs.parent)
         recordings = [Path(one["path"]) for one in files.read_json(session)["files"]]
-        if other := [str(path) for path in recordings if path.suffix.lower() != ".isxd"]:
-            raise ValueError(f"{', '.join(other)}: IDPS takes .isxd; choose engine: native in the config")
         needed = () if adapter else algorithms(options)
         found = ready(files.read_json(versions)["installation"], installer, needed, python)
         run(found, recordings, outputs.parent, options, adapter, python, threads)

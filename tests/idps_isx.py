@@ -2,8 +2,8 @@
 
 Its functions have the parameters of IDPS's own and its bad habits: they refuse to overwrite, talk on the terminal, and
 leave a file of a fixed name in the folder for temporary files. Pixels become block means, nothing is moved, blocks of
-the field are cells, samples above a threshold are events. The variable of a file IDPS_FAULT beside a recording makes a
-function misbehave: `run_cnmfe=raise`, `segv`, `skip`, `cut`, `write` (into its input).
+the field are cells, samples above a threshold are events. A file IDPS_FAULT above the working folder makes a function
+misbehave: `run_cnmfe=raise`, `segv` or `skip` (it then writes nothing).
 """
 
 import functools
@@ -30,31 +30,20 @@ def algorithm(function):
         outputs = [path for name, paths in given.items() if name.startswith("output_") for path in _listed(paths)]
         outputs = [path for path in outputs if not Path(path).is_dir()]
         print("[isx]", function.__name__, *inputs)
+        failed = f"Error calling C library function isx_{function.__name__}.\n"
         for path in inputs:
             if not Path(path).is_file():
-                raise Exception(
-                    f"Error calling C library function isx_{function.__name__}.\nFile does not exist: {path}"
-                )
+                raise Exception(f"{failed}File does not exist: {path}")
         for path in outputs:
             if Path(path).exists():
-                raise Exception(
-                    f"Error calling C library function isx_{function.__name__}.\nFile already exists: {path}"
-                )
+                raise Exception(f"{failed}File already exists: {path}")
         Path(os.environ["TMPDIR"], "recording_gpio.isxd").touch()
-        fault = _fault(function.__name__, inputs)
+        fault = _fault(function.__name__)
         if fault == "raise":
-            raise Exception(f"Error calling C library function isx_{function.__name__}.\nit was told to fail")
+            raise Exception(f"{failed}it was told to fail")
         if fault == "segv":
             os.kill(os.getpid(), signal.SIGSEGV)
-        if fault == "write":
-            Path(inputs[0]).chmod(0o644)
-            Path(inputs[0]).write_bytes(b"gone")
-        made = function(*args, **given)
-        if fault == "skip":
-            Path(outputs[0]).unlink()
-        if fault == "cut":
-            os.truncate(outputs[0], Path(outputs[0]).stat().st_size // 2)
-        return made
+        return None if fault == "skip" else function(*args, **given)
 
     return called
 
@@ -63,9 +52,9 @@ def _listed(paths):
     return [paths] if isinstance(paths, str) else paths
 
 
-def _fault(name, inputs):
-    """What the function is told to do wrong, by a file beside its input or above."""
-    notes = (folder / "IDPS_FAULT" for path in inputs for folder in Path(path).resolve().parents)
+def _fault(name):
+    """What the function is told to do wrong."""
+    notes = (folder / "IDPS_FAULT" for folder in Path.cwd().parents)
     told = next((note.read_text().strip() for note in notes if note.is_file()), "=")
     return told.partition("=")[2] if told.startswith(f"{name}=") else ""
 

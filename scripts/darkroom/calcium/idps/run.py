@@ -30,7 +30,7 @@ NEEDED = {"movies": isxd.read_movie, "cells": isxd.read_cell_set, "events": isxd
 
 
 def run(found, recordings, folder, options, adapter=None, python=None, threads=1):
-    """Analyse a recording; what is in `folder` afterwards is whole: outputs.json, written last, names it.
+    """Analyse a recording into a folder that is `clear`: outputs.json, written last, names what is there.
 
     found -- the `Installation`
     recordings -- its .isxd files in the order of time
@@ -48,7 +48,8 @@ def run(found, recordings, folder, options, adapter=None, python=None, threads=1
     script = Path(adapter or OURS).resolve()
     if not script.is_file():
         raise ValueError(f"calcium.adapter: {script} is not there")
-    clear(folder)
+    if other := [str(path) for path in recordings if path.suffix.lower() != ".isxd"]:
+        raise ValueError(f"{', '.join(other)}: IDPS takes .isxd; choose engine: native in the config")
     names = output_names(len(recordings))
     before = [_state(path) for path in recordings]
     with tempfile.TemporaryDirectory(prefix=".work.", dir=folder) as work, diagnostics.explaining(found.folder):
