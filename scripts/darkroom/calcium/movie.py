@@ -42,6 +42,11 @@ class Movie:
     def __len__(self):
         return self.shape[0]
 
+    @property
+    def bytes(self):
+        """Of all its pixels."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
     def read(self, first=0, count=None):
         """Frames `first` to `first + count` (to the end without a count) as an array (count, rows, columns).
 
