@@ -7,11 +7,19 @@ noise, 12 bits, hot pixels, and loses some frames. Everything that an analysis s
 A frame depends on the seed and its own number only: it is the same bytes however many are asked for at once.
 """
 
+import functools
+import struct
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 from scipy import fft, ndimage, sparse
+
+from darkroom.calcium.movie import Movie
+from darkroom.calcium.readers import isxd
+from darkroom.calcium.timing import Timing
+from darkroom.files import write_bytes
 
 SEED = 20170614
 MARGIN = 16  # pixels of tissue around the field, which motion may bring in
@@ -294,3 +302,46 @@ def _moved(image, shift):
     waves *= turn_rows.astype(np.complex64)[:, None]
     waves *= turn_columns.astype(np.complex64)
     return fft.irfft2(waves, image.shape)
+
+
+# Files of an acquisition box
+
+START, ZONE = Fraction(1715947380), 7200  # 2024-05-17T14:03:00+02:00
+PIXEL = 1.1  # micrometres
+CLOCK = 16_012_767_852_650  # microseconds that the box has run when the recording begins
+
+
+def write(name, folder):
+    """Write a recording of a kind as an acquisition box does: frames with headers and time stamps, and its lines."""
+    made = synthesise(name)
+    step = round(1e6 / made.rate)
+    movie = Movie(
+        made.shape,
+        np.dtype(np.uint16),
+        Timing(Fraction(step, 1_000_000), made.samples, START, ZONE, dropped=tuple(made.dropped.tolist())),
+        made.read,
+        (PIXEL, PIXEL),
+    )
+    about = {
+        "microscope": {"exLed": {"power": 0.4}, "gain": 2, "type": "Made-up"},
+        "producer": {"name": "acquisition", "version": "1.5.1"},
+    }
+    isxd.write_movie(folder / "recording.isxd", movie, about, CLOCK + step * movie.timing.valid)
+    write_bytes(folder / "recording.gpio", _lines(made.samples, step))
+
+
+def _lines(samples, step):
+    """A `.gpio` file: the excitation LED goes on, the sync output is high during the first half of every second."""
+    changes = [(0x4008, 0, 4)]
+    half = 500_000
+    changes += [(0x400D, time, time // half % 2 ^ 1) for time in range(0, samples * step, half)]
+    stream = b""
+    for number, (kind, time, value) in enumerate(changes):
+        stamp = CLOCK + time
+        payload = struct.pack("<4I", stamp >> 32, stamp & 0xFFFFFFFF, 0, value)
+        stream += struct.pack("<4I", 0xAA55, kind, number, 4) + payload
+    header = struct.pack("<QQiIQ", START.numerator, START.denominator, ZONE, 48, len(changes))
+    return header + struct.pack("<QQ", 200, 48 + len(stream)) + stream + b'{"adMode": "ad", "ad": {"clock": 1000}}'
+
+
+SAMPLES = {name: functools.partial(write, name) for name in KINDS}
