@@ -7,7 +7,7 @@ from darkroom.calcium.idps import diagnostics
 from darkroom.calcium.idps.install import install
 
 
-def calcium_install(installer: Path, versions: Path, *, cache: Path, algorithms: list = (), python: Path | None = None):
+def calcium_install(installer: Path, versions: Path, *, cache: Path, algorithms: list = (), python: str = ""):
     """Install IDPS from the user's own installer, where it is not installed yet, and check that it can be used here.
 
     installer -- shell archive of IDPS for Linux, any version; it is read and run, never changed
@@ -15,7 +15,7 @@ def calcium_install(installer: Path, versions: Path, *, cache: Path, algorithms:
         diagnostics.txt beside it says what was found where
     cache -- folder of installations, each in a folder named by the SHA-256 of its installer
     algorithms -- functions of isx that the campaign needs
-    python -- the Python that is to import isx, or none for this one
+    python -- the Python that is to import isx, empty for this one
 
     Raises ValueError when the installer or its library is of no use here, ChildProcessError when the installer fails.
     """

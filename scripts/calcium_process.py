@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from darkroom import entrypoint, files
+from darkroom.calcium import session as sessions
 from darkroom.calcium.idps import diagnostics
 from darkroom.calcium.idps.adapter import algorithms
 from darkroom.calcium.idps.install import ready
 from darkroom.calcium.idps.run import clear, run
+from darkroom.calcium.readers import isxd
 
 
 def calcium_process(
@@ -17,13 +21,13 @@ def calcium_process(
     done: Path,
     *,
     options: dict,
-    adapter: Path | None = None,
-    python: Path | None = None,
+    adapter: str = "",
+    python: str = "",
     threads: int = 1,
 ):
     """Analyse a recording with the algorithms of IDPS: movement, cells, events.
 
-    session -- what `calcium_import` has found: its files, .isxd in the order of time
+    session -- what `calcium_import` has found; the recording must be .isxd
     versions -- what `calcium_install` has found
     installer -- from which IDPS is installed anew when something of it has gone since
     outputs -- JSON to write: names of what was made, in its folder. When this fails, diagnostics.txt beside it says
@@ -31,19 +35,27 @@ def calcium_process(
     done -- the marker: removed at the start, touched last
     options -- of the dataset, with IDPS's names
     adapter -- a script in place of ours (darkroom/calcium/idps/adapter.py says what it is given)
-    python -- the Python that runs it, or none for this one
+    python -- the Python that runs it, empty for this one
 
     Raises ValueError when an input or an output is not right, ChildProcessError when the adapter fails.
     """
     done.unlink(missing_ok=True)
     with diagnostics.kept(outputs.with_name("diagnostics.txt")):
         clear(outputs.parent)
-        recordings = [Path(one["path"]) for one in files.read_json(session)["files"]]
+        recordings = sessions.paths(files.read_json(session))
+        if options.get("efocus") is not None:
+            options |= {"planes": planes(recordings[0])}
         needed = () if adapter else algorithms(options)
         found = ready(files.read_json(versions)["installation"], installer, needed, python)
         run(found, recordings, outputs.parent, options, adapter, python, threads)
     done.parent.mkdir(parents=True, exist_ok=True)
     done.touch()
+
+
+def planes(recording):
+    """The e-focus values of a recording in the order of its planes; IDPS wants all of them."""
+    values, first = np.unique(isxd.headers(recording)["efocus"], return_index=True)
+    return values[np.argsort(first)].tolist()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,23 @@
 """Engine idps: the user's own Inscopix Data Processing in place of our algorithms.
 
-installer -> versions.json (once for all datasets); session.json -> idps/outputs.json, with movie.isxd, cells.isxd,
-events.isxd, projections/, translations.csv -> what the other rules take for the stages of engine native.
+installer -> versions.json (once for the campaign); session.json -> idps/outputs.json, which names movie.isxd,
+cells.isxd, events.isxd and others in its folder -> what the other rules take for the stages of engine native.
 """
 
 from darkroom.calcium.idps.adapter import OPTIONS, algorithms
 
-IDPS = {dataset: row["options"] for dataset, row in DATASETS.items() if row["pipeline"] == "calcium"}
+
+def idps_options(dataset):
+    """The options of a dataset that the adapter reads."""
+    options = DATASETS[dataset]["options"]
+    return {key: options[key] for key in OPTIONS if key in options}
+
+
+def idps_algorithms():
+    """Functions of isx that our adapter calls for the rows of the sheet; of another one nobody knows."""
+    rows = [dataset for dataset, row in DATASETS.items() if row["pipeline"] == "calcium"]
+    ours = not config["calcium"]["adapter"]
+    return sorted({name for dataset in rows for name in algorithms(idps_options(dataset)) if ours})
 
 
 rule calcium_install:
@@ -27,9 +38,9 @@ rule calcium_install:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        cache="<resources>/idps",
-        algorithms=lambda wildcards: sorted({name for options in IDPS.values() for name in algorithms(options)}),
-        python=config["calcium"]["python"] or None,
+        cache=lambda wildcards: PLACES.apply("<resources>/idps"),
+        algorithms=lambda wildcards: idps_algorithms(),
+        python=config["calcium"]["python"],
     script:
         "../../scripts/calcium_install.py"
 
@@ -55,10 +66,8 @@ rule calcium_process:
     resources:
         mem_mb=lambda wildcards, input, attempt: attempt * max(4000, 3 * input.size_mb),
     params:
-        options=lambda wildcards: {
-            key: IDPS[wildcards.dataset][key] for key in OPTIONS if key in IDPS[wildcards.dataset]
-        },
-        adapter=config["calcium"]["adapter"] or None,
-        python=config["calcium"]["python"] or None,
+        options=lambda wildcards: idps_options(wildcards.dataset),
+        adapter=config["calcium"]["adapter"],
+        python=config["calcium"]["python"],
     script:
         "../../scripts/calcium_process.py"

@@ -12,7 +12,7 @@ import pytest
 import idps_isx
 import idps_standin
 from calcium_install import calcium_install
-from calcium_process import calcium_process
+from calcium_process import calcium_process, planes
 from darkroom import files
 from darkroom.calcium.idps import adapter
 from darkroom.calcium.idps.run import output_names
@@ -80,7 +80,7 @@ class Row:
         self.diagnostics = folder / "idps/diagnostics.txt"
 
     def run(self, **more):
-        files.write_json(self.session, {"files": [{"path": str(path)} for path in self.recordings]})
+        files.write_json(self.session, {"root": "/", "movies": [str(path) for path in self.recordings]})
         versions = self.installed / "versions.json"
         [installer] = self.installed.glob("*.sh")
         given = {"options": CNMFE, "threads": 2} | more
@@ -208,6 +208,17 @@ def test_an_installation_that_has_gone_since_is_made_anew(row, installed):
 def test_a_recording_of_another_format_is_refused(row):
     row.recordings = [row.folder / "movie.tif"]
     assert row.refused() == f"{row.folder}/movie.tif: IDPS takes .isxd; choose engine: native in the config"
+
+
+def test_the_planes_of_a_recording_are_told_by_its_frames(row, installed, tmp_path):
+    frames = np.zeros((6, 20, 28), np.uint16)
+    isxd.write_movie(row.recordings[0], of_array(frames), stamps=np.arange(6) * 50_000)
+    raw = bytearray(row.recordings[0].read_bytes())
+    for frame in range(6):  # where the header of a frame has its e-focus value, each byte << 4
+        place = frame * (2 * 2 * isxd.EDGE + 2 * 20 * 28) + 2 * isxd.EFOCUS
+        raw[place : place + 2] = ((200, 100, 150)[frame % 3] << 4).to_bytes(2, "little")
+    row.recordings[0].write_bytes(raw)
+    assert planes(row.recordings[0]) == [200, 100, 150]
 
 
 def calls(options, count=1):
