@@ -4,10 +4,11 @@ from pathlib import Path
 
 from darkroom import entrypoint, files
 from darkroom.calcium import nwb as sessions_nwb
-from darkroom.calcium import products, results, store, tables
+from darkroom.calcium import plan, products, results, store, tables
 from darkroom.calcium import session as sessions
+from darkroom.calcium.readers import isxd
 
-MOVIES = {"tiff": "movie.tif", "mp4": "movie.mp4"}
+WRITERS = {"isxd": isxd.write_movie, "tiff": products.write_tiff, "mp4": products.write_mp4}
 
 
 def calcium_convert(
@@ -22,6 +23,8 @@ def calcium_convert(
     traces: Path,
     event_table: Path,
     signals: Path,
+    cell_set: Path,
+    event_set: Path,
     *,
     method: str = "cnmfe",
     said: dict | None = None,
@@ -30,7 +33,7 @@ def calcium_convert(
     """Write session.nwb, traces.csv, events.csv, gpio.csv, cells.isxd, events.isxd, and the movies that are asked for.
 
     session, movie, motion, projections, cells, events, table -- what the steps before made
-    nwb, traces, event_table, signals -- to write; .isxd files and movies lie beside them, of a series one for each part
+    nwb, traces, event_table, signals, cell_set, event_set -- to write; movies lie beside them
     method -- by which the cells were found; said -- the `nwb` options; movies -- of isxd, tiff, mp4
 
     Raises ValueError when `nwb.strict` is asked for and something is not said that DANDI would miss.
@@ -48,16 +51,10 @@ def calcium_convert(
     tables.write_traces(traces, opened.timing, columns["name"], found.traces, found.unit)
     tables.write_events(event_table, columns["name"], detected, found.unit)
     tables.write_signals(signals, beside, opened.timing)
-    folder = nwb.parent
-    for ending, first, count in products.parts(opened):
-        products.write_cell_set(folder / f"cells{ending}.isxd", opened, found, columns, first, count, method)
-        products.write_event_set(folder / f"events{ending}.isxd", opened, columns, detected, first, count)
-        if "isxd" in movies:
-            products.write_movie(folder / f"movie{ending}.isxd", opened, first, count)
-    if "tiff" in movies:
-        products.write_tiff(folder / MOVIES["tiff"], opened)
-    if "mp4" in movies:
-        products.write_mp4(folder / MOVIES["mp4"], opened)
+    products.write_cell_set(cell_set, opened, found, columns, method)
+    products.write_event_set(event_set, opened, columns, detected)
+    for kind in movies:
+        WRITERS[kind](nwb.parent / plan.MOVIES[kind], opened)
     pictures, _ = results.load_arrays(projections)
     shifts = results.load_arrays(motion)[0]["shifts"]
     known = {

@@ -30,7 +30,7 @@ def calcium_detect_motion(
     """Write the shift of every frame against a reference, which is the mean of aligned frames unless one is given.
 
     corrected -- what `calcium_correct` made
-    motion -- HDF5: shifts (y, x) in pixels, quality, which frames were out of reach, the reference, the common rectangle
+    motion -- HDF5: shifts (y, x) in pixels, quality, which were out of reach, the reference, the common rectangle
     shifts -- CSV of the same for people
     low_bandpass_cutoff, high_bandpass_cutoff -- cycles per pixel; auto is made from the cell's diameter
     roi -- top, left, bottom, right of the part that is compared, ends included

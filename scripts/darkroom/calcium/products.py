@@ -9,76 +9,32 @@ import tifffile
 from darkroom import files
 from darkroom.calcium.readers import isxd
 from darkroom.calcium.signals import Signals
-from darkroom.calcium.timing import Timing
 
 UNITS = {"df": "dF", "df_over_noise": "dF over noise"}  # what IDPS calls the units of traces
 SHOWN = 99.9  # percentile of sampled pixels that is white in a video, and its opposite that is black
 
 
-def part_timing(timing, first, count):
-    """The timing of one part of a series by itself: its grid begins with its first frame."""
-    valid = timing.valid[first : first + count]
-    begin, end = int(valid[0]), int(valid[-1]) + 1
-    gaps = {
-        name: tuple(at - begin for at in getattr(timing, name) if begin <= at < end)
-        for name in ("dropped", "cropped", "blank")
-    }
-    start = (
-        None if timing.start is None else timing.start + Fraction(float(timing.times[first])).limit_denominator(10**6)
-    )
-    return Timing(timing.period, end - begin, start, timing.utc_offset, **gaps)
-
-
-def parts(movie):
-    """(ending of a name, first frame, count) of each file that a movie's results are written to, as IDPS numbers them."""
-    if len(movie.parts) < 2:
-        return [("", 0, len(movie))]
-    return [(f".{number:03}", first, count) for number, (_, first, count) in enumerate(movie.parts) if count]
-
-
-def write_cell_set(path, movie, cells, table, first, count, method):
-    """The cells of one part of a movie as a cell set; samples without a frame are NaN."""
-    timing = part_timing(movie.timing, first, count)
-    traces = np.full((len(cells), timing.samples), np.nan, np.float32)
-    traces[:, timing.valid] = cells.traces[:, first : first + count]
+def write_cell_set(path, movie, cells, table, method):
+    """The cells of a movie as a cell set on the whole grid of its timing; samples without a frame are NaN."""
+    traces = np.full((len(cells), movie.timing.samples), np.nan, np.float32)
+    traces[:, movie.timing.valid] = cells.traces
     images = np.stack(list(cells.images())) if len(cells) else np.empty((0, *cells.shape), np.float32)
-    extra = {"idps": {"cellset": {"method": method, "type": "analog", "units": UNITS[cells.unit]}}}
-    made = isxd.CellSet(
-        images,
-        traces,
-        timing,
-        tuple(table["name"]),
-        tuple(table["status"]),
-        movie.pixel_size,
-        (),
-        UNITS[cells.unit],
-        extra,
-    )
+    unit = UNITS[cells.unit]
+    extra = {"idps": {"cellset": {"method": method, "type": "analog", "units": unit}}}
+    names, statuses = tuple(table["name"]), tuple(table["status"])
+    made = isxd.CellSet(images, traces, movie.timing, names, statuses, movie.pixel_size, (), unit, extra)
     isxd.write_cell_set(path, made, movie.top_left)
 
 
-def write_event_set(path, movie, table, events, first, count):
-    """The events within one part of a movie as an event set."""
-    timing = part_timing(movie.timing, first, count)
-    begin = float(movie.timing.times[first])
-    length = timing.samples * float(timing.period)
-    channels = {}
-    for name, (times, sizes) in zip(table["name"], events, strict=True):
-        after = np.asarray(times) - begin
-        inside = (after >= 0) & (after < length)
-        channels[name] = np.rint(after[inside] * 1e6).astype(np.int64), np.asarray(sizes, np.float32)[inside]
-    steps = dict.fromkeys(channels, timing.period)
-    duration = timing.period * timing.samples
+def write_event_set(path, movie, table, events):
+    """The events of a movie as an event set, to the microsecond."""
+    channels = {
+        name: (np.rint(np.asarray(times) * 1e6).astype(np.int64), np.asarray(sizes, np.float32))
+        for name, (times, sizes) in zip(table["name"], events, strict=True)
+    }
+    timing = movie.timing
+    duration, steps = timing.period * timing.samples, dict.fromkeys(channels, timing.period)
     isxd.write_event_set(path, Signals(channels, timing.start, timing.utc_offset, duration, steps, "events"))
-
-
-def write_movie(path, movie, first, count):
-    """One part of a movie as `.isxd`."""
-    timing = part_timing(movie.timing, first, count)
-    part = movie.changed(
-        shape=(count, *movie.shape[1:]), timing=timing, reader=lambda begin, size: movie.read(first + begin, size)
-    )
-    isxd.write_movie(path, part)
 
 
 def write_tiff(path, movie):
