@@ -9,7 +9,6 @@ configfile: "config/config.yaml"
 
 
 include: "rules/shipped.smk"
-include: "rules/planning.smk"
 include: "rules/common.smk"
 
 
@@ -21,8 +20,6 @@ pathvars:
     benchmark="<benchmarks>/<campaign>/{dataset}",
 
 
-include: "rules/inputs.smk"
-include: "rules/batches.smk"
 include: "rules/fetch.smk"
 include: "rules/planetary.smk"
 include: "rules/atlas.smk"
@@ -42,8 +39,11 @@ wildcard_constraints:
     dataset=DATASET,
 
 
+or_refuse(CAMPAIGN.check)  # now that every pipeline is known
+
+
 rule all:
     """Every dataset of the sheet, and the page of the campaign."""
     default_target: True
     input:
-        page=campaign_page(),
+        page="<results>/<campaign>/index.html",

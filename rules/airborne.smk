@@ -4,17 +4,20 @@ resources/<dataset>/inventory.json -> netcdf/, granules.json -> metadata/, metad
 preview.png. One job takes all granules of a dataset; a bad one is named and does not stop the others.
 """
 
-ENDS["airborne"] = {
-    "products": ["netcdf/", "metadata/", "quality/", "preview.png"],
-    "records": ["granules.json", "metadata.json", "airborne_check.json"],
-}
+CAMPAIGN.add(
+    "airborne",
+    Pipeline(
+        products=["netcdf/", "metadata/", "quality/", "preview.png"],
+        records=["granules.json", "metadata.json", "airborne_check.json"],
+    ),
+)
 
 
 rule airborne_convert:
     """Recognise the granules of a source and bring each to CF netCDF."""
     input:
         inventory="<source>/inventory.json",
-        collections=collections_of,
+        collections=lambda wildcards: files_of(row(wildcards).options["collections"], ".yaml"),
     output:
         granules="<dataset>/granules.json",
     log:
@@ -39,7 +42,7 @@ rule airborne_convert_metadata:
     """Describe each granule for its archive: UMM-G, ECHO10, and the short form of py-cumulus."""
     input:
         granules="<dataset>/granules.json",
-        collections=collections_of,
+        collections=lambda wildcards: files_of(row(wildcards).options["collections"], ".yaml"),
     output:
         metadata="<dataset>/metadata.json",
     log:
@@ -63,7 +66,7 @@ rule airborne_check:
     input:
         granules="<dataset>/granules.json",
         metadata="<dataset>/metadata.json",
-        collections=collections_of,
+        collections=lambda wildcards: files_of(row(wildcards).options["collections"], ".yaml"),
     output:
         check="<dataset>/airborne_check.json",
     log:
@@ -85,7 +88,7 @@ rule airborne_check:
 rule airborne_plot:
     """Draw soundings, curtains or swaths, and the map of where they were made."""
     input:
-        granules=only("airborne", "<dataset>/granules.json"),
+        granules="<dataset>/granules.json",
     output:
         preview=report(
             "<dataset>/preview.png",
@@ -98,7 +101,7 @@ rule airborne_plot:
     benchmark:
         "<benchmark>/airborne_plot.tsv"
     wildcard_constraints:
-        dataset=names_of("airborne"),
+        dataset=CAMPAIGN.pattern("airborne"),
     conda:
         "../envs/airborne.yaml"
     threads: 1

@@ -1,22 +1,17 @@
 """Brain atlas: section images or a volume -> Neuroglancer precomputed volume, OME-Zarr.
 
 resources/<dataset>/inventory.json -> volume.json (the plan) -> precomputed/ -> precomputed_check.json, preview.png
-Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas_zarr.smk).
+Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk).
 """
 
-ENDS["atlas"] = {
-    "products": lambda dataset: [
-        "precomputed/info",
-        *["volume.ome.zarr/zarr.json"] * DATASETS[dataset]["options"]["ome_zarr"],
-        "preview.png",
-        "neuroglancer.json",
-    ],
-    "records": lambda dataset: [
-        "volume.json",
-        "precomputed_check.json",
-        *["zarr_check.json"] * DATASETS[dataset]["options"]["ome_zarr"],
-    ],
-}
+from darkroom.atlas import plan as atlas_plan
+
+CAMPAIGN.add("atlas", Pipeline(products=atlas_plan.products, records=atlas_plan.records))
+
+
+def stack(wildcards):
+    """The inventory that a volume is made of: of the source, or of what another pipeline has made to be looked at."""
+    return "<source>/inventory.json" if row(wildcards).pipeline == "atlas" else "<dataset>/tiles.json"
 
 
 include: "atlas/zarr.smk"
@@ -38,8 +33,7 @@ rule atlas_import:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        # The plan is the same with OME-Zarr and without: asking for it later makes nothing else again.
-        options=lambda wildcards: {key: value for key, value in volume_options(wildcards).items() if key != "ome_zarr"},
+        options=lambda wildcards: atlas_plan.volume_options(row(wildcards), CAMPAIGN.options),
     script:
         "../scripts/atlas_import.py"
 
@@ -89,7 +83,7 @@ rule atlas_check_precomputed:
 rule atlas_plot:
     """Draw the three middle sections of a volume, and lay out its view in Neuroglancer."""
     input:
-        volume=only("atlas", "<dataset>/volume.json"),
+        volume="<dataset>/volume.json",
         info="<dataset>/precomputed/info",
     output:
         preview=report(
@@ -104,7 +98,7 @@ rule atlas_plot:
     benchmark:
         "<benchmark>/atlas_plot.tsv"
     wildcard_constraints:
-        dataset=names_of("atlas"),
+        dataset=CAMPAIGN.pattern("atlas"),
     conda:
         "../envs/atlas.yaml"
     threads: 1

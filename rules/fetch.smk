@@ -4,7 +4,7 @@
 rule fetch_input:
     """Bring the source of a dataset here, or take stock of it where it lies."""
     input:
-        local=local_source,
+        local=lambda wildcards: local_source(row(wildcards)),
     output:
         inventory="<source>/inventory.json",
     log:
@@ -18,10 +18,10 @@ rule fetch_input:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        source=lambda wildcards: DATASETS[wildcards.dataset]["source"],
-        filter=lambda wildcards: DATASETS[wildcards.dataset]["options"].get("filter", ""),
-        checksum=lambda wildcards: DATASETS[wildcards.dataset]["options"].get("checksum", ""),
-        unpack=lambda wildcards: DATASETS[wildcards.dataset]["options"].get("unpack", True),
+        source=lambda wildcards: row(wildcards).source,
+        filter=option("filter"),
+        checksum=option("checksum"),
+        unpack=option("unpack"),
         destination=lambda wildcards, output: os.path.join(os.path.dirname(output.inventory), "files"),
         connections=config["fetch"]["connections"],
         attempts=config["fetch"]["attempts"],

@@ -5,8 +5,10 @@ rule publish_manifest:
     """List the products of a dataset with their digests, inputs, options, software and checks; written last."""
     input:
         inventory="<source>/inventory.json",
-        products=lambda wildcards: ends(wildcards, "products"),
-        records=lambda wildcards: ends(wildcards, "records"),
+        products=lambda wildcards: [
+            f"<dataset>/{name}" for name in CAMPAIGN.products(wildcards.dataset) if name[-1] != "/"
+        ],
+        records=lambda wildcards: [f"<dataset>/{name}" for name in CAMPAIGN.records(wildcards.dataset)],
     output:
         manifest="<dataset>/manifest.json",
         checksums="<dataset>/checksums.sha256",
@@ -21,9 +23,9 @@ rule publish_manifest:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=whole_source,
     params:
-        folders=folders,
+        folders=lambda wildcards: [name for name in CAMPAIGN.products(wildcards.dataset) if name[-1] == "/"],
         campaign=config["campaign"],
-        row=lambda wildcards: sheet_row(wildcards.dataset),
+        row=lambda wildcards: row(wildcards).told(),
     script:
         "../scripts/publish_manifest.py"
 
@@ -55,7 +57,11 @@ rule publish_upload:
         cloud=config["publish"]["cloud"],
         connections=config["publish"]["connections"],
         temp_url_days=config["publish"]["temp_url_days"],
-        cleanup=lambda wildcards: downloads(wildcards) if config["publish"]["cleanup"] else "",
+        cleanup=lambda wildcards: (
+            ""
+            if row(wildcards).is_local or not config["publish"]["cleanup"]
+            else PLACES.apply(f"<resources>/{wildcards.dataset}")
+        ),
     script:
         "../scripts/publish_upload.py"
 
@@ -63,8 +69,11 @@ rule publish_upload:
 rule publish_page:
     """Show the campaign on one self-contained page: previews, sizes, checks, times, links."""
     input:
-        manifests=expand("<results>/<campaign>/{dataset}/manifest.json", dataset=DATASETS),
-        published=expand("<results>/<campaign>/{dataset}/published.json", dataset=DATASETS if PUBLISHES else []),
+        manifests=expand("<results>/<campaign>/{dataset}/manifest.json", dataset=CAMPAIGN.rows),
+        published=expand(
+            "<results>/<campaign>/{dataset}/published.json",
+            dataset=CAMPAIGN.rows if config["publish"]["target"] else [],
+        ),
     output:
         page=report("<results>/<campaign>/index.html", caption="report/campaign.rst", category="campaign"),
         catalog="<results>/<campaign>/catalog.json",

@@ -4,9 +4,9 @@ import logging
 import math
 from pathlib import Path
 
-from airborne_convert import find, load
 from darkroom import entrypoint, files
 from darkroom.airborne import cf, collection, product, quality
+from darkroom.airborne import granules as granules_of
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +61,7 @@ def examine(granule, described, folder, root, collections, schemas=""):
 
 def round_trip(granule, path, root, collections):
     """How many values of the source were compared with the netCDF, and where they differ; the source is read anew."""
-    jobs, _, _ = find([{"name": name} for name in granule["files"]], collections)
-    members = [member for job in jobs for member in job["members"]]
-    source = load({"id": granule["id"], "members": members}, root)
+    source = granules_of.load(granule["files"], granule["id"], collections, root)
     values = sum(math.prod(variable.shape) for variable in source.variables.values())
     return {"values": values, "differences": cf.round_trip(source, path)}
 

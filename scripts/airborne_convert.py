@@ -9,10 +9,9 @@ from pathlib import Path
 
 from darkroom import entrypoint
 from darkroom.airborne import cf
+from darkroom.airborne import granules as granules_of
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
-from darkroom.airborne.collection import match as match_collection
-from darkroom.airborne.granule import read as read_granule
 from darkroom.files import SCRIPTS, clear_partials, read_json, write_json
 from darkroom.files import digest as file_digest
 
@@ -20,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 NETCDF = "netcdf"
 MADE = ".granules.json"  # beside the list: what each netCDF file was made of, for a rerun
-SONDES = ("eol", "icartt", "avaps", "aspen")
 BAD = (ValueError, OSError, KeyError)  # what a granule that cannot be read or written raises
 
 
@@ -52,9 +50,9 @@ def airborne_convert(
     found = read_json(inventory)
     root, folder = Path(found["root"]), granules.parent / NETCDF
     known = load_collections(collections or [COLLECTIONS])
-    jobs, bad, unknown = find(found["files"], known)
+    jobs, bad, unknown = granules_of.find(found["files"], known)
     if feature == "flight":
-        jobs = flights(jobs)
+        jobs = granules_of.flights(jobs)
     elif feature != "sonde":
         raise ValueError(f"feature {feature!r}: right is sonde or flight")
     for name in unknown:
@@ -70,6 +68,9 @@ def airborne_convert(
     made = read_json(memory) if memory.exists() else {}
     records = [record for job in jobs for record in _records(job, root, folder, made, options)]
     records = sorted(records + bad, key=lambda record: record["id"])
+    for record in records:
+        if record["error"]:
+            logger.error("%s: %s", record["id"], record["error"])
     good = {record["id"] for record in records if not record["error"]}
     for name in set(made) - good:
         (folder / f"{name}.nc").unlink(missing_ok=True)
@@ -81,124 +82,45 @@ def airborne_convert(
     write_json(granules, {"root": str(root), "granules": records, "unknown": unknown})
 
 
-def find(files, collections):
-    """(jobs, bad, unknown): a job {"id", "members"} per granule, records of bad ones, and names nobody knows.
-
-    A member is (match, entry of the data file, entry of the companion or None).
-    """
-    data, companions, bad, unknown = {}, {}, [], []
-    for entry in files:
-        try:
-            match = match_collection(entry["name"], collections)
-        except ValueError as error:
-            bad.append(_bad(Path(entry["name"]).name, None, [entry], error))
-            continue
-        if match is None:
-            unknown.append(entry["name"])
-        else:
-            (data if match.role == "data" else companions).setdefault(match.granule, []).append((match, entry))
-    unknown += [entry["name"] for name, given in companions.items() if name not in data for _, entry in given]
-    jobs = []
-    for name, given in data.items():
-        if len(given) > 1 or len(companions.get(name, [])) > 1:
-            entries = [entry for _, entry in given + companions.get(name, [])]
-            names = " and ".join(entry["name"] for entry in entries)
-            bad.append(_bad(name, given[0][0].collection, entries, f"two granules have the id {name}: {names}"))
-            continue
-        (match, entry), (_, companion) = given[0], companions.get(name, [(None, None)])[0]
-        jobs.append({"id": name, "members": [(match, entry, companion)]})
-    return jobs, bad, sorted(unknown)
-
-
-def flights(jobs):
-    """The jobs with dropsondes of one flight (of one collection and format, where names tell no flight) as one job."""
-    joined, others = {}, []
-    for job in jobs:
-        match = job["members"][0][0]
-        if match.form["reader"] not in SONDES:
-            others.append(job)
-            continue
-        key = match.collection["short_name"], match.form["names"], match.groups.get("flight", "")
-        joined.setdefault(key, []).extend(job["members"])
-    for (short_name, _, flight), members in joined.items():
-        members.sort(key=lambda member: member[0].granule)
-        name = f"{short_name}_{flight or members[0][0].groups.get('date', 'flight')}"
-        while any(name == other["id"] for other in others):
-            name += "_2"
-        others.append({"id": name, "members": members})
-    return others
-
-
-def load(job, root):
-    """The granule of a job, read from its files; a flight is joined of its sondes."""
-    return _joined(job, [_read(member, root) for member in job["members"]])
-
-
-def _read(member, root):
-    match, entry, companion = member
-    return read_granule(match, root / entry["name"], root / companion["name"] if companion else None)
-
-
-def _joined(job, granules):
-    return granules[0] if job["id"] == granules[0].id else cf.flight(job["id"], granules)
-
-
 def _records(job, root, folder, made, options):
     """Make the netCDF of a job where it is not there, and say what came of it; `made` learns of it.
 
     One record, and one more for each bad sonde of a flight.
     """
-    collection = job["members"][0][0].collection
-    key = _key([member[1:] for member in job["members"]], job["members"][0][0].form, collection, options)
-    path = folder / f"{job['id']}.nc"
-    before = made.pop(job["id"], {})
+    key = _key([member.entries for member in job.members], job.form, job.collection, options)
+    path = folder / f"{job.id}.nc"
+    before = made.pop(job.id, {})
     if before.get("key") == key and path.exists() and before["state"] == _state(path):
         logger.info("%s is as it was", path.name)
-        made[job["id"]] = before
+        made[job.id] = before
         return before["records"]
     path.unlink(missing_ok=True)
-    good, granules, bad = [], [], []
-    for member in job["members"]:
+    good, read, bad = [], [], []
+    for member in job.members:
         try:
-            granules.append(_read(member, root))
+            read.append(member.read(root))
             good.append(member)
         except BAD as error:
-            bad.append(_bad(member[0].granule, collection, _entries([member]), error))
-    if not granules:
+            bad.append(granules_of.bad_record(member.match.granule, job.collection, member.entries, error))
+    if not read:
         return bad
+    entries = [entry for member in good for entry in member.entries]
     try:
-        granule = _joined(job, granules)
+        granule = job.joined(read)
         cf.write(granule, path, **options)
     except BAD as error:
-        return [_bad(job["id"], collection, _entries(good), error), *bad]
+        return [granules_of.bad_record(job.id, job.collection, entries, error), *bad]
     record = {
-        "id": job["id"],
-        "collection": collection["short_name"],
-        "files": [entry["name"] for entry in _entries(good)],
+        "id": job.id,
+        "collection": job.collection["short_name"],
+        "files": [entry["name"] for entry in entries],
         "netcdf": f"{NETCDF}/{path.name}",
         "flags": granule.flags,
         "error": "",
     }
-    made[job["id"]] = {"key": key, "state": _state(path), "records": [record, *bad]}
+    made[job.id] = {"key": key, "state": _state(path), "records": [record, *bad]}
     logger.info("%s: %s", path.name, "; ".join(flag["note"] for flag in granule.flags) or "made")
     return [record, *bad]
-
-
-def _entries(members):
-    return [entry for member in members for entry in member[1:] if entry]
-
-
-def _bad(name, collection, entries, error):
-    message = error if isinstance(error, str) else entrypoint.message(error)
-    logger.error("%s: %s", name, message)
-    return {
-        "id": name,
-        "collection": collection["short_name"] if collection else None,
-        "files": [entry["name"] for entry in entries],
-        "netcdf": None,
-        "flags": [],
-        "error": message,
-    }
 
 
 def _key(*parts):

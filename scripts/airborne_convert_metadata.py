@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import math
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,12 @@ from darkroom.airborne import product, staging
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.airborne.collection import match as match_collection
-from darkroom.airborne.extent import DECIMALS
+from darkroom.airborne.extent import DECIMALS, time_text
 from darkroom.airborne.extent import good as good_positions
 from darkroom.airborne.metadata import echo10, legacy_met, umm_g
 from darkroom.airborne.sun import day_or_night, elevation
 from darkroom.files import BLOCK, read_json, write_bytes, write_json
-from publish_manifest import VERSION
+from darkroom.version import VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -91,13 +90,11 @@ def describe(granule, folder, root, collection, endpoint="", buckets=None):
     """
     path, sources = folder / granule["netcdf"], granule["files"]
     groups = match_collection(sources[0], {"": collection}).groups | {"granule": granule["id"]}
-    with product.opened(path) as dataset:
-        times, latitude, longitude = product.positions(dataset)
-        extent = product.extent(dataset)
-        altitude = product.altitudes(dataset)
-        sun = dataset.variables.get("solar_elevation_angle")
-        elevations = product.values(sun) if sun else sun_elevations(times, latitude, longitude)
-        produced = dataset.date_created
+    with product.opened(path) as made:
+        extent, altitude = made.extent, made.altitude_range_m
+        sun = made.variables.get("solar_elevation_angle")
+        elevations = sun.values() if sun else sun_elevations(*made.positions())
+        produced = made.globals["date_created"]
     archived = [name for name in sources if staging.place(Path(name).name, collection, groups)]
     archived = [name for name in archived if Path(name).name != path.name]  # the product takes that place
     files = [file(one, collection, groups) for one in (path, *(Path(root, name) for name in archived))]
@@ -111,8 +108,8 @@ def describe(granule, folder, root, collection, endpoint="", buckets=None):
         "software": VERSION,
         "source_files": [Path(name).name for name in sources],
         "files": files,
-        "begin": moment(extent.begin),
-        "end": moment(extent.end),
+        "begin": time_text(extent.begin),
+        "end": time_text(extent.end),
         "box": [round(float(side), DECIMALS) for side in extent.box],
         "geometry": extent.geometry,
         "deviation_m": round(extent.deviation, 1),
@@ -165,13 +162,6 @@ def sun_elevations(times, latitude, longitude):
     known = np.flatnonzero(good_positions(latitude, longitude) & ~np.isnat(times))
     chosen = known[np.linspace(0, known.size - 1, min(known.size, SUN_SAMPLES)).round().astype(int)]
     return elevation(times[chosen], latitude[chosen], longitude[chosen])
-
-
-def moment(time):
-    """A time as text in UTC, to the millisecond where that is not 0."""
-    milliseconds = math.floor(time.astype("M8[ns]").astype("i8") / 1e6 + 0.5)
-    text = str(np.datetime64(milliseconds, "ms"))
-    return text.removesuffix(".000") + "Z"
 
 
 def record(described, written):

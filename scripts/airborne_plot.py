@@ -33,34 +33,33 @@ def airborne_plot(granules: Path, preview: Path):
     figure = matplotlib.figure.Figure(figsize=size, dpi=100, layout="constrained", facecolor="white")
     grid = figure.add_gridspec(shown, 2, width_ratios=(3, 2))
     for number in range(shown):
-        with product.opened(paths[number]) as dataset:
+        with product.opened(paths[number]) as granule:
             axes = figure.add_subplot(grid[number, 0])
-            panel(dataset)(dataset, axes)
+            panel(granule)(granule, axes)
             axes.set_title(listed[number]["id"], fontsize="medium")
     draw_map(paths[:MAPPED], len(listed), figure.add_subplot(grid[:, 1]))
     with files.replacing(preview) as partial:
         figure.savefig(partial, format="png", metadata={"Software": None})
 
 
-def panel(dataset):
+def panel(granule):
     """The function that draws a product: a sounding, a curtain, a swath, or the height of a flight."""
-    if curtain_variable(dataset):
+    if curtain_variable(granule):
         return draw_curtain
-    if dataset["latitude"].size > dataset["time"].size:
+    if len(granule.variables["latitude"].dims) > 1:
         return draw_swath
-    measured = all(product.by_standard_name(dataset, name) for name in ("air_pressure", "air_temperature"))
-    return draw_sounding if measured and "Lines" not in product.extent(dataset).geometry else draw_height
+    measured = all(granule.by_standard_name(name) for name in ("air_pressure", "air_temperature"))
+    return draw_sounding if measured and "Lines" not in granule.extent.geometry else draw_height
 
 
-def draw_sounding(dataset, axes):
+def draw_sounding(granule, axes):
     """Temperature and dew point against pressure, with wind barbs in m/s at the side."""
 
     def profiles(name):
-        variable = product.by_standard_name(dataset, name)
-        return np.split(product.values(variable).ravel(), ends) if variable else None
+        variable = granule.by_standard_name(name)
+        return np.split(variable.values(), ends) if variable else None
 
-    sizes = [item for item in dataset.variables.values() if "sample_dimension" in item.ncattrs()]
-    ends = np.cumsum(sizes[0][:])[:-1] if sizes else []
+    ends = np.cumsum(granule.variables["row_size"].array())[:-1] if granule.is_flight_of_sondes else []
     pressure = profiles("air_pressure")
     for name, colour, label in (
         ("air_temperature", "tab:red", "temperature"),
@@ -76,8 +75,8 @@ def draw_sounding(dataset, axes):
     axes.set_yticks([], minor=True)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylim(bottom, top)
-    units = product.by_standard_name(dataset, "air_pressure").units
-    axes.set(xlabel=product.by_standard_name(dataset, "air_temperature").units, ylabel=f"pressure ({units})")
+    units, degrees = (granule.by_standard_name(name).attrs["units"] for name in ("air_pressure", "air_temperature"))
+    axes.set(xlabel=degrees, ylabel=f"pressure ({units})")
     axes.legend(loc="lower left", fontsize="small")
     east, north = profiles("eastward_wind"), profiles("northward_wind")
     speed, direction = profiles("wind_speed"), profiles("wind_from_direction")
@@ -101,20 +100,21 @@ def evenly(values, number):
     return np.sort(np.unique(bins, return_index=True)[1])
 
 
-def curtain_variable(dataset):
+def curtain_variable(granule):
     """The backscatter of a lidar curtain, 532 nm where there are several, or None."""
-    rows = dataset["time"].dimensions
-    curtains = [item for item in dataset.variables.values() if len(rows) == 2 and item.dimensions[:-1] == rows]
-    measured = [item for item in curtains if item.name != "altitude"]
-    return next((item for item in measured if "532" in item.name), measured[0] if measured else None)
+    if granule.rows != "profile":
+        return None
+    curtains = {name: item for name, item in granule.variables.items() if item.dims == ("profile", "altitude")}
+    measured = {name: item for name, item in curtains.items() if name != "altitude"}
+    return next((item for name, item in measured.items() if "532" in name), next(iter(measured.values()), None))
 
 
-def draw_curtain(dataset, axes):
+def draw_curtain(granule, axes):
     """The logarithm of a curtain's means over blocks of profiles and bins, against time and altitude."""
-    variable = curtain_variable(dataset)
+    variable = curtain_variable(granule)
     means = block_means(variable)
-    times = product.positions(dataset)[0]
-    height = bin_heights(dataset)
+    times = granule.times
+    height = bin_heights(granule)
     with np.errstate(invalid="ignore", divide="ignore"):
         shades = np.log10(np.where(means > 0, means, np.nan))
     known = shades[np.isfinite(shades)]
@@ -126,47 +126,51 @@ def draw_curtain(dataset, axes):
     axes.xaxis_date()
     axes.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
     axes.set(ylabel="altitude (km)")
-    units = getattr(variable, "units", "1")
-    axes.figure.colorbar(picture, ax=axes, label=f"log10 {variable.name} ({units})", pad=0.01)
+    axes.figure.colorbar(picture, ax=axes, label=f"log10 {label(granule, variable)}", pad=0.01)
+
+
+def label(granule, variable):
+    """Name and units of a variable."""
+    name = next(name for name, item in granule.variables.items() if item is variable)
+    return f"{name} ({variable.attrs.get('units', '1')})"
 
 
 def block_means(variable):
-    """Means of a curtain (..., profile, bin) over equal blocks, as (column, row) with NaN where all is missing."""
-    profiles, bins = variable.shape[-2:]
+    """Means of a curtain (profile, bin) over equal blocks, as (column, row) with NaN where all is missing."""
+    profiles, bins = variable.shape
     columns, rows = min(COLUMNS, profiles), min(ROWS, bins)
     column = np.arange(profiles) * columns // profiles
     lowest = np.unique(np.arange(rows) * bins // rows)
     sums, counts = np.zeros((columns, len(lowest))), np.zeros((columns, len(lowest)))
-    step = max(1, product.BLOCK // bins)
-    for first in range(0, profiles, step):
-        values = product.physical(variable, variable[..., first : first + step, :]).reshape(-1, bins)
+    for first, last, stored in variable.blocks():
+        values = variable.physical(stored)
         known = np.isfinite(values)
-        at = column[first : first + step]
+        at = column[first:last]
         starts = np.flatnonzero(np.diff(at, prepend=-1))
         for total, part in ((sums, np.where(known, values, 0)), (counts, known.astype("f8"))):
             total[at[starts]] += np.add.reduceat(np.add.reduceat(part, starts, axis=0), lowest, axis=1)
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 
 
-def bin_heights(dataset):
+def bin_heights(granule):
     """Altitudes of the bins of a curtain's first profile in km."""
-    altitude = dataset["altitude"]
-    values = product.physical(altitude, altitude[0, 0, :] if altitude.ndim == 3 else altitude[:])
-    return values / (1000 if altitude.units == "m" else 1)
+    altitude = granule.variables["altitude"]
+    values = altitude.physical(altitude.read(0, 1)[0] if "profile" in altitude.dims else altitude.array())
+    return values / (1000 if altitude.attrs["units"] == "m" else 1)
 
 
-def swath_variable(dataset):
+def swath_variable(granule):
     """The first measured variable of a swath (scan, spot, ...), or its latitude."""
-    places = [dataset["latitude"], dataset["longitude"]]
-    several = (item for item in dataset.variables.values() if item.dimensions[:2] == places[0].dimensions)
+    places = [granule.variables[name] for name in ("latitude", "longitude")]
+    several = (item for item in granule.variables.values() if item.dims[:2] == places[0].dims)
     return next((item for item in several if item not in places), places[0])
 
 
-def draw_swath(dataset, axes):
+def draw_swath(granule, axes):
     """The first measured variable of a swath, scan by scan."""
-    variable = swath_variable(dataset)
+    variable = swath_variable(granule)
     step = -(-variable.shape[0] // COLUMNS)
-    values = product.physical(variable, variable[::step])
+    values = variable.values()[::step]
     values = values.reshape(*values.shape[:2], -1)
     values = values[..., values.shape[2] // 2]
     known = values[np.isfinite(values)]
@@ -174,18 +178,18 @@ def draw_swath(dataset, axes):
     extent = (0, variable.shape[0], 0, variable.shape[1])
     picture = axes.imshow(values.T, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="viridis")
     axes.set(xlabel="scan", ylabel="spot")
-    axes.figure.colorbar(picture, ax=axes, label=f"{variable.name} ({getattr(variable, 'units', '1')})", pad=0.01)
+    axes.figure.colorbar(picture, ax=axes, label=label(granule, variable), pad=0.01)
 
 
-def draw_height(dataset, axes):
+def draw_height(granule, axes):
     """The altitude of a flight against time."""
-    times = product.positions(dataset)[0]
-    variable = dataset["altitude" if "altitude" in dataset.variables else "latitude"]
-    values = product.values(variable).ravel()
-    some = slice(None, None, -(-times.size // TRACK_POINTS))
-    axes.plot(times[some].astype("M8[us]"), values[some], linewidth=1)
+    name = "altitude" if "altitude" in granule.variables else "latitude"
+    variable = granule.variables[name]
+    values = variable.values()
+    some = slice(None, None, -(-len(values) // TRACK_POINTS))
+    axes.plot(granule.times[some].astype("M8[us]"), values[some], linewidth=1)
     axes.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
-    axes.set(ylabel=f"{variable.name} ({variable.units})")
+    axes.set(ylabel=f"{name} ({variable.attrs['units']})")
 
 
 def draw_map(paths, number, axes):
@@ -208,8 +212,8 @@ def draw_map(paths, number, axes):
 
 def read_track(path):
     """Longitude and latitude of a product's good positions, thinned, without jumps at longitude 180."""
-    with product.opened(path) as dataset:
-        _, latitude, longitude = product.positions(dataset)
+    with product.opened(path) as granule:
+        _, latitude, longitude = granule.positions()
     if latitude.ndim == 2:
         latitude, longitude = (degrees[:, degrees.shape[1] // 2] for degrees in (latitude, longitude))
     good = good_positions(latitude, longitude)

@@ -9,10 +9,9 @@ from pathlib import Path
 from darkroom import entrypoint
 from darkroom.files import clear_partials, read_json, write_bytes, write_json
 from darkroom.files import digest as file_digest
+from darkroom.version import VERSION
 
 logger = logging.getLogger(__name__)
-
-VERSION = "0.1.0"
 
 
 def publish_manifest(

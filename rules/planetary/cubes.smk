@@ -54,24 +54,24 @@ rule planetary_import_geometry:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        web=lambda wildcards: int(DATASETS[wildcards.dataset]["options"]["geometry"] == "web"),
+        web=lambda wildcards: int(CAMPAIGN[wildcards.dataset].options["geometry"] == "web"),
     params:
         image=lambda wildcards: asked(wildcards.dataset, wildcards.part, "geometry", "isd", "parameters"),
     script:
         "../../scripts/planetary_import_geometry.py"
 
 
-for batch in batches(IMAGES, ("{dataset}", "{part}"), "{part}", config["planetary"]["batch"]):
+for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", config["planetary"]["batch"]):
 
     rule:
         """Read an image of an archive into an ISIS cube."""
         name:
             f"planetary_import{batch.suffix}"
         input:
-            inventories=each(batch, lambda dataset, part: f"<resources>/{dataset}/inventory.json"),
+            inventories=batch.each(lambda dataset, part: f"<resources>/{dataset}/inventory.json"),
             isis=ISIS,
         output:
-            cubes=made(batch, "ingested{}.cub"),
+            cubes=batch.files("ingested{}.cub"),
         log:
             f"{batch.log}/planetary_import{batch.tail}.log",
         benchmark:
@@ -86,7 +86,7 @@ for batch in batches(IMAGES, ("{dataset}", "{part}"), "{part}", config["planetar
         resources:
             mem_mb=lambda wildcards, attempt: 1000 * attempt,
         params:
-            images=each(batch, lambda dataset, part: asked(dataset, part, "ingest", "parameters")),
+            images=batch.each(lambda dataset, part: asked(dataset, part, "ingest", "parameters")),
         script:
             "../../scripts/planetary_import.py"
 
@@ -95,9 +95,9 @@ for batch in batches(IMAGES, ("{dataset}", "{part}"), "{part}", config["planetar
         name:
             f"planetary_calibrate{batch.suffix}"
         input:
-            cubes=each(batch, to_calibrate),
+            cubes=batch.each(to_calibrate),
         output:
-            calibrated=made(batch, "calibrated{}.cub"),
+            calibrated=batch.files("calibrated{}.cub"),
         log:
             f"{batch.log}/planetary_calibrate{batch.tail}.log",
         benchmark:
@@ -112,7 +112,7 @@ for batch in batches(IMAGES, ("{dataset}", "{part}"), "{part}", config["planetar
         resources:
             mem_mb=lambda wildcards, attempt: 11000 * attempt,
         params:
-            images=each(batch, lambda dataset, part: asked(dataset, part, "calibration", "parameters")),
+            images=batch.each(lambda dataset, part: asked(dataset, part, "calibration", "parameters")),
         script:
             "../../scripts/planetary_calibrate.py"
 
@@ -138,7 +138,7 @@ rule planetary_merge_channels:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        web=lambda wildcards: int(DATASETS[wildcards.dataset]["options"]["geometry"] == "web"),
+        web=lambda wildcards: int(CAMPAIGN[wildcards.dataset].options["geometry"] == "web"),
     params:
         image=lambda wildcards: asked(wildcards.dataset, "", "geometry", "parameters"),
     script:

@@ -4,18 +4,18 @@ PDS4 = config["planetary"]["pds4"]
 CUBES = [(dataset, cube) for dataset in PLANETARY for cube in cubes(dataset)]
 
 
-for batch in batches(CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetary"]["batch"]):
+for batch in batches(CAMPAIGN.rows, CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetary"]["batch"]):
 
     rule:
         """Turn a cube into a Cloud-Optimized GeoTIFF, and a PDS4 product where that is asked for."""
         name:
             f"planetary_convert{batch.suffix}"
         input:
-            cubes=made(batch, "{}.cub"),
+            cubes=batch.files("{}.cub"),
         output:
-            images=made(batch, "{}.tif"),
-            labels=made(batch, "{}.xml") if PDS4 else [],
-            pds4=made(batch, "{}.img") if PDS4 else [],
+            images=batch.files("{}.tif"),
+            labels=batch.files("{}.xml") if PDS4 else [],
+            pds4=batch.files("{}.img") if PDS4 else [],
         log:
             f"{batch.log}/planetary_convert{batch.tail}.log",
         benchmark:
@@ -31,7 +31,9 @@ for batch in batches(CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetar
             "../../scripts/planetary_convert.py"
 
 
-for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", ""), "", config["planetary"]["batch"]):
+for batch in batches(
+    CAMPAIGN.rows, [(dataset, "") for dataset in PLANETARY], ("{dataset}", ""), "", config["planetary"]["batch"]
+):
 
     rule:
         """Draw a preview, describe a dataset as a STAC item, and compare its GeoTIFFs with its cubes."""
@@ -43,18 +45,18 @@ for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", "")
             isis=ISIS,
         output:
             previews=report(
-                made(batch, "preview.png"),
+                batch.files("preview.png"),
                 caption="../report/planetary.rst",
                 category="planetary",
             ),
-            stac=made(batch, "item.json"),
-            records=made(batch, "planetary.json"),
+            stac=batch.files("item.json"),
+            records=batch.files("planetary.json"),
         log:
             f"{batch.log}/planetary_plot{batch.tail}.log",
         benchmark:
             f"{batch.benchmark}/planetary_plot{batch.tail}.tsv"
         wildcard_constraints:
-            dataset=names_of("planetary"),
+            dataset=CAMPAIGN.pattern("planetary"),
         conda:
             "../../envs/planetary.yaml"
         threads: 1
@@ -62,8 +64,8 @@ for batch in batches([(dataset, "") for dataset in PLANETARY], ("{dataset}", "")
             mem_mb=lambda wildcards, attempt: 1000 * attempt,
         params:
             engine=ENGINE,
-            stretch=each(batch, lambda dataset, _: DATASETS[dataset]["options"]["stretch"]),
-            members=each(batch, lambda dataset, _: members(dataset)),
+            stretch=batch.each(lambda dataset, _: CAMPAIGN[dataset].options["stretch"]),
+            members=batch.each(lambda dataset, _: members(dataset)),
         script:
             "../../scripts/planetary_plot.py"
 
@@ -94,7 +96,7 @@ rule planetary_plot_tiles:
     """Lay out the view of an image in Neuroglancer."""
     input:
         volume="<dataset>/volume.json",
-        info=only("planetary", "<dataset>/precomputed/info"),
+        info="<dataset>/precomputed/info",
     output:
         view="<dataset>/neuroglancer.json",
     log:
@@ -102,7 +104,7 @@ rule planetary_plot_tiles:
     benchmark:
         "<benchmark>/planetary_plot_tiles.tsv"
     wildcard_constraints:
-        dataset=names_of("planetary"),
+        dataset=CAMPAIGN.pattern("planetary"),
     conda:
         "../../envs/atlas.yaml"
     threads: 1

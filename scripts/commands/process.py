@@ -191,8 +191,7 @@ def follow(payload, path, outdir, settings):
     naming the payload and the key of what is wrong (config/schemas/payload.schema.yaml).
     """
     payload = without_nothing(payload)
-    if wrong := schema.problem(payload, "payload", "the file"):
-        raise ValueError(f"{path}: {wrong}")
+    schema.refuse(schema.problems(payload, schema.validator("payload"), path))
     config, files = payload["config"], inputs(payload["input"])
     if not files:
         raise ValueError(f'{path}: input.granules has no file; right is such as [{{"files": ["D20120906_1.QC.eol"]}}]')
@@ -321,7 +320,7 @@ def main():
     settings = "\n".join(f"    {name:22} {about}" for name, about in SETTINGS.items())
     line = argparse.ArgumentParser(
         prog="darkroom process",
-        usage="process.py INPUT OUTPUT",
+        usage="darkroom process INPUT OUTPUT",
         description=f"{__doc__}\nThe environment may say:\n{settings}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,45 +1,148 @@
-"""What is wrong with a user's file by a schema of config/schemas: where, what is there, what would be right."""
+"""What is wrong with what a user wrote, by a schema of config/schemas: where, what is there, what would be right.
 
+Config, sheet, options, collections, recipes, definitions and payloads are all told of by `problems`, all at once.
+"""
+
+import copy
+import difflib
 import functools
 import json
+from pathlib import Path
 
 import jsonschema
 import yaml
 
 from darkroom.files import CONFIG
 
-FOLDER = CONFIG / "schemas"
-WORDS = {dict: "a map", list: "a list", str: "text", int: "a number", float: "a number"}
+FORMATS = jsonschema.FormatChecker(["regex"])
+WORDS = {dict: "a map", list: "a list"}
 LONGEST = 60  # characters of a value that are shown
 
 
+@FORMATS.checks("path")
+def exists(path):
+    """Whether an option names a file or folder that is there, relative to the working directory; "" names none."""
+    return not isinstance(path, str) or path == "" or Path(path).exists()
+
+
 @functools.cache
-def validator(name):
-    """What checks values by a schema; regular expressions must be such."""
-    rules = yaml.safe_load((FOLDER / f"{name}.schema.yaml").read_text())
-    return jsonschema.Draft202012Validator(rules, format_checker=jsonschema.FormatChecker(["regex"]))
+def load(name):
+    """The schema of this name."""
+    return yaml.safe_load((CONFIG / f"schemas/{name}.schema.yaml").read_text())
 
 
-def problem(value, name, whole):
-    """The first thing that is wrong with a value by a schema, or "".
+@functools.cache
+def validator(name, section=None):
+    """What checks values by a schema, or by the part of it that describes one of its keys."""
+    rules = load(name)
+    if section:
+        rules = rules["properties"].get(section, {}) | {"$defs": rules.get("$defs", {})}
+    return checker(rules)
 
-    whole -- what the value itself is called; the descriptions of the schema go on with `right is`
+
+def checker(rules):
+    """What checks values by rules that are a schema; regular expressions must be such, and paths be there."""
+    return jsonschema.Draft202012Validator(rules, format_checker=FORMATS)
+
+
+def problems(value, rules, where):
+    """What a validator finds wrong with a value, a sentence each: its place, what is there, what would be right.
+
+    where -- what the value is called: a file, a line of the sheet
     """
-    error = next(validator(name).iter_errors(value), None)
-    if error is None:
-        return ""
-    where = ".".join(map(str, error.absolute_path)) or whole
+    for error in rules.iter_errors(value):
+        yield from _sentences(error, where)
+
+
+def _sentences(error, where, right=""):
+    at = f"{where} {'.'.join(map(str, error.absolute_path))}".strip()
+    right = error.schema.get("description", right)
+    if error.validator == "additionalProperties" and error.validator_value is False:
+        known = error.schema.get("properties", {})
+        yield from (f"{at}: {key!r} is unknown{nearest(key, known)}" for key in error.instance if key not in known)
+        return
+    if (inner := _meant(error)) is not None:
+        yield from _sentences(inner, where, right)
+        return
+    if error.validator == "enum":
+        yield f"{at}: {shown(error.instance)} is unknown{nearest(error.instance, error.validator_value)}"
+        return
     if error.validator == "required":
         lacking = next(key for key in error.validator_value if key not in error.instance)
-        return f"{where} has no {lacking}; right is {error.schema['description']}"
-    return f"{where} is {shown(error.instance)}; right is {error.schema['description']}"
+        right = error.schema.get("properties", {}).get(lacking, {}).get("description", right)
+        wrong = f"{lacking!r} is missing"
+    elif error.validator == "format" and error.validator_value == "path":
+        wrong = f"{error.instance!r} is not there"
+    elif error.validator == "format" and error.validator_value == "regex":
+        wrong = f"{brief(error.instance)} is no regular expression"
+    elif error.validator == "type":
+        wrong = f"is {shown(error.instance)}, not {_a(error.validator_value)}"
+    elif error.validator in ("minLength", "minItems") and not error.instance:
+        wrong = "is empty"
+    else:
+        wrong = error.message.replace(repr(error.instance), brief(error.instance), 1)
+    yield f"{at}: {wrong}; right is: {right}" if right else f"{at}: {wrong}"
+
+
+def _meant(error):
+    """Of the alternatives that a value may be, what is wrong by the one that it is of a type with; None if none is."""
+    if error.validator not in ("oneOf", "anyOf"):
+        return None
+    by_branch = {}
+    for inner in error.context:
+        by_branch.setdefault(inner.schema_path[0], []).append(inner)
+    fitting = [found for found in by_branch.values() if all(one.validator != "type" or one.path for one in found)]
+    return fitting[0][0] if len(fitting) == 1 else None
+
+
+def _a(kind):
+    """A type of JSON schema in words: `a map`, `text or a list`."""
+    words = {"object": "a map", "array": "a list", "string": "text", "boolean": "true or false", "null": "empty"}
+    kinds = [kind] if isinstance(kind, str) else kind
+    return " or ".join(words.get(one, f"a{'n' * (one[0] in 'aeiou')} {one}") for one in kinds)
+
+
+def refuse(found, error=ValueError):
+    """Raise an error with all that was found wrong, a line each, where anything was."""
+    if found := list(found):
+        raise error("\n".join(found))
+
+
+def nearest(word, known):
+    """A hint at the known name that was probably meant, or at all of them."""
+    known = [str(name) for name in known]
+    close = difflib.get_close_matches(str(word), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
 
 
 def shown(value):
-    """A value of JSON or YAML in words, as far as a line has room for it."""
+    """A value of JSON or YAML as far as a line has room for it; of a map or a list also that it is one."""
     if value is None or value in ({}, [], ""):
         return "empty"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, bool):
-        return text
-    return f"{WORDS.get(type(value), 'a value')}, {text if len(text) <= LONGEST else text[: LONGEST - 3] + '...'}"
+    return f"{WORDS[type(value)]}, {brief(value)}" if isinstance(value, (dict, list)) else brief(value)
+
+
+def brief(value):
+    """A value of JSON or YAML as far as a line has room for it."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def completed(value, rules):
+    """A map with the defaults of its schema in the place of every key that is not there, nested ones too."""
+    made = copy.deepcopy(value)
+    for key, rule in rules.get("properties", {}).items():
+        if "default" in rule:
+            made.setdefault(key, copy.deepcopy(rule["default"]))
+        if isinstance(made.get(key), dict):
+            made[key] = completed(made[key], rule)
+    return made
+
+
+def overlaid(value, over):
+    """A map with the keys of another one on top; maps in both are laid over each other in the same way."""
+    made = dict(value)
+    for key, new in over.items():
+        both = isinstance(made.get(key), dict) and isinstance(new, dict)
+        made[key] = overlaid(made[key], new) if both else new
+    return made

@@ -36,11 +36,11 @@ def test_all_bad_rows_are_named_at_once(campaign):
         "datasets.tsv line 6 source: 'nowhere/at/all' is not there",
         "datasets.tsv line 7 options: 'orientaton' is unknown; did you mean 'orientation'?",
         "datasets.tsv line 8 options encoding: 'jpg' is unknown; did you mean",
-        "datasets.tsv line 8 options chunk_size: 0 is not valid under any of the given schemas. Sides of a chunk",
+        "datasets.tsv line 8 options chunk_size: 0 is less than the minimum of 1; right is: Sides of a chunk",
         "datasets.tsv line 9 options resolution: [1, 2] is not valid",
         "datasets.tsv line 10 options: '[1, 2' is no YAML flow map",
-        "datasets.tsv line 11 options filter: '(' is not a 'regex'",
-        "datasets.tsv line 12: 'dataset' is a required property",
+        "datasets.tsv line 11 options filter: '(' is no regular expression",
+        "datasets.tsv line 12: 'dataset' is missing",
     ):
         assert text in said
     assert said.count("datasets.tsv line") == 12  # the duplicate names two lines; the comment is none
@@ -53,8 +53,8 @@ def test_all_bad_rows_are_named_at_once(campaign):
         ("dataset,pipeline,source\na,atlas,here\n", "no column dataset, pipeline, source in ['dataset,pipeline,source']; columns are separated by tabs"),
         ("dataset\tpipline\tsource\na\tatlas\there\n", "line 1: no column pipeline in"),
         ("dataset\tpipeline\tsource\toption\na\tatlas\tsample:labels\t{}\n", "line 2: 'option' is unknown; did you mean 'options'?"),
-        ("dataset\tpipeline\tsource\na\tatlas\tsample:labels\tb\tc\td\n\n\n\te\n", "the sheet cannot be read"),
-        ("", "the sheet cannot be read: No columns"),
+        ("dataset\tpipeline\tsource\na\tatlas\tsample:labels\tb\tc\td\n\n\n\te\n", "line 2: 6 cells, where the header has 3 columns"),
+        ("", "line 1: no column dataset, pipeline, source in []"),
     ],
     ids=["commas", "missing column", "unknown column", "ragged", "empty"],
 )  # fmt: skip
@@ -75,8 +75,8 @@ def test_a_config_that_is_wrong(campaign):
     for text in (
         "config/config.yaml campaign: 'a/b' does not match",
         "config/config.yaml atlas: 'chunksize' is unknown; did you mean 'chunk_size'?",
-        "config/config.yaml atlas.jpeg_quality: 200 is greater than the maximum of 100. Quality of jpeg chunks.",
-        "config/config.yaml fetch.connections: 'many' is not of type 'integer'",
+        "config/config.yaml atlas.jpeg_quality: 200 is greater than the maximum of 100; right is: Quality of jpeg chunks.",
+        "config/config.yaml fetch.connections: is 'many', not an integer",
     ):
         assert text in said
 
@@ -84,3 +84,24 @@ def test_a_config_that_is_wrong(campaign):
 def test_a_key_that_is_no_pipeline(campaign):
     campaign.write([], atlass={})
     assert "config/config.yaml: 'atlass' is unknown; did you mean 'atlas'?" in refusal(campaign)
+
+
+def test_files_that_options_name_and_that_are_not_there(campaign):
+    """Of every pipeline, before a job; nothing but these files is complained of."""
+    campaign.write(
+        [
+            "labels\tatlas\tsample:labels\t{slices: nofile.txt}",
+            "sondes\tairborne\tsample:dropsondes\t{collections: [nowhere.yaml], schemas: nofolder}",
+            "mars\tplanetary\tsample:ctx\t{isd: no.json, map: {template: no.map}}\tctx",
+        ]
+    )
+    said = refusal(campaign)
+    for text in (
+        "line 2 options slices: 'nofile.txt' is not there",
+        "line 3 options collections.0: 'nowhere.yaml' is not there",
+        "line 3 options schemas: 'nofolder' is not there",
+        "line 4 options isd: 'no.json' is not there",
+        "line 4 options map.template: 'no.map' is not there",
+    ):
+        assert text in said
+    assert said.count("is not there") == 5

@@ -76,8 +76,7 @@ def test_one_line_on_the_terminal_the_traceback_in_the_log(tmp_path):
     for source, told in (("bad", "step: a.png: cut short"), ("bug", "step: KeyError: 'left'")):
         done = subprocess.run(
             [sys.executable, "-c", code, tmp_path, source],
-            cwd=Path(__file__).parent,
-            env={"PYTHONPATH": str(SCRIPTS)},
+            env={"PYTHONPATH": f"{SCRIPTS}:{ROOT / 'tests'}:{Path(__file__).parent}"},
             capture_output=True,
             text=True,
         )

@@ -12,6 +12,7 @@ import netCDF4
 import numpy as np
 
 from darkroom import files
+from darkroom.airborne.extent import time_text
 from darkroom.airborne.granule import Granule, Variable
 
 CHUNK_BYTES = 1 << 20
@@ -192,7 +193,7 @@ def _seconds(times, epoch):
 def made_at(granule, production_time=""):
     """ISO 8601 moment that a product counts as made at: as given, of SOURCE_DATE_EPOCH, or the end of its data."""
     given = given_time(production_time)
-    return iso(granule.end if given is None else given)
+    return time_text(granule.end if given is None else given)
 
 
 def given_time(production_time=""):
@@ -209,12 +210,6 @@ def given_time(production_time=""):
         if production_time:
             raise ValueError(f"production time {production_time!r}: right is such as 2026-01-31T12:00:00Z") from None
         raise ValueError(f"SOURCE_DATE_EPOCH {epoch!r}: right is a number of seconds since 1970") from None
-
-
-def iso(moment):
-    """`2012-09-07T12:41:16Z`, with milliseconds where it has some."""
-    text = str(np.datetime64(moment, "ms"))
-    return text.removesuffix(".000") + "Z"
 
 
 def global_attributes(granule, conventions, made):
@@ -255,29 +250,25 @@ def global_attributes(granule, conventions, made):
 
 def _coverage(granule):
     """ACDD attributes of the extent. West is greater than east where the track crosses the date line."""
-    _, latitude, longitude = granule.positions()
-    latitude, longitude = latitude[np.isfinite(latitude)], longitude[np.isfinite(longitude)]
-    west, east = longitude.min(), longitude.max()
-    if east - west > 180:
-        west, east = longitude[longitude >= 0].min(), longitude[longitude < 0].max()
-    seconds = (granule.end - granule.start).astype("timedelta64[ms]").astype(np.int64) / 1000
+    extent = granule.extent
+    west, south, east, north = extent.box
+    seconds = (extent.end - extent.begin).astype("timedelta64[ms]").astype(np.int64) / 1000
     attributes = {
-        "geospatial_lat_min": latitude.min(),
-        "geospatial_lat_max": latitude.max(),
+        "geospatial_lat_min": south,
+        "geospatial_lat_max": north,
         "geospatial_lat_units": "degrees_north",
         "geospatial_lon_min": west,
         "geospatial_lon_max": east,
         "geospatial_lon_units": "degrees_east",
-        "time_coverage_start": iso(granule.start),
-        "time_coverage_end": iso(granule.end),
+        "time_coverage_start": time_text(extent.begin),
+        "time_coverage_end": time_text(extent.end),
         "time_coverage_duration": f"PT{seconds:g}S" if seconds < 1e5 else f"PT{seconds:.0f}S",
     }
-    height = granule.variables.get("altitude")
-    if height and np.isfinite((lowest_highest := height.extremes())[0]):
+    if granule.altitude_range:
         attributes |= {
-            "geospatial_vertical_min": lowest_highest[0],
-            "geospatial_vertical_max": lowest_highest[1],
-            "geospatial_vertical_units": height.attrs.get("units", "m"),
+            "geospatial_vertical_min": granule.altitude_range[0],
+            "geospatial_vertical_max": granule.altitude_range[1],
+            "geospatial_vertical_units": granule.variables["altitude"].attrs.get("units", "m"),
             "geospatial_vertical_positive": "up",
         }
     return attributes

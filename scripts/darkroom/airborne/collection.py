@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import jsonschema
 import yaml
 
 from darkroom import schema
@@ -47,11 +46,7 @@ def load(paths=(FOLDER,)):
             collection = yaml.safe_load(path.read_bytes())
         except (yaml.YAMLError, ValueError) as error:
             raise ValueError(f"{path}: no YAML in UTF-8 ({' '.join(str(error).split())})") from error
-        if not isinstance(collection, dict):
-            raise ValueError(f"{path}: is {schema.shown(collection)}; right is a map with short_name and more")
-        if error := jsonschema.exceptions.best_match(validator.iter_errors(collection)):
-            where = ".".join(map(str, error.absolute_path)) or "the collection"
-            raise ValueError(f"{path}: {where}: {error.message}. {error.schema.get('description', '')}".strip())
+        schema.refuse(schema.problems(collection, validator, path))
         name = collection["short_name"]
         if name in found:
             raise ValueError(f"{path}: the collection {name} is already described by {origin[name]}")

@@ -7,6 +7,7 @@ Shapes that cross longitude 180 are cut there, so that they are right for reader
 
 import heapq
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,19 +38,19 @@ class Extent:
     deviation: float = 0.0
 
 
-def extent(times, latitude, longitude, height=0.0, apart=False):
+def extent(times, latitude, longitude, height=0.0, places=None):
     """The extent of a granule's positions.
 
-    times -- datetime64[ns] of the rows, NaT where missing; of `apart` soundings, of all their samples
+    times -- datetime64[ns] of the rows, NaT where missing
     latitude, longitude -- degrees (row,) of a track, or (row, spot) of a swath of two spots or more; NaN where missing
     height -- m between its lowest and its highest position: a sounding is described by its box, a flight by its track
-    apart -- the positions are places on their own, such as those of the sondes of a flight
+    places -- latitudes and longitudes of soundings on their own, whose samples the positions are
 
     Raises ValueError when no time or no position is known.
     """
     every, swath = good(latitude, longitude), latitude.ndim == 2
     known = every.any(1) if swath else every
-    times = times if apart else times[known]
+    times = times if places else times[known]
     if not known.any() or np.isnat(times).all():
         raise ValueError(f"no {'time of a position' if known.any() else 'position'} is known; no catalogue can find it")
     path = [in_turns(values) if swath else values for values in (longitude, latitude, every)]
@@ -59,8 +60,9 @@ def extent(times, latitude, longitude, height=0.0, apart=False):
         whole = every.all(1)
         outlines, deviation = polygons(longitude[whole], latitude[whole]) if whole.any() else ([], 0.0)
         shapes = {"GPolygons": outlines}
-    elif apart:
-        vectors = on_sphere(longitude[known], latitude[known])
+    elif places:
+        at = good(*places)
+        vectors = on_sphere(places[1][at], places[0][at])
         shapes = {"Points": list(dict.fromkeys(place(vector) for vector in vectors))}
     elif height * SOUNDING < diagonal(*around):
         tracks, deviation = lines(longitude[known], latitude[known])
@@ -73,10 +75,17 @@ def extent(times, latitude, longitude, height=0.0, apart=False):
     return Extent(np.nanmin(times), np.nanmax(times), around, shapes, deviation)
 
 
+def time_text(moment):
+    """A moment as text in UTC, to the millisecond where that is not 0: `2012-09-07T12:41:16Z`."""
+    milliseconds = math.floor(np.datetime64(moment, "ns").astype("i8") / 1e6 + 0.5)
+    return str(np.datetime64(milliseconds, "ms")).removesuffix(".000") + "Z"
+
+
 def good(latitude, longitude):
-    """Which positions are on the Earth."""
+    """Which positions are on the Earth; one of exactly 0 N 0 E is what a receiver without a fix tells."""
     with np.errstate(invalid="ignore"):
-        return (np.abs(latitude) <= 90) & (np.abs(longitude) <= 360)
+        on_earth = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 360)
+    return on_earth & ((latitude != 0) | (longitude != 0))
 
 
 def in_turns(spots):
@@ -105,18 +114,19 @@ def wrapped(longitude):
 def box(longitude, latitude):
     """West, south, east, north in degrees of a path that does not jump; west > east where longitude 180 is inside.
 
-    A path that goes around or past a pole has the whole cap as its box.
+    A path that goes around or past a pole has the whole cap as its box. Sides are positions of the path, as given.
     """
     south, north = float(np.min(latitude)), float(np.max(latitude))
-    longitude = np.unwrap(wrapped(longitude), period=360)
-    steps = np.abs(np.diff(longitude))
-    west, east = float(longitude.min()), float(longitude.max())
+    around = np.where(np.abs(longitude) <= 180, longitude, wrapped(longitude))
+    turned = np.unwrap(around, period=360)
+    steps = np.abs(np.diff(turned))
+    first, last = int(turned.argmin()), int(turned.argmax())
     past_pole = steps.size and steps.max() > 90 and max(abs(south), abs(north)) > POLAR
-    if east - west > 360 - 1e-6 or past_pole:
+    if turned[last] - turned[first] > 360 - 1e-6 or past_pole:
         near = max(abs(south), abs(north)) > POLAR
         return -180.0, -90.0 if near and -south > north else south, 180.0, 90.0 if near and north > -south else north
-    west, east = float(wrapped(west)), float(wrapped(east))
-    return west, south, 180.0 if east == -180 else east, north
+    west, east = float(around[first]), float(around[last])
+    return -180.0 if west == 180 and east < 180 else west, south, 180.0 if east == -180 < west else east, north
 
 
 def rectangles(west, south, east, north):

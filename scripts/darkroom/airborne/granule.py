@@ -12,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from darkroom.airborne.extent import extent as extent_of
+
 MISSING_TIME = np.datetime64("NaT", "ns")
 MICROSECONDS = {"days": 86_400 * 10**6, "hours": 3_600 * 10**6, "minutes": 60 * 10**6, "seconds": 10**6}
 BLOCK_BYTES = 16 << 20
+METRES = {"m": 1, "km": 1000}
 
 
 @dataclass
@@ -74,11 +77,16 @@ class Variable:
             last = min(first + step, self.shape[0])
             yield first, last, self.read(first, last)
 
+    def missing(self, stored):
+        """Which stored values mean that there is none."""
+        stored = np.asarray(stored)
+        gone = np.isnan(stored) if stored.dtype.kind == "f" else np.zeros(stored.shape, bool)
+        return gone if self.fill is None else gone | (stored == self.fill)
+
     def physical(self, stored):
         """Stored values of this variable as float64 in its units, NaN where missing."""
         values = np.asarray(stored).astype(np.float64)
-        if self.fill is not None:
-            values[np.asarray(stored) == self.fill] = np.nan
+        values[self.missing(stored)] = np.nan
         return values * self.attrs.get("scale_factor", 1) + self.attrs.get("add_offset", 0)
 
     def extremes(self):
@@ -131,24 +139,66 @@ class Granule:
     @property
     def start(self):
         """The first moment, datetime64[ns]."""
-        return np.nanmin(self.positions()[0])
+        return np.nanmin(self.samples()[0])
 
     @property
     def end(self):
         """The last moment, datetime64[ns]."""
-        return np.nanmax(self.positions()[0])
+        return np.nanmax(self.samples()[0])
+
+    @property
+    def is_flight_of_sondes(self):
+        """Whether the rows are whole soundings, each with samples of its own: a ragged array of profiles."""
+        return "row_size" in self.variables
 
     def positions(self):
-        """(times, latitude, longitude): datetime64[ns] and degrees as float64, NaN where missing.
+        """(times, latitude, longitude) of each row: datetime64[ns] and degrees as float64, NaN where missing.
 
-        One of each per row; for a flight of sondes, per sample; in a swath latitude and longitude are (row, pixel).
+        In a swath latitude and longitude are (row, spot).
         """
-        latitude, longitude = (
-            self.variables.get(f"sample_{name}", self.variables[name]).values() for name in ("latitude", "longitude")
-        )
-        samples = self.variables.get("sample_time")
-        times = moments(samples.values(), samples.attrs["units"]) if samples else self.times
-        return times, latitude, longitude
+        latitude, longitude = (self.variables[name].values() for name in ("latitude", "longitude"))
+        if latitude.ndim > 1:
+            latitude, longitude = (degrees.reshape(len(degrees), -1) for degrees in (latitude, longitude))
+        return self.times, latitude, longitude
+
+    def samples(self):
+        """What `positions` tells, but of a flight of sondes for each sample of the soundings."""
+        if "sample_time" not in self.variables:
+            return self.positions()
+        time, *places = (self.variables[f"sample_{name}"] for name in ("time", "latitude", "longitude"))
+        return moments(time.values(), time.attrs["units"]), *(place.values() for place in places)
+
+    def by_standard_name(self, name):
+        """The first variable with a CF standard name, or None."""
+        return next((item for item in self.variables.values() if item.attrs.get("standard_name") == name), None)
+
+    @functools.cached_property
+    def altitude_range(self):
+        """(lowest, highest) altitude in the units of its variable, or None where there is none."""
+        altitude = self.variables.get("altitude")
+        ends = altitude.extremes() if altitude else (np.nan, np.nan)
+        return ends if np.isfinite(ends[0]) else None
+
+    @functools.cached_property
+    def altitude_range_m(self):
+        """(lowest, highest) altitude in metres, or None where there is none or its units are no lengths."""
+        scale = METRES.get(self.variables["altitude"].attrs.get("units")) if self.altitude_range else None
+        return tuple(scale * end for end in self.altitude_range) if scale else None
+
+    @functools.cached_property
+    def extent(self):
+        """Where and when the granule is (see `extent`): what its netCDF and its metadata tell.
+
+        The altitudes of a lidar's bins are not those of a fall. Raises ValueError where no time or no place is known.
+        """
+        times, latitude, longitude = self.positions()
+        altitude = self.variables.get("altitude")
+        falls = self.is_flight_of_sondes or (altitude and altitude.shape == self.variables["latitude"].shape)
+        ends = self.altitude_range_m if falls else None
+        height = ends[1] - ends[0] if ends else 0.0
+        if not self.is_flight_of_sondes:
+            return extent_of(times, latitude, longitude, height)
+        return extent_of(*self.samples(), height, places=(latitude, longitude))
 
 
 def read(match, path, companion=None):

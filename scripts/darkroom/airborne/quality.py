@@ -19,20 +19,15 @@ SCHEMAS = {"umm_g.json": "umm-g-json-schema-v1.6.6.json", "echo10.xml": "Granule
 
 def assess(path):
     """Figures and flags of a netCDF product, as a dict: `time`, `positions`, `variables`, `flags`."""
-    with product.opened(path) as dataset:
-        times, latitude, longitude = product.positions(dataset)
-        apart = product.apart(dataset)
+    with product.opened(path) as granule:
+        times, latitude, longitude = granule.positions()
+        apart = granule.is_flight_of_sondes
         found = {
             "time": of_time(times, apart),
             "positions": of_positions(times, latitude, longitude, apart),
-            "variables": {name: of_values(item) for name, item in numbers(dataset)},
+            "variables": {name: of_values(variable) for name, variable in granule.variables.items()},
         }
     return found | {"flags": list(flags(found))}
-
-
-def numbers(dataset):
-    """Names and variables of a product that are of numbers."""
-    return ((name, item) for name, item in dataset.variables.items() if item.dtype.kind in "iuf")
 
 
 def of_time(times, apart=False):
@@ -64,16 +59,16 @@ def of_positions(times, latitude, longitude, apart=False):
     latitude, longitude -- degrees (row,) or (row, spot), NaN where missing
     """
     missing = np.isnan(latitude) | np.isnan(longitude)
-    on_earth = extent.good(latitude, longitude)
+    good, at_zero = extent.good(latitude, longitude), (latitude == 0) & (longitude == 0)
     figures = {
         "count": int(latitude.size),
         "missing": int(missing.sum()),
-        "off_the_earth": int((~missing & ~on_earth).sum()),
-        "at_zero": int((on_earth & (latitude == 0) & (longitude == 0)).sum()),
+        "off_the_earth": int((~missing & ~good & ~at_zero).sum()),
+        "at_zero": int(at_zero.sum()),
         "jumps": 0,
     }
     if latitude.ndim == 1 and not apart:
-        known = on_earth & ~np.isnat(times)
+        known = good & ~np.isnat(times)
         places = extent.on_sphere(longitude[known], latitude[known])
         seconds = np.abs(np.diff(times[known]) / np.timedelta64(1, "s"))
         far = extent.EARTH * extent.angle(places[1:], places[:-1]) > FASTEST * seconds + SLACK
@@ -89,23 +84,22 @@ def of_values(variable):
     count = missing = outside = 0
     ends = []
     low, high = valid_range(variable)
-    for _, stored in product.blocks(variable):
-        gone = product.missing(variable, stored)
+    for _, _, stored in variable.blocks():
+        gone = variable.missing(stored)
         known = stored[~gone]
         count, missing = count + stored.size, missing + int(gone.sum())
         outside += int(((known < low) | (known > high)).sum())
         if known.size:
             ends += [known.min(), known.max()]
-    ends = product.physical(variable, np.array([min(ends), max(ends)])) if ends else ()
-    figures = {"count": count, "missing": missing, "least": None, "greatest": None}
-    figures |= dict(zip(("least", "greatest"), map(float, ends), strict=False))
+    least, greatest = map(float, variable.physical([min(ends), max(ends)])) if ends else (None, None)
+    figures = {"count": count, "missing": missing, "least": least, "greatest": greatest}
     return figures | ({"out_of_range": outside} if np.isfinite([low, high]).any() else {})
 
 
 def valid_range(variable):
     """Least and greatest stored value that a variable says can be right; infinite where it says nothing."""
-    low, high = getattr(variable, "valid_range", (-np.inf, np.inf))
-    return getattr(variable, "valid_min", low), getattr(variable, "valid_max", high)
+    low, high = variable.attrs.get("valid_range", (-np.inf, np.inf))
+    return variable.attrs.get("valid_min", low), variable.attrs.get("valid_max", high)
 
 
 def flags(found):

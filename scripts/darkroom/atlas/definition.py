@@ -1,14 +1,7 @@
 """The parameters of the Human Brain Project's image tasks as options of the atlas pipeline."""
 
-import difflib
+from darkroom import files, schema
 
-import jsonschema
-import yaml
-
-from darkroom import files
-from darkroom.files import CONFIG
-
-SCHEMA = CONFIG / "schemas/config.schema.yaml"
 # What a definition also carries, because it is the `info` of a volume, and what is decided here anyway.
 DECIDED = ("@type", "key", "sharding", "compressed_segmentation_block_size", "mesh", "skeletons")
 
@@ -40,18 +33,6 @@ def options(definition):
 
 
 def complete(given):
-    """Options with the defaults of the config's schema. Raises ValueError for one that the schema refuses."""
-    schema = yaml.safe_load(SCHEMA.read_text())
-    section = schema["properties"]["atlas"]
-    known = section["properties"]
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            what = f"did you mean {near[0]}?" if near else f"the options are {', '.join(known)}"
-            raise ValueError(f"definition: {name!r} is no option; {what}")
-    try:
-        jsonschema.validate(given, section | {"$defs": schema["$defs"]})
-    except jsonschema.ValidationError as error:
-        raise ValueError(f"{'.'.join(map(str, error.absolute_path)) or 'definition'}: {error.message}") from error
-    defaults = {name: option["default"] for name, option in known.items() if "default" in option}
-    return defaults | given
+    """Options with the defaults of the config's schema. Raises ValueError for what the schema refuses."""
+    schema.refuse(schema.problems(given, schema.validator("config", "atlas"), "definition"))
+    return schema.completed(given, schema.load("config")["properties"]["atlas"])

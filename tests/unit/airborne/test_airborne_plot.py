@@ -11,6 +11,7 @@ import pytest
 import airborne_plot
 import airborne_product
 from airborne_convert import airborne_convert
+from darkroom.airborne import granule as granule_module
 from darkroom.airborne import product as product_module
 from darkroom.samples import airborne
 
@@ -58,19 +59,19 @@ def test_a_flight_shows_its_height_and_a_swath_its_scans(tmp_path):
     swath = track[:, None] + np.arange(3)
     with product_module.opened(airborne_product.write(tmp_path / "b.nc", swath, swath, brightness=swath)) as dataset:
         assert airborne_plot.panel(dataset) is airborne_plot.draw_swath
-        assert airborne_plot.swath_variable(dataset).name == "brightness"
+        assert airborne_plot.swath_variable(dataset) is dataset.variables["brightness"]
 
 
 def test_the_curtain_is_of_means_over_blocks(granules, monkeypatch):
     path = product(granules, "CPL")
     monkeypatch.setattr(airborne_plot, "COLUMNS", 11)
     monkeypatch.setattr(airborne_plot, "ROWS", 10)
-    monkeypatch.setattr(product_module, "BLOCK", 50 * 37)  # blocks that do not end where columns do
+    monkeypatch.setattr(granule_module, "BLOCK_BYTES", 4 * 50 * 37)  # blocks that do not end where columns do
     with netCDF4.Dataset(path) as plain:
         values = np.ma.filled(plain["ATB_532"][0].astype("f8"), np.nan)
     wanted = np.nanmean(values.reshape(11, 100, 10, 5), axis=(1, 3))
     with product_module.opened(path) as dataset:
-        assert np.allclose(airborne_plot.block_means(dataset["ATB_532"]), wanted, rtol=1e-6)
+        assert np.allclose(airborne_plot.block_means(dataset.variables["ATB_532"]), wanted, rtol=1e-6)
 
 
 def test_a_track_across_longitude_180_stays_in_one_piece(tmp_path):

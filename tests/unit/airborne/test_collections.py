@@ -83,9 +83,9 @@ def test_a_name_that_two_collections_match(tmp_path, hs3avaps):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda c: c.pop("title"), "'title' is a required property"),
-        (lambda c: c.update(colour="red"), "'colour' was unexpected"),
-        (lambda c: c["formats"][0].update(reader="excel"), "'excel' is not one of"),
+        (lambda c: c.pop("title"), "'title' is missing; right is: Title of the collection"),
+        (lambda c: c.update(colour="red"), "'colour' is unknown; known are"),
+        (lambda c: c["formats"][0].update(reader="excel"), "formats.0.reader: 'excel' is unknown; known are"),
         (
             lambda c: c["formats"][0].update(sample_file_name="x.eol"),
             "sample_file_name 'x.eol' does not match its own names",
@@ -93,8 +93,14 @@ def test_a_name_that_two_collections_match(tmp_path, hs3avaps):
         (lambda c: c["files"][0].update(sample_file_name="x.tar"), "'x.tar' does not match its own regex"),
         (lambda c: c["formats"][0].update(granule="{cruise}"), "has no group 'cruise'"),
         (lambda c: c["formats"][0].update(variables="nowhere.3"), "there is no format 'nowhere.3'"),
-        (lambda c: c["formats"][0]["variables"]["Press"].pop("long_name"), "'long_name' is a required property"),
-        (lambda c: c["formats"][0].update(names="("), r"formats\.0\.names: '\(' is not a 'regex'\. Regular expression"),
+        (
+            lambda c: c["formats"][0]["variables"]["Press"].pop("long_name"),
+            "'long_name' is missing; right is: What it is",
+        ),
+        (
+            lambda c: c["formats"][0].update(names="("),
+            r"formats\.0\.names: '\(' is no regular expression; right is: Regular expression",
+        ),
         (lambda c: c["formats"][0].update(granule="{0}"), "names, granule: "),
         (lambda c: c["formats"][0].update(granule="{granule"), "names, granule: "),
         (lambda c: c["formats"].append(c["formats"][0]), "names, granule: .* matches two collections"),
@@ -129,8 +135,8 @@ def test_no_yaml_and_no_folder(tmp_path):
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"", "is empty; right is a map with short_name and more"),
-        (b"[1, 2]", r"is a list, \[1, 2\]; right is a map with short_name and more"),
+        (b"", "is empty, not a map; right is: a map with short_name and more"),
+        (b"[1, 2]", r"is a list, \[1, 2\], not a map; right is: a map with short_name and more"),
         (b"title: \xe9", "no YAML in UTF-8"),
         (b"version: 2012-13-45", "no YAML in UTF-8 .*month"),
     ],

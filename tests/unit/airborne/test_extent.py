@@ -101,7 +101,34 @@ def test_a_sounding_across_longitude_180_is_two_boxes():
 
 
 def test_soundings_of_a_flight_are_points():
-    assert of([1, 2], [3, -179], apart=True).geometry == {"Points": [(3.0, 1.0), (-179.0, 2.0)]}
+    places = (np.array([1.0, 2]), np.array([3.0, -179]))
+    found = of([1, 1.5, 2, 2.5], [3, 3.5, -179, -179.5], places=places)
+    assert found.geometry == {"Points": [(3.0, 1.0), (-179.0, 2.0)]}
+    assert found.box == (3, 1, -179, 2.5)
+
+
+PLACES = {
+    "across 0, the long way": ([50] * 5, [-100, -50, 0, 50, 100], (-100, 50, 100, 50)),
+    "across 180": ([50] * 3, [170, 180, -170], (170, 50, -170, 50)),
+    "from 180 on": ([50] * 2, [180, -170], (-180, 50, -170, 50)),
+    "up to -180": ([50] * 2, [170, -180], (170, 50, 180, 50)),
+    "a point": ([50], [12.5], (12.5, 50, 12.5, 50)),
+    "a point at 180": ([50], [-180], (-180, 50, -180, 50)),
+    "longitudes up to 360": ([50] * 2, [284.5, 285.5], (-75.5, 50, -74.5, 50)),
+    "past the pole": ([88, 90, 88], [20, 20, -160], (-180, 88, 180, 90)),
+    "without a fix": ([40, 0, 41], [-75, 0, -74], (-75, 40, -74, 41)),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_the_box_of_a_track(case):
+    latitude, longitude, box = PLACES[case]
+    assert of(latitude, longitude).box == box
+
+
+def test_no_fix_at_all_is_no_place():
+    with pytest.raises(ValueError, match="no position is known"):
+        of([0, 0], [0, 0])
 
 
 def inside(ring, longitude, latitude):

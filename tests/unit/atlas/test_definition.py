@@ -58,10 +58,10 @@ def test_options_by_their_own_names():
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"enconding": "jpeg"}, "definition: 'enconding' is no option; did you mean encoding?"),
-        ({"scales": [{"resolutoin": [1, 1, 1]}]}, "definition: 'resolutoin' is no option; did you mean resolution?"),
-        ({"xyzzy": 1}, "definition: 'xyzzy' is no option; the options are "),
-        ({"encoding": "gif"}, "encoding: 'gif' is not one of ['auto', 'raw', 'jpeg'"),
+        ({"enconding": "jpeg"}, "definition: 'enconding' is unknown; did you mean 'encoding'?"),
+        ({"scales": [{"resolutoin": [1, 1, 1]}]}, "definition: 'resolutoin' is unknown; did you mean 'resolution'?"),
+        ({"xyzzy": 1}, "definition: 'xyzzy' is unknown; known are "),
+        ({"encoding": "gif"}, "definition encoding: 'gif' is unknown; known are auto, compressed_segmentation, jpeg"),
         ({"jpeg_quality": 101}, "jpeg_quality: 101 is greater than the maximum of 100"),
         ({"voxel_offset": [0, 0]}, "voxel_offset: [0, 0] is too short"),
         ({"orientation": "upwards"}, "orientation: 'upwards' does not match"),

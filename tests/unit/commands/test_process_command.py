@@ -198,13 +198,13 @@ def test_a_payload_is_a_collection_of_ours_changed(source, tmp_path):
     [
         ({"input": ["s3://bucket/D20120907_124116_P.QC.eol"]}, "is not on this machine"),
         ({"input": ["gone.eol"]}, "gone.eol is not there"),
-        ({"input": []}, "input is empty; right is a list of files, or"),
+        ({"input": []}, "input: is empty; right is: a list of files, or"),
         (
             {"config": {"granuleIdExtraction": "X(.*)"}},
             "config.granuleIdExtraction 'X(.*)' must match a file of hs3avaps",
         ),
         ({"config": {"granuleIdExtraction": "D.*"}}, "have the id as its first group"),
-        ({"config": {"files": [{"regex": "a"}]}}, "config.files.0 has no bucket; right is a place, such as"),
+        ({"config": {"files": [{"regex": "a"}]}}, "config.files.0: 'bucket' is missing; right is: a kind of bucket"),
     ],
 )
 def test_a_payload_that_cannot_be_followed_says_why(source, tmp_path, change, said):
@@ -221,45 +221,69 @@ PLACE = {"regex": ".*nc", "bucket": "protected", "sampleFileName": "a.nc"}
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"input": None}, "the file has no input; right is a payload: {"),
-        ({"input": {}}, "input has no granules; right is a list of files, or {"),
-        ({"input": {"granules": {"files": []}}}, 'input.granules is a map, {"files": []}; right is a list of granules'),
-        ({"input": {"granules": [["a.eol"]]}}, 'input.granules.0 is a list, ["a.eol"]; right is a granule, such as {'),
-        ({"input": {"granules": [{"files": "a.eol"}]}}, "input.granules.0.files is text, "),
+        ({"input": None}, "payload.json: 'input' is missing; right is: a list of files"),
+        ({"input": {}}, "input: 'granules' is missing; right is: a list of granules, such as"),
+        (
+            {"input": {"granules": {"files": []}}},
+            'input.granules: is a map, {"files": []}, not a list; right is: a list of granules',
+        ),
+        (
+            {"input": {"granules": [["a.eol"]]}},
+            'input.granules.0: is a list, ["a.eol"], not a map; right is: a granule, such as {',
+        ),
+        ({"input": {"granules": [{"files": "a.eol"}]}}, "input.granules.0.files: is 'a.eol', not a list"),
         ({"input": {"granules": [{}]}}, "input.granules has no file; right is such as [{"),
-        ({"input": [{"key": "a.eol"}]}, 'input.0 is a map, {"key": "a.eol"}; right is the path of a file, or a map'),
-        ({"input": [5]}, "input.0 is a number, 5; right is the path of a file"),
-        ({"config": []}, "config is empty; right is a map of the collection"),
+        (
+            {"input": [{"key": "a.eol"}]},
+            'input.0: {"key": "a.eol"} is not valid under any of the given schemas; right is: the path of a file, or a map',
+        ),
+        ({"input": [5]}, "input.0: is 5, not text or a map; right is: the path of a file"),
+        ({"config": []}, "config: is empty, not a map; right is: a map of the collection"),
         (
             {"config": {"collection": "hs3avaps"}},
-            'config.collection is text, "hs3avaps"; right is a collection, such as {',
+            "config.collection: is 'hs3avaps', not a map; right is: a collection, such as {",
         ),
-        ({"config": {"collection": {"name": 3}}}, "config.collection.name is a number, 3; right is the short name of"),
+        (
+            {"config": {"collection": {"name": 3}}},
+            "config.collection.name: is 3, not text; right is: the short name of",
+        ),
         ({"config": {"collection": {"name": "hs4"}}}, "config.collection.name: collection 'hs4' is unknown; known are"),
-        ({"config": {"collection": {"version": ["1"]}}}, "config.collection.version is a list, "),
-        ({"config": {"version": ""}}, "config.version is empty; right is the version of the collection, such as"),
+        (
+            {"config": {"collection": {"version": ["1"]}}},
+            'config.collection.version: is a list, ["1"], not text or a number',
+        ),
+        ({"config": {"version": ""}}, "config.version: is empty; right is: the version of the collection, such as"),
         (
             {"config": {"buckets": ["protected"]}},
-            'config.buckets is a list, ["protected"]; right is a map of buckets by',
+            'config.buckets: is a list, ["protected"], not a map; right is: a map of buckets by',
         ),
-        ({"config": {"buckets": {"protected": {}}}}, "config.buckets.protected has no name; right is the name of a"),
-        ({"config": {"distribution_endpoint": 7}}, "config.distribution_endpoint is a number, 7; right is an address"),
-        ({"config": {"distribution_endpoint": "d.org"}}, 'config.distribution_endpoint is text, "d.org"; right is an'),
-        ({"config": {"granuleIdExtraction": "("}}, "config.granuleIdExtraction is text, "),
+        (
+            {"config": {"buckets": {"protected": {}}}},
+            "config.buckets.protected: 'name' is missing; right is: the name of a",
+        ),
+        (
+            {"config": {"distribution_endpoint": 7}},
+            "config.distribution_endpoint: is 7, not text; right is: an address",
+        ),
+        ({"config": {"distribution_endpoint": "d.org"}}, "config.distribution_endpoint: 'd.org' does not match"),
+        ({"config": {"granuleIdExtraction": "("}}, "config.granuleIdExtraction: '(' is no regular expression"),
         ({"config": {"granuleIdExtraction": "(?P<date>D.*)(.eol)"}}, "does not go together with"),
         (
             {"config": {"url_path": 5}},
-            "config.url_path is a number, 5; right is the folder of a granule in the archive",
+            "config.url_path: is 5, not text; right is: the folder of a granule in the archive",
         ),
         (
             {"config": {"url_path": "{cruise}"}},
             "config.url_path '{cruise}' uses {cruise}; known are {short_name}, {ver",
         ),
         ({"config": {"collection": {"url_path": "{"}}}, "config.collection.url_path '{': "),
-        ({"config": {"files": {"regex": "a"}}}, 'config.files is a map, {"regex": "a"}; right is a list of places'),
-        ({"config": {"files": [PLACE, "a"]}}, 'config.files.1 is text, "a"; right is a place, such as {'),
-        ({"config": {"files": [PLACE | {"regex": "["}]}}, "config.files.0.regex is text, "),
-        ({"config": {"files": [PLACE | {"bucket": "ours"}]}}, 'config.files.0.bucket is text, "ours"; right is a kind'),
+        (
+            {"config": {"files": {"regex": "a"}}},
+            'config.files: is a map, {"regex": "a"}, not a list; right is: a list of places',
+        ),
+        ({"config": {"files": [PLACE, "a"]}}, "config.files.1: is 'a', not a map; right is: a place, such as {"),
+        ({"config": {"files": [PLACE | {"regex": "["}]}}, "config.files.0.regex: '[' is no regular expression"),
+        ({"config": {"files": [PLACE | {"bucket": "ours"}]}}, "config.files.0.bucket: 'ours' is unknown; known are"),
         ({"config": {"files": [PLACE | {"sampleFileName": "b"}]}}, "config.files.0.sampleFileName 'b' does not match"),
         ({"config": {"files": [PLACE | {"url_path": "{a}"}]}}, "config.files.0.url_path '{a}' uses {a}; known are"),
     ],
@@ -317,7 +341,7 @@ def test_a_definition_installs_what_the_environment_has(name):
     python = next(line for line in (ROOT / "envs/airborne.yaml").read_text().splitlines() if "python =" in line)
     assert f"python:{python.split('=')[1]}-slim" in text
     copied = re.findall(r"^(?:COPY|   ) ([\w/.]+) /darkroom/[\w/.]*$", text, re.MULTILINE)
-    assert copied == ["requirements.lock", "config/collections", "config/schemas", "scripts"]
+    assert copied == ["requirements.lock", "config/collections", "config/schemas", "darkroom", "scripts"]
     assert all((ROOT / path).exists() for path in copied)
 
 
@@ -337,7 +361,7 @@ def test_compose_has_the_verbs_and_passes_every_setting_on():
         assert service["image"] == "darkroom-airborne:${TAG:-latest}"
         assert (ROOT / "envs" / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
         assert set(service["environment"]) == set(process_command.SETTINGS) - {"COLLECTIONS", "SCHEMAS"}
-    assert "compare.py" in compose["services"]["test"]["command"][0]
+    assert "darkroom compare" in compose["services"]["test"]["command"][0]
 
 
 def test_the_collections_are_found_where_the_container_has_them():

@@ -1,7 +1,8 @@
 """Quick and small plans of large campaigns: what Snakemake works out or holds again for every job, it does once.
 
-That is more than half of the time of a plan of 60,000 jobs, and a fifth of its memory (tests/bench/scale.py). Plans stay
-the same. Only the release that was looked into is touched.
+That is more than half of the time of a plan of 60,000 jobs, and a fifth of its memory (tests/bench/scale.py). Plans
+stay the same. Only the release that was looked into is touched, and only for campaigns of many datasets; all others run
+plain Snakemake. The one module of the library that knows of Snakemake: rules import it, no script does.
 """
 
 import atexit
@@ -20,6 +21,9 @@ import snakemake.jobs
 import snakemake.rules
 import snakemake.sourcecache
 
+RELEASE = "9.27."
+LARGE = 500  # datasets from which on a plan takes long enough to be worth it
+MARK = "_darkroom_plans_quickly"
 MARKED = ("temp_output", "protected_output", "touch_output", "pipe_or_service_output", "_queue_input")
 
 
@@ -80,12 +84,15 @@ def if_nested(check):
     return of_all
 
 
-# The graph of jobs grows and stays: to look through it for garbage as it grows takes a sixth of the time, to take it
-# apart when Snakemake ends another one.
-gc.set_threshold(100_000, 20, 100)
-atexit.register(gc.freeze)
-
-if snakemake.__version__.startswith("9.27."):
+def quicken():
+    """Let Snakemake plan quickly, where it is the release that was looked into."""
+    # The graph of jobs grows and stays: to look through it for garbage as it grows takes a sixth of the time, to take
+    # it apart when Snakemake ends another one.
+    gc.set_threshold(100_000, 20, 100)
+    atexit.register(gc.freeze)
+    if not snakemake.__version__.startswith(RELEASE) or hasattr(snakemake, MARK):
+        return
+    setattr(snakemake, MARK, True)  # a workflow may have this one as a module twice
     snakemake.sourcecache.parse_uri = functools.cache(snakemake.sourcecache.parse_uri)
     snakemake.common.get_function_params = for_functions(snakemake.common.get_function_params)
     snakemake.rules.get_function_params = snakemake.common.get_function_params

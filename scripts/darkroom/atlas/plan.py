@@ -1,0 +1,27 @@
+"""What the datasets of the atlas pipeline end in, and what its steps have to know of a row."""
+
+from darkroom.campaign.sheet import Row
+
+# An image of another pipeline that is to be looked at: one section whose rows run south, of 1 m per pixel.
+PICTURE = "{orientation: RPS, resolution: 1e9 nm, encoding: jpeg, chunk_size: [512, 512, 1]}"
+
+
+def products(row: Row) -> list[str]:
+    """The files that a dataset ends in."""
+    zarr = ["volume.ome.zarr/zarr.json"] if row.options["ome_zarr"] else []
+    return ["precomputed/info", *zarr, "preview.png", "neuroglancer.json"]
+
+
+def records(row: Row) -> list[str]:
+    """What its steps have written down."""
+    return ["volume.json", "precomputed_check.json", *(["zarr_check.json"] if row.options["ome_zarr"] else [])]
+
+
+def volume_options(row: Row, options_of) -> dict:
+    """The options that the plan of a volume goes by: all but whether there is an OME-Zarr too, so that asking for one
+    later makes nothing else again.
+
+    options_of -- a function of pipeline and text: the options that a row with such a text has
+    """
+    options = row.options if row.pipeline == "atlas" else options_of("atlas", PICTURE)
+    return {key: value for key, value in options.items() if key != "ome_zarr"}

@@ -1,0 +1,35 @@
+"""What rules take from a row of the sheet."""
+
+import os
+from pathlib import Path
+
+from darkroom.campaign.sheet import Row
+
+LONGEST = 1440  # minutes of a job, whatever its source
+
+
+def local_source(row: Row) -> list[str]:
+    """A source on this machine, so that a change of it is seen: the file, or the folder with the file in it that was
+    changed last. Names with braces are doubled, as Snakemake would take them for wildcards."""
+    if not row.is_local:
+        return []
+    files = (Path(folder, name) for folder, _, names in os.walk(row.source) for name in names)
+    newest = sorted(filter(Path.exists, files), key=lambda path: path.stat().st_mtime)[-1:]
+    return [literal(str(path)) for path in (row.source, *newest)]
+
+
+def literal(path: str) -> str:
+    """A path of a user as Snakemake takes it from an input function."""
+    return path.replace("{", "{{").replace("}", "}}")
+
+
+def minutes(size: int, attempt: int) -> int:
+    """Minutes for a step that reads all of a source of so many bytes: an hour, and one for each 10 GB, times the
+    attempt, at most a day."""
+    return min(LONGEST, attempt * (60 + 60 * (size // 10**10)))
+
+
+def files_of(paths: list[str], suffix: str) -> list[str]:
+    """Files that an option names, those of folders one by one, so that a change of any is seen."""
+    found = [sorted(path.glob(f"*{suffix}")) if path.is_dir() else [path] for path in map(Path, paths)]
+    return [literal(str(file)) for files in found for file in files]
