@@ -158,32 +158,29 @@ def shapes(patch, bins, options):
     if not known.all():
         nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
         bins = bins[(slice(None), *nearest)]
-    level = bins.mean(0)
-    bins -= level
-    still = contrast.centre_surround(level[None], options.cell_diameter)[0]
+    bins -= bins.mean(0)
     fit = Factors(bins, known, ring, options)
-    for look in range(LOOKS):
-        rest = fit.residual() if look else bins
-        new = seeded(rest, still, known, options)
-        if not len(new) and look:
+    fit.update_background()
+    for _ in range(LOOKS):
+        new = seeded(fit.residual(), known, options)
+        if not len(new):
             break
         fit.add(new)
         for _ in range(ROUNDS):
             fit.update()
         if fit.merge():
             fit.update()
-    fit.update_background()
     return Shapes(patch, fit.kept(patch), ring.weights)
 
 
-def seeded(rest, still, known, options):
-    """Footprints (cells, rows, columns) of what stands out of a movie (bins, rows, columns), the clearest first.
+def seeded(rest, known, options):
+    """Footprints (cells, rows, columns) of what stands out of a movie without background, the clearest first.
 
     A seed is a pixel that correlates with its neighbours and rises above its noise. What it explains is taken away
     before the next one is chosen.
     """
     diameter, shape = options.cell_diameter, rest.shape[1:]
-    filtered = contrast.flickerless(contrast.centre_surround(rest, diameter), still, diameter)
+    filtered = contrast.centre_surround(rest, diameter)
     found, reach = [], int(np.ceil(diameter))
     correlation, pnr = _maps(filtered)
     untried = known.copy()
