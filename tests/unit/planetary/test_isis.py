@@ -208,7 +208,7 @@ def test_what_a_failed_program_leaves_is_removed(isis, monkeypatch, fault, messa
 
 def test_a_stage_that_is_told_to_end_ends_its_program_and_leaves_nothing(isis):
     ingested(MDIS, isis)
-    code = "import json, sys, _isis; from pathlib import Path; steps = json.loads(sys.argv[1]); programs.run_stage(steps, Path('out/cal.cub'), {'input': Path('spice..cub')})"
+    code = "import json, sys; from pathlib import Path; from darkroom.planetary.engines import programs; steps = json.loads(sys.argv[1]); programs.run_stage(steps, Path('out/cal.cub'), {'input': Path('spice..cub')})"
     environ = os.environ | {"ISIS_FAULTS": "mdiscal=hang", "PYTHONPATH": str(ROOT / "scripts")}
     job = subprocess.Popen(
         [sys.executable, "-c", code, json.dumps(recipe_steps(MDIS, "calibrate"))], env=environ, stderr=subprocess.PIPE

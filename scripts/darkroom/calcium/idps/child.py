@@ -5,9 +5,9 @@ import logging
 import os
 import signal
 import subprocess
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
+
+from darkroom.interrupts import stoppable
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def environment(api=None, beside=(), temporary=None):
 def run(command, variables, folder):
     """Run a command in a folder, without a terminal, and log what it says. Ends with us, its own children too."""
     command = [str(word) for word in command]
-    with _stoppable():
+    with stoppable():
         started = subprocess.Popen(
             command,
             cwd=folder,
@@ -81,20 +81,3 @@ def _end(started):
         except subprocess.TimeoutExpired:
             logger.warning("%s does not end when it is told to", started.args[0])
     started.stdout.close()
-
-
-@contextmanager
-def _stoppable():
-    """Let SIGTERM end the work as Ctrl-C does, so that children are stopped and what is half made is removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number, frame):
-        raise KeyboardInterrupt("stopped by SIGTERM")
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
