@@ -24,6 +24,7 @@ include: "rules/fetch.smk"
 include: "rules/planetary.smk"
 include: "rules/atlas.smk"
 include: "rules/airborne.smk"
+include: "rules/calcium.smk"
 
 
 for path in config["extra_rules"]:

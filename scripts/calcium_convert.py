@@ -1,14 +1,11 @@
-"""Bring what was found to the formats that others read: NWB, CSV, .isxd, and on request TIFF and MP4."""
+"""Bring what was found to the formats that others read: NWB, CSV, .isxd."""
 
 from pathlib import Path
 
 from darkroom import entrypoint, files
 from darkroom.calcium import nwb as sessions_nwb
-from darkroom.calcium import plan, products, results, store, tables
+from darkroom.calcium import products, results, store, tables
 from darkroom.calcium import session as sessions
-from darkroom.calcium.readers import isxd
-
-WRITERS = {"isxd": isxd.write_movie, "tiff": products.write_tiff, "mp4": products.write_mp4}
 
 
 def calcium_convert(
@@ -28,13 +25,12 @@ def calcium_convert(
     *,
     method: str = "cnmfe",
     said: dict | None = None,
-    movies: list = (),
 ):
-    """Write session.nwb, traces.csv, events.csv, gpio.csv, cells.isxd, events.isxd, and the movies that are asked for.
+    """Write session.nwb, traces.csv, events.csv, gpio.csv, cells.isxd and events.isxd.
 
     session, movie, motion, projections, cells, events, table -- what the steps before made
-    nwb, traces, event_table, signals, cell_set, event_set -- to write; movies lie beside them
-    method -- by which the cells were found; said -- the `nwb` options; movies -- of isxd, tiff, mp4
+    nwb, traces, event_table, signals, cell_set, event_set -- to write
+    method -- by which the cells were found; said -- the `nwb` options
 
     Raises ValueError when `nwb.strict` is asked for and something is not said that DANDI would miss.
     """
@@ -53,8 +49,6 @@ def calcium_convert(
     tables.write_signals(signals, beside, opened.timing)
     products.write_cell_set(cell_set, opened, found, columns, method)
     products.write_event_set(event_set, opened, columns, detected)
-    for kind in movies:
-        WRITERS[kind](nwb.parent / plan.MOVIES[kind], opened)
     pictures, _ = results.load_arrays(projections)
     shifts = results.load_arrays(motion)[0]["shifts"]
     known = {

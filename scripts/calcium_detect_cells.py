@@ -13,43 +13,38 @@ from darkroom.calcium.readers import isxd
 logger = logging.getLogger(__name__)
 
 
-def calcium_detect_cells(movie: Path, cells: Path, *, method: str = "cnmfe", options: dict, threads: int = 2):
+def calcium_detect_cells(
+    movie: Path, cells: Path, *, method: str = "cnmfe", options: dict, rois: list = (), threads: int = 2
+):
     """Write footprints and traces of the cells of a movie; none is a whole answer.
 
     movie -- the registered movie
     cells -- HDF5 (see `results`)
-    method -- cnmfe; pca_ica; rois: at the places that `rois` gives, a cell set (.isxd) or masks (TIFF, a page a cell)
+    method -- cnmfe; pca_ica; rois
     options -- what the method asks for, with IDPS's names
+    rois -- for the last one: a cell set (.isxd), or masks (TIFF, a page for each cell)
 
     Raises ValueError for options that do not fit the movie, and for masks of another size.
     """
-    found = METHODS[method](store.open_movie(movie), options, threads)
+    opened = store.open_movie(movie)
+    if method == "rois":
+        options = options | {"masks": masks(rois[0], opened.shape[1:])}
+    found = finder(method)(opened, **options, threads=threads)
     logger.info("%d cells", len(found))
     for note in found.notes:
         logger.info("note: %s", note)
     results.save_cells(cells, found)
 
 
-def cnmfe(movie, options, threads):
-    """Constrained matrix factorisation with a ring background."""
-    from darkroom.calcium import cnmfe
-
-    return cnmfe.detect_cells(movie, **options, threads=threads)
-
-
-def pca_ica(movie, options, threads):
-    """Principal, then independent components."""
-    from darkroom.calcium import pca_ica
-
-    return pca_ica.detect_cells(movie, **options, threads=threads)
-
-
-def rois(movie, options, threads):
-    """Traces at places that are given."""
-    from darkroom.calcium import rois
-
-    options = dict(options)
-    return rois.from_masks(movie, masks(options.pop("rois"), movie.shape[1:]), **options, threads=threads)
+def finder(method):
+    """The function of a method; only its own module is loaded, with the kernels that it compiles."""
+    if method == "rois":
+        from darkroom.calcium.rois import from_masks as find
+    elif method == "pca_ica":
+        from darkroom.calcium.pca_ica import detect_cells as find
+    else:
+        from darkroom.calcium.cnmfe import detect_cells as find
+    return find
 
 
 def masks(path, shape):
@@ -63,9 +58,6 @@ def masks(path, shape):
         size = " x ".join(map(str, found.shape[1:]))
         raise ValueError(f"rois {path}: has masks of {size} pixels, the movie {shape[0]} x {shape[1]} (rows x columns)")
     return found
-
-
-METHODS = {"cnmfe": cnmfe, "pca_ica": pca_ica, "rois": rois}
 
 
 if __name__ == "__main__":

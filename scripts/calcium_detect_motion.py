@@ -15,6 +15,8 @@ def calcium_detect_motion(
     corrected: Path,
     motion: Path,
     shifts: Path,
+    translations: Path,
+    crop_rect: Path,
     *,
     max_translation: float = 20,
     low_bandpass_cutoff: float | str | None = AUTO,
@@ -23,7 +25,7 @@ def calcium_detect_motion(
     roi: list | None = None,
     reference_segment_index: int = 0,
     reference_frame_index: int | None = None,
-    reference_file_name: str = "",
+    reference: list = (),
     global_registration_weight: float = 1.0,
     threads: int = 2,
 ):
@@ -32,14 +34,15 @@ def calcium_detect_motion(
     corrected -- what `calcium_correct` made
     motion -- HDF5: shifts (y, x) in pixels, quality, which were out of reach, the reference, the common rectangle
     shifts -- CSV of the same for people
+    translations, crop_rect -- the same as IDPS has them: shifts without a frame's number, and the common rectangle
     low_bandpass_cutoff, high_bandpass_cutoff -- cycles per pixel; auto is made from the cell's diameter
     roi -- top, left, bottom, right of the part that is compared, ends included
-    reference_segment_index, reference_frame_index, reference_file_name -- a frame of a part of the series, or of a file
+    reference_segment_index, reference_frame_index -- a frame of a part of the series; with `reference` of that file
 
     Raises ValueError when an option does not fit the movie, or no pixel is in all frames.
     """
     movie = store.open_movie(corrected)
-    reference = _reference(movie, reference_segment_index, reference_frame_index, reference_file_name)
+    image = _reference(movie, reference_segment_index, reference_frame_index, *reference)
     found = registration.detect_motion(
         movie,
         max_translation=max_translation,
@@ -47,7 +50,7 @@ def calcium_detect_motion(
         high=None if high_bandpass_cutoff == AUTO else high_bandpass_cutoff or 1,
         cell_diameter=cell_diameter,
         roi=roi,
-        reference=reference,
+        reference=image,
         global_registration_weight=global_registration_weight,
         threads=threads,
     )
@@ -55,9 +58,13 @@ def calcium_detect_motion(
     common = registration.common_rectangle(found.shifts, movie.shape[1:])
     results.save_arrays(motion, arrays | {"common": np.array(common)}, notes=found.notes)
     tables.write_motion(shifts, movie.timing, found)
+    tables.write_rows(translations, ("translationX", "translationY"), found.shifts[:, ::-1])
+    top, left, bottom, right = common
+    rectangle = (left, top, right - left + 1, bottom - top + 1)
+    tables.write_rows(crop_rect, ("x", "y", "width", "height"), [rectangle])
 
 
-def _reference(movie, part, frame, file):
+def _reference(movie, part, frame, file=""):
     """The image that the frames are laid on, or None. Raises ValueError when it is not there or of another size."""
     if not file and frame is None:
         return None

@@ -215,7 +215,7 @@ def _cells(ophys, plane, cells, table):
         "status": "Whether the cell was accepted, rejected or left undecided by the filters.",
         "snr": "Median height of the cell's events over its noise.",
         "event_rate": "Events per second of recording.",
-        "size": "Area of the footprint above half of its peak, in pixels.",
+        "size": "Diameter of a disc as large as the footprint above half of its peak, in pixels.",
         "components": "Pieces that the footprint has.",
     }
     own = [VectorData(name=f"cell_{key}", description=text, data=list(table[key])) for key, text in described.items()]

@@ -31,39 +31,7 @@ METHODS = {  # options of each way to find cells
         "spatial_filter",
         "dff",
     ),
-    "rois": ("rois", "cell_diameter", "output_unit_type"),
-}
-STEPS = {  # options of the other steps that go by their names
-    "import": ("start", "rate", "pixel_size", "array"),
-    "correct": (
-        "temporal_downsample_factor",
-        "spatial_downsample_factor",
-        "crop_rect",
-        "crop_rect_format",
-        "fix_defective_pixels",
-        "trim_early_frames",
-        "efocus",
-        "color",
-    ),
-    "detect_motion": (
-        "max_translation",
-        "low_bandpass_cutoff",
-        "high_bandpass_cutoff",
-        "cell_diameter",
-        "roi",
-        "reference_segment_index",
-        "reference_frame_index",
-        "reference_file_name",
-        "global_registration_weight",
-    ),
-    "detect_events": (
-        "threshold",
-        "tau",
-        "event_time_ref",
-        "ignore_negative_transients",
-        "spike_snr_threshold",
-        "noise_range",
-    ),
+    "rois": ("cell_diameter", "output_unit_type"),
 }
 
 
@@ -77,14 +45,19 @@ def is_session(row, engine):
     return not is_longitudinal(row) and row.options.get("engine") == engine
 
 
-def asked(row, names):
-    """The options of these names, those that are left open as None."""
-    return {name: row.options.get(name) for name in names}
-
-
 def cell_options(row):
     """What the method of a row that finds cells is asked."""
     return {name: row.options[name] for name in METHODS[row.options["method"]] if row.options.get(name) is not None}
+
+
+def reference(row):
+    """The file that the frames of a row are laid on, if one is given."""
+    return [path for path in [row.options["reference_file_name"]] if path]
+
+
+def given_cells(row):
+    """The file with the cells of a row, where its method takes them as given."""
+    return [row.options["rois"]] if row.options["method"] == "rois" else []
 
 
 def products(row):

@@ -52,7 +52,7 @@ CELL_COLUMNS = (
     "centroid_x_um",
     "centroid_y_um",
     "size_px",
-    "diameter_px",
+    "area_px",
     "snr",
     "event_rate_hz",
     "events",
