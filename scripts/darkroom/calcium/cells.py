@@ -1,5 +1,6 @@
 """Cells as every method finds them: where they are, what they did, and in which unit that is told."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -91,3 +92,28 @@ def noise_level(traces, noise_range=(0.25, 0.5)):
         return np.zeros(traces.shape[:-1])
     power = np.abs(fft.rfft(traces)[..., inside]) ** 2 / traces.shape[-1]
     return np.sqrt(power.mean(-1))
+
+
+def weighted(movie, weights, threads=2):
+    """Sums (rows of weights, frames) float32 of the pixels of every frame by sparse weights (n, rows * columns)."""
+    weights = sparse.csr_array(weights, dtype=np.float32)
+    sums = np.zeros((weights.shape[0], len(movie)), np.float32)
+    if not weights.nnz:
+        return sums
+    columns = np.unique(weights.indices)
+    inner, step = sparse.csr_array(weights[:, columns]), movie.block(8 << 20)
+
+    def read(first):
+        frames = movie.read(first, min(step, len(movie) - first))
+        for index, frame in enumerate(frames, first):
+            sums[:, index] = inner @ np.nan_to_num(frame.reshape(-1)[columns].astype(np.float32))
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(read, range(0, len(movie), step)))
+    return sums
+
+
+def level_of(movie):
+    """A movie at rest, float32 (rows, columns): the mean of some frames; 0 where there is no value."""
+    _, frames = movie.sampled(100)
+    return np.nan_to_num(frames.mean(0, dtype=np.float32))

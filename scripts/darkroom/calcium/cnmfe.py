@@ -13,8 +13,8 @@ import numpy as np
 from scipy import ndimage, sparse
 
 from darkroom.calcium import contrast
-from darkroom.calcium.cells import cells_of
-from darkroom.calcium.ring import Ring
+from darkroom.calcium.cells import cells_of, level_of, weighted
+from darkroom.calcium.ring import Ring, scales
 
 LOOKS = 3  # at a patch: each finds what the ones before have left
 ROUNDS = 2  # of background, traces and shapes after each look
@@ -409,29 +409,15 @@ def traced(movie, found, options, unit="df_over_noise", threads=2):
     """
     shape, grid = movie.shape[1:], options.bg_spatial_subsampling
     footprints = _gathered(found, shape)
-    _, some = movie.sampled(100)
-    level = np.nan_to_num(some.mean(0, dtype=np.float32))
     raw = np.zeros((footprints.shape[0], len(movie)), np.float32)
     if len(raw):
-        mean, spread = Ring(shape, grid, 1).scales()
-        weights = _gathered_rings(found, shape, grid)
-        clearing = (footprints - footprints @ spread @ weights @ mean).tocsr()
+        mean, spread = scales(shape, grid)
+        clearing = (footprints - footprints @ spread @ _gathered_rings(found, shape, grid) @ mean).tocsr()
         unmix = np.linalg.inv((clearing @ footprints.T).toarray() + 1e-6 * np.eye(len(raw)))
-        columns = np.unique(clearing.indices)
-        inner = clearing[:, columns].astype(np.float32)
-
-        def read(first):
-            frames = movie.read(first, min(step, len(movie) - first))
-            for index, frame in enumerate(frames, first):
-                raw[:, index] = inner @ np.nan_to_num(frame.reshape(-1)[columns].astype(np.float32))
-
-        step = movie.block(8 << 20)
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(read, range(0, len(movie), step)))
-        raw = (unmix @ raw).astype(np.float32)
+        raw = unmix.astype(np.float32) @ weighted(movie, clearing, threads)
         raw -= np.median(raw, 1, keepdims=True)
     notes = () if len(raw) else (f"no cell stands out with min_corr {options.min_corr} and min_pnr {options.min_pnr}",)
-    return cells_of(footprints, shape, raw, level, unit, notes)
+    return cells_of(footprints, shape, raw, level_of(movie), unit, notes)
 
 
 def _gathered(found, shape):

@@ -37,13 +37,6 @@ class Ring:
         numbers = np.where(inside, rows * self.coarse_shape[1] + columns, 0)
         return np.where(inside & usable.ravel()[numbers], numbers, -1)
 
-    def scales(self):
-        """Sparse matrices: means of pixels (coarse, fine), and each coarse value for all of its pixels (fine, coarse)."""
-        rows, columns = np.indices(self.shape).reshape(2, -1) // self.grid
-        coarse, fine = rows * self.coarse_shape[1] + columns, np.arange(len(rows))
-        spread = sparse.csr_array((np.ones(len(fine), np.float32), (fine, coarse)), (len(fine), self.counts.size))
-        return sparse.csr_array(spread.T / self.counts.reshape(-1, 1)).astype(np.float32), spread
-
     def coarse(self, frames):
         """Frames (count, pixels) as (count, coarse pixels)."""
         if self.grid == 1:
@@ -83,3 +76,13 @@ class Ring:
         if self.grid > 1:
             values = values.repeat(self.grid, 1).repeat(self.grid, 2)[:, : self.shape[0], : self.shape[1]]
         return values.reshape(len(values), -1)
+
+
+def scales(shape, grid):
+    """Sparse matrices: means of pixels (coarse, fine), and each coarse value for all of its pixels (fine, coarse)."""
+    across = -(-shape[1] // grid)
+    rows, columns = np.indices(shape).reshape(2, -1) // grid
+    coarse, fine = rows * across + columns, np.arange(len(rows))
+    spread = sparse.csr_array((np.ones(len(fine), np.float32), (fine, coarse)), (len(fine), -(-shape[0] // grid) * across))
+    mean = sparse.csr_array((1 / spread.sum(axis=0)[coarse], (coarse, fine)), spread.shape[::-1], dtype=np.float32)
+    return mean, spread
