@@ -11,6 +11,7 @@ from darkroom.calcium import results, store, tables
 TRACES = 20  # cells whose traces are drawn, the clearest first
 POINTS = 3000  # of a trace
 COLOURS = {"accepted": "tab:green", "undecided": "tab:orange", "rejected": "tab:red"}
+BARS = (500, 200, 100, 50, 20, 10, 5)  # micrometres
 EDGE = 0.5  # share of a footprint's peak at which its contour runs
 
 
@@ -38,7 +39,7 @@ def calcium_plot(
 
 
 def draw_cells(axes, picture, cells, rows, pixel_size):
-    """Contours by status, the names of the clearest, and a bar of 100 micrometres."""
+    """Contours by status, the names of the clearest, and a bar of so many micrometres."""
     low, high = np.percentile(picture, (1, 99.8))
     axes.imshow(picture, cmap="gray", vmin=low, vmax=max(high, low + 1e-6))
     for image, row in zip(cells.images(), rows, strict=True):
@@ -50,10 +51,12 @@ def draw_cells(axes, picture, cells, rows, pixel_size):
     if rows:
         axes.legend(loc="upper right", fontsize="small")
     if pixel_size:
-        length = 100 / pixel_size[1]
+        width = picture.shape[1] * pixel_size[1]
+        shown = next((one for one in BARS if one <= width / 4), BARS[-1])
+        length = shown / pixel_size[1]
         bottom, right = 0.96 * picture.shape[0], 0.96 * picture.shape[1]
         axes.plot([right - length, right], [bottom, bottom], color="w", linewidth=3)
-        axes.text(right - length / 2, bottom - 2, "100 µm", color="w", ha="center", va="bottom", fontsize=8)
+        axes.text(right - length / 2, bottom - 2, f"{shown} µm", color="w", ha="center", va="bottom", fontsize=8)
     axes.set(title="cells on the local correlation", xlabel="x (px)", ylabel="y (px)")
 
 
