@@ -1,10 +1,12 @@
 """Cells as every method finds them: where they are, what they did, and in which unit that is told."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import fft, ndimage, sparse
+from threadpoolctl import threadpool_limits
 
 UNITS = {"df": "counts", "df_over_noise": "noise"}  # output_unit_type: what its traces are in
 
@@ -46,7 +48,7 @@ class Cells:
 
 
 def cells_of(footprints, shape, raw, level, unit, notes=()):
-    """`Cells` of footprints, sparse or dense (cells, rows * columns), and of their raw traces (cells, frames) in counts.
+    """`Cells` of footprints, sparse or dense (cells, rows * columns), and their raw traces (cells, frames) in counts.
 
     level -- (rows, columns) counts: the movie at rest
     unit -- "df" or "df_over_noise"; ValueError for any other
@@ -70,7 +72,9 @@ def cells_of(footprints, shape, raw, level, unit, notes=()):
         noise=noise.astype(np.float32),
         baseline=((positive @ np.nan_to_num(level).ravel()) / weights).astype(np.float32),
         unit=unit,
-        components=np.array([pieces(footprints[[k]].toarray().reshape(shape)) for k in range(footprints.shape[0])], int),
+        components=np.array(
+            [pieces(footprints[[k]].toarray().reshape(shape)) for k in range(footprints.shape[0])], int
+        ),
         notes=tuple(notes),
     )
 
@@ -108,7 +112,7 @@ def weighted(movie, weights, threads=2):
         for index, frame in enumerate(frames, first):
             sums[:, index] = inner @ np.nan_to_num(frame.reshape(-1)[columns].astype(np.float32))
 
-    with ThreadPoolExecutor(threads) as pool:
+    with workers(threads) as pool:
         list(pool.map(read, range(0, len(movie), step)))
     return sums
 
@@ -117,3 +121,10 @@ def level_of(movie):
     """A movie at rest, float32 (rows, columns): the mean of some frames; 0 where there is no value."""
     _, frames = movie.sampled(100)
     return np.nan_to_num(frames.mean(0, dtype=np.float32))
+
+
+@contextmanager
+def workers(threads):
+    """A pool of threads, each of which does its own linear algebra: BLAS with threads inside threads only waits."""
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        yield pool

@@ -5,15 +5,15 @@ job that needs no other; their traces are then read from every frame at once.
 """
 
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage, sparse
 
 from darkroom.calcium import contrast
-from darkroom.calcium.cells import cells_of, level_of, weighted
+from darkroom.calcium.cells import cells_of, level_of, weighted, workers
 from darkroom.calcium.ring import Ring, scales
 
 LOOKS = 3  # at a patch: each finds what the ones before have left
@@ -49,7 +49,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Patch:
-    """A part of the field: `core` is its own, `window` what it looks at; each (top, left, bottom, right), ends excluded."""
+    """A part of the field, in its own `core` and the `window` it sees: (top, left, bottom, right), ends excluded."""
 
     core: tuple
     window: tuple
@@ -100,7 +100,7 @@ def detect_cells(
         patch_overlap,
     )  # fmt: skip
     wanted = patches(movie.shape[1:], options)
-    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder, ThreadPoolExecutor(threads) as pool:
+    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder, workers(threads) as pool:
         files = [Path(folder, f"{number}.bins") for number in range(len(wanted))]
         cut(movie, wanted, files)
         found = list(pool.map(lambda patch, file: shapes(patch, bins_of(patch, file), options), wanted, files))
@@ -120,9 +120,12 @@ def patches(shape, options):
         count = 1 if size <= options.patch_size else -(-size // (options.patch_size - options.patch_overlap))
         cuts = (np.linspace(0, size, count + 1) / grid).round().astype(int) * grid
         cuts[-1] = size
-        edges.append([(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)])
+        edges.append([(int(a), int(b)) for a, b in pairwise(cuts)])
     return [
-        Patch((top, left, bottom, right), (max(0, top - halo), max(0, left - halo), min(shape[0], bottom + halo), min(shape[1], right + halo)))
+        Patch(
+            (top, left, bottom, right),
+            (max(0, top - halo), max(0, left - halo), min(shape[0], bottom + halo), min(shape[1], right + halo)),
+        )
         for top, bottom in edges[0]
         for left, right in edges[1]
     ]
@@ -208,7 +211,10 @@ def seeded(rest, known, options):
         wide = _box(seed, 3 * reach, shape)
         seen = contrast.centre_surround(image[wide][None], diameter)
         filtered[(slice(None), *wide)] -= trace[:, None, None] * seen
-        inner = tuple(slice(part.start - around.start, part.stop - around.start) for part, around in zip(_box(seed, 2 * reach, shape), wide, strict=True))
+        inner = tuple(
+            slice(part.start - around.start, part.stop - around.start)
+            for part, around in zip(_box(seed, 2 * reach, shape), wide, strict=True)
+        )
         local = _maps(filtered[(slice(None), *wide)])
         for whole, part in zip((correlation, pnr), local, strict=True):
             whole[_box(seed, 2 * reach, shape)] = part[inner]
@@ -236,7 +242,11 @@ def _extracted(box, pulse, seed, known, diameter):
     rows, columns = np.indices(box.shape[1:])
     distance = np.hypot(rows - seed[0], columns - seed[1])
     pixels = box.reshape(len(box), -1)
-    around = np.median(pixels[:, (distance > 0.75 * diameter).ravel() & known.ravel()], 1) if (distance > 0.75 * diameter).any() else 0 * pulse
+    around = (
+        np.median(pixels[:, (distance > 0.75 * diameter).ravel() & known.ravel()], 1)
+        if (distance > 0.75 * diameter).any()
+        else 0 * pulse
+    )
     trace = pulse
     for _ in range(2):
         regressors = np.stack([trace, around, np.ones_like(trace)])
@@ -294,7 +304,9 @@ class Factors:
 
     def update_background(self):
         """Fit the ring to what the cells leave."""
-        coarse = [self.ring.coarse(self.bins[part] - self.traces[:, part].T @ self.footprints) for part in self._parts()]
+        coarse = [
+            self.ring.coarse(self.bins[part] - self.traces[:, part].T @ self.footprints) for part in self._parts()
+        ]
         self.ring.fit(np.concatenate(coarse))
 
     def cleared(self, part):
@@ -450,5 +462,7 @@ def _gathered_rings(found, shape, grid):
         own = (y * grid >= core[0]) & (y * grid < core[2]) & (x * grid >= core[1]) & (x * grid < core[3])
         weights = one.ring.tocoo()
         mine = own.ravel()[weights.row]
-        total = total + sparse.csr_array((weights.data[mine], (there[weights.row[mine]], there[weights.col[mine]])), total.shape)
+        total = total + sparse.csr_array(
+            (weights.data[mine], (there[weights.row[mine]], there[weights.col[mine]])), total.shape
+        )
     return total

@@ -1,8 +1,10 @@
-"""What makes cells stand out of one-photon haze: bins in time, a centre-surround filter, correlation and peak-to-noise.
+"""What makes cells stand out of haze: bins in time, a centre-surround filter, correlation and peak-to-noise.
 
 The two maps are those of CNMF-E (Zhou et al. 2018, doi 10.7554/eLife.28728): cells are where pixels rise far above their
 noise together with their neighbours.
 """
+
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -72,7 +74,7 @@ def flickerless(filtered, still, cell_diameter):
 def chunks(count):
     """Slices that cut so many bins into even chunks of some `CHUNK`."""
     edges = np.linspace(0, count, max(1, round(count / CHUNK)) + 1).round().astype(int)
-    return [slice(first, last) for first, last in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(first, last) for first, last in pairwise(edges)]
 
 
 def standing_out(filtered):

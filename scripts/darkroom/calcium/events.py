@@ -85,7 +85,7 @@ def _time(trace, times, low, high, reference):
 
 
 def deconvolve(traces, rate, *, spike_snr_threshold=3.0, noise_range=(0.25, 0.5)):
-    """Traces as spikes with an exponential decay: (denoised, spikes), each float32 (cells, frames), in the trace's unit.
+    """Traces as spikes with an exponential decay: (denoised, spikes), float32 (cells, frames) in the trace's unit.
 
     OASIS for an autoregressive process of order 1 (Friedrich et al. 2017, doi 10.1371/journal.pcbi.1005423): pools of
     frames are joined as long as the step between two is less than `spike_snr_threshold` times the noise, which is the
@@ -111,11 +111,13 @@ def deconvolve(traces, rate, *, spike_snr_threshold=3.0, noise_range=(0.25, 0.5)
 
 
 def decay_of(trace, rate):
-    """Share of its height that a trace keeps from frame to frame, from its autocovariance at lags that noise leaves out."""
+    """Share of its height that a trace keeps from frame to frame: from its autocovariance, but for lag 0 (noise)."""
     centred = trace - trace.mean()
     lags = range(1, min(max(4, round(rate / 4)), len(trace) - 1))
     covariance = np.array([centred[:-lag] @ centred[lag:] for lag in lags])
-    slope = covariance[1:] @ covariance[:-1] / max(covariance[:-1] @ covariance[:-1], 1e-12) if len(covariance) > 1 else 0
+    slope = (
+        covariance[1:] @ covariance[:-1] / max(covariance[:-1] @ covariance[:-1], 1e-12) if len(covariance) > 1 else 0
+    )
     return float(np.clip(slope, np.exp(-1 / (0.05 * rate)), np.exp(-1 / (5 * rate))))
 
 
@@ -126,7 +128,10 @@ def spike_events(spikes, times, apart=APART):
         at = np.flatnonzero(train > 0)
         groups = np.split(at, np.flatnonzero(np.diff(times[at]) > apart) + 1) if len(at) else []
         events.append(
-            (np.array([times[group[0]] for group in groups], np.float64), np.array([train[group].sum() for group in groups], np.float32))
+            (
+                np.array([times[group[0]] for group in groups], np.float64),
+                np.array([train[group].sum() for group in groups], np.float32),
+            )
         )
     return events
 
@@ -143,7 +148,12 @@ def _compiled():
 
 def _pools(trace, decay, least):
     count = len(trace)
-    value, weight, start, length = np.empty(count), np.empty(count), np.empty(count, np.int64), np.empty(count, np.int64)
+    value, weight, start, length = (
+        np.empty(count),
+        np.empty(count),
+        np.empty(count, np.int64),
+        np.empty(count, np.int64),
+    )
     top = -1
     for frame in range(count):
         top += 1

@@ -86,7 +86,11 @@ def registered(reference, session):
             transform[:, 2] += np.median(ours[nearest[good]] - placed[good], 0)
         else:
             break
-    note = None if pairs >= LEAST else f"{pairs} cells pair up, {LEAST} are needed for an affine transform: turn and shift alone"
+    note = (
+        None
+        if pairs >= LEAST
+        else f"{pairs} cells pair up, {LEAST} are needed for an affine transform: turn and shift alone"
+    )
     return transform, note
 
 

@@ -24,7 +24,10 @@ def cell_metrics(cells, events, timing, pixel_size=None):
     """
     recorded = max(len(timing.times) * float(timing.period), 1e-12)
     noise = cells.noise if cells.unit == "df" else np.ones(len(cells))
-    columns = {name: [] for name in ("centroid_y", "centroid_x", "size", "area", "snr", "event_rate", "components", "touches_border")}
+    columns = {
+        name: []
+        for name in ("centroid_y", "centroid_x", "size", "area", "snr", "event_rate", "components", "touches_border")
+    }
     for cell, image in enumerate(cells.images()):
         scale = _scale(cells, cell)
         body = image > HALF * image.max() if image.any() else np.zeros(image.shape, bool)

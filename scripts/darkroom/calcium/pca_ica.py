@@ -1,12 +1,10 @@
 """Cells by principal and then independent components (Mukamel et al. 2009, doi 10.1016/j.neuron.2009.08.009)."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from scipy import linalg
 
 from darkroom.calcium import contrast
-from darkroom.calcium.cells import cells_of, level_of
+from darkroom.calcium.cells import cells_of, level_of, workers
 
 UNMIX = ("spatial", "temporal", "both")
 PASSES = 3  # over the movie, each bringing the principal components closer
@@ -111,7 +109,7 @@ def principal(prepared, count, threads=2):
     rng = np.random.default_rng(SEED)
     width = min(count + SPARE, len(prepared.movie), prepared.level.size)
     basis = np.linalg.qr(rng.standard_normal((prepared.level.size, width), np.float32))[0]
-    with ThreadPoolExecutor(threads) as pool:
+    with workers(threads) as pool:
         for _ in range(PASSES):
             total = np.zeros_like(basis)
 
@@ -139,7 +137,9 @@ def independent(pictures, courses, count, weight, most, tolerance):
     parts = [(share, one) for share, one in ((1 - weight, spatial), (weight, temporal)) if share > 0]
     rng = np.random.default_rng(SEED)
     turn = _orthogonal(rng.standard_normal((count, len(pictures))).astype(np.float32))
-    for rounds in range(1, most + 1):
+    rounds = 0
+    while rounds < most:
+        rounds += 1
         pulled = sum(share * ((turn @ one) ** 2 @ one.T) / one.shape[1] for share, one in parts)
         new = _orthogonal(pulled)
         change = 1 - np.abs((new * turn).sum(1)).min()

@@ -100,7 +100,9 @@ class _Band:
             determinant = yy * xx - yx**2
             peaked = (determinant > 0) & (yy < 0)
             safe = np.where(peaked, determinant, 1)
-            step = np.stack([xx * slope[:, 0] - yx * slope[:, 1], yy * slope[:, 1] - yx * slope[:, 0]], 1) / safe[:, None]
+            step = (
+                np.stack([xx * slope[:, 0] - yx * slope[:, 1], yy * slope[:, 1] - yx * slope[:, 0]], 1) / safe[:, None]
+            )
             shifts = np.clip(np.where(peaked[:, None], shifts - step, shifts), start - 1, start + 1)
         turned = product * np.exp(1j * (shifts.astype(np.float32) @ self.waves))
         return shifts, turned.real.sum(1).astype(np.float64)
@@ -117,7 +119,9 @@ def _aligned(band_, target, waves, max_translation, threads):
     correlation = band_.correlation(target, waves, threads)
     flat = correlation.reshape(len(waves), -1)
     limit = [min(int(max_translation), (size - 1) // 2) for size in band_.shape]
-    near = np.ix_(np.r_[0 : limit[0] + 1, height - limit[0] : height], np.r_[0 : limit[1] + 1, width - limit[1] : width])
+    near = np.ix_(
+        np.r_[0 : limit[0] + 1, height - limit[0] : height], np.r_[0 : limit[1] + 1, width - limit[1] : width]
+    )
     inner = correlation[(slice(None), *near)]
     best = inner.reshape(len(waves), -1).argmax(1)
     y, x = np.unravel_index(best, inner.shape[1:])
@@ -179,7 +183,7 @@ def detect_motion(
     global_registration_weight=1.0,
     threads=2,
 ):
-    """The `Motion` of a movie against a reference: correlation of band-passed pictures, its top found to parts of a pixel.
+    """The `Motion` of a movie: where the correlation of band-passed pictures with a reference is highest.
 
     max_translation -- pixels along each axis
     low, high -- cutoffs of the band-pass in cycles per pixel; `band(cell_diameter)` where None
@@ -215,14 +219,18 @@ def detect_motion(
             shifts[~found, axis] = np.interp(np.flatnonzero(~found), known, shifts[known, axis])
     elif lost:
         shifts[:] = 0
-    notes = (f"{lost} of {len(movie)} frames have no shift within {max_translation} pixels; the neighbours' is taken",) if lost else ()
+    notes = (
+        (f"{lost} of {len(movie)} frames have no shift within {max_translation} pixels; the neighbours' is taken",)
+        if lost
+        else ()
+    )
     return Motion(shifts, quality, ~found, mean, notes)
 
 
 def corrected(block, shifts, threads=1):
     """Frames moved by their shifts: float32 (count, rows, columns), NaN where a frame has nothing to show.
 
-    A pixel is the sum of its neighbours weighted by a windowed sinc (Lanczos, 3 to each side), rows first, then columns.
+    A pixel is the sum of its neighbours weighted by a windowed sinc (Lanczos, 3 to each side), along rows and columns.
     """
     moved = np.empty(block.shape, np.float32)
 
@@ -245,7 +253,7 @@ def _along(image, shift):
     rest = -shift - whole
     if rest < 1e-6 or rest > 1 - 1e-6:
         whole, rest = round(-shift), 0.0
-    first, last = max(0, -whole), min(size, size - whole - (rest > 0))  # of the moved picture: what lies inside the frame
+    first, last = max(0, -whole), min(size, size - whole - (rest > 0))  # what lies inside the frame
     moved = np.full(image.shape, np.nan, np.float32)
     if last <= first:
         return moved

@@ -18,7 +18,9 @@ class Ring:
     def __init__(self, shape, grid, radius, known=None):
         self.shape, self.grid = shape, grid
         self.coarse_shape = tuple(-(-size // grid) for size in shape)
-        self.counts = np.outer(*(np.minimum(grid, size - grid * np.arange(n)) for size, n in zip(shape, self.coarse_shape, strict=True)))
+        self.counts = np.outer(
+            *(np.minimum(grid, size - grid * np.arange(n)) for size, n in zip(shape, self.coarse_shape, strict=True))
+        )
         self.weights = sparse.csr_array((self.counts.size, self.counts.size), dtype=np.float32)
         usable = np.ones(self.coarse_shape, bool)
         if known is not None:
@@ -46,9 +48,7 @@ class Ring:
         frames = frames.reshape(-1, rows, columns)
         if any(after for _, after in pad):
             frames = np.pad(frames, [(0, 0), *pad])
-        sums = sum(
-            frames[:, y :: self.grid, x :: self.grid] for y in range(self.grid) for x in range(self.grid)
-        )
+        sums = sum(frames[:, y :: self.grid, x :: self.grid] for y in range(self.grid) for x in range(self.grid))
         return (sums / self.counts.astype(np.float32)).reshape(len(frames), -1)
 
     def fit(self, coarse):
@@ -83,6 +83,8 @@ def scales(shape, grid):
     across = -(-shape[1] // grid)
     rows, columns = np.indices(shape).reshape(2, -1) // grid
     coarse, fine = rows * across + columns, np.arange(len(rows))
-    spread = sparse.csr_array((np.ones(len(fine), np.float32), (fine, coarse)), (len(fine), -(-shape[0] // grid) * across))
+    spread = sparse.csr_array(
+        (np.ones(len(fine), np.float32), (fine, coarse)), (len(fine), -(-shape[0] // grid) * across)
+    )
     mean = sparse.csr_array((1 / spread.sum(axis=0)[coarse], (coarse, fine)), spread.shape[::-1], dtype=np.float32)
     return mean, spread

@@ -9,7 +9,7 @@ GAP, WIDTH = 2, 4  # pixels between a region and what counts as its background, 
 
 
 def from_masks(movie, masks, *, output_unit_type="df_over_noise", threads=2):
-    """The `Cells` of masks (cells, rows, columns): the mean over each, weighted by it, less the mean of a ring around it.
+    """The `Cells` of masks (cells, rows, columns): the weighted mean over each, less the mean of a ring around it.
 
     A ring leaves out the pixels of every mask. The movie is read once, by blocks. Raises ValueError for masks of
     another size than the movie's, or that are empty.
@@ -23,8 +23,12 @@ def from_masks(movie, masks, *, output_unit_type="df_over_noise", threads=2):
         raise ValueError(f"masks {empty} have no pixel above 0")
     taken = (masks > 0).any(0)
     footprints = sparse.csr_array(masks.reshape(len(masks), -1))
-    footprints = sparse.csr_array(footprints / footprints.max(axis=1).toarray().reshape(-1, 1)) if len(masks) else footprints
-    rings = sparse.csr_array(np.array([_ring(mask > 0, taken).ravel() for mask in masks], np.float32).reshape(len(masks), -1))
+    footprints = (
+        sparse.csr_array(footprints / footprints.max(axis=1).toarray().reshape(-1, 1)) if len(masks) else footprints
+    )
+    rings = sparse.csr_array(
+        np.array([_ring(mask > 0, taken).ravel() for mask in masks], np.float32).reshape(len(masks), -1)
+    )
     own = sparse.csr_array(footprints / footprints.sum(axis=1).reshape(-1, 1)) if len(masks) else footprints
     raw = weighted(movie, own - rings, threads)
     # a share of the mean as counts at the peak, as other methods tell them

@@ -1,6 +1,6 @@
-"""Raw input for calcium-imaging labs: recordings of a made-up brain under a miniature microscope, and the truth of them.
+"""Raw input for calcium-imaging labs: recordings of a made-up brain under a miniature microscope, and their truth.
 
-No animal was imaged for this. Cells that fire in bursts sit in neuropil which shares half of its time course with them;
+No animal was imaged for this. Cells that fire in bursts sit in neuropil that shares half of its time course with them;
 vessels and texture move with the tissue, the lens' vignette does not; the dye bleaches; the sensor has photon and read
 noise, 12 bits, hot pixels, and loses some frames. Everything that an analysis should find is kept beside the frames.
 
@@ -28,7 +28,7 @@ OFFSET = 64  # counts of a pixel that sees no light
 RISE, DECAY = 0.07, 0.5  # seconds
 
 # What the kinds differ in: rows, columns, frames, cells, their diameter in pixels, counts of a lone spike at the
-# brightest pixel, sd of the neuropil in counts, sd of jitter in pixels, pixels of the largest jump, share of frames lost
+# brightest pixel, sd of the neuropil in counts, sd of jitter in pixels, the largest jump in pixels, share of frames lost
 KINDS = {
     "calcium": {},
     "calcium-easy": {
@@ -154,8 +154,8 @@ def synthesise(
 
 
 def _recording(
-    name, seed, *, rows, columns, frames, rate, cells, diameter, amplitude, spread, spacing, neuropil, jitter, jump, lost,
-    hot,
+    name, seed, *, rows, columns, frames, rate, cells, diameter, amplitude, spread, spacing, neuropil, jitter, jump,
+    lost, hot,
 ):  # fmt: skip
     rng = np.random.default_rng([seed, 0])
     shape = rows + 2 * MARGIN, columns + 2 * MARGIN
@@ -183,12 +183,15 @@ def _recording(
         dropped=np.sort(rng.choice(np.arange(1, frames - 1), int(lost * frames), replace=False)),
         vignette=_vignette(rows, columns),
         hot=rng.choice(rows * columns, hot, replace=False),
-        parts=(np.concatenate([still[None], hazes]), np.concatenate([bleach[None], courses * bleach]).astype(np.float32)),
+        parts=(
+            np.concatenate([still[None], hazes]),
+            np.concatenate([bleach[None], courses * bleach]).astype(np.float32),
+        ),
     )
 
 
 def _centres(rng, cells, rows, columns, diameter, spacing):
-    """Places (cells, 2) of cells, each at least `spacing` diameters from the others and .7 diameters inside the field."""
+    """Places (cells, 2), each at least `spacing` diameters from the others and .7 diameters inside the field."""
     edge, centres = 0.7 * diameter, []
     for _ in range(20_000):
         if len(centres) == cells:
@@ -206,7 +209,7 @@ def _footprints(rng, centres, rows, columns, diameter):
         y, x = np.arange(rows)[:, None] - centre[0], np.arange(columns)[None] - centre[1]
         angle, axes = rng.uniform(0, np.pi), diameter / 4 * rng.uniform(0.85, 1.2, 2)
         along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-        image = np.exp(-(((along / axes[0]) ** 2 + (across / axes[1]) ** 2) / 2) ** 1.3)
+        image = np.exp(-((((along / axes[0]) ** 2 + (across / axes[1]) ** 2) / 2) ** 1.3))
         image[image < 0.01] = 0
         images.append(sparse.csr_array((image / image.max()).astype(np.float32).reshape(1, -1)))
     return sparse.vstack(images, "csr") if images else sparse.csr_array((0, rows * columns), dtype=np.float32)
@@ -215,7 +218,9 @@ def _footprints(rng, centres, rows, columns, diameter):
 def _kernel(seconds):
     """Calcium after a spike: rise and decay, peak 1."""
     peak = RISE * np.log1p(DECAY / RISE)
-    shape = np.where(seconds >= 0, -np.expm1(-np.maximum(seconds, 0) / RISE) * np.exp(-np.maximum(seconds, 0) / DECAY), 0)
+    shape = np.where(
+        seconds >= 0, -np.expm1(-np.maximum(seconds, 0) / RISE) * np.exp(-np.maximum(seconds, 0) / DECAY), 0
+    )
     return shape / (-np.expm1(-peak / RISE) * np.exp(-peak / DECAY))
 
 
@@ -297,7 +302,9 @@ def _vignette(rows, columns):
 def _moved(image, shift):
     """A picture that joins at its edges, moved by parts of a pixel: its waves are turned, nothing is interpolated."""
     waves = fft.rfft2(image)
-    rows, columns = (frequencies(size) for frequencies, size in ((fft.fftfreq, image.shape[0]), (fft.rfftfreq, image.shape[1])))
+    rows, columns = (
+        frequencies(size) for frequencies, size in ((fft.fftfreq, image.shape[0]), (fft.rfftfreq, image.shape[1]))
+    )
     turn_rows, turn_columns = np.exp(-2j * np.pi * shift[0] * rows), np.exp(-2j * np.pi * shift[1] * columns)
     waves *= turn_rows.astype(np.complex64)[:, None]
     waves *= turn_columns.astype(np.complex64)
