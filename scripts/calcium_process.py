@@ -21,7 +21,9 @@ def calcium_process(
     done: Path,
     *,
     options: dict,
-    adapter: str = "",
+    adapter: list = (),
+    reference: list = (),
+    rois: list = (),
     python: str = "",
     threads: int = 1,
 ):
@@ -34,7 +36,8 @@ def calcium_process(
         what was found where
     done -- the marker: removed at the start, touched last
     options -- of the dataset, with IDPS's names
-    adapter -- a script in place of ours (darkroom/calcium/idps/adapter.py says what it is given)
+    adapter -- a script in place of ours (darkroom/calcium/idps/adapter.py says what it is given), if there is one
+    reference, rois -- files of `reference_file_name` and of `rois`, if they are given
     python -- the Python that runs it, empty for this one
 
     Raises ValueError when an input or an output is not right, ChildProcessError when the adapter fails.
@@ -43,11 +46,13 @@ def calcium_process(
     with diagnostics.kept(outputs.with_name("diagnostics.txt")):
         clear(outputs.parent)
         recordings = sessions.paths(files.read_json(session))
+        given = {"reference_file_name": reference, "rois": rois}
+        options |= {name: str(Path(paths[0]).resolve()) for name, paths in given.items() if paths}
         if options.get("efocus") is not None:
             options |= {"planes": planes(recordings[0])}
         needed = () if adapter else algorithms(options)
         found = ready(files.read_json(versions)["installation"], installer, needed, python)
-        run(found, recordings, outputs.parent, options, adapter, python, threads)
+        run(found, recordings, outputs.parent, options, *adapter, python=python, threads=threads)
     done.parent.mkdir(parents=True, exist_ok=True)
     done.touch()
 

@@ -108,7 +108,8 @@ def row(installed, tmp_path):
 
 def test_a_recording_is_analysed(row):
     made = row.run()
-    assert made == output_names(1)
+    bands = [f"{end}_bandpass_cutoff is IDPS's own" for end in ("low", "high")]
+    assert made == output_names(1) | {"notes": bands}
     folder = row.outputs.parent
     movie = isxd.read_movie(folder / "movie.isxd")
     assert movie.shape == (30, 10, 14)
@@ -170,7 +171,7 @@ def test_what_an_adapter_leaves_half_made_is_refused(row, tmp_path):
 
     def told(*lines):
         mine.write_text("".join([start, *lines]))
-        return row.refused(adapter=mine)
+        return row.refused(adapter=[mine])
 
     assert told("") == "mine.py ended well, and has not written movie.isxd"
     assert told(recording, "os.truncate(made['movies'][0], 5000)").startswith(str(row.outputs.parent))
@@ -186,15 +187,16 @@ def test_an_adapter_of_ones_own(row, tmp_path):
         "import json, sys\n"
         "request = json.load(open(sys.argv[1]))\n"
         "import isx\n"
+        "print('note: mine')\n"
         "made = request['outputs']\n"
         "isx.preprocess(input_movie_files=request['recordings'], output_movie_files=made['movies'])\n"
         "isx.pca_ica(input_movie_files=made['movies'], output_cell_set_files=made['cells'], num_pcs=9, num_ics=9)\n"
         "isx.event_detection(input_cell_set_files=made['cells'], output_event_set_files=made['events'])\n"
     )
-    made = row.run(adapter=mine)
-    assert made == {"movies": ["movie.isxd"], "cells": ["cells.isxd"], "events": ["events.isxd"]}
+    made = row.run(adapter=[mine])
+    assert made == {"movies": ["movie.isxd"], "cells": ["cells.isxd"], "events": ["events.isxd"], "notes": ["mine"]}
     mine.unlink()
-    assert row.refused(adapter=mine) == f"calcium.adapter: {mine} is not there"
+    assert row.refused(adapter=[mine]) == f"calcium.adapter: {mine} is not there"
 
 
 def test_an_installation_that_has_gone_since_is_made_anew(row, installed):
@@ -239,6 +241,11 @@ def test_options_go_to_the_functions_of_idps():
     assert (motion["low_bandpass_cutoff"], motion["high_bandpass_cutoff"]) == (0.01, None)
     assert made["run_cnmfe"]["num_threads"] == 2
     assert made["auto_accept_reject"]["filters"][0] == ("SNR", ">", 3)
+    assert calls(CNMFE | {"cell_diameter": 7.6})["run_cnmfe"]["cell_diameter"] == 8
+    assert (
+        next(adapter.notes(CNMFE | {"cell_diameter": 7.6}))
+        == "cell_diameter 7.6 is 8 for IDPS, which takes whole pixels"
+    )
     motion = calls(CNMFE)["motion_correct"]  # an automatic band is left to IDPS
     assert not {"roi", "low_bandpass_cutoff", "high_bandpass_cutoff"} & motion.keys()
 
@@ -297,7 +304,7 @@ def test_the_adapter_runs_without_the_house():
 def test_a_request_is_plain_json(row, tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text(f"import shutil, sys\nshutil.copy(sys.argv[1], {str(tmp_path / 'request.json')!r})\n")
-    row.refused(adapter=mine)
+    row.refused(adapter=[mine])
     request = json.loads((tmp_path / "request.json").read_text())
     assert set(request) == {"recordings", "outputs", "options", "threads", "work"}
     assert request["recordings"] == [str(path) for path in row.recordings]

@@ -7,8 +7,8 @@ Replace it by your own (`calcium.adapter`). REQUEST is a JSON file:
     options      those of the dataset (`calcium` in the config), with IDPS's names
     threads      how many may be used
     work         a folder for what is between, cleared afterwards
-`isx` can be imported. In the end `movies`, `cells` and `events` have to be there, and what of the others there is to
-say. Exit status 0 says that all is well.
+`isx` can be imported. A line on the terminal that begins with `note: ` goes into the record. In the end `movies`,
+`cells` and `events` have to be there, and what of the others there is to say. Exit status 0 says that all is well.
 """
 
 import json
@@ -28,6 +28,8 @@ OPTIONS = (  # what is read here of a dataset's options
     *("rois", "rois_threshold"),
     *("threshold", "tau", "event_time_ref", "ignore_negative_transients", "filters"),
 )
+PIXELS = ("max_translation", "cell_diameter", "average_cell_diameter")  # whole ones, for IDPS
+BAND = ("low_bandpass_cutoff", "high_bandpass_cutoff")
 CHANNELS = {"green": "output_green_movie_files", "red": "output_red_movie_files"}
 STATISTICS = {"mean": "mean", "max": "max", "min": "min", "std": "standard_deviation"}
 PCS_PER_IC = 1.2  # what IDPS proposes where the number of principal components is left open
@@ -37,6 +39,8 @@ def main(path):
     import isx  # of the installation: whoever plans a campaign has none
 
     request = json.loads(Path(path).read_text(encoding="utf-8"))
+    for note in notes(request["options"]):
+        print("note:", note)
     for name, arguments in steps(request):
         print(f"isx.{name}", json.dumps(arguments))
         getattr(isx, name)(**arguments)
@@ -48,6 +52,15 @@ def algorithms(options):
     outputs.update({key: [""] for key in ("movies", "translations", "cells", "events")})
     request = {"recordings": [""], "outputs": outputs, "options": options, "threads": 1, "work": ""}
     return sorted({name for name, _ in steps(request)})
+
+
+def notes(options):
+    """What is not done in the way that the options ask for."""
+    rounded = (name for name in PIXELS if options.get(name) is not None and options[name] != round(options[name]))
+    yield from (
+        f"{name} {options[name]} is {round(options[name])} for IDPS, which takes whole pixels" for name in rounded
+    )
+    yield from (f"{name} is IDPS's own" for name in BAND if options.get(name, "auto") == "auto")
 
 
 def steps(request):
@@ -86,8 +99,7 @@ def _motion(options, outputs):
     """Arguments of `motion_correct`. A band that is automatic is left to IDPS."""
     names = ["max_translation", "global_registration_weight", "preserve_input_dimensions"]
     names += ["reference_segment_index", "reference_frame_index", "reference_file_name"]
-    bands = ("low_bandpass_cutoff", "high_bandpass_cutoff")  # None is a band without this end
-    band = {name: options[name] for name in bands if options.get(name, "auto") != "auto"}
+    band = {name: options[name] for name in BAND if options.get(name, "auto") != "auto"}  # None: without this end
     files = {"output_translation_files": outputs["translations"], "output_crop_rect_file": outputs["crop_rect"]}
     roi = options.get("roi")
     return {**_given(options, *names), **band, **({"roi": _corners(*roi)} if roi else {}), **files}
@@ -140,7 +152,8 @@ def _files(inputs, outputs, kind="movie"):
 
 def _given(options, *names):
     """Those of some options that are given; for others isx has defaults."""
-    return {name: options[name] for name in names if options.get(name) is not None}
+    given = {name: options[name] for name in names if options.get(name) is not None}
+    return {name: round(value) if name in PIXELS else value for name, value in given.items()}
 
 
 if __name__ == "__main__":

@@ -14,15 +14,17 @@ logger = logging.getLogger(__name__)
 # What a child is told of our environment: nothing that Python reads, no key and no password.
 TOLD = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "TZ", "USER")
 LINES = 40  # of its last words that are kept
+NOTE = "note: "  # begins a line that belongs into the record
 GRACE = 10  # seconds to end in when it is told to
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child has ended: `how` in words (empty when all went well), and its last lines."""
+    """How a child has ended: `how` in words (empty when all went well), its last lines, and the notes among all."""
 
     how: str
     lines: tuple
+    notes: tuple
 
 
 def environment(api=None, beside=(), temporary=None):
@@ -54,12 +56,14 @@ def run(command, variables, folder):
             errors="replace",
             start_new_session=True,
         )
-        lines = collections.deque(maxlen=LINES)
+        lines, notes = collections.deque(maxlen=LINES), []
         try:
             for line in started.stdout:
                 lines.append(line.rstrip())
                 logger.info("| %s", lines[-1])
-            return Ended(_in_words(started.wait()), tuple(lines))
+                if line.startswith(NOTE):
+                    notes.append(lines[-1].removeprefix(NOTE))
+            return Ended(_in_words(started.wait()), tuple(lines), tuple(notes))
         finally:
             _end(started)
 

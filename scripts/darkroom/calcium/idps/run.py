@@ -71,7 +71,7 @@ def run(found, recordings, folder, options, adapter=None, python=None, threads=1
         if changed := [path for path, state in zip(recordings, before, strict=True) if _state(path) != state]:
             raise ValueError(f"{script.name} has changed its input: {', '.join(map(str, changed))}")
         check(script, names, made)
-        names = _take_over(names, made, folder)
+        names = _take_over(names, made, folder) | {"notes": list(ended.notes)}
     files.write_json(folder / "outputs.json", names)
     return names
 
