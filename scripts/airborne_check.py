@@ -7,6 +7,8 @@ from pathlib import Path
 from darkroom import entrypoint, files
 from darkroom.airborne import cf, collection, product, quality
 from darkroom.airborne import granules as granules_of
+from darkroom.record import Record
+from darkroom.record import write as write_record
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ def airborne_check(granules: Path, metadata: Path, check: Path, *, collections: 
     product.keep_only(folder / "quality", [f"{report['granule']}.json" for report in reports])
     if wrong:
         raise ValueError("; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""))
-    files.write_json(check, summary(made, undescribed, reports, schemas))
+    write_record(check, summary(made, undescribed, reports, schemas))
 
 
 def examine(granule, described, folder, root, collections, schemas=""):
@@ -93,7 +95,7 @@ def summary(made, undescribed, reports, schemas):
         "flags": {flag: len(set(names)) for flag, names in flagged.items()},
     }
     software = files.versions("netCDF4", "numpy", "jsonschema", "lxml")
-    return {"notes": notes, "skipped": skipped, "checks": {"airborne_check": figures}, "software": software}
+    return Record(notes=notes, skipped=skipped, checks={"airborne_check": figures}, software=software)
 
 
 def counted(names):

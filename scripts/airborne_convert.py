@@ -12,8 +12,9 @@ from darkroom.airborne import cf
 from darkroom.airborne import granules as granules_of
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
-from darkroom.files import SCRIPTS, clear_partials, read_json, write_json
+from darkroom.files import SCRIPTS, clear_partials, described, read_json, write_json
 from darkroom.files import digest as file_digest
+from darkroom.inventory import read as read_inventory
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +48,10 @@ def airborne_convert(
     granule or all are bad.
     """
     cf.require(conventions, production_time)  # before what is there is made again
-    found = read_json(inventory)
-    root, folder = Path(found["root"]), granules.parent / NETCDF
+    found = read_inventory(inventory)
+    root, folder = Path(found.root), granules.parent / NETCDF
     known = load_collections(collections or [COLLECTIONS])
-    jobs, bad, unknown = granules_of.find(found["files"], known)
+    jobs, bad, unknown = granules_of.find(described(found.files), known)
     if feature == "flight":
         jobs = granules_of.flights(jobs)
     elif feature != "sonde":
@@ -59,7 +60,7 @@ def airborne_convert(
         logger.warning("%s: no collection knows this name; the file is left alone", name)
     if not jobs and not bad:
         some = f", such as {unknown[0]}" if unknown else ""
-        raise ValueError(f"{root}: no granule among {len(found['files'])} files{some}; no collection knows their names")
+        raise ValueError(f"{root}: no granule among {len(found.files)} files{some}; no collection knows their names")
 
     options = {"conventions": conventions, "production_time": production_time, "deflate": deflate}
     folder.mkdir(parents=True, exist_ok=True)

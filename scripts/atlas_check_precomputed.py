@@ -4,6 +4,8 @@ from pathlib import Path
 
 from darkroom import entrypoint, files
 from darkroom.atlas import judge, precomputed
+from darkroom.record import Record
+from darkroom.record import write as write_record
 
 
 def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, threads: int = 1, mem_mb: int = 2000):
@@ -20,7 +22,7 @@ def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, threads: i
     if files.read_json(info) != planned["info"]:
         raise ValueError(f"{info} is not what was planned in {volume}")
     scales = judge.figures(planned, precomputed.opened(info.parent, planned), threads, mem_mb)
-    files.write_json(check, {"checks": {"precomputed_check": {"passed": True, "scales": scales}}})
+    write_record(check, Record(checks={"precomputed_check": {"passed": True, "scales": scales}}))
 
 
 if __name__ == "__main__":

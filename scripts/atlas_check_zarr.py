@@ -4,6 +4,8 @@ from pathlib import Path
 
 from darkroom import entrypoint, files
 from darkroom.atlas import judge, ome_zarr
+from darkroom.record import Record
+from darkroom.record import write as write_record
 
 ROTATED = (
     "the coordinates of volume.ome.zarr are those of precomputed/ before its transform.json: OME-Zarr 0.5 has no place "
@@ -30,7 +32,7 @@ def atlas_check_zarr(volume: Path, index: Path, check: Path, dataset: str, *, th
             raise ValueError(f"{path} is not what was planned in {volume}")
     figures = judge.figures(planned, scales, threads, mem_mb)
     notes = [ROTATED] if planned["transform"] else []
-    files.write_json(check, {"checks": {"zarr_check": {"passed": True, "scales": figures}}, "notes": notes})
+    write_record(check, Record(notes=notes, checks={"zarr_check": {"passed": True, "scales": figures}}))
 
 
 if __name__ == "__main__":

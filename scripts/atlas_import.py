@@ -8,6 +8,9 @@ import rasterio
 from darkroom import entrypoint, files
 from darkroom.atlas import stack
 from darkroom.atlas.volume import plan as plan_volume
+from darkroom.inventory import read as read_inventory
+from darkroom.record import Record
+from darkroom.record import write as write_record
 
 logger = logging.getLogger(__name__)
 
@@ -22,22 +25,21 @@ def atlas_import(inventory: Path, volume: Path, options: dict):
     Raises ValueError when the source is no volume or the options do not fit it, OSError when the estimated output
     does not fit on the disk.
     """
-    planned = plan(files.read_json(inventory), options)
+    planned = plan(read_inventory(inventory), options)
     needed = planned["estimated_bytes"]
     files.require_room(volume.parent, needed, "the chunks of all scales")
     finest = planned["info"]["scales"][0]
     logger.info("%s voxels in %d scales, about %s", finest["size"], len(planned["info"]["scales"]), files.human(needed))
     for note in planned["notes"]:
         logger.info("note: %s", note)
-    files.write_json(volume, planned | {"software": software()})
+    write_record(volume, Record(notes=planned["notes"], software=software()), planned)
 
 
 def plan(inventory, options):
-    """The plan of a volume from an inventory (`root`, `files`) and complete options."""
-    names = [file["name"] for file in inventory["files"]]
+    """The plan of a volume from an `Inventory` and complete options."""
     source = stack.describe(
-        inventory["root"],
-        names,
+        inventory.root,
+        inventory.names,
         options["type"],
         slices_of(options),
         options["missing"],
@@ -47,7 +49,7 @@ def plan(inventory, options):
     try:
         return plan_volume(source, options)
     except ValueError as error:
-        raise ValueError(f"{inventory['root']}: {error}") from error
+        raise ValueError(f"{inventory.root}: {error}") from error
 
 
 def slices_of(options):

@@ -9,6 +9,7 @@ import numpy as np
 
 from darkroom import entrypoint, files
 from darkroom.atlas import precomputed, readback
+from darkroom.atlas.view import state
 
 # Of each section: the axis it cuts, its horizontal and its vertical axis, and what those point to.
 SECTIONS = {
@@ -17,8 +18,6 @@ SECTIONS = {
     "axial": (2, 0, 1, "right", "front"),
 }
 PIXELS = 600  # of the longest side that is drawn
-RGB = f"void main() {{ emitRGB(vec3({', '.join(f'toNormalized(getDataValue({n}))' for n in range(3))})); }}"
-GREY = "#uicontrol invlerp normalized\nvoid main() { emitGrayscale(normalized()); }"
 
 
 def atlas_plot(volume: Path, info: Path, preview: Path, view: Path):
@@ -91,39 +90,6 @@ def hashed_colours(section):
     hue = (section[..., 0].astype("f8") * 0.618033988749895) % 1
     value = np.where(section[..., 0] == 0, 0.0, 0.95)
     return matplotlib.colors.hsv_to_rgb(np.stack([hue, np.full_like(hue, 0.65), value], axis=-1))
-
-
-def state(planned, limits):
-    """Neuroglancer state that shows the middle of the volume, upright, with `limits` as black and white.
-
-    The matrix of a layer's source takes nm to nm; only its last column is in units of `outputDimensions`.
-    """
-    info = planned["info"]
-    finest = info["scales"][0]
-    steps = np.array(finest["resolution"])
-    middle = (np.array(finest["voxel_offset"]) + np.array(finest["size"]) / 2) * steps
-    source, dimensions = {"url": "precomputed"}, {axis: [1e-9, "m"] for axis in "xyz"}
-    if planned["transform"]:
-        matrix = np.array(planned["transform"])
-        middle = (matrix @ [*middle, 1])[:3]
-        source["transform"] = {"outputDimensions": dimensions, "matrix": matrix[:3].tolist()}
-    layer = {"name": "volume", "type": info["type"], "source": source}
-    if info["type"] == "image":
-        colours = info["num_channels"] == 3 and info["data_type"] == "uint8"
-        layer["shader"] = RGB if colours else GREY
-        if not colours:
-            layer["shaderControls"] = {"normalized": {"range": list(limits)}}
-    longest = max(size * step for size, step in zip(finest["size"], steps, strict=True))
-    return {
-        "dimensions": dimensions,
-        "position": middle.tolist(),
-        "crossSectionScale": longest / 350,
-        "projectionScale": longest * 1.5,
-        "crossSectionOrientation": [1, 0, 0, 0],
-        "projectionOrientation": [-0.7071067811865476, 0, 0, 0.7071067811865476],
-        "layers": [layer],
-        "layout": "4panel",
-    }
 
 
 if __name__ == "__main__":

@@ -4,12 +4,16 @@ import functools
 import logging
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from darkroom import entrypoint
-from darkroom.files import clear_partials, human, write_json
+from darkroom.files import clear_partials, human
 from darkroom.files import digest as file_digest
+from darkroom.inventory import File, Inventory
+from darkroom.inventory import local as local_inventory
+from darkroom.inventory import write as write_inventory
 from darkroom.transfer import checksums, credentials, download, remote
 from darkroom.transfer.archive import RATIO as UNPACK_RATIO
 from darkroom.transfer.archive import stem as archive_stem
@@ -52,7 +56,7 @@ def fetch_input(
     unpack_ratio -- most bytes of such files for each byte of their archive; 100 MB are never too many
     settings, cloud -- log in to Swift with this JSON file of settings, or this cloud of clouds.yaml, instead of what
         SWIFT_SETTINGS, OS_CLOUD or the other OS_* variables say. Users and passwords of http and https: in ~/.netrc
-    inventory -- JSON file to write: `root` and `files` with name, bytes and, of downloads, URL and SHA-256
+    inventory -- JSON file to write, as `darkroom.inventory` has it
     connections, attempts -- downloads at a time from each host; tries of a file in a row without any progress
     local -- unused: the files of a local source, which a rule watches for changes
 
@@ -79,30 +83,26 @@ def fetch_input(
     else:
         root, files = local_files(Path(source), filter)
         files = checksums.of_local(root, files, checksum, filter, destination, get, account)
-        packed = {file["name"] for file in files if unpack and Path(source).is_file() and archive_stem(file["name"])}
+        packed = {file.name for file in files if unpack and Path(source).is_file() and archive_stem(file.name)}
     if packed:
         root, files = with_members(root, files, packed, destination, filter, unpack_ratio)
-    logger.info("%d files, %s, in %s", len(files), human(sum(file["bytes"] for file in files)), root)
+    found = Inventory(str(root), files)
+    logger.info("%d files, %s, in %s", len(files), human(found.bytes), root)
     if inventory:
         clear_partials(inventory.parent)
-        write_json(inventory, {"root": str(root), "files": files})
+        write_inventory(inventory, found)
 
 
 def local_files(source, filter=""):
-    """The folder of a local source and its files (name, bytes, time of change in ns), in the order of their names.
+    """The folder of a local source and its files, in the order of their names.
 
     Raises ValueError when no file matches the filter.
     """
     if not source.is_dir():
-        return source.parent, [_entry(source, source.name)]
+        return source.parent, local_inventory(source.parent, [source.name]).files
     names = (os.path.relpath(Path(folder, name), source) for folder, _, names in os.walk(source) for name in names)
     names = remote.matching(sorted(Path(name).as_posix() for name in names), filter, source, "files")
-    return source, [_entry(source / name, name) for name in names]
-
-
-def _entry(path, name):
-    state = path.stat()
-    return {"name": name, "bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
+    return source, local_inventory(source, names).files
 
 
 def require_folders(names):
@@ -121,15 +121,15 @@ def with_members(root, files, packed, destination, filter="", ratio=UNPACK_RATIO
     """
     alone, found = len(files) == 1, []
     for file in files:
-        if file["name"] not in packed:
+        if file.name not in packed:
             found.append(file)
             continue
-        name, archive = archive_stem(file["name"]), root / file["name"]
+        name, archive = archive_stem(file.name), root / file.name
         above = "" if alone else f"{name}/"
         logger.info("unpacking %s", archive)
-        members = unpack_archive(archive, destination / name, filter, file.get("sha256", ""), ratio)
-        origin = {"archive": file.get("url", str(archive))}
-        found += [member | {"name": above + member["name"]} | origin for member in members]
+        members = unpack_archive(archive, destination / name, filter, file.sha256 or "", ratio)
+        origin = file.url or str(archive)
+        found += [replace(member, name=above + member.name, archive=origin) for member in members]
     return (destination / name if alone else destination), found
 
 
@@ -153,7 +153,7 @@ def make_sample(name, folder, filter=""):
     known[name](folder)
     made = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return [
-        {"name": file, "bytes": (folder / file).stat().st_size, "sha256": file_digest(folder / file)}
+        File(file, (folder / file).stat().st_size, sha256=file_digest(folder / file))
         for file in remote.matching(made, filter, f"sample:{name}", "files")
     ]
 

@@ -6,6 +6,8 @@ import rasterio
 import rasterio.windows
 
 from darkroom import entrypoint, files
+from darkroom.inventory import local as local_inventory
+from darkroom.inventory import write as write_inventory
 from darkroom.planetary.formats import cubes
 from darkroom.planetary.stretch import limits as stretch_limits
 from darkroom.planetary.stretch import to_bytes
@@ -27,9 +29,7 @@ def planetary_convert_tiles(cube: Path, picture: Path, inventory: Path, stretch:
         for first in range(0, source.lines, cubes.ROWS):
             grey = to_bytes(source.read(first, cubes.ROWS)[0], *limits)
             made.write(grey, 1, window=rasterio.windows.Window(0, first, source.samples, len(grey)))
-    state = picture.stat()
-    entry = {"name": picture.name, "bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
-    files.write_json(inventory, {"root": str(picture.parent), "files": [entry]})
+    write_inventory(inventory, local_inventory(picture.parent, [picture.name]))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from darkroom.planetary.formats.cubes import Cube
 from darkroom.planetary.formats.stac import item as stac_item
 from darkroom.planetary.stretch import PERCENT
 from darkroom.planetary.stretch import preview as stretched_preview
+from darkroom.record import Record
+from darkroom.record import write as write_record
 
 logger = logging.getLogger(__name__)
 
@@ -56,14 +58,14 @@ def planetary_plot(
         found = [cube.path.with_suffix(suffix) for cube in own for suffix in (".cub", ".tif", ".xml", ".img")]
         assets = [*(path for path in found if path.exists()), Path(preview)]
         files.write_json(item, stac_item(folder.name, own, assets, [Cube(path) for path in others]))
-        content = {
-            "engine": engine,
-            "notes": [f"preview.png shows {best.path.name}"],
-            "skipped": list(dict.fromkeys(step for cube in own for step in cog.done(cube)[1])),
-            "checks": {"planetary_check": {"passed": True, "images": checks}},
-            "software": files.versions("numpy", "rasterio", "pystac") | programs,
-        }
-        files.write_json(record, content)
+        content = Record(
+            engine=engine,
+            notes=[f"preview.png shows {best.path.name}"],
+            skipped=list(dict.fromkeys(step for cube in own for step in cog.done(cube)[1])),
+            checks={"planetary_check": {"passed": True, "images": checks}},
+            software=files.versions("numpy", "rasterio", "pystac") | programs,
+        )
+        write_record(record, content)
 
 
 def stage(cube):

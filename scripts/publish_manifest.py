@@ -7,8 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from darkroom import entrypoint
-from darkroom.files import clear_partials, read_json, write_bytes, write_json
+from darkroom.files import clear_partials, write_bytes
 from darkroom.files import digest as file_digest
+from darkroom.inventory import File
+from darkroom.inventory import read as read_inventory
+from darkroom.manifest import Entry, Inputs, Manifest
+from darkroom.manifest import write as write_manifest
+from darkroom.record import read as read_record
 from darkroom.version import VERSION
 
 logger = logging.getLogger(__name__)
@@ -28,8 +33,8 @@ def publish_manifest(
 
     inventory -- what `fetch_input` has found
     products, records -- files below the folder of the manifest; one in a subfolder stands for that whole folder
-    manifest -- JSON: what was made from what, how, with what, and how it was checked; it holds no time, so that the
-        same input and options give the same bytes
+    manifest -- JSON, as `darkroom.manifest` has it; it holds no time, so that the same input and options give the same
+        bytes
     checksums -- one line per file
     campaign, row -- whose dataset it is; the row of the sheet with all options
     folders -- products that are folders without an index of their own
@@ -38,43 +43,39 @@ def publish_manifest(
     """
     folder = manifest.parent
     clear_partials(folder)
-    found = read_json(inventory)
+    found = read_inventory(inventory)
+    stages = [read_record(path) for path in records]
     with ThreadPoolExecutor(2) as pool:
-        inputs = list(pool.map(lambda file: digested(found["root"], file), found["files"]))
+        inputs = list(pool.map(lambda file: digested(found.root, file), found.files))
         names = [tops(folder, paths) for paths in ([*(folder / name for name in folders), *products], records)]
         listed = [[entry(folder, name, pool) for name in kind] for kind in names]
     write_bytes(checksums, b"".join(lines for kind in listed for _, lines in kind))
-    stages = [read_json(path) for path in records]
-    content = {
-        "darkroom": VERSION,
-        "campaign": campaign,
-        **row,
-        "engine": next((stage["engine"] for stage in stages if "engine" in stage), "native"),
-        "inputs": {
-            "root": found["root"],
-            "bytes": sum(file["bytes"] for file in inputs),
-            "files": inputs,
-        },
-        "products": [described for described, _ in listed[0]],
-        "records": [described for described, _ in listed[1]],
-        "notes": [note for stage in stages for note in stage.get("notes", [])],
-        "skipped": [step for stage in stages for step in stage.get("skipped", [])],
-        "checks": {name: check for stage in stages for name, check in stage.get("checks", {}).items()},
-        "software": {name: version for stage in stages for name, version in stage.get("software", {}).items()},
-    }
-    write_json(manifest, content)
+    content = Manifest(
+        darkroom=VERSION,
+        campaign=campaign,
+        **{"recipe": None, **row},
+        engine=next((stage.engine for stage in stages if stage.engine), "native"),
+        inputs=Inputs(found.root, found.bytes, inputs),
+        products=[described for described, _ in listed[0]],
+        records=[described for described, _ in listed[1]],
+        notes=[note for stage in stages for note in stage.notes or []],
+        skipped=[step for stage in stages for step in stage.skipped or []],
+        checks={name: check for stage in stages for name, check in (stage.checks or {}).items()},
+        software={name: version for stage in stages for name, version in (stage.software or {}).items()},
+    )
+    write_manifest(manifest, content)
 
 
 def digested(root, file):
     """An input with its SHA-256. A local file that is not what the inventory saw is a ValueError."""
-    if "sha256" in file:
+    if file.sha256:
         return file
-    path = Path(root, file["name"])
+    path = Path(root, file.name)
     digest = file_digest(path)
     state = path.stat()  # after the digest, so that this is of the same bytes
-    if (state.st_size, state.st_mtime_ns) != (file["bytes"], file["mtime_ns"]):
+    if (state.st_size, state.st_mtime_ns) != (file.bytes, file.mtime_ns):
         raise ValueError(f"{path} has changed while it was processed; run again")
-    return {"name": file["name"], "bytes": file["bytes"], "sha256": digest}
+    return File(file.name, file.bytes, sha256=digest)
 
 
 def tops(folder, paths):
@@ -90,14 +91,14 @@ def entry(folder, name, pool):
     top = folder / name
     if not top.is_dir():
         digest = file_digest(top)
-        return {"path": name, "bytes": top.stat().st_size, "sha256": digest}, line(digest, name)
+        return Entry(name, None, top.stat().st_size, digest), line(digest, name)
     files = sorted(path for path in top.rglob("*") if path.is_file())
     digests = pool.map(file_digest, files)
     lines = b"".join(
         line(digest, path.relative_to(folder).as_posix()) for path, digest in zip(files, digests, strict=True)
     )
     size = sum(path.stat().st_size for path in files)
-    return {"path": f"{name}/", "files": len(files), "bytes": size, "sha256": hashlib.sha256(lines).hexdigest()}, lines
+    return Entry(f"{name}/", len(files), size, hashlib.sha256(lines).hexdigest()), lines
 
 
 def line(digest, name):

@@ -12,6 +12,7 @@ import jinja2
 import numpy as np
 
 from darkroom import entrypoint, files
+from darkroom.manifest import read as read_manifest
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def stac_catalog(campaign, folders):
 
 def dataset(manifest, benchmarks, embed, copies):
     """What the page shows of one dataset: its manifest, and what is made for people from it and from its folder."""
-    folder, content = manifest.parent, files.read_json(manifest)
+    folder, content = manifest.parent, files.described(read_manifest(manifest))
     preview, view = folder / "preview.png", folder / "neuroglancer.json"
     steps = times(Path(benchmarks, folder.name)) if benchmarks else []
     return content | {

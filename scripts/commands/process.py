@@ -26,6 +26,8 @@ from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.airborne.collection import match as match_collection
 from darkroom.files import read_json, write_json
+from darkroom.inventory import local as local_inventory
+from darkroom.inventory import write as write_inventory
 
 logger = logging.getLogger(__name__)
 
@@ -79,9 +81,8 @@ def process(indir, outdir, environment=None):
     else:
         root, names, collections = indir, sorted(below(indir)), chosen(settings, outdir)
     archive = {"endpoint": settings.get("DISTRIBUTION_ENDPOINT", ""), "buckets": buckets(settings)}
-    files = [{"name": name, **state(root / name)} for name in names]
     inventory, granules, metadata = (outdir / f"{name}.json" for name in ("inventory", "granules", "metadata"))
-    write_json(inventory, {"root": str(root), "files": files})
+    write_inventory(inventory, local_inventory(root, names))
     options = {"conventions": "CONVENTIONS", "feature": "FEATURE", "production_time": "PRODUCTION_TIME"}
     options = {name: settings[key] for name, key in options.items() if key in settings}
     airborne_convert(inventory, granules, collections=collections, **options)
@@ -126,12 +127,6 @@ def below(folder):
     """Names of the files below a folder, relative to it."""
     paths = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
     return [os.path.relpath(path, folder) for path in paths if path.is_file()]
-
-
-def state(path):
-    """Size and time of change of a file, as the inventory of `fetch_input` has them."""
-    found = path.stat()
-    return {"bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
 
 
 def buckets(settings):

@@ -1,5 +1,6 @@
 """Files that are whole or absent: atomic writes, digests, room on the disk."""
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -51,6 +52,28 @@ def read_json(path):
         return json.loads(Path(path).read_bytes())
     except ValueError as error:  # no JSON, or no text
         raise ValueError(f"{path}: not JSON ({error})") from error
+
+
+def read_as(make, path):
+    """What a function makes of the content of a JSON file of ours.
+
+    Raises ValueError naming the file, and what mends it, when the file is damaged or of another kind.
+    """
+    try:
+        return make(read_json(path))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = error if isinstance(error, ValueError) else f"{path}: not what it should be ({error})"
+        raise ValueError(f"{reason}; remove it and run again, which makes it anew") from error
+
+
+def described(value):
+    """A dataclass, and those in it, as JSON has them: without fields that are None."""
+    if isinstance(value, list):
+        return [described(one) for one in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    fields = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+    return {name: described(one) for name, one in fields if one is not None}
 
 
 def digest(path, algorithm="sha256"):

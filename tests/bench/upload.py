@@ -23,8 +23,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "scripts")]
 
+import manifests  # noqa: E402
 from servers import swift as swift_server  # noqa: E402
 
 SIZE = 10_000
@@ -49,7 +50,7 @@ def make_dataset(folder, count):
         (folder / name).write_bytes(content)
         lines.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
     (folder / "checksums.sha256").write_text("".join(lines))
-    (folder / "manifest.json").write_text("{}\n")
+    manifests.write(folder)
     return folder
 
 

@@ -10,6 +10,7 @@ import pytest
 import tensorstore
 
 from campaign import ROOT
+from darkroom import schema
 
 SHEET = [line.split("\t") for line in (ROOT / "config/datasets.tsv").read_text().splitlines()]
 PIPELINES = {dataset: pipeline for dataset, pipeline, *_ in SHEET[1:]}
@@ -45,6 +46,17 @@ def test_every_dataset_is_whole(demo, dataset):
     assert bool(manifest["inputs"]["files"]) == bool(manifest["source"])
     said = subprocess.run(["sha256sum", "--check", "--quiet", "checksums.sha256"], cwd=demo.results / dataset)
     assert said.returncode == 0
+
+
+@pytest.mark.parametrize("dataset", PIPELINES)
+def test_manifest_records_and_inventory_are_as_their_schemas_say(demo, dataset):
+    manifest = json.loads((demo.results / dataset / "manifest.json").read_text())
+    inventory = json.loads((demo.folder / f"resources/{dataset}/inventory.json").read_text())
+    assert schema.problem(manifest, "manifest", dataset) == ""
+    assert schema.problem(inventory, "inventory", dataset) == ""
+    for record in manifest["records"]:
+        content = json.loads((demo.results / dataset / record["path"]).read_text())
+        assert schema.problem(content, "record", record["path"]) == ""
 
 
 @pytest.mark.parametrize("dataset", [dataset for dataset, pipeline in PIPELINES.items() if pipeline == "atlas"])

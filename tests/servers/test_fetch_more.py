@@ -22,6 +22,7 @@ import pytest
 import requests
 import swiftclient.client as swiftclient
 
+from darkroom import retry
 from darkroom.transfer import credentials, remote
 from darkroom.transfer import download as download_module
 from darkroom.transfer.download import download
@@ -59,7 +60,7 @@ def zipped(**files):
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
     """Keep the back-off's form but not its length."""
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.05)
 
 
 @pytest.fixture(autouse=True)

@@ -25,8 +25,10 @@ import pytest
 import swiftclient.client
 import tensorstore
 
+import manifests
 import publish_upload
-from darkroom.transfer import credentials, remote, store
+from darkroom import retry
+from darkroom.transfer import credentials, store
 from publish_manifest import line
 from servers import browser as chromium
 from servers import faults
@@ -110,7 +112,7 @@ def alone(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("OS_", "ST_", "SWIFT_")):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.05)
 
 
 @pytest.fixture
@@ -154,8 +156,7 @@ def finish(folder):
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name not in ours)
     listed = [line(hashlib.sha256((folder / name).read_bytes()).hexdigest(), name) for name in names]
     (folder / "checksums.sha256").write_bytes(b"".join(listed))
-    manifest = {"sha256": hashlib.sha256(b"".join(listed)).hexdigest()}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    manifests.write(folder)
     return folder
 
 
@@ -353,7 +354,7 @@ def test_a_copy_never_mixes_with_its_source(tmp_path, swift, login, source):
     swift.container("mixed")
     swift.put("mixed", "case/a/raw/1.tif", b"irreplaceable")
     folder = dataset(tmp_path, {"a": b"a"})
-    (folder / "manifest.json").write_text(json.dumps({"source": source.format(url=f"{swift.url}/mixed")}))
+    manifests.write(folder, source.format(url=f"{swift.url}/mixed"))
     with pytest.raises(ValueError, match="would mix with what the dataset is made of"):
         upload(folder, "mixed", mirror=True, public=True)
     assert [*stored(swift, "mixed")] == ["raw/1.tif"]
@@ -520,7 +521,7 @@ def test_a_server_that_never_recovers_is_given_up(tmp_path, swift, proxy, login,
 
 
 def test_a_server_killed_in_the_middle_and_started_again(tmp_path, swift, proxy, login, monkeypatch):
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 3)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 3)
 
     crashed = threading.Event()
 

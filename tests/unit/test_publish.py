@@ -18,6 +18,7 @@ import pytest
 
 import publish_manifest
 import publish_page
+from darkroom.version import VERSION
 
 HOSTILE = '<script>alert("1")</script> & \'"><img src=x onerror=alert(2)> {{ 7 * 7 }} größe'
 ODD_NAMES = [
@@ -195,7 +196,7 @@ def test_a_product_that_is_not_there_is_refused(tmp_path):
 
 def test_manifest_names_this_version():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-    assert project["project"]["version"] == publish_manifest.VERSION
+    assert project["project"]["version"] == VERSION
 
 
 # The page

@@ -12,7 +12,7 @@ import imagecodecs
 import numpy as np
 
 from darkroom import files
-from darkroom.atlas import blocks, shards
+from darkroom.atlas import blocks, chunks, shards
 
 DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "float32")
 CSEG_BLOCK = (8, 8, 8)
@@ -90,9 +90,7 @@ class Scale:
 
     def path(self, chunk):
         """File of a chunk. Gzipped ones end in `.gz`, which a server takes off again (nginx: `gzip_static on`)."""
-        offset = self.info["voxel_offset"]
-        name = "_".join(f"{low + start}-{high + start}" for (low, high), start in zip(chunk, offset, strict=True))
-        return self.folder / (name + ".gz" if self.compresslevel else name)
+        return self.folder / chunks.name(chunk, self.info["voxel_offset"], gzipped=self.compresslevel > 0)
 
     def file(self, chunk):
         """File that a chunk is in at the end: its own, or the shard that it is packed into."""

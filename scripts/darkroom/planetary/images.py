@@ -3,7 +3,8 @@
 import logging
 from pathlib import Path
 
-from darkroom import entrypoint, files
+from darkroom import entrypoint
+from darkroom.inventory import read as read_inventory
 from darkroom.planetary import recipes
 from darkroom.planetary.formats import pvl
 
@@ -51,18 +52,18 @@ def image_file(inventory, image):
 
     Raises ValueError when it is not clear which one that is.
     """
-    found = files.read_json(inventory)
-    names = [file["name"] for file in found["files"]]
+    found = read_inventory(inventory)
+    names = found.names
     fitting = recipes.imported(names, image["steps"])
     fitting = fitting or [name for name in names if Path(name).suffix.lower() not in SIDECARS]
     if len(fitting) > 1 and image["part"]:
         fitting = [name for name in fitting if f"_{image['part']}".lower() in name.lower()]
     if len(fitting) != 1:
         raise ValueError(
-            f"{found['root']}: {len(fitting)} images of recipe {image['recipe']} ({', '.join(fitting[:3]) or 'none'}); "
+            f"{found.root}: {len(fitting)} images of recipe {image['recipe']} ({', '.join(fitting[:3]) or 'none'}); "
             "a row is one image: choose it by the option filter"
         )
-    return Path(found["root"], fitting[0])
+    return Path(found.root, fitting[0])
 
 
 def isd_file(option, inventory, image):

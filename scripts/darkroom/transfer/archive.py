@@ -13,8 +13,9 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from darkroom.files import described, free_bytes, human, read_json, write_json
 from darkroom.files import digest as file_digest
-from darkroom.files import free_bytes, human, read_json, write_json
+from darkroom.inventory import File, files_of
 from darkroom.transfer import remote
 
 BLOCK = 1 << 20
@@ -51,7 +52,7 @@ def stem(name):
 
 
 def unpack(archive, folder, pattern="", digest="", ratio=RATIO, members=MEMBERS):
-    """Unpack a zip or tar file to `folder`, and give name, bytes and SHA-256 of its files in the order of their names.
+    """Unpack a zip or tar file to `folder`, and give its files, with their SHA-256, in the order of their names.
 
     `pattern` is a regular expression that the names of files must match at their start. `digest` is the archive's
     SHA-256, if it is known. Only files and folders are unpacked, to a folder beside that is renamed when it is whole.
@@ -69,12 +70,12 @@ def unpack(archive, folder, pattern="", digest="", ratio=RATIO, members=MEMBERS)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder}: a file, where {archive.name} is to be unpacked; move it away")
     if folder.exists():
-        names = {file["name"] for file in had["files"]} if had else set()
+        names = {file.name for file in files_of(had)} if had else set()
         there = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
         if stranger := next((name for name in there if name not in names), None):
             raise FileExistsError(f"{folder}: holds {stranger!r}, which is not of {archive.name}; move it away")
-        if had and made_of.items() <= had.items() and all(_is_there(folder, file) for file in had["files"]):
-            return had["files"]
+        if had and made_of.items() <= had.items() and all(_is_there(folder, file) for file in files_of(had)):
+            return files_of(had)
     partial = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -82,7 +83,7 @@ def unpack(archive, folder, pattern="", digest="", ratio=RATIO, members=MEMBERS)
         files = _write(archive, partial, expression, _Budget(archive, folder, ratio, members))
         # The note goes first: a folder without one is somebody else's.
         shutil.rmtree(folder, ignore_errors=True)
-        write_json(note, made_of | {"files": files})
+        write_json(note, made_of | {"files": described(files)})
         partial.rename(folder)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -94,8 +95,8 @@ def unpack(archive, folder, pattern="", digest="", ratio=RATIO, members=MEMBERS)
 
 
 def _is_there(folder, file):
-    path = folder / file["name"]
-    return path.is_file() and path.stat().st_size == file["bytes"] and file_digest(path) == file["sha256"]
+    path = folder / file.name
+    return path.is_file() and path.stat().st_size == file.bytes and file_digest(path) == file.sha256
 
 
 class _Budget:
@@ -156,7 +157,7 @@ def _write(archive, folder, expression, budget):
         raise ValueError(f"{archive}: packed in a way that is not known here ({error}); unpack it yourself") from None
     if not files:
         remote.matching(found, expression.pattern, archive, "files")
-    return sorted(files, key=lambda file: file["name"])
+    return sorted(files, key=lambda file: file.name)
 
 
 def _safe(archive, name, kind):
@@ -185,7 +186,7 @@ def _copy(source, path, name, budget):
             file.write(block)
             digest.update(block)
             size += len(block)
-    return {"name": name, "bytes": size, "sha256": digest.hexdigest()}
+    return File(name, size, sha256=digest.hexdigest())
 
 
 def _members(archive, budget):

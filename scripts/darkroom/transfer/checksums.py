@@ -47,9 +47,9 @@ def of_remote(items, checksum, pattern, destination, get, account):
             for item in having
         ]
         files = get(sidecars, destination / FOLDER) if sidecars else []
-        lists = (read_list(destination / FOLDER / file["name"], file["url"]) for file in files)
+        lists = (read_list(destination / FOLDER / file.name, file.url) for file in files)
         named = zip(having, files, lists, strict=True)
-        digests = {item.name: beside(listed, item.name, file["url"]) for item, file, listed in named}
+        digests = {item.name: beside(listed, item.name, file.url) for item, file, listed in named}
     return [dataclasses.replace(item, digest=digests.get(item.name, "")) for item in items]
 
 
@@ -61,10 +61,10 @@ def of_local(root, files, checksum, pattern, destination, get, account):
     if checksum in ("", NONE):
         return files
     near = _list_at(checksum, account) or root / checksum
-    files = _without_list(files, lambda file: root / file["name"] == near, lambda file: file["name"], pattern)
-    digests = _digests([file["name"] for file in files], checksum, near, destination, get)
+    files = _without_list(files, lambda file: root / file.name == near, lambda file: file.name, pattern)
+    digests = _digests([file.name for file in files], checksum, near, destination, get)
     for file in files:
-        verify(root / file["name"], digests[file["name"]])
+        verify(root / file.name, digests[file.name])
     return files
 
 
@@ -99,7 +99,7 @@ def _digests(names, checksum, near, destination, get):
         listed, shown = read_list(near, near), near
     else:
         (file,) = get([near], destination / FOLDER)
-        listed, shown = read_list(destination / FOLDER / file["name"], file["url"]), file["url"]
+        listed, shown = read_list(destination / FOLDER / file.name, file.url), file.url
     return {name: promised(listed, name, shown) for name in names}
 
 

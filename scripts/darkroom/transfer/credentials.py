@@ -10,18 +10,19 @@ import logging
 import os
 import stat
 import threading
-import time
 from pathlib import Path
 
 import keystoneauth1.exceptions as refusals
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
-from darkroom.transfer.remote import BROKEN, LONGEST_WAIT, PASSING, pause, public_url, retry_after
+from darkroom.retry import PASSING, PassingError, persistently, retry_after
+from darkroom.transfer.remote import BROKEN
+from darkroom.urls import public_url
 
 CHATTY = ("keystoneauth", "keystoneclient", "openstack", "requests", "swiftclient", "urllib3")
 TIMEOUT = 60  # seconds without an answer
-RETRIES = 5  # of a login
+ATTEMPTS = 6  # of a login
 SCOPE = ("project_id", "project_name", "project_domain_id", "project_domain_name")
 WAYS = (
     "give one of: a JSON file named by publish.settings or SWIFT_SETTINGS (os_auth_url, os_username, os_password, "
@@ -31,15 +32,14 @@ WAYS = (
 )
 
 
-log = logging.getLogger(__name__)
-
-
 class Account:
     """An account of an object store: its `url`, and a `token` that `renew` replaces once it is refused.
 
     Several threads may share one. `source` says where the login came from; `cacert` is a file with the authorities to
     trust, or None for the usual ones.
     """
+
+    anonymous = False
 
     def __init__(self, source, log_in, url="", cacert=None):
         """`log_in(old)` gives (storage URL or "", token); `old` is a token that was refused, or None."""
@@ -66,19 +66,17 @@ class Account:
 
     def _enter(self, refused):
         """Log in; a server that is busy is asked again, after as long as it says."""
-        failures = 0
         with _discreet(self.source):
-            while True:
-                try:
-                    return self._log_in(refused)
-                except refusals.HttpError as error:
-                    failures += 1
-                    wait = retry_after(error.response.headers) if error.response is not None else None
-                    wait = pause(failures) if wait is None else wait
-                    if error.http_status not in PASSING or failures > RETRIES or wait > LONGEST_WAIT:
-                        raise
-                    log.warning("%s: cannot log in (%s); trying again", self.source, error.http_status)
-                    time.sleep(wait)
+            return persistently(lambda: self._once(refused), f"{self.source}: cannot log in", ATTEMPTS)
+
+    def _once(self, refused):
+        try:
+            return self._log_in(refused)
+        except refusals.HttpError as error:
+            if error.http_status not in PASSING:
+                raise
+            wait = retry_after(error.response.headers) if error.response is not None else None
+            raise PassingError(f"status {error.http_status}", wait) from None
 
 
 def session(settings="", cloud=""):
@@ -154,7 +152,9 @@ def _account(values, source):
 
 def _session(values, plugin=None):
     """Who logs in. A redirect is not followed: user and password are for the server that was named."""
-    return Session(plugin, timeout=TIMEOUT, connect_retries=RETRIES, redirect=False, verify=values.get("cacert", True))
+    return Session(
+        plugin, timeout=TIMEOUT, connect_retries=ATTEMPTS - 1, redirect=False, verify=values.get("cacert", True)
+    )
 
 
 def _plugin(values, source, token):

@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,10 +17,15 @@ from urllib.parse import urlsplit
 import requests
 
 from darkroom import files
+from darkroom.inventory import File
+from darkroom.retry import PASSING, PassingError, persistently, retry_after
 from darkroom.transfer import checksums, remote
-from darkroom.transfer.remote import public_url
+from darkroom.urls import public_url
 
 BLOCK = 1 << 16  # what a broken connection may lose
+STEP = 1 << 15  # bytes that are progress
+PATIENCE = 60  # seconds that a step may take
+UNSIZED = 10_000_000_000  # bytes of a file whose size neither the server nor a listing tells
 MOST = 64  # connections to all hosts together
 JOURNAL = ".fetched.jsonl"
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -30,9 +36,9 @@ log = logging.getLogger(__name__)
 def download(items, folder, connections=8, attempts=6, progress=None):
     """Download files to `folder/name`, at most `connections` at a time from each host, and say what each one is.
 
-    Gives `{"name", "url", "bytes", "sha256"}` of each, in the order given (`url` as `public_url` shows it). Bytes are
-    stored as the server has them: an object with `Content-Encoding: gzip` stays compressed. A file appears under its
-    name when it is whole and agrees with its digest and with every size and MD5 that the listing or the server tells.
+    Gives the `File` of each, in the order given (its `url` as `public_url` shows it). Bytes are stored as the server
+    has them: an object with `Content-Encoding: gzip` stays compressed. A file appears under its name when it is whole
+    and agrees with its digest and with every size and MD5 that the listing or the server tells.
     What a killed run or a broken connection left is continued if the file is still the same one. A file of an earlier
     run is kept when its content is what the journal says and its digest, the listing's MD5, or else the server when
     asked, says it did not change. Failures that may pass are tried again, `attempts` times without progress.
@@ -78,7 +84,7 @@ def download(items, folder, connections=8, attempts=6, progress=None):
             raise
     if errors:
         raise errors[0]
-    return [{key: entry[key] for key in ("name", "url", "bytes", "sha256")} for entry in results]
+    return [File(entry["name"], entry["bytes"], entry["url"], sha256=entry["sha256"]) for entry in results]
 
 
 def _check_names(items):
@@ -145,22 +151,11 @@ def _entry(line):
         return None
 
 
-class _PassingError(Exception):
-    """A failure that another attempt may mend, after `wait` seconds or, when that is None, our own back-off.
-
-    Where `twice` is so, the same failure after another whole attempt is the server's last word.
-    """
-
-    def __init__(self, reason, wait=None, twice=False):
-        super().__init__(reason)
-        self.wait, self.twice = wait, twice
-
-
 class _Part:
     """The bytes of one file so far, their digests, and a note beside them that says which version they are of."""
 
     def __init__(self, target, url, size, report):
-        self.target, self.report, self.expected = target, report, None
+        self.target, self.url, self.report, self.expected = target, url, report, None
         self.expect(size)
         self.path, self.note_path = _beside(target, ".part"), _beside(target, ".part.json")
         self._forget()
@@ -178,6 +173,22 @@ class _Part:
                 self._count(block)
         self.note = note
 
+    @property
+    def resumable(self):
+        """Whether there are bytes of a version that a server can be asked to go on with."""
+        return bool(self.size and (self.note["etag"] or self.note["modified"]))
+
+    def have(self, entry):
+        """Count a file that is there already; gives its entry."""
+        self.expect(entry["bytes"])
+        self.report(entry["bytes"])
+        return entry
+
+    def entry(self, name):
+        """What the journal says of the part, once it is the file."""
+        entry = {"name": name, "url": self.url, "bytes": self.size, "sha256": self.sha256.hexdigest()}
+        return entry | {"md5": self.md5.hexdigest(), **{key: self.note[key] for key in ("etag", "modified", "large")}}
+
     def start(self, note=None):
         """Forget the bytes so far. The note is written before any byte that it is about."""
         self.report(-self.size)
@@ -192,7 +203,7 @@ class _Part:
     def reject(self, reason, wait=None, twice=False):
         """Start over: these bytes are not the file."""
         self.start()
-        raise _PassingError(reason, wait, twice)
+        raise PassingError(reason, wait, twice)
 
     def expect(self, size):
         """Tell of the size of the whole file, as it becomes known."""
@@ -221,90 +232,107 @@ class _Part:
 
 
 def _fetch(item, session, run):
-    """One file, with as many attempts as it takes while bytes come in."""
+    """The journal's entry of one file, which takes as many attempts as it needs while bytes come in."""
     target, url = run.folder / item.name, public_url(item.url)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(target, url, item.size, run.report)
     known = None if part.size else run.known(item)
-    told = item.md5 in (None, known["md5"]) and item.size in (None, known["bytes"]) if known else False
-    if known and not told and not known.get("large"):  # of a large object a listing may know neither
-        known = None
-    if told and (item.md5 or item.digest):
-        part.expect(known["bytes"])
-        run.report(known["bytes"])
-        return known
-    failures, furthest, last = 0, part.size, None
-    while True:
+    if known and not _as_listed(known, item):
+        # Of a large object a listing may know neither size nor MD5.
+        known = known if known.get("large") else None
+    elif known and (item.md5 or item.digest):
+        return part.have(known)
+
+    def attempt():
         try:
-            return _attempt(item, url, session, run, part, known if target.exists() else None)
-        except _PassingError as error:
-            reason, wait = str(error), error.wait
-            if error.twice and reason == last:
-                raise OSError(f"{url}: {reason} ({failures + 1} attempts)") from None
+            return _attempt(item, session, run, part, known if target.exists() else None)
         except remote.BROKEN as error:
             if isinstance(error, (ValueError, requests.TooManyRedirects)):
                 raise ValueError(f"{url}: cannot be requested ({type(error).__name__})") from None
-            reason, wait = remote.reason(error), None
+            raise PassingError(remote.reason(error)) from None
         except OSError as error:
             if error.errno not in FULL:
                 raise
             had = f"{files.human(part.size)} are kept, and a rerun goes on from there"
             raise OSError(f"{url}: no room left in {run.folder}; {had}") from None
-        last = reason
-        # Only bytes beyond those ever had are progress: a server that never lets a file end is given up.
-        failures = 1 if part.size > furthest else failures + 1
-        furthest = max(furthest, part.size)
-        if failures >= run.attempts:
-            raise OSError(f"{url}: {reason} ({failures} attempts)")
-        if wait is not None and wait > remote.LONGEST_WAIT:
-            raise OSError(f"{url}: {reason}, and the server asks to wait {wait:.0f} s")
-        log.warning("%s: %s; trying again", url, reason)
-        if run.stopped.wait(remote.pause(failures) if wait is None else wait):
-            raise InterruptedError(f"{url}: stopped")
+
+    # Only bytes beyond those ever had are progress: a server that never lets a file end is given up.
+    return persistently(attempt, url, run.attempts, stopped=run.stopped, progress=lambda: part.size // STEP)
 
 
-def _attempt(item, url, session, run, part, known):
+def _as_listed(entry, item):
+    """Whether a file of the journal has the size and the MD5 that a listing tells, where it tells them."""
+    return item.md5 in (None, entry["md5"]) and item.size in (None, entry["bytes"])
+
+
+def _attempt(item, session, run, part, known):
     """One request: the entry of the file, now whole, or of the `known` one that is still right."""
-    # Without this a server may compress on the fly, and lengths and digests were not those of the file.
-    headers = {"Accept-Encoding": "identity"}
-    if part.size and (part.note["etag"] or part.note["modified"]):
-        headers |= {"Range": f"bytes={part.size}-", "If-Range": part.note["etag"] or part.note["modified"]}
-    else:
+    if not part.resumable:
         part.start()
-        if known and known["etag"]:
-            headers["If-None-Match"] = known["etag"]
-        elif known and known["modified"]:
-            headers["If-Modified-Since"] = known["modified"]
-    with session.fetch(item.url, headers, item.account) as response:
-        status, note = response.status_code, _note(response, url)
-        # A server may ignore the condition and send what we have: its length and validators still tell.
-        same = status == 200 and known and note["bytes"] == known["bytes"] and _same_version(note, known)
-        if known and (status == 304 or same):
-            part.expect(known["bytes"])
-            run.report(known["bytes"])
-            return known
-        if status == 200:
-            part.start(note)
-            part.target.unlink(missing_ok=True)  # it is of another version, and must not pass for this one
-        elif status in (206, 416) and not (status == 206 and _continues(response, note, part)):
-            part.reject(f"the answer does not continue the file ({status})", wait=0)
-        elif status in remote.PASSING:
-            raise _PassingError(f"{status} {response.reason}", remote.retry_after(response.headers))
-        elif status == 401 or (status == 403 and item.account):
-            raise PermissionError(f"{url}: {status} {response.reason}; {_advice(item, response)}")
-        elif status != 206:
-            raise OSError(f"{url}: {status} {response.reason}")
-        size, listed = part.note["bytes"], None if part.note["large"] else item.size
+    with session.fetch(item.url, _conditions(part, known), item.account) as response:
+        note = _note(response, part.url)
+        if known and _is_same(response.status_code, note, known):
+            return part.have(known)
+        _begin(response, note, part, item)
+        size = part.note["bytes"]
+        listed = None if part.note["large"] else item.size
         if None not in (size, listed) and size != listed:
             part.reject(f"{listed} bytes expected, {size} got", twice=True)
-        files.require_room(run.folder, (size or 0) - part.size, url)
-        part.append(_blocks(response, run, url))
+        files.require_room(run.folder, (size or 0) - part.size, part.url)
+        part.append(_blocks(response, run, part, size or listed or UNSIZED))
     if size is not None and part.size < size:
-        raise _PassingError(f"{size} bytes expected, {part.size} got")
+        raise PassingError(f"{size} bytes expected, {part.size} got")
     if listed not in (None, part.size):
         part.reject(f"{listed} bytes expected, {part.size} got", twice=True)
-    entry = {"name": item.name, "url": url, "bytes": part.size, "sha256": part.sha256.hexdigest()}
-    entry |= {"md5": part.md5.hexdigest(), **{key: part.note[key] for key in ("etag", "modified", "large")}}
+    entry = part.entry(item.name)
+    _check(entry, item, part)
+    if part.note.get("slo"):
+        _check_segments(item, session, part)
+    part.finish()
+    run.record(entry)
+    return entry
+
+
+def _conditions(part, known):
+    """Headers of a request: for the rest of a part, or for a file that is not the `known` one."""
+    # Without this a server may compress on the fly, and lengths and digests were not those of the file.
+    headers = {"Accept-Encoding": "identity"}
+    if part.resumable:
+        headers |= {"Range": f"bytes={part.size}-", "If-Range": part.note["etag"] or part.note["modified"]}
+    elif known and known["etag"]:
+        headers["If-None-Match"] = known["etag"]
+    elif known and known["modified"]:
+        headers["If-Modified-Since"] = known["modified"]
+    return headers
+
+
+def _is_same(status, note, known):
+    """Whether an answer says that the file is the known one.
+
+    A server may ignore the condition and send what we have: its length and validators still tell.
+    """
+    return status == 304 or (status == 200 and note["bytes"] == known["bytes"] and _same_version(note, known))
+
+
+def _begin(response, note, part, item):
+    """Make the part ready for the body of an answer; raise for an answer that has none of the file."""
+    status = response.status_code
+    told = f"{status} {response.reason}"
+    if status == 200:
+        part.start(note)
+        part.target.unlink(missing_ok=True)  # it is of another version, and must not pass for this one
+    elif status in (206, 416) and not (status == 206 and _continues(response, note, part)):
+        part.reject(f"the answer does not continue the file ({status})", wait=0)
+    elif status in PASSING:
+        raise PassingError(told, retry_after(response.headers))
+    elif status == 401 or (status == 403 and item.account):
+        raise PermissionError(f"{part.url}: {told}; {_advice(item, response)}")
+    elif status != 206:
+        raise OSError(f"{part.url}: {told}")
+
+
+def _check(entry, item, part):
+    """Reject a part whose digests are not those that the listing, the server or the user promised."""
     listed = None if part.note["large"] else item.md5
     promised = [f"md5:{md5}" for md5 in (listed, part.note["md5"]) if md5] + [item.digest] * bool(item.digest)
     for digest in promised:
@@ -312,14 +340,9 @@ def _attempt(item, url, session, run, part, known):
             algorithm, _, expected = digest.partition(":")
             got = f"{checksums.LABELS[algorithm]} {expected} expected, {entry[algorithm]} got"
             part.reject(got, twice=True)
-    if part.note.get("slo"):
-        _check_segments(item, session, part, url)
-    part.finish()
-    run.record(entry)
-    return entry
 
 
-def _check_segments(item, session, part, url):
+def _check_segments(item, session, part):
     """Compare a static large object of Swift with the MD5s of its segments, whose own MD5 is the object's ETag.
 
     Who may read the object may read the list of them; an object that is made of other large ones is not looked into.
@@ -327,12 +350,12 @@ def _check_segments(item, session, part, url):
     listing = f"{item.url}{'&' if urlsplit(item.url).query else '?'}multipart-manifest=get"
     with session.fetch(listing, account=item.account) as response:
         try:
-            segments = response.json() if response.status_code == 200 else []
+            segments = json.loads(remote.body(response)) if response.status_code == 200 else []
         except ValueError:
             segments = []
     etags = "".join(segment.get("hash") or "" for segment in segments)
     if not segments or any("hash" not in one or "range" in one or one.get("sub_slo") for one in segments):
-        log.warning("%s: a large object whose size alone could be checked", url)
+        log.warning("%s: a large object whose size alone could be checked", part.url)
         return
     if hashlib.md5(etags.encode(), usedforsecurity=False).hexdigest() != part.note["slo"]:
         part.reject("the list of its segments is that of another version", twice=True)
@@ -361,12 +384,22 @@ def _advice(item, response):
     return f"a user and password for {urlsplit(response.url).hostname} belong in ~/.netrc (chmod 600)"
 
 
-def _blocks(response, run, url):
-    """The body as it is sent, undecoded, as it comes in: a break or an interrupt then loses nothing."""
+def _blocks(response, run, part, most):
+    """The body as it is sent, undecoded, as it comes in: a break or an interrupt then loses nothing.
+
+    Raises PassingError where it comes too slowly, or the part becomes longer than `most` bytes.
+    """
+    since, before = time.monotonic(), part.size
     while block := response.raw.read1(BLOCK, decode_content=False):
         if run.stopped.is_set():
-            raise InterruptedError(f"{url}: stopped")
+            raise InterruptedError(f"{part.url}: stopped")
+        if part.size + len(block) > most:
+            part.reject(f"more than the {files.human(most)} that it may have", twice=True)
         yield block
+        if (seconds := time.monotonic() - since) > PATIENCE:
+            if part.size - before < STEP:
+                raise PassingError(f"too slow: {part.size - before} bytes in {seconds:.0f} s")
+            since, before = time.monotonic(), part.size
 
 
 def _note(response, url):

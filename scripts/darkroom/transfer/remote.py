@@ -1,10 +1,9 @@
 """What public servers and our own Swift account hold, and requests that keep secrets to the host they are for."""
 
-import contextlib
-import email.utils
+import functools
 import itertools
+import json
 import os
-import random
 import re
 import time
 from collections import Counter
@@ -17,12 +16,15 @@ import requests
 from requests.utils import NETRC_FILES, get_netrc_auth
 from urllib3.exceptions import HTTPError
 
+from darkroom import retry
+from darkroom.files import human
+from darkroom.retry import PASSING, PassingError, retry_after
 from darkroom.urls import public_url
 
 TIMEOUT = (15, 60)  # seconds to connect, and without a byte
-LONGEST_PAUSE = 60  # seconds of our own back-off
-LONGEST_WAIT = 600  # seconds a server may ask for
-PASSING = {408, 425, 429, 500, 502, 503, 504, 507, 509}  # states of a server that another attempt may not meet
+ATTEMPTS = 6  # of a page of a listing
+LARGEST_PAGE = 1 << 26  # bytes; ten thousand of the longest names are less
+LONGEST_PAGE = 300  # seconds
 BROKEN = (requests.RequestException, HTTPError)  # what a connection may raise
 SIDECARS = (".sha256", ".md5")  # the first that is there counts
 CONTAINER = re.compile(r"(?P<storage>/(?:.+?/)??v1(?:\.0)?/[^/]+)/(?P<container>[^/]+)(?:/(?P<prefix>.*))?")
@@ -233,53 +235,80 @@ def _objects(storage, container, prefix, shown, account):
 
 
 def _entries(container, prefix, shown, account):
-    """Every entry of a listing. Servers choose the page size, so only an empty page is the end."""
-    marker, failures = "", 0
+    """Every entry of a listing. Servers choose the page size, so only an empty page is the end.
+
+    Raises OSError for a server that has the same names come again.
+    """
+    marker, what = "", f"{shown}: cannot be listed"
     with Session() as session:
         while True:
-            query = urlencode({"format": "json", "prefix": prefix, "marker": marker}, quote_via=quote)
-            status, wait, page = None, None, []
-            try:
-                with session.fetch(f"{container}?{query}", account=account) as response:
-                    status, wait = response.status_code, retry_after(response.headers)
-                    page = response.json() if status == 200 else []
-                problem = None if status in (200, 204) else f"status {status}"
-            except BROKEN as error:
-                if isinstance(error, ValueError) and not isinstance(error, requests.JSONDecodeError):
-                    # Its text may quote the token.
-                    raise ValueError(f"{shown}: cannot be requested ({type(error).__name__})") from None
-                status, problem = None, reason(error)
-            if problem is None:
-                if not page:
-                    return
-                yield from page
-                marker, failures = page[-1]["name"], 0
-                continue
-            if status in (401, 403):
-                needed = "this account may not read it"
-                if not account:
-                    needed = "it needs credentials (swift://), or the read ACL .r:*,.rlistings"
-                raise PermissionError(f"{shown}: not public, or not there ({status}): {needed}")
-            if status == 404:
-                raise FileNotFoundError(f"{shown}: no such container (404)")
-            failures += 1
-            if failures == 6 or (status and status not in PASSING):
-                raise OSError(f"{shown}: cannot be listed: {problem}")
-            time.sleep(pause(failures) if wait is None else min(wait, LONGEST_WAIT))
+            ask = functools.partial(_page, session, container, prefix, marker, shown, account)
+            if not (page := retry.persistently(ask, what, ATTEMPTS)):
+                return
+            yield from page
+            last = page[-1]["name"]
+            require_new(last, marker, shown)
+            marker = last
 
 
-def retry_after(headers):
-    """Seconds that the server asks to wait, given as a number or a date, or None."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return float(value)
-    with contextlib.suppress(ValueError, TypeError):
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+def require_new(last, marker, shown):
+    """Raise OSError where a page of a listing ends in a name that does not come after the marker it was to follow.
+
+    Swift's names come in the order of their bytes; else a listing would have no end.
+    """
+    if last.encode(errors="surrogatepass") <= marker.encode(errors="surrogatepass"):
+        raise OSError(f"{shown}: its listing has no end: after {marker!r} comes {last!r} again")
 
 
-def pause(failures):
-    """Exponential back-off with full jitter, so that many clients do not come back at once."""
-    return random.uniform(0, min(LONGEST_PAUSE, 2.0 ** (failures - 1)))
+def _page(session, container, prefix, marker, shown, account):
+    """One request for the entries that come after a name."""
+    query = urlencode({"format": "json", "prefix": prefix, "marker": marker}, quote_via=quote)
+    try:
+        with session.fetch(f"{container}?{query}", account=account) as response:
+            status, wait = response.status_code, retry_after(response.headers)
+            if status == 204:
+                return []
+            if status == 200:
+                return listed(body(response))
+    except BROKEN as error:
+        if isinstance(error, ValueError):  # its text may quote the token
+            raise ValueError(f"{shown}: cannot be requested ({type(error).__name__})") from None
+        raise PassingError(reason(error)) from None
+    if status in (401, 403):
+        needed = "this account may not read it"
+        if not account:
+            needed = "it needs credentials (swift://), or the read ACL .r:*,.rlistings"
+        raise PermissionError(f"{shown}: not public, or not there ({status}): {needed}")
+    if status == 404:
+        raise FileNotFoundError(f"{shown}: no such container (404)")
+    if status not in PASSING:
+        raise OSError(f"{shown}: cannot be listed: status {status}")
+    raise PassingError(f"status {status}", wait)
+
+
+def body(response, most=LARGEST_PAGE, seconds=LONGEST_PAGE):
+    """The whole body of an answer. Raises PassingError for one that is too long or takes too long."""
+    content, began = bytearray(), time.monotonic()
+    while block := response.raw.read1(1 << 16, decode_content=True):
+        content += block
+        if len(content) > most:
+            raise PassingError(f"the answer is longer than {human(most)}", twice=True)
+        if time.monotonic() - began > seconds:
+            raise PassingError(f"the answer is not there after {seconds} s", twice=True)
+    return bytes(content)
+
+
+def listed(content):
+    """The entries that the body of a listing holds. Raises PassingError for what is no listing, as proxies send it."""
+    try:
+        entries = json.loads(content or "[]")
+    except ValueError:
+        page = "an HTML page" if content.lstrip()[:1] == b"<" else "something else"
+        raise PassingError(f"{page} came in place of a listing") from None
+    keys = {"name", "bytes", "hash"}
+    if not isinstance(entries, list) or not all(isinstance(one, dict) and one.keys() >= keys for one in entries):
+        raise PassingError("something else came in place of a listing")
+    return entries
 
 
 def reason(error):

@@ -26,6 +26,7 @@ import swiftclient.client as swiftclient
 from swiftclient.utils import generate_temp_url
 
 from darkroom import files
+from darkroom.retry import PASSING, PassingError, persistently, retry_after
 from darkroom.transfer import credentials, remote
 
 BLOCK = 1 << 18
@@ -35,6 +36,7 @@ MOST_PARTS = 1000  # Swift's own limit for a large object
 LONGEST_NAME = 1024  # bytes
 ATTEMPTS = 10  # of one request; about two minutes of back-off
 DAMAGED = 422  # Swift's answer to a body that is not that of the ETag
+UNSETTLED = (401, 403, 409)  # to strangers, for as long as a proxy remembers what a container's rights were (a minute)
 PUBLIC_READ = (".r:*", ".rlistings")
 CORS = {
     "X-Container-Meta-Access-Control-Allow-Origin": "*",
@@ -218,13 +220,10 @@ class Folder:
 class Stranger:
     """Who has no account: the reader of what is public."""
 
-    source, token, cacert = "an anonymous reader", "", None
+    source, token, cacert, anonymous = "an anonymous reader", "", None, True
 
     def __init__(self, url):
         self.url = url
-
-    def renew(self, refused):
-        raise PermissionError("an anonymous reader is refused (401)")
 
 
 class Swift:
@@ -294,8 +293,9 @@ class Swift:
 
     def _list(self, container):
         """Every object below the prefix. Servers choose the size of a page, so only an empty one is the end."""
-        marker = None
+        marker = ""
         while page := self._ask(self._list_page, container, marker=marker, prefix=self.prefix):
+            remote.require_new(page[-1]["name"], marker, container)
             marker = page[-1]["name"]
             for entry in page:
                 etag = entry.get("slo_etag", entry["hash"]).strip('"')
@@ -312,6 +312,8 @@ class Swift:
                 raise
             self._page = None
             return self._list_page(*args, **options)
+        except ValueError:
+            raise PassingError("an HTML page or something else came in place of a listing") from None
 
     def listed(self, found, item, content):
         return found == Found(content.bytes, content.etag, item.content_type, bool(content.parts))
@@ -379,7 +381,7 @@ class Swift:
                 body.seek(offset)
             got = swiftclient.put_object(url, token, container, name, body, etag=etag, http_conn=http_conn, **options)
             if got != etag:
-                raise _PassingError(f"the server has {got or 'something'}, {etag} was sent")
+                raise PassingError(f"the server has {got or 'something'}, {etag} was sent")
 
         self._ask(call, container, self.prefix + name)
 
@@ -469,38 +471,36 @@ class Swift:
     def _ask(self, call, *args, **options):
         """`call` of swiftclient with the account, on a connection that is kept for the next."""
         shown = "/".join(map(str, args[:2])) or "the account"
-        failures = refused = 0
-        while True:
-            wait, token = None, self.account.token
+        return persistently(lambda: self._once(call, shown, args, options), shown, ATTEMPTS, stopped=self.stopped)
+
+    def _once(self, call, shown, args, options):
+        """One request, and again with a new token where the old one is refused; that may happen twice."""
+        for renewals in (2, 1, 0):
+            token = self.account.token
             try:
                 with self._connection() as connection:
                     return call(self.account.url, token, *args, http_conn=connection, **options)
             except swiftclient.ClientException as error:
-                status = error.http_status
-                reason = f"{status} {error.http_reason}" if status else "the answer cannot be understood"
-                if status == 401 and refused < 2:
-                    refused += 1
-                    self.account.renew(token)
-                    continue
-                if status in (401, 403):
-                    raise PermissionError(f"{shown}: {self.account.source} is refused ({reason})") from None
-                if status == 404:
-                    raise FileNotFoundError(f"{shown}: not there ({reason})") from None
-                if status and status != DAMAGED and status not in remote.PASSING:
-                    raise OSError(f"{shown}: {reason}") from None
-                wait = remote.retry_after(error.http_response_headers or {})
-            except _PassingError as error:
-                reason = str(error)
+                if error.http_status != 401 or not renewals or self.account.anonymous:
+                    raise self._failure(error, shown) from None
             except remote.BROKEN as error:  # their texts quote URLs
-                reason = f"the connection failed ({type(error).__name__})"
-            failures += 1
-            if failures >= ATTEMPTS:
-                raise OSError(f"{shown}: {reason} ({failures} attempts)") from None
-            if wait is not None and wait > remote.LONGEST_WAIT:
-                raise OSError(f"{shown}: {reason}, and the server asks to wait {wait:.0f} s") from None
-            log.warning("%s: %s; trying again", shown, reason)
-            if self.stopped.wait(remote.pause(failures) if wait is None else wait):
-                raise InterruptedError(f"{shown}: stopped") from None
+                raise PassingError(f"the connection failed ({type(error).__name__})") from None
+            self.account.renew(token)
+
+    def _failure(self, error, shown):
+        """What is to be raised for an answer: `PassingError` where another attempt may do."""
+        status = error.http_status
+        reason = f"{status} {error.http_reason}" if status else "the answer cannot be understood"
+        refused = f"{self.account.source} is refused ({reason})"
+        if self.account.anonymous and status in UNSETTLED:
+            return PassingError(refused)
+        if status in (401, 403):
+            return PermissionError(f"{shown}: {refused}")
+        if status == 404:
+            return FileNotFoundError(f"{shown}: not there ({reason})")
+        if status and status != DAMAGED and status not in PASSING:
+            return OSError(f"{shown}: {reason}")
+        return PassingError(reason, retry_after(error.http_response_headers or {}))
 
     @contextlib.contextmanager
     def _connection(self):
@@ -531,10 +531,6 @@ class Swift:
     def close(self):
         while self._idle:
             self._idle.pop()[1].close()
-
-
-class _PassingError(Exception):
-    """A failure that another attempt may mend."""
 
 
 def _new_md5():

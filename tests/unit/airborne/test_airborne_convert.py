@@ -8,6 +8,7 @@ import netCDF4
 import pytest
 
 from airborne_convert import airborne_convert
+from darkroom import inventory
 from darkroom.samples import airborne
 from fetch_input import local_files
 
@@ -26,7 +27,7 @@ def source(tmp_path):
 def convert(tmp_path, source):
     def run(**options):
         root, files = local_files(source)
-        (tmp_path / "inventory.json").write_text(json.dumps({"root": str(root), "files": files}))
+        inventory.write(tmp_path / "inventory.json", inventory.Inventory(str(root), files))
         out = tmp_path / "out/granules.json"
         out.unlink(missing_ok=True)  # as Snakemake does
         airborne_convert(tmp_path / "inventory.json", out, **options)

@@ -291,7 +291,7 @@ PLACE = {"regex": ".*nc", "bucket": "protected", "sampleFileName": "a.nc"}
 def test_a_payload_of_another_shape_names_the_key(source, tmp_path, change, said):
     path = payload(source)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(ValueError, match="^" + re.escape(f"{path}: ")) as failure:
+    with pytest.raises(ValueError, match="^" + re.escape(str(path)) + "(: | )") as failure:
         process_command.process(path, tmp_path / "output", {})
     assert said in str(failure.value)
     assert not list((tmp_path / "output").rglob("*.nc"))

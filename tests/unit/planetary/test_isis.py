@@ -311,7 +311,7 @@ def test_a_busy_spice_server_is_asked_again(isis, monkeypatch, caplog):
     run(MDIS, "spice", isis / "spice.cub", WEB, input=raw)
     assert caplog.text.count("The server refused the connection") == 2
     monkeypatch.setenv("ISIS_FAULTS", "spiceinit=web9")
-    with pytest.raises(ChildProcessError, match=r"talking to the server\. The server refused"):
+    with pytest.raises(OSError, match=r"the SPICE web service: .*talking to the server\. The server refused"):
         programs.run_stage(recipe_steps(MDIS, "spice", None, WEB), isis / "no.cub", {"input": raw}, attempts=2, pause=0)
 
 

@@ -62,9 +62,9 @@ def test_everything_is_unpacked(tmp_path, ending):
     before = archive.read_bytes()
     found = unpack(archive, tmp_path / "out/data")
     assert tree(tmp_path / "out/data") == FILES
-    assert [file["name"] for file in found] == sorted(FILES)
-    assert all(file["bytes"] == len(FILES[file["name"]]) for file in found)
-    assert all(file["sha256"] == file_digest(tmp_path / "out/data" / file["name"]) for file in found)
+    assert [file.name for file in found] == sorted(FILES)
+    assert all(file.bytes == len(FILES[file.name]) for file in found)
+    assert all(file.sha256 == file_digest(tmp_path / "out/data" / file.name) for file in found)
     assert archive.read_bytes() == before
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".data.unpacked.json", "data"]
     assert not any(path.stat().st_mode & 0o7133 for path in (tmp_path / "out").rglob("*.tif"))
@@ -80,7 +80,7 @@ def test_archives_of_other_programs(tmp_path):
     for name, command in commands.items():
         subprocess.run(command, cwd=tmp_path / "in", check=True)
         found = unpack(tmp_path / name, tmp_path / "out" / stem(name))
-        assert [file["name"] for file in found] == ["b.tif", "deep/a.tif"]
+        assert [file.name for file in found] == ["b.tif", "deep/a.tif"]
 
 
 def test_a_zarr_folder(tmp_path):
@@ -98,10 +98,10 @@ def test_names_of_archives():
 
 def test_the_filter_is_of_members(tmp_path):
     archive = write(tmp_path / "data.zip", {"a/s1.tif": b"1", "a/s2.tif": b"2", "notes.txt": b"n"})
-    assert [file["name"] for file in unpack(archive, tmp_path / "data", r"a/s\d\.tif$")] == ["a/s1.tif", "a/s2.tif"]
+    assert [file.name for file in unpack(archive, tmp_path / "data", r"a/s\d\.tif$")] == ["a/s1.tif", "a/s2.tif"]
     assert set(tree(tmp_path / "data")) == {"a/s1.tif", "a/s2.tif"}
     # Another filter is another result; none of the old one stays.
-    assert [file["name"] for file in unpack(archive, tmp_path / "data", "notes")] == ["notes.txt"]
+    assert [file.name for file in unpack(archive, tmp_path / "data", "notes")] == ["notes.txt"]
     assert set(tree(tmp_path / "data")) == {"notes.txt"}
     with pytest.raises(ValueError, match=r"data\.zip: none of its 3 files, such as 'a/s1\.tif', .* matches 'z'"):
         unpack(archive, tmp_path / "data", "z")
@@ -167,7 +167,7 @@ def test_bombs(tmp_path, ending, monkeypatch):
     with pytest.raises(ValueError, match=r"with 'zeros' it unpacks to more than .* \(unpack_ratio\)"):
         unpack(archive, tmp_path / "out/bomb")
     assert list((tmp_path / "out").iterdir()) == []
-    assert unpack(archive, tmp_path / "out/bomb", ratio=200_000)[0]["bytes"] == 5_000_000
+    assert unpack(archive, tmp_path / "out/bomb", ratio=200_000)[0].bytes == 5_000_000
 
 
 def test_a_bomb_that_lies_about_its_size(tmp_path, monkeypatch):
@@ -246,7 +246,7 @@ def test_unknown_compression(tmp_path):
 
 def test_backslashes_of_windows(tmp_path):
     archive = write(tmp_path / "win.zip", {"a\\": b"", "a\\b.tif": b"x"})
-    assert [file["name"] for file in unpack(archive, tmp_path / "win")] == ["a/b.tif"]
+    assert [file.name for file in unpack(archive, tmp_path / "win")] == ["a/b.tif"]
     with pytest.raises(ValueError, match="outside"):
         unpack(write(tmp_path / "evil.zip", {"..\\up": b"x"}), tmp_path / "evil")
 

@@ -12,8 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+import manifests
 import publish_upload
-from darkroom.transfer import credentials, remote
+from darkroom import retry
+from darkroom.transfer import credentials
+from darkroom.transfer import upload as transfer_upload
 from darkroom.transfer.store import Content, Folder, Item, contents, store
 from publish_manifest import line
 
@@ -25,7 +28,7 @@ def alone(monkeypatch, tmp_path):
         if name.startswith(("OS_", "ST_", "SWIFT_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(publish_upload, "SETTLING", 1)
+    monkeypatch.setattr(transfer_upload, "SETTLING", 1)
 
 
 NAMES = ("manifest.json", "checksums.sha256", "published.json")
@@ -38,7 +41,7 @@ def dataset(folder, files):
         (folder / name).write_bytes(content)
     listed = b"".join(line(hashlib.sha256(content).hexdigest(), name) for name, content in sorted(files.items()))
     (folder / "checksums.sha256").write_bytes(listed)
-    (folder / "manifest.json").write_text(json.dumps({"sha256": hashlib.sha256(listed).hexdigest()}))
+    manifests.write(folder)
     return folder
 
 
@@ -165,7 +168,7 @@ def test_a_copy_never_mixes_with_its_source(finished, tmp_path, source, mirror):
     (tmp_path / "link").symlink_to(raw)
     source, before = tmp_path / source, tree(raw)
     root = source.parent if source.is_file() else source
-    (finished / "manifest.json").write_text(json.dumps({"source": str(source), "inputs": {"root": str(root)}}))
+    manifests.write(finished, source, root)
     with pytest.raises(ValueError, match="would mix with what the dataset is made of"):
         upload(finished, (tmp_path / "raw").as_uri(), mirror=mirror)
     assert tree(raw) == before
@@ -174,8 +177,7 @@ def test_a_copy_never_mixes_with_its_source(finished, tmp_path, source, mirror):
 
 def test_a_copy_beside_its_source_is_fine(finished, tmp_path):
     (tmp_path / "raw.tif").write_bytes(b"one")
-    content = {"source": str(tmp_path / "raw.tif"), "inputs": {"root": str(tmp_path)}}
-    (finished / "manifest.json").write_text(json.dumps(content))
+    manifests.write(finished, tmp_path / "raw.tif", tmp_path)
     upload(finished, (tmp_path / "copies").as_uri())
 
 
@@ -458,7 +460,7 @@ def log_in(monkeypatch, version, server):
         known = {"OS_AUTH_URL": "/v3", "OS_USERNAME": "me", "OS_PASSWORD": "se-cret", "OS_PROJECT_NAME": "p"}
     for name, value in known.items():
         monkeypatch.setenv(name, server.url + value if value.startswith("/") else value)
-    monkeypatch.setattr(remote, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.01)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from darkroom.interrupts import stoppable
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.recipes import programs as recipe_programs
 from darkroom.planetary.recipes import steps as recipe_steps
+from darkroom.retry import PassingError, persistently
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def run_stage(steps, outputs, inputs, *, threads=1, attempts=5, pause=20.0):
         for number, step in enumerate(steps, 1):
             last = outputs if number == len(steps) else {"": "step.cub"}
             run = functools.partial(_run, step, number, last, values, work)
-            made = _persistently(run, attempts, pause) if _asks_web(step) else run()
+            made = _over_the_web(run, attempts, pause) if _asks_web(step) else run()
             values["input"] = made.get("")
         if not steps:
             made = {"": values["input"]}
@@ -156,17 +157,19 @@ def _asks_web(step):
     return step["program"] == "spiceinit" and _written(step["parameters"].get("web", False)).lower() in ("yes", "true")
 
 
-def _persistently(run, attempts, pause):
+def _over_the_web(run, attempts, pause):
     """Run again, after a pause that doubles, while a web service is at fault and attempts are left."""
-    for attempt in range(1, attempts + 1):
+
+    def once():
         try:
             return run()
         except ChildProcessError as error:
-            if attempt == attempts or not TRANSIENT.search(str(error)):
-                raise
-            seconds = min(pause * 2 ** (attempt - 1), LONGEST_PAUSE) * random.uniform(0.75, 1.25)
-            logger.warning("attempt %d of %d: %s; the next in %.0f s", attempt, attempts, error, seconds)
-            time.sleep(seconds)
+            raise PassingError(str(error)) if TRANSIENT.search(str(error)) else error from None
+
+    def backoff(failures):
+        return min(pause * 2 ** (failures - 1), LONGEST_PAUSE) * random.uniform(0.75, 1.25)
+
+    return persistently(once, "the SPICE web service", attempts, backoff=backoff)
 
 
 def _run(step, number, outputs, values, work):
