@@ -7,6 +7,8 @@ import numpy as np
 from darkroom import entrypoint, files
 from darkroom.calcium import judge, results, store, tables
 from darkroom.calcium import nwb as sessions_nwb
+from darkroom.record import Record
+from darkroom.record import write as write_record
 
 
 def calcium_check(
@@ -65,16 +67,14 @@ def calcium_check(
         "dandi_misses": missing,
     }
     known = files.read_json(session)["notes"]
-    files.write_json(
-        check,
-        {
-            "engine": engine,
-            "notes": [note for note in dict.fromkeys(notes) if note not in known],
-            "skipped": [] if inspected is not None else ["nwbinspector, which is not installed"],
-            "checks": {"calcium_check": figures},
-            "software": files.versions("pynwb", "hdmf"),
-        },
+    made = Record(
+        engine=engine,
+        notes=[note for note in dict.fromkeys(notes) if note not in known],
+        skipped=[] if inspected is not None else ["nwbinspector, which is not installed"],
+        checks={"calcium_check": figures},
+        software=files.versions("pynwb", "hdmf", "numba"),
     )
+    write_record(check, made)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 import logging
 from pathlib import Path
 
-from darkroom import entrypoint, files
+from darkroom import entrypoint, files, record
 from darkroom.calcium import session as sessions
+from darkroom.inventory import read as read_inventory
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +29,14 @@ def calcium_import(
 
     Raises ValueError naming the file that is damaged or does not fit, and what has to be given.
     """
-    found = files.read_json(inventory)
     given = {"start": start, "rate": rate, "pixel_size": pixel_size, "array": array}
-    described = sessions.describe(found["root"], found["files"], dataset, given)
+    described = sessions.describe(read_inventory(inventory), dataset, given)
     size = [described[key] for key in ("frames", "rows", "columns")]
     logger.info("%s frames of %s x %s pixels, %.6g Hz", *size, described["timing"]["rate_hz"])
     for note in described["notes"]:
         logger.info("note: %s", note)
-    files.write_json(session, described)
+    software = files.versions("numpy", "scipy", "h5py", "tifffile", "av", "imagecodecs")
+    record.write(session, record.Record(notes=described["notes"], software=software), described)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ rule calcium_merge_sessions:
     """Register the cell maps of sessions, match their cells, and give each a name of its own."""
     input:
         cells=of_sessions("cells.h5"),
-        tables=of_sessions("cells.csv"),
+        lists=of_sessions("cells.csv"),
         projections=of_sessions("projections.h5"),
     output:
         matches="<dataset>/matches.csv",

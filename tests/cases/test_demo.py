@@ -14,7 +14,7 @@ from darkroom import schema
 
 SHEET = [line.split("\t") for line in (ROOT / "config/datasets.tsv").read_text().splitlines()]
 PIPELINES = {dataset: pipeline for dataset, pipeline, *_ in SHEET[1:]}
-CHECKS = {"planetary": "planetary_check", "atlas": "precomputed_check", "airborne": "airborne_check"}
+CHECKS = {"planetary": "planetary_check", "atlas": "precomputed_check", "airborne": "airborne_check", "calcium": "calcium_check"}
 
 
 def volume(folder, scale=0):
@@ -29,6 +29,7 @@ def test_dry_run_explains_every_job_and_makes_nothing(campaign):
         "atlas": ("atlas_import", "atlas_chunk", "atlas_check_precomputed", "atlas_plot"),
         "planetary": ("planetary_plot",),
         "airborne": ("airborne_convert", "airborne_convert_metadata", "airborne_check", "airborne_plot"),
+        "calcium": ("calcium_import", "calcium_detect_motion", "calcium_detect_cells", "calcium_check", "calcium_plot"),
         "": ("fetch_input", "publish_manifest"),
     }.items():
         expected = sum(pipeline in ("", own) for own in PIPELINES.values())

@@ -102,7 +102,7 @@ def _identified(*origin):
 def _file(session, movie, said, notes):
     """The file and its subject. Its creation date is the session's, for want of one that the input tells."""
     begin = movie.timing.begin
-    raw = "\n".join(f"{file['name']}: {file['size']} bytes, SHA-256 {file['sha256']}" for file in session["files"])
+    raw = "\n".join(f"{file['name']}: {file['bytes']} bytes, SHA-256 {file['sha256']}" for file in session["files"])
     keys = (
         "experimenter",
         "institution",

@@ -9,15 +9,16 @@ from darkroom.calcium.readers import series
 OPTIONS = ("start", "rate", "pixel_size", "array")  # what a row may tell of its recording
 
 
-def describe(root, listed, dataset, given):
+def describe(source, dataset, given):
     """The session of a source: its files by what they are, its size, timing, gaps, and what the instrument says.
 
-    root, listed -- folder of the source, and its files (`name`, `bytes`, perhaps `sha256`) as an inventory has them
+    source -- the `Inventory` of the source
     given -- of `OPTIONS`, those that are told
 
     Raises ValueError naming the file, and what must be given.
     """
-    movies, signals, stamps, notes = series.sorted_out(root, [file["name"] for file in listed])
+    root = source.root
+    movies, signals, stamps, notes = series.sorted_out(root, source.names)
     movie = _opened(movies, stamps, given)
     notes += preprocess.require_signal(movie, movies[0] if len(movies) == 1 else Path(root))
     told = []
@@ -28,8 +29,8 @@ def describe(root, listed, dataset, given):
     used = {_name(path, root) for path in (*movies, *signals, *([stamps] if stamps else []))}
     return {
         "dataset": dataset,
-        "root": str(root),
-        "files": [_file(root, file) for file in listed if file["name"] in used],
+        "root": root,
+        "files": [_file(root, file) for file in source.files if file.name in used],
         "movies": _in_time(movies, movie, root),
         "signals": told,
         "time_stamps": _name(stamps, root) if stamps else None,
@@ -44,7 +45,6 @@ def describe(root, listed, dataset, given):
         "parts": [{"name": name, "first_frame": first, "frames": count} for name, first, count in movie.parts],
         "acquisition": movie.acquisition,
         "notes": [*movie.notes, *notes],
-        "software": files.versions("numpy", "scipy", "numba", "h5py", "tifffile", "av", "pynwb", "imagecodecs"),
     }
 
 
@@ -59,8 +59,7 @@ def _in_time(movies, movie, root):
 
 
 def _file(root, file):
-    digest = file.get("sha256") or files.digest(Path(root, file["name"]))
-    return {"name": file["name"], "size": file["bytes"], "sha256": digest}
+    return {"name": file.name, "bytes": file.bytes, "sha256": file.sha256 or files.digest(Path(root, file.name))}
 
 
 def _opened(movies, stamps, given):

@@ -29,7 +29,7 @@ SAID = {
     "emission_lambda": 525.0,
     "device": {"name": "nVista", "manufacturer": "Inscopix", "description": "Miniature microscope."},
 }
-SESSION = {"dataset": "one", "files": [{"name": "a.isxd", "size": 7, "sha256": "0" * 64}]}
+SESSION = {"dataset": "one", "files": [{"name": "a.isxd", "bytes": 7, "sha256": "0" * 64}]}
 
 
 def session(tmp_path, count=3, dropped=(4,), said=SAID, name="a.nwb"):
