@@ -28,6 +28,8 @@ VERBS = [
     "check",
     "plot",
     "publish",
+    "install",
+    "process",
 ]
 RULE = re.compile(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule ?\w*:|\Z)", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r'name:\s+f"(\w+){batch.suffix}"')  # one of the rules that take an image or a batch of them
@@ -45,6 +47,7 @@ PACKAGES = {
     "matplotlib": "matplotlib-base",
     "openstack": "openstacksdk",
     "netCDF4": "netcdf4",
+    "elftools": "pyelftools",
 }
 # Modules that load the one of an instrument or a format when they know which.
 LOADED_BY_NAME = {
@@ -53,7 +56,7 @@ LOADED_BY_NAME = {
     "planetary/instruments/calibrate": "planetary/instruments/**/*.py",
 }
 PIPELINES = ("planetary", "atlas", "airborne", "copernicus", "calcium")
-WITH_OTHERS = {"urllib3": "requests"}  # installed by another package that is named
+WITH_OTHERS = {"urllib3": "requests", "isx": "the installer of IDPS"}  # installed by another package that is named
 
 
 @pytest.mark.parametrize(("pipeline", "name", "body"), RULES, ids=[name for _, name, _ in RULES])
