@@ -211,5 +211,5 @@ def test_planes_are_told_apart_by_the_headers_of_frames(tmp_path):
     read = series.plane(series.read_series([path]), [path], efocus=150)
     assert (read.read() == values[1::2]).all() and (read.read(2, 1) == values[5:6]).all()
     assert read.timing.rate == 10 and np.allclose(read.timing.times, [0.05, 0.15, 0.25, 0.35])
-    with pytest.raises(ValueError, match="efocus is 7, the frames of a.isxd have 100, 150"):
+    with pytest.raises(ValueError, match=r"efocus is 7, the frames of a\.isxd have 100, 150"):
         series.plane(series.read_series([path]), [path], efocus=7)
