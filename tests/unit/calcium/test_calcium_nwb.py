@@ -61,7 +61,7 @@ def session(tmp_path, count=3, dropped=(4,), said=SAID, name="a.nwb"):
     motion = rng.normal(0, 1, (FRAMES, 2))
     field = movie.of_array(np.zeros((FRAMES, *SHAPE), "f4"), timing=timing, pixel_size=(3.0, 3.0))
     nwb.write(path, SESSION, field, cells, table, events, motion, pictures, [gpio, imu], said, ["registered"])
-    return path, cells, table, _, pictures, motion, timing
+    return path, cells, table, events, pictures, motion, timing
 
 
 def findings(path, config=None):
