@@ -36,7 +36,7 @@ def planetary_problems(row):
             elif not located(name):
                 yield f"options images: {name!r} has no geometry; give it one in its options"
     elif recipe not in RECIPES:
-        wrong = f"{recipe!r} is unknown" if recipe else f"the name of {row['source']!r} does not tell its instrument"
+        wrong = f"{recipe!r} is unknown" if recipe else f"the name of {row.source!r} does not tell its instrument"
         yield f"recipe: {wrong}{schema.nearest(recipe, [*RECIPES, *JOINED])}"
     elif not row.source:
         yield f"source: an image has one; only rows of {' and '.join(JOINED)} have none"

@@ -149,11 +149,11 @@ def test_bad_rows_are_named_at_once(campaign):
         "line 10 options: 'batch' is of the whole campaign; set it in the config",
         "line 11 options parameters: no recipe runs 'mdical'; did you mean 'mdiscal'?",
         "line 12 options map.projection: 'sinusodial' is unknown; did you mean 'sinusoidal'?",
-        "line 12 options parts: 5 is not of type 'array'",
+        "line 12 options parts: is 5, not a list",
         "line 13 options images: name two datasets or more, such as {images: [left, right]}",
         "line 14 options images: 'flat' has no geometry; give it one in its options",
         "line 14 options images: 'lokated' is no planetary image of this sheet; did you mean 'located'?",
-        "line 15 options images: 'located' is not of type 'array'",
+        "line 15 options images: is 'located', not a list",
         "line 16 options images: a stereo pair is of two datasets, not of 3",
         "line 16 recipe: stereo needs engine: isis in the config",
     ):

@@ -1,0 +1,43 @@
+"""Run a campaign: what `snakemake` takes, with its progress and its failures in few lines."""
+
+import argparse
+import importlib.util
+import os
+import sys
+
+from darkroom.files import HOUSE
+
+LOGGER = "rich"  # draws bars of progress; a failed job and its log come last
+DRY = ("-n", "--dry-run", "--dryrun")
+
+
+def command(arguments: list) -> list:
+    """The command line of Snakemake: this workflow, and for a run that makes something the logger that is brief.
+
+    A plan is shown as Snakemake shows it, with what would be made and why. The whole log of a run is in
+    .snakemake/log in any case.
+    """
+    line = [sys.executable, "-m", "snakemake"]
+    if not {"-s", "--snakefile"} & set(arguments):
+        line += ["--snakefile", str(HOUSE / "Snakefile")]
+    brief = importlib.util.find_spec(f"snakemake_logger_plugin_{LOGGER}") and "--logger" not in arguments
+    if brief and not any(argument in DRY for argument in arguments):
+        line += ["--logger", LOGGER]
+    return [*line, *arguments]
+
+
+def main():
+    """The command line: all arguments but --help are Snakemake's."""
+    parser = argparse.ArgumentParser(
+        prog="darkroom run",
+        usage="darkroom run [whatever snakemake takes, such as --configfile config.yaml, -n, --profile slurm]",
+        description=__doc__,
+        allow_abbrev=False,
+    )
+    _, arguments = parser.parse_known_args()
+    line = command(arguments)
+    os.execv(line[0], line)
+
+
+if __name__ == "__main__":
+    main()
