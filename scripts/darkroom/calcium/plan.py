@@ -31,7 +31,7 @@ METHODS = {  # options of each way to find cells
         "spatial_filter",
         "dff",
     ),
-    "rois": ("cell_diameter", "output_unit_type"),
+    "rois": ("output_unit_type",),
 }
 
 

@@ -250,7 +250,7 @@ def _background(rng, shape, diameter):
     """Counts of what is always there: tissue with texture, dimmed by vessels. It joins at the edges."""
     broad = ndimage.gaussian_filter(rng.standard_normal(shape), 60, mode="wrap")
     fine = ndimage.gaussian_filter(rng.standard_normal(shape), 2.5, mode="wrap")
-    tissue = 1 + 0.12 * broad / broad.std() + 0.05 * fine / fine.std()
+    tissue = 1 + 0.12 * (broad - broad.mean()) / broad.std() + 0.05 * (fine - fine.mean()) / fine.std()
     y, x = np.arange(shape[0])[:, None], np.arange(shape[1])[None]
     for _ in range(max(3, shape[1] // 90)):
         bends = sum(
