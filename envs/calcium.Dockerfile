@@ -6,11 +6,10 @@ FROM python:3.11-slim-bookworm
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends libglib2.0-0 libgomp1 \
  && rm -rf /var/lib/apt/lists/*
-# The packages of envs/calcium.yaml, envs/fetch.yaml and envs/publish.yaml, and Snakemake, at the versions of the lock.
+# What the workflow runs with, and what isx imports besides.
 COPY requirements.lock /darkroom/
-RUN pip install --no-cache-dir --constraint /darkroom/requirements.lock \
-      av h5py hdmf imagecodecs jinja2 keystoneauth1 matplotlib nibabel numba numpy nwbinspector \
-      openstacksdk pyelftools pynwb python-swiftclient requests scipy snakemake threadpoolctl tifffile
+RUN pip install --no-cache-dir --requirement /darkroom/requirements.lock \
+ && pip install --no-cache-dir openpyxl==3.1.5 scikit-learn==1.9.1
 COPY Snakefile /darkroom/Snakefile
 COPY darkroom /darkroom/darkroom
 COPY config/collections /darkroom/config/collections
