@@ -235,18 +235,3 @@ def _write_cells(sources, paths):
             traces[number, movie.timing.valid] = (trace - np.median(trace)) / (trace.std() or 1)
         names = tuple(f"C{number:02}" for number in range(len(corners)))
         isxd.write_cell_set(path, isxd.CellSet(images, traces, movie.timing, names, ("undecided",) * len(names)))
-
-
-__all__ = [
-    "apply_cell_set",
-    "auto_accept_reject",
-    "cell_metrics",
-    "dff",
-    "event_detection",
-    "motion_correct",
-    "pca_ica",
-    "preprocess",
-    "project_movie",
-    "run_cnmfe",
-    "spatial_filter",
-]

@@ -11,9 +11,18 @@ import tarfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-FUNCTIONS = (
-    *("preprocess", "motion_correct", "project_movie", "run_cnmfe", "event_detection", "auto_accept_reject"),
-    "cell_metrics",
+FUNCTIONS = (  # of tests/idps_isx.py, which is imported when one is called
+    *(
+        "preprocess",
+        "motion_correct",
+        "project_movie",
+        "spatial_filter",
+        "dff",
+        "run_cnmfe",
+        "pca_ica",
+        "apply_cell_set",
+    ),
+    *("event_detection", "auto_accept_reject", "cell_metrics"),
 )
 ROOT = "Inscopix Data Processing.linux/Contents/API/Python"
 SOURCE = """\
@@ -41,7 +50,8 @@ import sys
 sys.path[:0] = {paths}
 from . import _internal
 if _internal.is_with_algos:
-    {functions}
+    for name in {functions}:
+        globals()[name] = lambda name=name, **given: getattr(__import__("idps_isx"), name)(**given)
 __version__ = "{version}"
 def make_output_file_path(*names): ...
 """
@@ -69,20 +79,17 @@ def shared_library(folder, algorithms=True, needs=(), rpath=""):
     return Path(shutil.copy(own[0], path)) if own else None
 
 
-def tree(library, *, works=False, algorithms=True, version="9.9.9", nested=False, others=()):
+def tree(library, *, algorithms=True, version="9.9.9", nested=False, others=()):
     """The files that an installer makes: name -> content.
 
-    works -- whether its functions do something; else they have names only, and are imported quickly
     nested -- whether the library lies in isx/lib, as in newer versions, or beside isx
     """
     root = f"Inscopix Data Processing {version}/{ROOT}" if nested else ROOT
     paths = [str(HERE), str(HERE.parent / "scripts")]
-    stubs = f"for name in {FUNCTIONS}: globals()[name] = lambda **given: None"
-    functions = "from idps_isx import *" if works else stubs
     place = "isx/lib/libisxpublicapi.so" if nested else "libisxpublicapi.so"
     made = {
         f"{root}/setup.py": "from setuptools import setup\nsetup(name='isx')\n",
-        f"{root}/isx/__init__.py": INIT.format(paths=paths, version=version, functions=functions),
+        f"{root}/isx/__init__.py": INIT.format(paths=paths, version=version, functions=FUNCTIONS),
         f"{root}/isx/_internal.py": INTERNAL.format(above="lib" if nested else "..", algorithms=int(algorithms)),
         f"{root}/{place}": Path(library).read_bytes(),
         **dict(others),

@@ -44,7 +44,7 @@ def prepare(folder, rows, **config):
     if library is None:
         pytest.skip("neither gcc nor a module of Python's own is here to make a library of")
     (folder / INSTALLER).parent.mkdir()
-    log = idps_standin.installer(folder / INSTALLER, idps_standin.tree(library, works=True, nested=True))
+    log = idps_standin.installer(folder / INSTALLER, idps_standin.tree(library, nested=True))
     calcium = {"engine": "idps", "installer": INSTALLER, "threshold": 1.5, "spatial_downsample_factor": 2} | config
     campaign = Campaign(folder).write(rows, "calcium", calcium=calcium)
     campaign.log = log

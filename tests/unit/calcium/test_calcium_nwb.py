@@ -7,6 +7,7 @@ import pytest
 from hdmf.common import DynamicTable
 from nwbinspector import inspect_nwbfile, load_config
 from pynwb import NWBHDF5IO
+from roiextractors import NwbSegmentationExtractor
 from scipy import sparse
 
 from darkroom.calcium import movie, nwb
@@ -60,7 +61,20 @@ def session(tmp_path, count=3, dropped=(4,), said=SAID, name="a.nwb"):
     path = tmp_path / name
     motion = rng.normal(0, 1, (FRAMES, 2))
     field = movie.of_array(np.zeros((FRAMES, *SHAPE), "f4"), timing=timing, pixel_size=(3.0, 3.0))
-    nwb.write(path, SESSION, field, cells, table, events, motion, pictures, [gpio, imu], said, ["registered"])
+    nwb.write(
+        path,
+        SESSION,
+        field,
+        cells,
+        table,
+        events,
+        {"denoised": raw, "spikes": raw},
+        motion,
+        pictures,
+        [gpio, imu],
+        said,
+        ["registered"],
+    )
     return path, cells, table, events, pictures, motion, timing
 
 
@@ -93,7 +107,7 @@ def test_everything_comes_back(tmp_path):
         traces = ophys["Fluorescence"]["RoiResponseSeries"]
         assert (traces.data[:] == cells.traces.T).all() and np.allclose(traces.timestamps[:], timing.times)
         assert (ophys["Fluorescence"]["RoiResponseSeriesCounts"].data[:] == cells.raw.T).all()
-        change = ophys["DfOverF"]["RoiResponseSeriesDfOverF"]
+        change = ophys["DfOverF"]["RoiResponseSeries"]
         assert list(change.rois.data[:]) == [0, 2] and np.allclose(change.data[:, 0], cells.raw[0] / 10)
         assert np.allclose(ophys["Motion"].data[:], motion[:, ::-1])
         assert np.allclose(ophys["SummaryImages"]["mean"].data[:], pictures["mean"].T)
@@ -103,8 +117,22 @@ def test_everything_comes_back(tmp_path):
         assert file.imaging_planes["ImagingPlane"].grid_spacing[:].tolist() == pytest.approx([3e-6, 3e-6])
         assert file.session_start_time.isoformat() == "2023-11-14T15:13:20-07:00"
         assert np.isnan(file.acquisition["gpio_EX-LED"].data[1]) and file.acquisition["gpio_EX-LED"].unit == "mW"
-        assert (file.acquisition["imu_acceleration"].starting_time, file.acquisition["imu_acceleration"].rate) == (1.0, 50.0)
+        assert (file.acquisition["imu_acceleration"].starting_time, file.acquisition["imu_acceleration"].rate) == (
+            1.0,
+            50.0,
+        )
         assert "a.isxd: 7 bytes, SHA-256 000" in file.notes
+
+
+def test_another_reader_of_segmentations_finds_them(tmp_path):
+    path, cells, table, *_, timing = session(tmp_path, dropped=())
+    read = NwbSegmentationExtractor(str(path))
+    assert read.get_num_rois() == 3 and read.get_image_shape() == SHAPE
+    assert read.get_sampling_frequency() == pytest.approx(20)
+    assert np.allclose(read.get_roi_image_masks(), cells.footprints.toarray().reshape(3, *SHAPE).transpose(1, 2, 0))
+    traces = read.get_traces_dict()
+    assert np.allclose(traces["raw"], cells.traces.T) and np.allclose(traces["denoised"], cells.raw.T)
+    assert (read.get_accepted_list(), read.get_rejected_list()) == ([0], [1])
 
 
 def test_no_cell_is_a_whole_answer(tmp_path):

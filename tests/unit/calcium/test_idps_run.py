@@ -59,7 +59,7 @@ def installed(tmp_path_factory):
     if library is None:
         pytest.skip("neither gcc nor a module of Python's own is here to make a library of")
     installer = folder / "Inscopix Data Processing 9.9.9.sh"
-    idps_standin.installer(installer, idps_standin.tree(library, works=True))
+    idps_standin.installer(installer, idps_standin.tree(library))
     calcium_install(installer, folder / "versions.json", cache=folder / "cache", algorithms=adapter.algorithms(CNMFE))
     return folder
 

@@ -67,10 +67,10 @@ def install(installer, cache, algorithms=(), python=None):
     seal = sealed(installer)
     folder = Path(cache).resolve() / seal["sha256"]
     with _alone(folder.parent):
-        if found := standing(folder):
-            logger.info("%s is installed in %s", installer.name, folder)
-        else:
-            found = _install(installer, seal, folder, algorithms, python)
+        found = standing(folder)
+        if found is None:
+            return _install(installer, seal, folder, algorithms, python)
+    logger.info("%s is installed in %s", installer.name, folder)
     with diagnostics.explaining(folder):
         return found, versions(found, algorithms, python)
 
@@ -125,7 +125,7 @@ def standing(folder):
 
 
 def _install(installer, seal, folder, algorithms, python):
-    """Run the installer in a temporary folder, check what it has made, and give it its name and then its marker."""
+    """Run the installer in a temporary folder, named when all is there, marked when it is of use."""
     for left in folder.parent.glob(".*.part"):
         shutil.rmtree(left, ignore_errors=True)
     files.require_room(folder, UNPACKED * seal["bytes"], f"the installation of {installer.name}")
@@ -135,15 +135,21 @@ def _install(installer, seal, folder, algorithms, python):
     try:
         with diagnostics.explaining(made):
             _run(installer, made, staging)
-            said = versions(find(made), algorithms, python)
+            find(made)
         shutil.rmtree(folder, ignore_errors=True)
         made.replace(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     found = find(folder)
+    try:
+        with diagnostics.explaining(folder):
+            said = versions(found, algorithms, python)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     files.write_json(found.marker, _marker(found, seal, said))
     logger.info("%s is now installed in %s", installer.name, folder)
-    return found
+    return found, said
 
 
 def _marker(found, seal, said):
