@@ -60,7 +60,20 @@ def calcium_convert(
         "components": [int(value) for value in columns["components"]],
     }
     notes = [*opened.notes, *found.notes, *([] if len(found) else ["no cell was found"])]
-    sessions_nwb.write(nwb, described, opened, found, known, detected, shifts, pictures, beside, said, notes)
+    sessions_nwb.write(
+        nwb,
+        described,
+        opened,
+        found,
+        known,
+        detected,
+        results.load_arrays(events)[0],
+        shifts,
+        pictures,
+        beside,
+        said,
+        notes,
+    )
 
 
 if __name__ == "__main__":

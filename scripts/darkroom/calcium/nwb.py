@@ -62,13 +62,14 @@ def lacking(said):
     return [name for name, of in DANDI.items() if not of({"subject": {}} | said)]
 
 
-def write(path, session, movie, cells, table, events, motion, pictures, signals, said, notes):
+def write(path, session, movie, cells, table, events, fitted, motion, pictures, signals, said, notes):
     """Write a session as NWB; the same input gives the same bytes.
 
     session -- what `calcium_import` has found: `files` with digests, `dataset`
     movie -- the registered `Movie`: its timing, pixel size, acquisition data
     cells, table -- `Cells`, and by name a value for each cell: `name`, `status` and metrics
     events -- (times in s, amplitudes) of each cell
+    fitted -- `denoised` and `spikes` (cells, frames), in the unit of the traces
     motion -- shifts (frames, 2) in pixels (y, x), and the unit of time `times`
     pictures -- by name, (rows, columns)
     signals -- `Signals` of the recording
@@ -83,7 +84,7 @@ def write(path, session, movie, cells, table, events, motion, pictures, signals,
         _pictures(ophys, pictures, movie.pixel_size)
         if len(cells):  # else there is no table: an empty one is no valid NWB
             table = _cells(ophys, plane, cells, table)
-            _traces(ophys, cells, table, movie.timing)
+            _traces(ophys, cells, fitted, table, movie.timing)
             _events(file, table, events, movie.timing)
         for one in signals:
             _signals(file, one, movie.timing)
@@ -235,7 +236,7 @@ def _cells(ophys, plane, cells, table):
     return found
 
 
-def _traces(ophys, cells, table, timing):
+def _traces(ophys, cells, fitted, table, timing):
     """Traces of all cells; their change over the baseline for those whose baseline is above nothing."""
     unit = {"df": "counts", "df_over_noise": "noise"}[cells.unit]
 
@@ -255,13 +256,16 @@ def _traces(ophys, cells, table, timing):
     add(fluorescence, "RoiResponseSeries", cells.traces, everyone, unit, text)
     text = "Counts at the footprint's peak, background removed."
     add(fluorescence, "RoiResponseSeriesCounts", cells.raw, everyone, "counts", text)
+    text = "Traces without noise: spikes that decay exponentially."
+    add(fluorescence, "Denoised", fitted["denoised"], everyone, unit, text)
+    add(fluorescence, "Deconvolved", fitted["spikes"], everyone, unit, "Spikes of the denoised traces.")
     bright = np.flatnonzero(cells.baseline > 0)
     if len(bright):
         change = DfOverF()
         ophys.add(change)
         text = f"Change over the baseline, for the {len(bright)} of {len(cells)} cells whose baseline is above 0."
         values = cells.raw[bright] / cells.baseline[bright, None]
-        add(change, "RoiResponseSeriesDfOverF", values, bright, "n.a.", text)
+        add(change, "RoiResponseSeries", values, bright, "n.a.", text)
 
 
 def _events(file, table, events, timing):
