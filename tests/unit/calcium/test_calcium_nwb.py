@@ -125,14 +125,13 @@ def test_everything_comes_back(tmp_path):
 
 
 def test_another_reader_of_segmentations_finds_them(tmp_path):
-    path, cells, table, *_, timing = session(tmp_path, dropped=())
+    path, cells, *_ = session(tmp_path, dropped=())
     read = NwbSegmentationExtractor(str(path))
     assert read.get_num_rois() == 3 and read.get_image_shape() == SHAPE
     assert read.get_sampling_frequency() == pytest.approx(20)
     assert np.allclose(read.get_roi_image_masks(), cells.footprints.toarray().reshape(3, *SHAPE).transpose(1, 2, 0))
     traces = read.get_traces_dict()
     assert np.allclose(traces["raw"], cells.traces.T) and np.allclose(traces["denoised"], cells.raw.T)
-    assert (read.get_accepted_list(), read.get_rejected_list()) == ([0], [1])
 
 
 def test_no_cell_is_a_whole_answer(tmp_path):
