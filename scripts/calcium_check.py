@@ -44,13 +44,16 @@ def calcium_check(
         raise ValueError("; ".join(wrong))
     arrays, _ = results.load_arrays(motion)
     pictures, _ = results.load_arrays(projections)
-    usual, most = judge.residual_motion(opened, pictures["mean"], cell_diameter)
+    residual = judge.residual_motion(opened, pictures["mean"], cell_diameter)
     statuses = [row["status"] for row in rows]
     missing = sessions_nwb.lacking(said or {})
     inspected = judge.inspected(nwb)
     notes = [*opened.notes, *found.notes]
     notes += [] if len(found) else ["no cell was found"]
-    notes += [f"after registration frames are off by {usual:.2f} pixels (median)"] if usual > judge.STILL else []
+    if residual is None:
+        notes.append(f"too little of the field is in every frame to see whether it lies still: {opened.shape[1:]} pixels")
+    elif residual[0] > judge.STILL:
+        notes.append(f"after registration frames are off by {residual[0]:.2f} pixels (median)")
     notes += [f"DANDI would miss in nwb: {', '.join(missing)}"] if missing else []
     notes += [f"nwbinspector: {text}" for text in (inspected or ((), ()))[0]]
     figures = {
@@ -61,7 +64,7 @@ def calcium_check(
         "events": sum(len(times) for times, _ in detected),
         "largest_shift_px": float(np.abs(arrays["shifts"]).max()),
         "frames_out_of_reach": int(arrays["clamped"].sum()),
-        "residual_shift_px": {"median": usual, "largest": most},
+        "residual_shift_px": dict(zip(("median", "largest"), residual or (None, None), strict=True)),
         "median_snr": float(np.median([row["snr"] for row in rows])) if rows else None,
         "nwbinspector": None if inspected is None else {"findings": len(inspected[0]), "exceptions": inspected[1]},
         "dandi_misses": missing,

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 import tifffile
+from scipy import ndimage
 
 import calcium_recordings as recordings
 from campaign import Campaign
@@ -32,7 +33,8 @@ def made(tmp_path_factory):
     some = recordings.made(frames=80)
     tifffile.imwrite(raw / "some.tif", some.read(0, 60), photometric="minisblack")
     tifffile.imwrite(raw / "masks.tif", some.footprints.toarray().reshape(-1, 88, 96), photometric="minisblack")
-    noise = np.random.default_rng(5).normal(500, 10, (80, 40, 44)).astype("u2")
+    tissue = 60 * ndimage.gaussian_filter(np.random.default_rng(4).normal(0, 4, (56, 60)), 2)
+    noise = np.random.default_rng(5).normal(500 + tissue, 10, (80, 56, 60)).astype("u2")
     isxd.write_movie(raw / "noise.isxd", movies.of_array(noise).changed(timing=recordings_timing(80)))
     rois = {"start": START, "rate": 20, "method": "rois", "rois": "raw/masks.tif", "preserve_input_dimensions": True}
     campaign.write(

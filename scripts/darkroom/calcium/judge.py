@@ -10,6 +10,7 @@ from darkroom.calcium import registration
 from darkroom.calcium.readers import isxd
 
 LOOKED_AT = 60  # registered frames that are aligned anew
+SMALLEST = 4  # cell diameters across a field that can be aligned
 STILL = 0.25  # pixels that their median may be off
 MASKS = 20  # footprints that are compared at a time
 # What nwbinspector says of sound files: a session with fewer frames than cells looks as if its axes were turned.
@@ -17,7 +18,12 @@ EXCEPTIONS = ("check_data_orientation",)
 
 
 def residual_motion(movie, reference, cell_diameter):
-    """Median and largest shift (pixels) that some registered frames still have against the mean of the movie."""
+    """Median and largest shift (pixels) that some registered frames still have against the mean of the movie.
+
+    None where the field is too small to tell.
+    """
+    if min(movie.shape[1:]) < SMALLEST * cell_diameter:
+        return None
     _, frames = movie.sampled(LOOKED_AT)
     some = movies.of_array(frames)
     found = registration.detect_motion(
