@@ -54,7 +54,7 @@ format: $(VENV)/tests ## Format Python and Snakemake code, list the files that a
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
-	(ls config/*/*.yaml; find scripts/darkroom -name '*.py'; echo scripts/publish_page.html) | LC_ALL=C sort > scripts/shipped.txt
+	$(BIN)/python tests/shipped.py
 
 bench: $(VENV)/tests ## Measure against the peers, side by side (not part of the tests)
 	$(BIN)/python tests/bench/atlas.py

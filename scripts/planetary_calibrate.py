@@ -1,15 +1,17 @@
 """Turn raw numbers into radiance or I/F."""
 
 from darkroom import entrypoint
-from darkroom.planetary.images import engine, for_each
+from darkroom.planetary.engines.choose import engine
+from darkroom.planetary.images import for_each
 
 
-def planetary_calibrate(cubes: list, calibrated: list, images: list):
+def planetary_calibrate(cubes: list, calibrated: list, images: list, cameras: list = ()):
     """Turn raw numbers into radiance or I/F, and take out the noise that the camera is known for.
 
     cubes -- ingested cubes
     calibrated -- the cubes to write, in the same order
-    images -- for each: engine, recipe and its steps, part, and the options `calibration` and `parameters`
+    images -- what the engine is asked for each: recipe and option `calibration`, or steps and parameters of ISIS
+    cameras -- unused: files of cameras of the user's own, watched for changes
 
     Raises ValueError naming every image that could not be calibrated, after all others are written.
     """

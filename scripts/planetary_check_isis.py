@@ -7,17 +7,16 @@ from darkroom import entrypoint, files
 from darkroom.planetary.engines import programs
 
 
-def planetary_check_isis(found: Path, recipes: dict, geometry: dict, parameters: dict):
+def planetary_check_isis(found: Path, needs: dict, parameters: dict):
     """Find the programs of ISIS and the data that a campaign needs, before any program runs.
 
     found -- JSON to write: the version of ISIS
-    recipes -- the recipes of the sheet by name
-    geometry -- recipe -> the ways in which its rows ask for geometry
+    needs -- recipe -> title, areas, web_spice; geometry: the ways in which rows ask for it; programs that they run
     parameters -- program -> parameters that the campaign gives it
 
     Raises OSError with all that is missing, and the commands that install it.
     """
-    programs.check(recipes, os.environ, geometry, parameters=parameters)
+    programs.check(needs, os.environ, parameters)
     files.write_json(found, {"isis": programs.version(os.environ)})
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darkroom import entrypoint
-from darkroom.planetary import images
+from darkroom.planetary.engines.choose import engine
 
 
 def planetary_correct(cube: Path, corrected: Path, image: dict):
@@ -11,9 +11,9 @@ def planetary_correct(cube: Path, corrected: Path, image: dict):
 
     cube -- a calibrated cube with geometry
     corrected -- the cube to write
-    image -- engine, recipe and its steps, part, and the options `photometry` and `parameters`
+    image -- the option `photometry`, and what the engine is asked
     """
-    images.engine(image["engine"]).correct(cube, corrected, image)
+    engine(image["engine"]).correct(cube, corrected, image)
 
 
 if __name__ == "__main__":

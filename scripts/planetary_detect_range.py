@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darkroom import entrypoint, files
-from darkroom.planetary import images
+from darkroom.planetary.engines.choose import engine
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.geometry import projection
 
@@ -13,11 +13,11 @@ def planetary_detect_range(cubes: list, grid: Path, image: dict):
 
     cubes -- calibrated cubes with geometry
     grid -- map template (.map) to write
-    image -- engine, recipe and its steps, and the options `map` and `parameters`; what the map's template, or else its
-        other options, say comes before what is found
+    image -- the option `map`, and what the engine is asked; what the map's template, or else its other options, say
+        comes before what is found
     """
     options = image["map"]
-    found = images.engine(image["engine"]).template([Path(cube) for cube in cubes], grid, image)
+    found = engine(image["engine"]).template([Path(cube) for cube in cubes], grid, image)
     found |= projection.read_template(options["template"]) if options["template"] else asked(options, found)
     group = pvl.Block(found, "Group")
     files.write_bytes(grid, f"{pvl.dumps({'Mapping': group})}End\n".encode())

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darkroom import entrypoint
-from darkroom.planetary import images
+from darkroom.planetary.engines.choose import engine
 
 
 def planetary_detect_terrain(left: Path, right: Path, heights: Path, image: dict, threads: int = 1):
@@ -11,9 +11,9 @@ def planetary_detect_terrain(left: Path, right: Path, heights: Path, image: dict
 
     left, right -- calibrated cubes with geometry
     heights -- the GeoTIFF to write: metres above the reference of the body
-    image -- engine, recipe and its steps, and the option `parameters`
+    image -- what the engine is asked
     """
-    images.engine(image["engine"]).terrain(left, right, heights, image, threads)
+    engine(image["engine"]).terrain(left, right, heights, image, threads)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """Read images of an archive into ISIS cubes."""
 
 from darkroom import entrypoint
-from darkroom.planetary.images import engine, for_each, image_file
+from darkroom.planetary.engines.choose import engine
+from darkroom.planetary.images import for_each, image_file
 
 
-def planetary_import(inventories: list, cubes: list, images: list, isis: list = ()):
+def planetary_import(inventories: list, cubes: list, images: list, cameras: list = (), isis: list = ()):
     """Read images of an archive into ISIS cubes.
 
     inventories -- what `fetch_input` has found, for each image
     cubes -- the cubes to write, in the same order
-    images -- for each: engine, recipe and its steps, part, and the options `ingest` and `parameters`
+    images -- for each: recipe, its title, label and names of files, part, and what the engine is asked
+    cameras -- unused: files of cameras of the user's own, watched for changes
     isis -- unused: the check of ISIS, which must have passed
 
     Raises ValueError naming every image that could not be read, after all others are written.

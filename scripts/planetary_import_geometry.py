@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from darkroom import entrypoint
-from darkroom.planetary import images
+from darkroom.planetary import images, notes
+from darkroom.planetary.engines.choose import engine
 from darkroom.planetary.formats import cubes, pvl
 from darkroom.planetary.geometry.isd import of as isd_of
 from darkroom.planetary.geometry.isd import tables as isd_tables
@@ -22,7 +23,8 @@ def planetary_import_geometry(
     cube -- an ingested cube
     inventory -- what `fetch_input` has found: a camera description may lie beside the image
     located -- the copy, with the tables and kernels that spiceinit attaches
-    image -- engine, recipe and its steps, part, and the options `geometry`, `isd` and `parameters`
+    image -- the option `geometry` and, for isd, the option of this name, recipe, names of its files and part; else what
+        the engine is asked
     camera -- unused: the camera description of a local image, which a rule watches for changes
     isis -- unused: the check of ISIS, which must have passed
 
@@ -31,7 +33,7 @@ def planetary_import_geometry(
     if image["geometry"] == "isd":
         attach(cube, images.isd_file(image["isd"], inventory, image), located)
     else:
-        images.engine("isis").spiceinit(cube, located, image)
+        engine("isis").spiceinit(cube, located, image)
 
 
 def attach(cube, isd, located):
@@ -40,7 +42,7 @@ def attach(cube, isd, located):
     camera = isd_of(isd, source.lines, source.samples, source.groups["Instrument"])
     require_same_time(camera, source.groups["Instrument"], isd)
     tables, kernels, keywords = isd_tables(camera)
-    groups = images.noted(source.groups, done=[f"geometry from {isd.name}"])
+    groups = notes.noted(source.groups, done=[f"geometry from {isd.name}"])
     groups["Kernels"] = pvl.Block(dict(source.groups["Kernels"].items()) | kernels, "Group")
     kept = [source.table(name) for name in source.tables if name not in {table.name for table in tables}]
     objects = source.objects | {"NaifKeywords": keywords}

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from darkroom import entrypoint, files
-from darkroom.planetary import images
+from darkroom.planetary.engines.choose import engine
 
 
 def planetary_merge(cubes: list, merged: Path, image: dict):
@@ -12,8 +12,8 @@ def planetary_merge(cubes: list, merged: Path, image: dict):
 
     cubes -- projected cubes on one grid, in their order
     merged -- the map or mosaic to write
-    image -- engine, recipe and its steps, and the options `priority` and `parameters`: where images overlap, the last
-        is seen (ontop), the first (beneath) or their mean (average, with a second band that counts)
+    image -- the option `priority`, and what the engine is asked: where images overlap, the last is seen (ontop), the
+        first (beneath) or their mean (average, with a second band that counts)
 
     Raises ValueError when the cubes are not on one grid.
     """
@@ -21,7 +21,7 @@ def planetary_merge(cubes: list, merged: Path, image: dict):
         with files.replacing(merged) as partial:
             shutil.copyfile(cubes[0], partial)
         return
-    images.engine(image["engine"]).merge([Path(cube) for cube in cubes], merged, image["priority"], image)
+    engine(image["engine"]).merge([Path(cube) for cube in cubes], merged, image["priority"], image)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darkroom import entrypoint
-from darkroom.planetary import images
+from darkroom.planetary.engines.choose import engine
 
 
 def planetary_merge_channels(cubes: list, joined: Path, image: dict, threads: int = 1):
@@ -11,10 +11,10 @@ def planetary_merge_channels(cubes: list, joined: Path, image: dict, threads: in
 
     cubes -- calibrated.CCD_CHANNEL.cub of each channel
     joined -- the cube to write, with geometry
-    image -- engine, recipe and its steps, and the options `geometry` and `parameters`
+    image -- the option `geometry`, and what the engine is asked
     """
     channels = {Path(cube).name.split(".")[1]: cube for cube in cubes}
-    images.engine(image["engine"]).join(channels, joined, image, threads)
+    engine(image["engine"]).join(channels, joined, image, threads)
 
 
 if __name__ == "__main__":

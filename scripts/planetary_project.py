@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darkroom import entrypoint
-from darkroom.planetary import images
+from darkroom.planetary.engines.choose import engine
 
 
 def planetary_project(cube: Path, grid: Path, projected: Path, image: dict):
@@ -12,9 +12,9 @@ def planetary_project(cube: Path, grid: Path, projected: Path, image: dict):
     cube -- a calibrated cube with geometry
     grid -- map template
     projected -- the cube to write: that part of the grid which the image covers
-    image -- engine, recipe and its steps, part, and the options `map` and `parameters`
+    image -- the interpolation, and what the engine is asked
     """
-    images.engine(image["engine"]).project(cube, grid, projected, image)
+    engine(image["engine"]).project(cube, grid, projected, image)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darkroom import entrypoint
-from darkroom.planetary import images
+from darkroom.planetary.engines.choose import engine
 
 
 def planetary_project_backplanes(cube: Path, backplanes: Path, image: dict):
@@ -11,9 +11,9 @@ def planetary_project_backplanes(cube: Path, backplanes: Path, image: dict):
 
     cube -- a calibrated cube with geometry
     backplanes -- the cube to write, its bands in that order; NULL where the image has no valid pixel
-    image -- engine, recipe and its steps, and the option `parameters`
+    image -- what the engine is asked
     """
-    images.engine(image["engine"]).backplanes(cube, backplanes, image)
+    engine(image["engine"]).backplanes(cube, backplanes, image)
 
 
 if __name__ == "__main__":

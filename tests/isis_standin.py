@@ -83,11 +83,12 @@ MAP_RANGE = ("MinimumLatitude", "MaximumLatitude", "MinimumLongitude", "MaximumL
 
 
 def recipes():
-    """The recipes by name, each with every stage, as rules/planetary.smk reads them."""
-    import yaml
+    """The recipes by name, each with every stage, as the plan has them."""
+    from darkroom.planetary import recipes, tables
+    from darkroom.planetary.instruments import registry
 
-    table = yaml.safe_load((HERE.parent / "config/recipes.yaml").read_text())
-    return {name: recipe | {"stages": table["stages"] | recipe["stages"]} for name, recipe in table["recipes"].items()}
+    known = {name: camera.recipe(name) for name, camera in registry.of_recipes().items()}
+    return recipes.completed(known, tables.read([tables.OURS]))
 
 
 class IsisError(Exception):

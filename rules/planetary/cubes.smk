@@ -3,7 +3,7 @@
 resources/<dataset>/inventory.json -> ingested.cub -> located.cub (where geometry is asked for) -> calibrated.cub
 """
 
-IMAGES = [(dataset, part) for dataset, row in PLANETARY.items() if is_image(row) for part in parts(dataset)]
+IMAGES = [(cube.dataset, cube.suffix) for cube in PLANETARY.ingested]
 
 
 rule planetary_check_isis:
@@ -24,8 +24,7 @@ rule planetary_check_isis:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        recipes=lambda wildcards: {name: RECIPES[name] for name in asked_geometry()},
-        geometry=lambda wildcards: asked_geometry(),
+        needs=lambda wildcards: PLANETARY.needs,
         parameters=config["planetary"]["parameters"],
     script:
         "../../scripts/planetary_check_isis.py"
@@ -36,7 +35,7 @@ rule planetary_import_geometry:
     input:
         cube="<dataset>/ingested{part}.cub",
         inventory="<source>/inventory.json",
-        camera=isd_of,
+        camera=lambda wildcards: map(literal, made(wildcards).description),
         isis=ISIS,
     output:
         located=temp("<dataset>/located{part}.cub"),
@@ -44,7 +43,7 @@ rule planetary_import_geometry:
         "<log>/planetary_import_geometry{part}.log",
     benchmark:
         "<benchmark>/planetary_import_geometry{part}.tsv"
-    localrule: any("web" in ways for ways in asked_geometry().values())  # compute nodes often have no way out
+    localrule: PLANETARY.asks_web  # compute nodes often have no way out
     conda:
         ENGINE_ENV
     container:
@@ -54,11 +53,17 @@ rule planetary_import_geometry:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        web=lambda wildcards: int(CAMPAIGN[wildcards.dataset].options["geometry"] == "web"),
+        web=lambda wildcards: int(made(wildcards).asks_web),
     params:
-        image=lambda wildcards: asked(wildcards.dataset, wildcards.part, "geometry", "isd", "parameters"),
+        image=lambda wildcards: planetary_plan.geometry_of(made(wildcards), part_of(wildcards)),
     script:
         "../../scripts/planetary_import_geometry.py"
+
+
+def own_cameras(batch):
+    """The files of cameras of the user's own that the images of a batch are of."""
+    of_each = batch.each(lambda dataset, _: map(literal, PLANETARY[dataset].files))
+    return lambda wildcards: sorted(set().union(*of_each(wildcards)))
 
 
 for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", config["planetary"]["batch"]):
@@ -69,6 +74,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
             f"planetary_import{batch.suffix}"
         input:
             inventories=batch.each(lambda dataset, part: f"<resources>/{dataset}/inventory.json"),
+            cameras=own_cameras(batch),
             isis=ISIS,
         output:
             cubes=batch.files("ingested{}.cub"),
@@ -86,7 +92,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
         resources:
             mem_mb=lambda wildcards, attempt: 1000 * attempt,
         params:
-            images=batch.each(lambda dataset, part: asked(dataset, part, "ingest", "parameters")),
+            images=batch.each(lambda dataset, part: planetary_plan.import_of(PLANETARY[dataset], part.strip("."))),
         script:
             "../../scripts/planetary_import.py"
 
@@ -95,7 +101,8 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
         name:
             f"planetary_calibrate{batch.suffix}"
         input:
-            cubes=batch.each(to_calibrate),
+            cubes=batch.each(lambda dataset, part: PLANETARY[dataset].to_calibrate(part.strip(".")).path),
+            cameras=own_cameras(batch),
         output:
             calibrated=batch.files("calibrated{}.cub"),
         log:
@@ -112,7 +119,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
         resources:
             mem_mb=lambda wildcards, attempt: 11000 * attempt,
         params:
-            images=batch.each(lambda dataset, part: asked(dataset, part, "calibration", "parameters")),
+            images=batch.each(lambda dataset, part: planetary_plan.calibration_of(PLANETARY[dataset])),
         script:
             "../../scripts/planetary_calibrate.py"
 
@@ -120,9 +127,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
 rule planetary_merge_channels:
     """Make one image of the channels of a camera of many CCDs."""
     input:
-        cubes=lambda wildcards: expand(
-            "<dataset>/calibrated{part}.cub", part=parts(wildcards.dataset), allow_missing=True
-        ),
+        cubes=lambda wildcards: [cube.path for cube in made(wildcards).to_join],
     output:
         joined="<dataset>/joined.cub",
     log:
@@ -138,8 +143,8 @@ rule planetary_merge_channels:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        web=lambda wildcards: int(CAMPAIGN[wildcards.dataset].options["geometry"] == "web"),
+        web=lambda wildcards: int(made(wildcards).asks_web),
     params:
-        image=lambda wildcards: asked(wildcards.dataset, "", "geometry", "parameters"),
+        image=lambda wildcards: planetary_plan.join_of(made(wildcards)),
     script:
         "../../scripts/planetary_merge_channels.py"

@@ -1,7 +1,8 @@
 """Cubes -> what opens elsewhere: Cloud-Optimized GeoTIFF (and PDS4), preview, STAC item, chunks for a browser."""
 
+DATASETS = [(dataset, "") for dataset in PLANETARY.datasets]
 PDS4 = config["planetary"]["pds4"]
-CUBES = [(dataset, cube) for dataset in PLANETARY for cube in cubes(dataset)]
+CUBES = [(cube.dataset, cube.name) for cube in PLANETARY.delivered]
 
 
 for batch in batches(CAMPAIGN.rows, CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetary"]["batch"]):
@@ -31,17 +32,21 @@ for batch in batches(CAMPAIGN.rows, CUBES, ("{dataset}", "{cube}"), ".{cube}", c
             "../../scripts/planetary_convert.py"
 
 
-for batch in batches(
-    CAMPAIGN.rows, [(dataset, "") for dataset in PLANETARY], ("{dataset}", ""), "", config["planetary"]["batch"]
-):
+def all_delivered(batch, suffix):
+    """The cubes that the datasets of a batch end in, or their GeoTIFFs."""
+    of_each = batch.each(lambda dataset, _: [f"{cube.path[:-4]}.{suffix}" for cube in PLANETARY[dataset].delivered])
+    return lambda wildcards: sum(of_each(wildcards), [])
+
+
+for batch in batches(CAMPAIGN.rows, DATASETS, ("{dataset}", ""), "", config["planetary"]["batch"]):
 
     rule:
         """Draw a preview, describe a dataset as a STAC item, and compare its GeoTIFFs with its cubes."""
         name:
             f"planetary_plot{batch.suffix}"
         input:
-            cubes=all_cubes(batch, "cub"),
-            images=all_cubes(batch, "tif"),
+            cubes=all_delivered(batch, "cub"),
+            images=all_delivered(batch, "tif"),
             isis=ISIS,
         output:
             previews=report(
@@ -65,7 +70,7 @@ for batch in batches(
         params:
             engine=ENGINE,
             stretch=batch.each(lambda dataset, _: CAMPAIGN[dataset].options["stretch"]),
-            members=batch.each(lambda dataset, _: members(dataset)),
+            members=batch.each(lambda dataset, _: [PLACES.apply(cube.path) for cube in PLANETARY[dataset].members]),
         script:
             "../../scripts/planetary_plot.py"
 
@@ -73,7 +78,7 @@ for batch in batches(
 rule planetary_convert_tiles:
     """Stretch the last cube of a dataset to grey values; the atlas rules cut them into chunks."""
     input:
-        cube=lambda wildcards: f"<dataset>/{cubes(wildcards.dataset)[-1]}.cub",
+        cube=lambda wildcards: made(wildcards).delivered[-1].path,
     output:
         picture="<dataset>/tiles.tif",
         inventory="<dataset>/tiles.json",

@@ -8,7 +8,7 @@ calibrated.cub -> corrected.cub (photometry, where asked) -> projection.map, the
 rule planetary_correct:
     """Bring an image to the brightness it would have in one light, by a photometric function."""
     input:
-        cube=lambda wildcards: f"<dataset>/{'joined' if joined(wildcards.dataset) else level(wildcards.dataset)}{wildcards.part}.cub",
+        cube=lambda wildcards: made(wildcards).to_correct(part_of(wildcards)).path,
     output:
         corrected=temp("<dataset>/corrected{part}.cub"),
     log:
@@ -25,7 +25,7 @@ rule planetary_correct:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
-        image=lambda wildcards: asked(wildcards.dataset, wildcards.part, "photometry", "parameters"),
+        image=lambda wildcards: planetary_plan.light_of(made(wildcards)),
     script:
         "../../scripts/planetary_correct.py"
 
@@ -33,7 +33,7 @@ rule planetary_correct:
 rule planetary_project_backplanes:
     """Tell phase, emission, incidence, latitude and longitude of every pixel."""
     input:
-        cube=lambda wildcards: to_project(wildcards.dataset, wildcards.part),
+        cube=lambda wildcards: made(wildcards).lit(part_of(wildcards)).path,
     output:
         backplanes="<dataset>/backplanes{part}.cub",
     log:
@@ -50,7 +50,7 @@ rule planetary_project_backplanes:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
-        image=lambda wildcards: asked(wildcards.dataset, wildcards.part, "parameters"),
+        image=lambda wildcards: planetary_plan.backplanes_of(made(wildcards)),
     script:
         "../../scripts/planetary_project_backplanes.py"
 
@@ -58,7 +58,7 @@ rule planetary_project_backplanes:
 rule planetary_detect_range:
     """Find the one map grid that all images of a map or mosaic fit on."""
     input:
-        cubes=lambda wildcards: [to_project(*image) for image in images_of(wildcards.dataset).values()],
+        cubes=lambda wildcards: [cube.path for cube in made(wildcards).to_project.values()],
     output:
         grid="<dataset>/projection.map",
     log:
@@ -75,7 +75,7 @@ rule planetary_detect_range:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        image=lambda wildcards: of_map(wildcards, "map"),
+        image=lambda wildcards: planetary_plan.range_of(made(wildcards)),
     script:
         "../../scripts/planetary_detect_range.py"
 
@@ -83,7 +83,7 @@ rule planetary_detect_range:
 rule planetary_project:
     """Project an image to the grid of its map or mosaic."""
     input:
-        cube=lambda wildcards: to_project(*images_of(wildcards.dataset)[wildcards.image]),
+        cube=lambda wildcards: made(wildcards).to_project[wildcards.image].path,
         grid="<dataset>/projection.map",
     output:
         projected=temp("<dataset>/projected.{image}.cub"),
@@ -101,7 +101,7 @@ rule planetary_project:
     resources:
         mem_mb=lambda wildcards, attempt, input: attempt * max(2000, 6 * input.size_mb),
     params:
-        image=lambda wildcards: of_image(wildcards.dataset, images_of(wildcards.dataset)[wildcards.image], "map"),
+        image=lambda wildcards: planetary_plan.projection_of(made(wildcards), wildcards.image),
     script:
         "../../scripts/planetary_project.py"
 
@@ -109,20 +109,16 @@ rule planetary_project:
 rule planetary_merge:
     """Lay projected images over each other."""
     input:
-        cubes=lambda wildcards: [
-            f"<dataset>/projected.{image}.cub"
-            for image, (_, part) in images_of(wildcards.dataset).items()
-            if part.rpartition(".")[0] == wildcards.camera
-        ],
+        cubes=lambda wildcards: [cube.path for cube in made(wildcards).to_merge(part_of(wildcards))],
     output:
-        merged="<dataset>/{product}{camera}.cub",
+        merged="<dataset>/{product}{part}.cub",
     log:
-        "<log>/planetary_merge.{product}{camera}.log",
+        "<log>/planetary_merge.{product}{part}.log",
     benchmark:
-        "<benchmark>/planetary_merge.{product}{camera}.tsv"
+        "<benchmark>/planetary_merge.{product}{part}.tsv"
     wildcard_constraints:
         product="map|mosaic",
-        camera=r"(\.[A-Za-z0-9]+)?",
+        part=r"(\.[A-Za-z0-9]+)?",
     conda:
         ENGINE_ENV
     container:
@@ -133,6 +129,6 @@ rule planetary_merge:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
-        image=lambda wildcards: of_map(wildcards, "priority"),
+        image=lambda wildcards: planetary_plan.merge_of(made(wildcards)),
     script:
         "../../scripts/planetary_merge.py"

@@ -4,8 +4,8 @@
 rule planetary_detect_terrain:
     """Measure heights from two images of one place, with the Ames Stereo Pipeline."""
     input:
-        left=lambda wildcards: to_project(*list(images_of(wildcards.dataset).values())[0]),
-        right=lambda wildcards: to_project(*list(images_of(wildcards.dataset).values())[1]),
+        left=lambda wildcards: [*made(wildcards).to_project.values()][0].path,
+        right=lambda wildcards: [*made(wildcards).to_project.values()][1].path,
     output:
         heights=temp("<dataset>/heights.tif"),
     log:
@@ -22,7 +22,7 @@ rule planetary_detect_terrain:
     resources:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
     params:
-        image=lambda wildcards: of_map(wildcards),
+        image=lambda wildcards: planetary_plan.terrain_of(made(wildcards)),
     script:
         "../../scripts/planetary_detect_terrain.py"
 

@@ -122,7 +122,9 @@ KEYWORDS = {"summed": {"SAMPLING_FACTOR": 2}, "galileo": {"DATA_SET_ID": "GO-A/C
 
 def edr(path, recipe, **keywords):
     """A product with a label that is the recipe's and no pixels; a detached label comes with an image."""
-    needed = {key: value[0] if isinstance(value, list) else value for key, value in recipe.get("label", {}).items()}
+    needed = {
+        key: value[0] if isinstance(value, list) else value for key, value in (recipe.label if recipe else {}).items()
+    }
     label = {
         "INSTRUMENT_HOST_NAME": "CRAFT",
         "INSTRUMENT_ID": "X",
@@ -145,7 +147,7 @@ def prepare(folder, images=IMAGES, joined=(), **options):
     rows = []
     for dataset, recipe, files, given in images:
         for file in files:
-            edr(folder / "edr +1" / dataset / file, RECIPES.get(recipe, {}), **KEYWORDS.get(dataset, {}))
+            edr(folder / "edr +1" / dataset / file, RECIPES.get(recipe), **KEYWORDS.get(dataset, {}))
         source = f"edr +1/{dataset}" if len(files) > 1 else f"edr +1/{dataset}/{files[0]}"
         rows.append((dataset, source, given, recipe))
     (folder / "mine.yaml").write_text(yaml.safe_dump(MINE))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from campaign import ROOT, Campaign
+from shipped import LIST, shipped
 
 WORKFLOW = """
 module darkroom:
@@ -55,20 +56,13 @@ def products(campaign):
     return {path: content for path, content in campaign.tree().items() if "/." not in path}
 
 
-def shipped():
-    """Files that scripts need beside themselves, and that no rule names."""
-    helpers = [*ROOT.glob("scripts/darkroom/**/*.py"), *ROOT.glob("scripts/*.html")]
-    data = ROOT.glob("config/*/*.yaml")
-    return sorted(path.relative_to(ROOT).as_posix() for path in [*helpers, *data])
-
-
 def test_from_a_folder(local):
     assert (local.folder / "sizes.txt").read_text().count("manifest.json") == 3
     assert (local.results / "index.html").is_file()
 
 
 def test_what_scripts_need_is_named():
-    assert (ROOT / "scripts/shipped.txt").read_text().split() == shipped()
+    assert LIST.read_text().split() == shipped()
 
 
 OTHERS = """

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from darkroom.planetary.formats import cubes, pvl
-from darkroom.planetary.instruments import calibrate, ingest, lroc_nac_calibrate
+from darkroom.planetary.instruments import calibrate, ingest, lroc_nac
 
 # The Sun's distance in AU that ISIS had, by its labels.
 MDIS = {"EN1072174528M": 0.44858264784393, "EW0217229464G": 0.46220867519852}
@@ -213,8 +213,8 @@ def test_nac_echo(samples, truth, ingested, calibrated):
     assert pixels[:, :64] == pytest.approx(expected(truth / "cal/lronacecho_L.10x64.f32", (10, 64)), abs=1e-4)
     stated = json.loads((truth / "cal/cal_truth.json").read_text())
     assert pixels.sum(dtype="f8") == pytest.approx(float(stated["lronacecho_L"]["Sum"]), rel=1e-12)
-    strength = lroc_nac_calibrate.echo_strength(cube.samples, "NACL", 1)
-    ((raw, _),) = lroc_nac_calibrate.without_echo([cube.read()], strength, 2, backwards=False)
+    strength = lroc_nac.echo_strength(cube.samples, "NACL", 1)
+    ((raw, _),) = lroc_nac.without_echo([cube.read()], strength, 2, backwards=False)
     assert raw[:, :64] == pytest.approx(expected(truth / "cal/lronacecho_L_raw.10x64.f32", (10, 64)), abs=1e-4)
     assert raw.sum() == pytest.approx(float(stated["lronacecho_L_raw"]["Sum"]), rel=1e-9)
 

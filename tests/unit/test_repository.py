@@ -12,6 +12,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from campaign import ROOT, SCRIPTS
+from darkroom.planetary.instruments import registry
+from darkroom.planetary.plan import with_cameras
 from darkroom.version import VERSION
 
 RULE_FILES = sorted((ROOT / "rules").glob("**/*.smk"))
@@ -52,10 +54,10 @@ PACKAGES = {
 # Modules that load the one of an instrument or a format when they know which.
 LOADED_BY_NAME = {
     "airborne/granule": "airborne/readers/*.py",
-    "planetary/instruments/ingest": "planetary/instruments/**/*.py",
-    "planetary/instruments/calibrate": "planetary/instruments/**/*.py",
+    "planetary/instruments/registry": "planetary/instruments/**/*.py",
 }
 PIPELINES = ("planetary", "atlas", "airborne", "copernicus", "calcium")
+LOCKS = ("requirements.lock", "requirements-test.lock")
 WITH_OTHERS = {"urllib3": "requests", "isx": "the installer of IDPS"}  # installed by another package that is named
 
 
@@ -88,8 +90,9 @@ def options(sections):
 
 def test_the_manual_has_every_option_with_its_default():
     manual = (ROOT / "config/README.md").read_text()
-    schema = yaml.safe_load((ROOT / "config/schemas/config.schema.yaml").read_text())
-    for shown, rule in options(schema["properties"]):
+    sections = yaml.safe_load((ROOT / "config/schemas/config.schema.yaml").read_text())["properties"]
+    sections["planetary"] = {"properties": with_cameras(sections["planetary"]["properties"], registry.options())}
+    for shown, rule in options(sections):
         assert rule.get("description") or "$ref" in rule, shown
         row = next((line for line in manual.splitlines() if line.startswith("|") and f"`{shown}`" in line), None)
         assert row, f"{shown} is not in the manual"
@@ -107,11 +110,21 @@ def test_one_version():
     assert project["license"] == citation["license"] == "MIT"
 
 
-def test_every_direct_dependency_is_locked():
+def requirements(name):
+    """The requirements of a lock file, and the hashes of each."""
+    text = (ROOT / name).read_text().replace("\\\n", "")
+    return [(Requirement(line.partition(" --hash")[0]), line.count("--hash=sha256:")) for line in text.splitlines()]
+
+
+def test_every_direct_dependency_is_locked_with_hashes():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    locked = {line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines()}
-    for wanted in [*project["project"]["dependencies"], *project["dependency-groups"]["test"]]:
-        assert re.match(r"[\w-]+", wanted)[0] in locked
+    runs, judges = project["project"]["dependencies"], project["dependency-groups"]["test"]
+    for name, wanted in zip(LOCKS, (runs, [*runs, *judges]), strict=True):
+        locked = requirements(name)
+        assert {re.match(r"[\w-]+", package)[0].lower() for package in wanted} <= {one.name for one, _ in locked}
+        assert all(hashes for _, hashes in locked)
+    run, tested = ({f"{one.name}{one.specifier}" for one, _ in requirements(name)} for name in LOCKS)
+    assert run <= tested  # what runs is what the tests ran with
 
 
 @functools.cache
@@ -185,9 +198,8 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
 
 def locked_for(python):
     """Versions of the lock file for a version of Python: it has several of what depends on that."""
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    wanted = (Requirement(line) for line in lines if not line.startswith(("#", " ")))
     here = {"python_version": python, "python_full_version": f"{python}.9"}
+    wanted = (one for one, _ in requirements("requirements.lock"))
     return {one.name: str(one.specifier)[2:] for one in wanted if one.marker is None or one.marker.evaluate(here)}
 
 

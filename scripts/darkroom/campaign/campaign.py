@@ -57,6 +57,11 @@ class Campaign:
     def add(self, name: str, pipeline: Pipeline) -> None:
         """Say what the datasets of a pipeline end in; from here on their rows have all their options."""
         self.pipelines[name] = pipeline
+        if pipeline.options is not None:
+            rules, section = self._rules(name), self.config.get(name, {})
+            whole = {"properties": {name: rules}, "$defs": rules["$defs"]}
+            self.wrong += schema.problems({name: section}, schema.checker(whole), self.file)
+            self.config[name] = schema.completed(section, rules)
         for row in self.of(name):
             row.options, row.wrong = self._options(name, row.text)
 
@@ -110,15 +115,20 @@ class Campaign:
         schema.refuse([*of_config, *self.wrong, *of_rows], CampaignError)
 
     def _options_of(self, pipeline, text):
+        rules, section = self._rules(pipeline), self.config.get(pipeline, {})
+        checker = schema.checker(rules)
+        options = schema.completed(schema.overlaid(section, sheet.flow_map(text)), rules)
+        of_config = {*schema.problems(section, checker, "options")}  # told of the config, not of each row
+        return options, [wrong for wrong in schema.problems(options, checker, "options") if wrong not in of_config]
+
+    def _rules(self, pipeline):
+        """The options of a pipeline as a schema: its own, or those of config.schema.yaml under its name."""
         own = self.pipelines[pipeline].options if pipeline in self.pipelines else None
+        known = schema.load("config")
         if own is None:
-            rules, checker = schema.load("config")["properties"][pipeline], schema.validator("config", pipeline)
-        else:
-            properties, definitions = FETCHING | own, schema.load("config")["$defs"]
-            rules = {"type": "object", "additionalProperties": False, "properties": properties, "$defs": definitions}
-            checker = schema.checker(rules)
-        options = schema.completed(schema.overlaid(self.config.get(pipeline, {}), sheet.flow_map(text)), rules)
-        return options, list(schema.problems(options, checker, "options"))
+            return known["properties"][pipeline] | {"$defs": known["$defs"]}
+        properties = FETCHING | own
+        return {"type": "object", "additionalProperties": False, "properties": properties, "$defs": known["$defs"]}
 
     def _problems_of(self, dataset):
         return [f"{self.rows[dataset].where} {wrong}" for wrong in self._wrong(self.rows[dataset])]

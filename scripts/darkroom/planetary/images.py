@@ -1,4 +1,4 @@
-"""What the planetary rules share: the engine, many images in one job, the file of an image."""
+"""What the planetary rules share: many images in one job, the files of an image."""
 
 import logging
 from pathlib import Path
@@ -6,20 +6,11 @@ from pathlib import Path
 from darkroom import entrypoint
 from darkroom.inventory import read as read_inventory
 from darkroom.planetary import recipes
-from darkroom.planetary.formats import pvl
 
 logger = logging.getLogger(__name__)
 
+ISD_SUFFIXES = (".isd.json", ".json", ".isd")
 SIDECARS = {".json", ".txt", ".md", ".xml", ".md5", ".sha256", ".csv"}
-
-
-def engine(name):
-    """The module that does the work: our own code, or the programs of USGS ISIS; both have the same functions."""
-    if name == "isis":
-        from darkroom.planetary.engines import isis as module
-    else:
-        from darkroom.planetary.engines import native as module
-    return module
 
 
 def for_each(function, *lists):
@@ -50,11 +41,13 @@ def for_each(function, *lists):
 def image_file(inventory, image):
     """The file of a source that holds an image: the one that its recipe's names tell, or the only one there is.
 
+    image -- recipe, names (of its files) and part
+
     Raises ValueError when it is not clear which one that is.
     """
     found = read_inventory(inventory)
     names = found.names
-    fitting = recipes.imported(names, image["steps"])
+    fitting = recipes.imported(names, image["names"])
     fitting = fitting or [name for name in names if Path(name).suffix.lower() not in SIDECARS]
     if len(fitting) > 1 and image["part"]:
         fitting = [name for name in fitting if f"_{image['part']}".lower() in name.lower()]
@@ -67,28 +60,23 @@ def image_file(inventory, image):
 
 
 def isd_file(option, inventory, image):
-    """The camera description of an image: the file that is given, or the one named as the image in a folder.
+    """The camera description of an image.
 
-    Without an option, the folder is that of the image. Raises FileNotFoundError naming what was looked for.
+    option -- the file, or a folder; without it, the folder of the image
+
+    Raises FileNotFoundError naming what was looked for.
     """
     source = image_file(inventory, image)
+    names = isd_names(option, source)
+    found = next((name for name in names if name.is_file()), None)
+    if found is None:
+        raise FileNotFoundError(
+            f"{source.name}: no camera description {names[0].name} or {names[1].name} in {names[0].parent}"
+        )
+    return found
+
+
+def isd_names(option, source):
+    """Where the camera description of an image may be: the file that is given, or the one named as the image."""
     place = Path(option) if option else source.parent
-    names = (
-        [place] if place.is_file() else [place / f"{source.stem}{suffix}" for suffix in (".isd.json", ".json", ".isd")]
-    )
-    for name in names:
-        if name.is_file():
-            return name
-    raise FileNotFoundError(f"{source.name}: no camera description {names[0].name} or {names[1].name} in {place}")
-
-
-def noted(groups, done=(), skipped=()):
-    """The groups of a cube with what was done to it, or left out, added to its group Darkroom."""
-    written = {"Done": (*notes(groups, "Done"), *done), "Skipped": (*notes(groups, "Skipped"), *skipped)}
-    others = {name: group for name, group in groups.items() if name != "Darkroom"}
-    return others | {"Darkroom": pvl.Block(written, "Group")}
-
-
-def notes(groups, key):
-    value = groups.get("Darkroom", {}).get(key, ())
-    return value if isinstance(value, tuple) else (value,)
+    return [place] if place.is_file() else [place / f"{source.stem}{suffix}" for suffix in ISD_SUFFIXES]

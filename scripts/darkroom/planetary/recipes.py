@@ -1,81 +1,98 @@
-"""Recipes of the ISIS engine: which programs run in which stage of which instrument, and with what.
+"""Recipes: what rows of the sheet ask for by name. A kind of product of a camera, and what ISIS's programs do with it.
 
-A recipe is data (config/recipes.yaml); what its entries mean is said there and in config/schemas/recipes.schema.yaml.
+What our own code knows of a recipe stands with its camera (instruments/); what the programs of ISIS are run with is
+data (config/recipes.yaml); what its entries mean is said there and in config/schemas/recipes.schema.yaml.
 """
 
 import copy
-import fnmatch
 import re
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from darkroom.planetary.formats import pvl
+from darkroom.planetary import labels
 
 
-def imported(names, recipe):
-    """Those of the files that the recipe imports, in order; of an image with a detached label, the label."""
-    pattern = re.compile(recipe["names"], re.IGNORECASE)
+@dataclass(frozen=True)
+class Recipe:
+    """One kind of product of a camera.
+
+    title -- the instrument in words
+    names -- regular expression of the whole names of its files, in any case; "" where a row must name the recipe
+    label -- keywords of its PDS label and the values that they must have (darkroom.planetary.labels)
+    examples -- names of real products
+    parts -- the cubes that one product makes, such as ("vis.even", "vis.odd"); none where it is one
+    calibration -- what our own code does of its calibration, in words; "" where it cannot
+    native -- what our own code makes of it: "ingested", "calibrated", or "" for nothing
+    areas, web_spice, stages -- of the ISIS engine, see config/recipes.yaml
+    """
+
+    title: str = ""
+    names: str = ""
+    label: dict = field(default_factory=dict)
+    examples: tuple = ()
+    parts: tuple = ()
+    calibration: str = ""
+    native: str = ""
+    areas: tuple = ()
+    web_spice: bool = True
+    stages: dict = field(default_factory=dict)
+
+
+def completed(known, tables):
+    """Recipes by name, each with every stage.
+
+    known -- recipes of cameras that our own code reads
+    tables -- contents of tables of the ISIS engine, right by their schema; a later one replaces recipes and common
+        stages of an earlier one. What a table does not say of a recipe of a camera is as the camera has it.
+
+    Raises ValueError naming what a recipe lacks that no camera has.
+    """
+    stages, recipes = {}, dict(known)
+    for table in tables:
+        stages |= table.get("stages", {})
+        for name, entry in table["recipes"].items():
+            lacking = [key for key in ("title", "names", "label") if key not in entry]
+            if lacking and name not in recipes:
+                raise ValueError(f"recipes.{name}: {lacking[0]!r} is missing, and no camera has a recipe of this name")
+            recipes[name] = replace(known.get(name, Recipe()), **entry)
+    return {name: replace(recipe, stages=stages | recipe.stages) for name, recipe in recipes.items()}
+
+
+def imported(names, pattern):
+    """Those of the files whose whole names fit, in order; of an image with a detached label, the label."""
+    pattern = re.compile(pattern, re.IGNORECASE)
     found = sorted(name for name in names if pattern.fullmatch(PurePath(name).name))
-    labels = {_stem(name) for name in found if name.lower().endswith(".lbl")}
-    return [name for name in found if name.lower().endswith(".lbl") or _stem(name) not in labels]
+    described = {_stem(name) for name in found if name.lower().endswith(".lbl")}
+    return [name for name in found if name.lower().endswith(".lbl") or _stem(name) not in described]
 
 
 def _stem(name):
     return PurePath(name).with_suffix("").as_posix().lower()
 
 
-def require_label(name, recipe, label, path):
-    """Raise ValueError unless the PDS label of a product is one that the recipe is for."""
-    for keyword, values in recipe["label"].items():
-        value = _find(label, keyword)
-        if value is None or not _is_one_of(value, values):
-            found = "is missing" if value is None else f"is {_text(value)}"
-            expected = " or ".join(map(str, _list(values)))
-            raise ValueError(f"{path}: {keyword} {found}; recipe {name} ({recipe['title']}) is for {expected}")
+def require_label(label, wanted, title, path):
+    """Raise ValueError unless the PDS label of a product is one that a recipe is for.
 
-
-def _find(label, path):
-    """A value of a label by its path (`Group.Keyword`), or, by the keyword alone, wherever it stands first."""
-    *groups, keyword = path.split(".")
-    for group in groups:
-        label = label.get(group) if label is not None else None
-    if label is None or keyword in label or groups:
-        return None if label is None else label.get(keyword)
-    inner = (_find(block, keyword) for _, block in label.items() if isinstance(block, pvl.Block))
-    return next((value for value in inner if value is not None), None)
-
-
-def _is_one_of(value, wanted):
-    return any(_equals(_text(value), pattern) for pattern in _list(wanted))
-
-
-def _equals(text, wanted):
-    """Whether a value of a label is a number, or a text with wildcards, in any case."""
-    if not isinstance(wanted, str):
-        try:
-            return float(text) == wanted
-        except ValueError:
-            return False
-    return fnmatch.fnmatchcase(text.upper(), wanted.upper())
-
-
-def _text(value):
-    """A value of a label as text, without its unit."""
-    return str(value.value if isinstance(value, pvl.Quantity) else value).strip()
-
-
-def _list(value):
-    return value if isinstance(value, list) else [value]
+    wanted -- the conditions of the recipe; title -- the recipe in words, for the message
+    """
+    for keyword, values in wanted.items():
+        value = labels.value_of(label, keyword)
+        if not labels.is_one_of(value, values):
+            found = "is missing" if value is None else f"is {labels.text(value)}"
+            expected = " or ".join(map(str, labels.alternatives(values)))
+            raise ValueError(f"{path}: {keyword} {found}; recipe {title} is for {expected}")
 
 
 def programs(recipe, stages=None):
     """Names of the programs of a recipe, or of some of its stages."""
-    chosen = recipe["stages"] if stages is None else stages
-    return {step["program"] for stage in chosen for step in recipe["stages"].get(stage, [])}
+    chosen = recipe.stages if stages is None else stages
+    return {step["program"] for stage in chosen for step in recipe.stages.get(stage, [])}
 
 
-def steps(recipe, stage, label=None, parameters=None):
+def steps(stage, label=None, parameters=None):
     """The steps of a stage that a product runs through, with the user's parameters.
 
+    stage -- its steps as the recipe lists them
     label -- of the input: the object IsisCube of a cube, the PDS label of a product; needed where a step depends on it
     parameters -- program -> parameters that replace or add to those of the recipe, or that ask for an optional step
 
@@ -83,7 +100,7 @@ def steps(recipe, stage, label=None, parameters=None):
     """
     parameters = parameters or {}
     chosen = []
-    for step in copy.deepcopy(recipe["stages"].get(stage, [])):
+    for step in copy.deepcopy(stage):
         own = parameters.get(step["program"])
         if (step.get("optional") and own is None) or not _holds(step, label):
             continue
@@ -96,9 +113,9 @@ def steps(recipe, stage, label=None, parameters=None):
 def _holds(step, label):
     """Whether the label has the values with which a step runs."""
     for keyword, values in step.get("when", {}).items():
-        value = _find(label, keyword)
+        value = labels.value_of(label, keyword)
         if value is None:
             raise ValueError(f"the label has no {keyword}, on which {step['program']} depends")
-        if not _is_one_of(value, values):
+        if not labels.is_one_of(value, values):
             return False
     return True

@@ -9,7 +9,7 @@ from scipy.signal import lfilter
 from darkroom.planetary.formats import cubes
 from darkroom.planetary.formats.pvl import Quantity
 from darkroom.planetary.instruments import calibrate as calibrate_module
-from darkroom.planetary.instruments import lroc_nac_calibrate, moc_calibrate
+from darkroom.planetary.instruments import lroc_nac, moc
 from darkroom.planetary.instruments.mdis.calibrate import Shot, dark_columns, nearest_factor
 
 MDIS = {
@@ -175,7 +175,7 @@ def test_the_sun_distance_is_the_option_or_the_table_or_the_label(cube):
         (
             {"Instrument": {"InstrumentId": "HIRISE"}},
             {},
-            "no calibration for InstrumentId 'HIRISE'; known are MDIS-NAC",
+            "no calibration for InstrumentId 'HIRISE'; known are CTX, HRSC",
         ),
         ({}, {}, "no calibration for InstrumentId ''"),
         (MDIS | {"RadiometricCalibration": {"Units": "DN"}}, {}, "is calibrated already"),
@@ -456,8 +456,8 @@ def test_nac_echo_equals_the_program(camera, summing):
             continue
         wanted[i] -= strength * wanted[i - step] if inside else 0
         gain[i] = 1 + strength
-    share = lroc_nac_calibrate.echo_strength(samples, camera, summing)
-    ((found, _),) = lroc_nac_calibrate.without_echo([(line[None], codes)], share, lag, camera == "NACR")
+    share = lroc_nac.echo_strength(samples, camera, summing)
+    ((found, _),) = lroc_nac.without_echo([(line[None], codes)], share, lag, camera == "NACR")
     assert found[codes == 0] == pytest.approx((wanted * gain)[codes[0] == 0], abs=1e-9)
 
 
@@ -497,7 +497,7 @@ def test_moc_detectors_are_averaged(cube, calibrated, tmp_path):
 def test_moc_gain_of_a_summed_image_before_mapping(start, gain):
     """16.542 over 2 summed lines is nearest to the gain of mode 32."""
     instrument = {"GainModeId": "AA", "DowntrackSumming": 2, "StartTime": start}
-    assert moc_calibrate.narrow_gain(instrument) == gain
+    assert moc.narrow_gain(instrument) == gain
 
 
 @pytest.mark.parametrize(("units", "wanted"), [("iof", 0.210933), ("radiance", 1.62211 + 0.5), ("dn", 100)])

@@ -17,6 +17,7 @@ import isis_standin
 from campaign import ROOT
 from darkroom.planetary.engines import programs
 from darkroom.planetary.formats import pvl
+from darkroom.planetary.recipes import programs as recipe_programs
 from darkroom.planetary.recipes import steps as recipe_steps
 
 RECIPES = isis_standin.recipes()
@@ -44,8 +45,8 @@ def isis(installed, tmp_path, monkeypatch):
 
 def edr(recipe, folder, name=None, **keywords):
     """A product with a label that is the recipe's and no pixels; a detached label comes with an image."""
-    path = folder / (name or (recipe["examples"] or ["M119923055CE.IMG"])[0])
-    values = {key: value[0] if isinstance(value, list) else value for key, value in recipe["label"].items()}
+    path = folder / (name or (*recipe.examples, "M119923055CE.IMG")[0])
+    values = {key: value[0] if isinstance(value, list) else value for key, value in recipe.label.items()}
     values = {
         "INSTRUMENT_HOST_NAME": "CRAFT",
         "INSTRUMENT_ID": "X",
@@ -61,13 +62,13 @@ def edr(recipe, folder, name=None, **keywords):
 
 def run(recipe, stage, outputs, parameters=None, **inputs):
     label = programs.cube_label(inputs["input"]) if "input" in inputs else None
-    programs.run_stage(recipe_steps(recipe, stage, label, parameters), outputs, inputs, pause=0.01)
+    programs.run_stage(recipe_steps(recipe.stages[stage], label, parameters), outputs, inputs, pause=0.01)
     return outputs
 
 
 def ingested(recipe, folder):
     """The cubes of one import with SPICE: part -> path."""
-    cubes = {part: folder / f"raw.{part}.cub" for part in recipe.get("parts") or [""]}
+    cubes = {part: folder / f"raw.{part}.cub" for part in recipe.parts or [""]}
     run(recipe, "import", cubes, source=edr(recipe, folder / "edr"))
     return {part: run(recipe, "spice", folder / f"spice.{part}.cub", input=cube) for part, cube in cubes.items()}
 
@@ -111,7 +112,7 @@ def test_hirise_channels_become_a_mosaic(isis, caplog):
             source = edr(recipe, isis, f"ESP_011261_1960_{ccd}_{number}.IMG")
             raw = run(recipe, "import", isis / f"{ccd}_{number}.cub", source=source)
             channels.setdefault(ccd, []).append(run(recipe, "calibrate", isis / f"{ccd}_{number}.cal.cub", input=raw))
-    programs.join_channels(recipe, channels, isis / "mosaic.cub", pause=0)
+    programs.join_channels(recipe.stages, channels, isis / "mosaic.cub", pause=0)
     label = programs.cube_label(isis / "mosaic.cub")
     # hijitreg of the stand-in finds 2.4 samples and -1.6 lines; shifts add up from the middle CCD outwards
     assert label["Placed"].items() == [("At0", "3,-1"), ("At1", "6,-2"), ("At2", "3,-1")]
@@ -211,7 +212,9 @@ def test_a_stage_that_is_told_to_end_ends_its_program_and_leaves_nothing(isis):
     code = "import json, sys; from pathlib import Path; from darkroom.planetary.engines import programs; steps = json.loads(sys.argv[1]); programs.run_stage(steps, Path('out/cal.cub'), {'input': Path('spice..cub')})"
     environ = os.environ | {"ISIS_FAULTS": "mdiscal=hang", "PYTHONPATH": str(ROOT / "scripts")}
     job = subprocess.Popen(
-        [sys.executable, "-c", code, json.dumps(recipe_steps(MDIS, "calibrate"))], env=environ, stderr=subprocess.PIPE
+        [sys.executable, "-c", code, json.dumps(recipe_steps(MDIS.stages["calibrate"]))],
+        env=environ,
+        stderr=subprocess.PIPE,
     )
     began = time.monotonic()
     while not (made := list(isis.glob("out/.*/1_mdiscal.cub"))):
@@ -312,7 +315,9 @@ def test_a_busy_spice_server_is_asked_again(isis, monkeypatch, caplog):
     assert caplog.text.count("The server refused the connection") == 2
     monkeypatch.setenv("ISIS_FAULTS", "spiceinit=web9")
     with pytest.raises(OSError, match=r"the SPICE web service: .*talking to the server\. The server refused"):
-        programs.run_stage(recipe_steps(MDIS, "spice", None, WEB), isis / "no.cub", {"input": raw}, attempts=2, pause=0)
+        programs.run_stage(
+            recipe_steps(MDIS.stages["spice"], None, WEB), isis / "no.cub", {"input": raw}, attempts=2, pause=0
+        )
 
 
 def test_a_refusal_is_not_asked_again(isis, caplog):
@@ -323,24 +328,31 @@ def test_a_refusal_is_not_asked_again(isis, caplog):
     assert "attempt" not in caplog.text
 
 
-LOCAL = dict.fromkeys(RECIPES, ("local",))
-SPICE_WEB = dict.fromkeys(RECIPES, ("web",))
+def needs(*names, geometry=("local",)):
+    """What rows of recipes need that go through all stages but heights."""
+    found = {}
+    for name in names:
+        recipe = RECIPES[name]
+        stages = [stage for stage in recipe.stages if stage != "terrain"]
+        found[name] = {"title": recipe.title, "areas": recipe.areas, "web_spice": recipe.web_spice}
+        found[name] |= {"geometry": geometry, "programs": recipe_programs(recipe, stages)}
+    return found
 
 
 def test_nothing_is_missing_where_all_is_installed(installed):
-    assert programs.problems(RECIPES, os.environ | installed, LOCAL) == []
-    programs.check(RECIPES, os.environ | installed, LOCAL)
+    assert programs.problems(needs(*RECIPES), os.environ | installed) == []
+    programs.check(needs(*RECIPES), os.environ | installed)
 
 
 @pytest.mark.parametrize("name", ["ISISROOT", "ISISDATA"])
 def test_an_environment_without_isis_is_told_what_to_set(installed, name):
-    [problem] = programs.problems({"mdis": MDIS}, os.environ | installed | {name: ""}, LOCAL)
+    [problem] = programs.problems(needs("mdis"), os.environ | installed | {name: ""})
     assert problem.startswith(f"{name} is not set")
 
 
 def test_an_active_conda_environment_with_isis_is_isisroot(installed):
     environ = {"CONDA_PREFIX": installed["ISISROOT"], "ISISDATA": installed["ISISDATA"]}
-    assert programs.problems({"mdis": MDIS}, environ, LOCAL) == []
+    assert programs.problems(needs("mdis"), environ) == []
 
 
 @pytest.mark.parametrize(
@@ -353,46 +365,44 @@ def test_an_active_conda_environment_with_isis_is_isisroot(installed):
 )
 def test_a_missing_area_comes_with_the_command_that_installs_it(tmp_path, geometry, command):
     environ = os.environ | isis_standin.install(tmp_path, areas=("base",))
-    recipes = {name: RECIPES[name] for name in ("ctx", "hirise")}
     with pytest.raises(OSError, match="mro is missing") as error:
-        programs.check(recipes, environ, {"ctx": geometry, "hirise": set()})
+        programs.check(needs("ctx", geometry=geometry) | needs("hirise", geometry=[]), environ)
     assert str(error.value) == f"{tmp_path}/isisdata/mro is missing; run: {command}"
 
 
 def test_calibration_without_kernels_suffices_with_the_web_service_alone(tmp_path):
     environ = os.environ | isis_standin.install(tmp_path)
     (tmp_path / "isisdata/mro/kernels").rmdir()
-    assert programs.problems({"ctx": RECIPES["ctx"]}, environ, SPICE_WEB) == []
-    [problem] = programs.problems({"ctx": RECIPES["ctx"]}, environ, LOCAL)
+    assert programs.problems(needs("ctx", geometry=["web"]), environ) == []
+    [problem] = programs.problems(needs("ctx"), environ)
     assert "mro has no kernels; run: downloadIsisData mro $ISISDATA;" in problem
 
 
 def test_the_base_area_needs_its_leap_seconds(tmp_path):
     environ = os.environ | isis_standin.install(tmp_path)
     (tmp_path / "isisdata/base/kernels/lsk/naif0012.tls").unlink()
-    [problem] = programs.problems({"mdis": MDIS}, environ, SPICE_WEB)
+    [problem] = programs.problems(needs("mdis", geometry=["web"]), environ)
     assert problem.endswith("base has no leap seconds (kernels/lsk/naif????.tls); run: downloadIsisData base $ISISDATA")
 
 
 def test_the_web_service_is_refused_before_work_where_it_does_not_serve(installed):
-    both = {name: RECIPES[name] for name in ("hrsc", "ctx")}
-    [problem] = programs.problems(both, os.environ | installed, SPICE_WEB)
+    [problem] = programs.problems(needs("hrsc", "ctx", geometry=["web"]), os.environ | installed)
     assert problem.startswith("recipe hrsc: the SPICE web service does not serve Mars Express HRSC")
     assert problem.endswith("downloadIsisData mex $ISISDATA")
-    assert programs.problems(both, os.environ | installed, {"hrsc": {"local"}, "ctx": {"web"}}) == []
+    assert programs.problems(needs("hrsc") | needs("ctx", geometry=["web"]), os.environ | installed) == []
 
 
 def test_programs_and_parameters_that_are_not_installed_are_named(tmp_path):
     environ = os.environ | isis_standin.install(tmp_path) | {"PATH": "/usr/bin"}
     (tmp_path / "isis/bin/mdiscal").unlink()
-    found = programs.problems({"mdis": MDIS}, environ, LOCAL, parameters={"mdis2isis": {"unlute": True}})
+    found = programs.problems(needs("mdis"), environ, {"mdis2isis": {"unlute": True}})
     assert found[0].startswith(f"programs that are not in {tmp_path}/isis/bin: mdiscal;")
     assert found[1] == "parameters: mdis2isis has no unlute; it has from, target, to, unlut"
 
 
 def test_a_data_area_whose_path_isis_cannot_read_is_refused(tmp_path):
     environ = os.environ | isis_standin.install(tmp_path / "d+1")
-    problems = programs.problems({"mdis": MDIS}, environ, LOCAL)
+    problems = programs.problems(needs("mdis"), environ)
     assert len(problems) == 2
     assert all("ISIS cannot read paths with +" in problem for problem in problems)
 
@@ -430,7 +440,7 @@ def test_offsets_of_a_ccd(tmp_path, offsets, expected):
 def test_the_stand_in_refuses_what_isis_refuses(isis):
     recipe = copy.deepcopy(MDIS)
     cube = ingested(recipe, isis)[""]
-    [step] = recipe["stages"]["calibrate"]
+    [step] = recipe.stages["calibrate"]
     for wrong, message in (
         ({"to": "{input}"}, "is in use already"),
         ({"to": "nodir/x.cub"}, r"Failed to create \[nodir/x\.cub\]\. Verify the output path"),

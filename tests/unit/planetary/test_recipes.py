@@ -11,10 +11,7 @@ from darkroom.planetary.formats import pvl
 RECIPES = isis_standin.recipes()
 PROGRAMS = yaml.safe_load((ROOT / "tests/isis_programs.yaml").read_text())
 STEPS = [
-    (name, stage, step)
-    for name, recipe in RECIPES.items()
-    for stage, steps in recipe["stages"].items()
-    for step in steps
+    (name, stage, step) for name, recipe in RECIPES.items() for stage, steps in recipe.stages.items() for step in steps
 ]
 
 
@@ -27,15 +24,19 @@ def cube_label(**instrument):
 
 
 def programs(name, stage, *given):
-    return [step["program"] for step in recipes.steps(RECIPES[name], stage, *given)]
+    return [step["program"] for step in recipes.steps(RECIPES[name].stages[stage], *given)]
+
+
+def require_label(name, product, path):
+    recipes.require_label(product, RECIPES[name].label, name, path)
 
 
 @pytest.mark.parametrize(
-    ("file", "name"), [(file, name) for name, recipe in RECIPES.items() for file in recipe["examples"]]
+    ("file", "name"), [(file, name) for name, recipe in RECIPES.items() for file in recipe.examples]
 )
 def test_a_file_name_tells_the_recipe(file, name):
-    assert recipes.imported([f"edr/{file}", "edr/readme.txt"], RECIPES[name]) == [f"edr/{file}"]
-    assert [other for other, recipe in RECIPES.items() if recipes.imported([file], recipe)] == [name]
+    assert recipes.imported([f"edr/{file}", "edr/readme.txt"], RECIPES[name].names) == [f"edr/{file}"]
+    assert [other for other, recipe in RECIPES.items() if recipes.imported([file], recipe.names)] == [name]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_programs_have_the_parameters_that_recipes_give(name, stage, step):
 
 def test_a_detached_label_stands_for_its_image():
     names = ["c/TC1S2B0_01_06691S820E0465.img", "c/TC1S2B0_01_06691S820E0465.lbl", "c/TC1W2B0_01_02921N265E3535.img"]
-    assert recipes.imported(names, RECIPES["kaguya_tc"]) == names[1:]
+    assert recipes.imported(names, RECIPES["kaguya_tc"].names) == names[1:]
 
 
 # Branches by label: what the programs' own documents say (ctxevenodd and mocevenodd refuse other summings).
@@ -79,30 +80,30 @@ def test_a_flat_product_is_not_flattened_again(dataset, expected):
 
 def test_a_label_that_cannot_decide_is_an_error():
     with pytest.raises(ValueError, match=r"no Instrument\.SpatialSumming, on which ctxevenodd depends"):
-        recipes.steps(RECIPES["ctx"], "calibrate", cube_label())
+        recipes.steps(RECIPES["ctx"].stages["calibrate"], cube_label())
 
 
 def test_parameters_of_the_user_replace_those_of_the_recipe():
-    [step] = recipes.steps(RECIPES["mdis"], "calibrate", None, {"mdiscal": {"DarkCurrent": "linear"}})
+    [step] = recipes.steps(RECIPES["mdis"].stages["calibrate"], None, {"mdiscal": {"DarkCurrent": "linear"}})
     assert step["parameters"]["darkcurrent"] == "linear"
-    assert recipes.steps(RECIPES["mdis"], "calibrate")[0]["parameters"]["darkcurrent"] == "model"
+    assert recipes.steps(RECIPES["mdis"].stages["calibrate"])[0]["parameters"]["darkcurrent"] == "model"
 
 
 def test_an_optional_step_runs_where_it_has_parameters():
     assert programs("mdis", "correct") == []
-    [step] = recipes.steps(RECIPES["mdis"], "correct", None, {"photomet": {"frompvl": "hapke.pvl"}})
+    [step] = recipes.steps(RECIPES["mdis"].stages["correct"], None, {"photomet": {"frompvl": "hapke.pvl"}})
     assert step["parameters"]["frompvl"] == "hapke.pvl"
 
 
 def test_a_product_of_another_instrument_is_refused():
-    wide = label("INSTRUMENT_HOST_ID = LRO\nINSTRUMENT_MODE_ID = VIS")
-    with pytest.raises(ValueError, match=r"^M1CE\.IMG: INSTRUMENT_MODE_ID is VIS; recipe lroc_wac .* is for COLOR$"):
-        recipes.require_label("lroc_wac", RECIPES["lroc_wac"], wide, "M1CE.IMG")
+    wide = label("INSTRUMENT_ID = LROC\nINSTRUMENT_MODE_ID = VIS")
+    with pytest.raises(ValueError, match=r"^M1CE\.IMG: INSTRUMENT_MODE_ID is VIS; recipe lroc_wac is for COLOR$"):
+        require_label("lroc_wac", wide, "M1CE.IMG")
     with pytest.raises(ValueError, match=r"FRAME_ID is missing; .* is for LEFT or RIGHT"):
-        recipes.require_label("lroc_nac", RECIPES["lroc_nac"], wide, "M1LE.IMG")
-    recipes.require_label("lroc_wac_vis", RECIPES["lroc_wac_vis"], wide, "M1CE.IMG")
+        require_label("lroc_nac", wide, "M1LE.IMG")
+    require_label("lroc_wac_vis", wide, "M1CE.IMG")
 
 
 def test_keywords_of_the_label_may_stand_in_its_objects():
     nested = label("OBJECT = IMAGE\n INSTRUMENT_ID = CTX <N/A>\nEND_OBJECT")
-    recipes.require_label("ctx", RECIPES["ctx"], nested, "x.IMG")
+    require_label("ctx", nested, "x.IMG")

@@ -12,21 +12,20 @@ INTERPOLATIONS = {"nearest": "nearestneighbor", "bilinear": "bilinear", "cubic":
 
 def import_image(source, cube, image):
     """Read a product of an archive, or one part of it, into a cube."""
-    recipe, label = image["steps"], pvl.load(source)
-    recipes.require_label(image["recipe"], recipe, label, source)
-    parts = image["part"] in recipe.get("parts", [])
-    run("import", image, {image["part"]: cube} if parts else cube, {"source": source}, label)
+    label = pvl.load(source)
+    recipes.require_label(label, image["label"], f"{image['recipe']} ({image['title']})", source)
+    run(image, {image["part"]: cube} if image["part"] in image["parts"] else cube, {"source": source}, label)
 
 
 def spiceinit(cube, located, image):
     """Copy a cube and let spiceinit find its kernels, on this machine or by the web service."""
     web = {"web": True} if image["geometry"] == "web" else {}
-    run("spice", image, located, {"input": Path(cube)}, spiceinit=web)
+    run(image, located, {"input": Path(cube)}, spiceinit=web)
 
 
 def calibrate(cube, calibrated, image):
     """Calibrate a cube, and take out the noise that the recipe knows of."""
-    run("calibrate", image, calibrated, {"input": Path(cube)})
+    run(image, calibrated, {"input": Path(cube)})
 
 
 def join(cubes, joined, image, threads):
@@ -35,7 +34,7 @@ def join(cubes, joined, image, threads):
     for part, cube in sorted(cubes.items()):
         channels.setdefault(part.rpartition("_")[0], []).append(Path(cube))
     spice = {"spiceinit": {"web": True}} if image["geometry"] == "web" else {}
-    programs.join_channels(image["steps"], channels, joined, parameters=image["parameters"] | spice, threads=threads)
+    programs.join_channels(image["stages"], channels, joined, parameters=image["parameters"] | spice, threads=threads)
 
 
 def correct(cube, corrected, image):
@@ -43,43 +42,43 @@ def correct(cube, corrected, image):
     options = image["photometry"]
     model = {"hapke": "hapkehen"}.get(options["model"], options["model"])
     light = {"phtname": model, "normname": "albedo", "incref": options["incidence"], "albedo": 1.0}
-    run("correct", image, corrected, {"input": Path(cube)}, photomet=light | options["parameters"])
+    run(image, corrected, {"input": Path(cube)}, photomet=light | options["parameters"])
 
 
 def backplanes(cube, made, image):
     """Write phase, emission, incidence, latitude and longitude of every pixel."""
-    run("backplanes", image, made, {"input": Path(cube)})
+    run(image, made, {"input": Path(cube)})
 
 
 def template(cubes, grid, image):
     """Keywords of the template of a map that holds all cubes, as mosrange finds them; `grid` is where it writes."""
-    run("map", image, grid, {"list": cubes, "projection": image["map"]["projection"]})
+    run(image, grid, {"list": cubes, "projection": image["map"]["projection"]})
     return dict(pvl.load(grid)["Mapping"].items())
 
 
 def project(cube, grid, projected, image):
     """Write what an image covers of a map; NULL where it shows nothing."""
-    interpolation = {"interp": INTERPOLATIONS[image["map"]["interpolation"]]}
-    run("project", image, projected, {"input": Path(cube), "map": Path(grid)}, cam2map=interpolation)
+    interpolation = {"interp": INTERPOLATIONS[image["interpolation"]]}
+    run(image, projected, {"input": Path(cube), "map": Path(grid)}, cam2map=interpolation)
 
 
 def merge(cubes, merged, priority, image):
     """Lay maps over each other; an average has a second band with the number of images."""
-    run("merge", image, merged, {"list": cubes}, automos={"priority": priority})
+    run(image, merged, {"list": cubes}, automos={"priority": priority})
 
 
 def terrain(left, right, dem, image, threads):
     """Heights from two images of one place, as a GeoTIFF."""
-    run("terrain", image, dem, {"left": Path(left), "right": Path(right)}, threads=threads)
+    run(image, dem, {"left": Path(left), "right": Path(right)}, threads=threads)
 
 
-def run(stage, image, outputs, inputs, label=None, threads=1, **ours):
-    """Run a stage of the image's recipe; what the row says of a program comes before what our options say of it."""
+def run(image, outputs, inputs, label=None, threads=1, **ours):
+    """Run the steps that an image is asked; what its row says of a program comes before what our options say of it."""
     given = {
         program: ours.get(program, {}) | image["parameters"].get(program, {})
         for program in {**ours, **image["parameters"]}
     }
     if label is None and "input" in inputs:
         label = programs.cube_label(inputs["input"])
-    steps = recipes.steps(image["steps"], stage, label, given)
+    steps = recipes.steps(image["steps"], label, given)
     programs.run_stage(steps, outputs, inputs, threads=threads)

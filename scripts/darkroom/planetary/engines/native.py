@@ -4,13 +4,13 @@ import logging
 
 import numpy as np
 
-from darkroom.planetary import images, recipes
+from darkroom.planetary import notes, recipes
 from darkroom.planetary.formats import pds3, pvl
 from darkroom.planetary.formats.cubes import NULL, Cube, Image
 from darkroom.planetary.formats.cubes import write as write_cube
 from darkroom.planetary.geometry import mosaic, photometry, projection, resample
 from darkroom.planetary.geometry.camera import of as camera_of
-from darkroom.planetary.instruments import ingest
+from darkroom.planetary.instruments import ingest, registry
 from darkroom.planetary.instruments.calibrate import image as calibrated_image
 
 logger = logging.getLogger(__name__)
@@ -28,47 +28,52 @@ PROJECTIONS = {name.lower(): name for name in projection.PROJECTIONS}
 
 def import_image(source, cube, image):
     """Read a product of an archive, or one part of it, into a cube."""
-    made = ingest.image(source, image["part"], image["ingest"])
-    recipes.require_label(image["recipe"], image["steps"], pds3.Product(source).label, source)
-    skipped = [] if image["level"] == "calibrated" else ["calibration: these are the numbers of the archive's product"]
-    made.groups = images.noted(made.groups, [f"read from {source.name}"], skipped)
+    recipes.require_label(pds3.Product(source).label, image["label"], f"{image['recipe']} ({image['title']})", source)
+    made = ingest.image(source, image["part"], image["ingest"], camera(image))
+    skipped = [] if image["calibrate"] else ["calibration: these are the numbers of the archive's product"]
+    made.groups = notes.noted(made.groups, [f"read from {source.name}"], skipped)
     write_cube(cube, made)
 
 
 def calibrate(cube, calibrated, image):
     """Calibrate a cube; what was done and what was left out goes into its label."""
-    result = calibrated_image(Cube(cube), image["calibration"])
+    result = calibrated_image(Cube(cube), image["calibration"], camera(image))
     for step in result.skipped:
         logger.warning("skipped: %s", step)
-    result.image.groups = images.noted(result.image.groups, result.done, result.skipped)
+    result.image.groups = notes.noted(result.image.groups, result.done, result.skipped)
     write_cube(calibrated, result.image)
+
+
+def camera(image):
+    """The camera of an image."""
+    return registry.of_recipe(image["recipe"], image.get("camera", ""))
 
 
 def correct(cube, corrected, image):
     """Bring the brightness of every pixel to one light, by the angles at which the camera and the Sun see it."""
-    source, camera, options = Cube(cube), camera_of(cube), image["photometry"]
+    source, sight, options = Cube(cube), camera_of(cube), image["photometry"]
     light = {"model": options["model"], "parameters": options["parameters"], "incref": options["incidence"]}
 
     def blocks():
         for first in range(0, source.lines, ROWS):
             values, codes = source.read(first, ROWS)
-            ground = camera.backplanes(first, len(values))
+            ground = sight.backplanes(first, len(values))
             made = photometry.normalise(values, ground.phase, ground.incidence, ground.emission, **light)
             unknown = np.where(np.isnan(made), NULL, 0)
             yield made[None], (unknown if codes is None else np.where(codes == 0, unknown, codes))[None]
 
-    groups = images.noted(source.groups, done=[f"photometric correction: {options['model']}"])
+    groups = notes.noted(source.groups, done=[f"photometric correction: {options['model']}"])
     write_cube(corrected, source.image(blocks=blocks(), groups=groups, dtype="f4", base=0.0, multiplier=1.0))
 
 
 def backplanes(cube, made, image):
     """Write phase, emission, incidence, latitude and longitude of every pixel, in the order of ISIS's phocube."""
-    source, camera = Cube(cube), camera_of(cube)
+    source, sight = Cube(cube), camera_of(cube)
 
     def blocks():
         for first in range(0, source.lines, ROWS):
             _, codes = source.read(first, ROWS)
-            ground = camera.backplanes(first, min(ROWS, source.lines - first))
+            ground = sight.backplanes(first, min(ROWS, source.lines - first))
             planes = np.stack([getattr(ground, plane) for plane in BACKPLANES])
             yield (planes if codes is None else np.where(codes == 0, planes, np.nan)), None
 
@@ -86,10 +91,10 @@ def template(cubes, grid, image):
 
 def project(cube, grid, projected, image):
     """Write what an image covers of a map; NULL where it shows nothing."""
-    source, camera = Cube(cube), camera_of(cube)
+    source, sight = Cube(cube), camera_of(cube)
     whole = projection.Mapping.from_template(grid)
-    mapping = projection.Mapping.for_camera(camera, whole.group()).within(whole)
-    blocks = resample.project(source.read, camera, mapping, image["map"]["interpolation"])
+    mapping = projection.Mapping.for_camera(sight, whole.group()).within(whole)
+    blocks = resample.project(source.read, sight, mapping, image["interpolation"])
     write_cube(projected, mapped(mapping, 1, source.groups, blocks))
 
 
@@ -133,5 +138,5 @@ def in_common(groups):
         for name, group in first.items()
         if name not in ("Mapping", "Darkroom")
     }
-    notes = ([note for group in groups for note in images.notes(group, key)] for key in ("Done", "Skipped"))
-    return images.noted(shared, *(list(dict.fromkeys(found)) for found in notes))
+    told = ([note for group in groups for note in notes.notes(group, key)] for key in ("Done", "Skipped"))
+    return notes.noted(shared, *(list(dict.fromkeys(found)) for found in told))

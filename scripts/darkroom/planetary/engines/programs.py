@@ -26,7 +26,6 @@ from xml.etree import ElementTree
 
 from darkroom.interrupts import stoppable
 from darkroom.planetary.formats import pvl
-from darkroom.planetary.recipes import programs as recipe_programs
 from darkroom.planetary.recipes import steps as recipe_steps
 from darkroom.retry import PassingError, persistently
 
@@ -321,9 +320,10 @@ def cube_label(path):
     return pvl.load(path)["IsisCube"]
 
 
-def join_channels(recipe, channels, output, *, parameters=None, threads=1, attempts=5, pause=20.0):
+def join_channels(stages, channels, output, *, parameters=None, threads=1, attempts=5, pause=20.0):
     """A mosaic of CCDs from their calibrated channels, as hiedr2mosaic.py of the Ames Stereo Pipeline makes it.
 
+    stages -- of the recipe: stitch, spice, align, register, place, balance
     channels -- CCD -> paths of its one or two channels, CCDs in the order of their place in the focal plane; all are
         brought to the frame of the middle one (RED5 of ten)
 
@@ -335,7 +335,7 @@ def join_channels(recipe, channels, output, *, parameters=None, threads=1, attem
 
         def make(stage, name, **inputs):
             label = cube_label(inputs["input"]) if "input" in inputs else None
-            run_stage(recipe_steps(recipe, stage, label, parameters), work / name, inputs, **how)
+            run_stage(recipe_steps(stages.get(stage, []), label, parameters), work / name, inputs, **how)
             return work / name
 
         ready, aligned = {}, {}
@@ -356,8 +356,8 @@ def join_channels(recipe, channels, output, *, parameters=None, threads=1, attem
                 shift = ccd_offset(report)
                 sample, line = sample + shift[0], line + shift[1]
                 place = {"ccd": f"{{{outer}}}", "sample": round(sample) + 1, "line": round(line) + 1}
-                steps += [bound(step, place) for step in recipe_steps(recipe, "place", label, parameters)]
-        steps += recipe_steps(recipe, "balance", label, parameters)
+                steps += [bound(step, place) for step in recipe_steps(stages["place"], label, parameters)]
+        steps += recipe_steps(stages["balance"], label, parameters)
         run_stage(steps, output, aligned | {"input": aligned[ccds[middle]]}, **how)
 
 
@@ -386,21 +386,19 @@ def ccd_offset(report):
     return float(found[0][1]), float(found[1][1])
 
 
-def problems(recipes, environ, geometry, *, parameters=None, stages=None):
-    """What is missing for these recipes, each in one line with what would be right.
+def problems(needs, environ, parameters=None):
+    """What is missing for the recipes of a sheet, each in one line with what would be right.
 
-    recipes -- name -> recipe, those of the sheet
-    geometry -- name -> where the rows of a recipe have it from: `local` (kernels of ISISDATA), `web` (the SPICE web
-        service), or anything else that needs no kernels
+    needs -- recipe -> title, areas of ISISDATA, web_spice; `programs` that its rows run; `geometry`: where they have it
+        from, `local` (kernels of ISISDATA), `web` (the SPICE web service), or anything else that needs no kernels
     parameters -- program -> the user's parameters; compared with those that the installed program has
-    stages -- those that will run; by default all but `correct` and `terrain`
     """
     environ = environment(environ)
     found = [
         f"recipe {name}: the SPICE web service does not serve {recipe['title']}; use local geometry, with the kernels "
         f"of {download(recipe['areas'][-1])}"
-        for name, recipe in recipes.items()
-        if "web" in geometry[name] and not recipe.get("web_spice", True)
+        for name, recipe in needs.items()
+        if "web" in recipe["geometry"] and not recipe["web_spice"]
     ]
     root, data = (_folder(environ, name) for name in ("ISISROOT", "ISISDATA"))
     for name, folder, remedy in (
@@ -416,15 +414,15 @@ def problems(recipes, environ, geometry, *, parameters=None, stages=None):
         elif not str(folder).isascii() or "+" in str(folder):
             found.append(f"{name} is {folder}: ISIS cannot read paths with + or with letters beyond ASCII; move it")
     if root:
-        found += _program_problems(recipes, environ["PATH"], root, parameters or {}, stages)
+        found += _program_problems(needs, environ["PATH"], root, parameters or {})
     if data:
-        found += _data_problems(recipes, data, geometry)
+        found += _data_problems(needs, data)
     return found
 
 
-def check(recipes, environ, geometry, **needs):
+def check(needs, environ, parameters=None):
     """Raise OSError with all that `problems` finds."""
-    if found := problems(recipes, environ, geometry, **needs):
+    if found := problems(needs, environ, parameters):
         raise OSError("; ".join(found))
 
 
@@ -433,10 +431,8 @@ def _folder(environ, name):
     return folder if folder.is_dir() else None
 
 
-def _program_problems(recipes, path, root, parameters, stages):
-    needed = set()
-    for recipe in recipes.values():
-        needed |= recipe_programs(recipe, stages or recipe["stages"].keys() - {"correct", "terrain"})
+def _program_problems(needs, path, root, parameters):
+    needed = set().union(*(recipe["programs"] for recipe in needs.values()))
     if missing := sorted(program for program in needed if not shutil.which(program, path=path)):
         yield f"programs that are not in {root}/bin: {', '.join(missing)}; ISIS 8.3 has them (envs/isis.yaml)"
     for program, given in parameters.items():
@@ -448,11 +444,11 @@ def _program_problems(recipes, path, root, parameters, stages):
             yield f"parameters: {program} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}"
 
 
-def _data_problems(recipes, data, geometry):
+def _data_problems(needs, data):
     kernels = {}  # area -> whether its kernels are needed
-    for name, recipe in recipes.items():
+    for recipe in needs.values():
         for area in recipe["areas"]:
-            kernels[area] = kernels.get(area, area == "base") or "local" in geometry[name]
+            kernels[area] = kernels.get(area, area == "base") or "local" in recipe["geometry"]
     for area, needed in kernels.items():
         if not (data / area).is_dir():
             yield f"{data}/{area} is missing; run: {download(area, needed)}"

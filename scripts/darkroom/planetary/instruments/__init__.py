@@ -1,1 +1,1 @@
-"""One camera in each file: how its products are told, ingested and calibrated."""
+"""Cameras: each file (or folder) with a CAMERA is one, and says all there is to say of it; the others help them."""

@@ -1,10 +1,9 @@
-"""Radiometric calibration of ingested cubes: which instrument's it is, and what all of them share.
+"""Radiometric calibration of ingested cubes: what the cameras' files share.
 
-An instrument's module has `image(cube, options) -> Result`. Formulas are those of the instruments' teams and of the
-programs of USGS ISIS, whose pixels they equal to the last bit of a float32 where not said otherwise.
+Formulas are those of the instruments' teams and of the programs of USGS ISIS, whose pixels they equal to the last bit
+of a float32 where not said otherwise.
 """
 
-import importlib
 import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,25 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from darkroom.planetary.formats import cubes, pvl
+from darkroom.planetary.instruments import registry
 
-MODULES = {
-    "MDIS-NAC": "mdis.calibrate",
-    "MDIS-WAC": "mdis.calibrate",
-    "CTX": "ctx_calibrate",
-    "NACL": "lroc_nac_calibrate",
-    "NACR": "lroc_nac_calibrate",
-    "MOC-NA": "moc_calibrate",
-    "MOC-WA": "moc_calibrate",
-    "HRSC": "hrsc_calibrate",
-    "THEMIS_IR": "radiance",
-    "THEMIS_VIS": "radiance",
-    "TC1": "radiance",
-    "TC2": "radiance",
-    "MI-VIS": "radiance",
-    "MI-NIR": "radiance",
-}
 CALIBRATED = ("RadiometricCalibration", "Radiometry")  # groups that a calibration leaves behind
-UNITS = ("iof", "radiance", "dn")
 ROWS = 32  # lines of a block, so that it stays in the processor's cache
 NEGLIGIBLE = 1e-12  # of a pixel
 AU = 1.49597870691e8  # km, as in ISIS
@@ -60,26 +43,31 @@ class Notes:
     sources: list = field(default_factory=list)
 
 
-def image(cube, options):
-    """Calibrate a cube by the label's instrument; pixels are computed as the blocks of the image are read, but MDIS's.
+def image(cube, options, camera=None):
+    """Calibrate a cube; pixels are computed as the blocks of the image are read, but MDIS's.
 
-    options -- units ("iof", "radiance" or "dn"), flat (a cube), solar_distance (AU) and what the instruments' modules
-        name; a step whose file is not given is left out, and said so
+    options -- those of the section `calibration` that the camera has; a step whose file is not given is left out, and
+        said so
+    camera -- by default the one of ours that made the cube
 
-    Raises ValueError when no module knows the instrument, and when the cube has been calibrated before.
+    Raises ValueError when no camera of ours knows the instrument, and when the cube has been calibrated before.
     """
     if done := [name for name in CALIBRATED if name in cube.groups]:
         raise ValueError(f"{cube.path}: is calibrated already, it has a group {done[0]}; give the ingested cube")
-    name = cube.groups.get("Instrument", {}).get("InstrumentId", "")
-    if name.upper() not in MODULES:
-        raise ValueError(f"{cube.path}: no calibration for InstrumentId {name!r}; known are {', '.join(MODULES)}")
-    options = {"units": "iof"} | {key: value for key, value in options.items() if value not in ("", None)}
-    if options["units"] not in UNITS:
-        raise ValueError(f"units {options['units']!r}; can be {', '.join(UNITS)}")
     try:
-        return importlib.import_module(f"darkroom.planetary.instruments.{MODULES[name.upper()]}").image(cube, options)
+        camera = camera or registry.of_cube(cube.groups)
+        settings = camera.settings("calibration", options)
+        return camera.calibrate(cube, settings)
     except KeyError as error:
-        raise ValueError(f"{cube.path}: the calibration of {name} misses something: {error.args[0]}") from error
+        raise ValueError(f"{cube.path}: the calibration of {camera.name} misses something: {error.args[0]}") from error
+
+
+def radiance(cube, options, units):
+    """Take a cube's numbers as the radiance they are, in the archive's units; I/F cannot be had."""
+    notes = Notes(done=["radiance: calibrated and scaled by the archive's product"], keywords={"Units": units})
+    if options["units"] == "iof":
+        notes.skipped.append("I/F: there is no public factor, the units are radiance")
+    return result(cube, cube.blocks(ROWS), notes, "RadiometricCalibration")
 
 
 def result(cube, blocks, notes, group="Radiometry", **groups):
@@ -128,7 +116,7 @@ def solar_distance(cube, options, delay=0.0):
     It is the option, else the length of SunPosition in the cube's tables as ISIS takes it, else what the product's own
     label says; (None, "") when none has it.
     """
-    if "solar_distance" in options:
+    if options.get("solar_distance"):
         return float(options["solar_distance"]) * AU, "the option solar_distance"
     if "SunPosition" in cube.tables:
         time = ephemeris_time(cube.groups["Instrument"]["StartTime"]) + delay

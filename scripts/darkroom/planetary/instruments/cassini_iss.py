@@ -8,6 +8,8 @@ import numpy as np
 from darkroom.planetary.formats import cubes, pvl
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
+from darkroom.planetary.instruments.registry import Camera, file
+from darkroom.planetary.recipes import Recipe
 
 YES = {"YES": "Yes", "NO": "No", "UNK": "Unknown"}
 SWITCH = {"ON": "On", "OFF": "Off", "UNK": "Unknown"}
@@ -94,7 +96,7 @@ IR2/HAL 656.25 8.49799   IR2/IRP90 852.542 56.886   IR2/IRP0 852.542 56.886   IR
 """
 
 
-def image(product, part, options):
+def ingested(product, part, options):
     """SignedWord cube of 12-bit DN (8-bit values of 12BIT and 8LSB as they are), and `ISS Prefix Pixels`.
 
     TABLE images need the option `lut`: the 256 numbers of Cassini's calibration/lut/lut.tab.
@@ -184,3 +186,22 @@ def _filters(text):
     """Wavelength and width by pair of filters, `CL1/GRN`."""
     words = text.split()
     return dict(zip(words[::3], zip(words[1::3], words[2::3], strict=True), strict=True))
+
+
+CAMERA = Camera(
+    name="Cassini ISS",
+    label={"INSTRUMENT_ID": ["ISSNA", "ISSWA"]},
+    level={"DATA_SET_ID": "CO-*-ISSNA/ISSWA-2-*"},
+    wanted="an EDR",
+    recipes={
+        "cassini_iss": Recipe(
+            title="Cassini ISS, narrow and wide angle",
+            names=r"[NW]\d{10}_\d+\.LBL",
+            examples=("N1472853667_1.LBL", "W1472855646_5.LBL"),
+        )
+    },
+    ingest=ingested,
+    options={
+        "ingest": {"lut": file("look-up table of images with TABLE conversion: Cassini's calibration/lut/lut.tab")}
+    },
+)

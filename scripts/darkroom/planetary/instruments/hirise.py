@@ -8,6 +8,8 @@ import numpy as np
 from darkroom.planetary.formats import cubes
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
+from darkroom.planetary.instruments.registry import FILL_GAPS, UNLUT, Camera
+from darkroom.planetary.recipes import Recipe
 
 TIME, SETTING, TEMPERATURE = "TIME_PARAMETERS", "INSTRUMENT_SETTING_PARAMETERS", "TEMPERATURE_PARAMETERS"
 TARGETS = {name.upper(): name for name in ("Mars", "Phobos", "Deimos", "Moon", "Cal")} | {"*": "Sky"}
@@ -93,7 +95,7 @@ SATURATED = 16383  # of 14 bits
 GAP = -1  # a gap of 16 bits, read as a signed number
 
 
-def image(product, part, options):
+def ingested(product, part, options):
     """SignedWord cube of 14-bit DN; gaps are NULL, and what is beside the image goes to three tables."""
     instrument = ingest.translate(product.label, INSTRUMENT)
     pairs = instrument["LookupTable"]
@@ -177,3 +179,20 @@ def _beside(front, back, dtype, pixels):
 
 def _table(raw, pixels):
     return ingest.stored(*pixels(raw))
+
+
+CAMERA = Camera(
+    name="HiRISE",
+    label={"INSTRUMENT_ID": "HIRISE"},
+    level={"DATA_SET_ID": "MRO-M-HIRISE-2-EDR-*"},
+    wanted="an EDR",
+    recipes={
+        "hirise": Recipe(
+            title="MRO HiRISE, channels to a mosaic",
+            names=r"[A-Z]{3}_\d{6}_\d{4}_(?P<ccd>RED\d|IR1[01]|BG1[23])_(?P<channel>[01])\.IMG",
+            examples=("PSP_001446_1790_BG12_0.IMG", "ESP_011261_1960_RED5_1.IMG"),
+        )
+    },
+    ingest=ingested,
+    options={"ingest": {"unlut": UNLUT, "fill_gaps": FILL_GAPS}},
+)

@@ -1,10 +1,17 @@
-"""Mars Express HRSC and SRC images of level 2 as hrsc2isis makes cubes of them."""
+"""Mars Express HRSC and SRC images of level 2: cubes as hrsc2isis makes them, scaled to radiance or I/F.
+
+They are calibrated by their team. The factors are in the product's label (Jaumann et al. 2007, Planet. Space Sci. 55,
+928): REFLECTANCE_SCALING_FACTOR gives I/F, RADIANCE_SCALING_FACTOR and RADIANCE_OFFSET give radiance in W / (m2 sr).
+"""
 
 import numpy as np
 
 from darkroom.planetary.formats import cubes
-from darkroom.planetary.instruments import ingest
+from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
+from darkroom.planetary.instruments.registry import UNITS as UNITS_RULE
+from darkroom.planetary.instruments.registry import Camera
+from darkroom.planetary.recipes import Recipe
 
 HEADS = ("HEAD", "S2", "RED", "P2", "BLUE", "NADIR", "GREEN", "P1", "IR", "S1", "SRC")
 IK_CODES = {f"MEX_HRSC_{head}": str(-41210 - number) for number, head in enumerate(HEADS)}
@@ -22,9 +29,14 @@ ARCHIVE = keys("DataSetId DetectorId EventType OrbitNumber ProductId")
 BAND_BIN = {"Width": Key("BANDWIDTH"), "Center": Key("CENTER_FILTER_WAVELENGTH")}
 LONGEST_GAPS = 1 << 20  # lines that may be missing in all
 KERNELS = {"NaifIkCode": Key("DETECTOR_ID", None, IK_CODES, closed=True)}
+UNITS = {"iof": "I over F", "radiance": "W / (m**2 sr)", "dn": "DN"}
+FACTORS = {
+    "iof": ("REFLECTANCE_SCALING_FACTOR", None),
+    "radiance": ("RADIANCE_SCALING_FACTOR", "RADIANCE_OFFSET"),
+}
 
 
-def image(product, part, options):
+def ingested(product, part, options):
     """SRC: a cube of the samples as they are. HRSC: a Real cube with a line for every time, and `LineScanTimes`."""
     groups = {
         "Instrument": ingest.translate(product.label, INSTRUMENT),
@@ -85,3 +97,52 @@ def _with_gaps(product, places):
             values, codes = filled, kinds
         line = here[-1] + 1
         yield values, codes
+
+
+def calibrated(cube, options):
+    """Scale an HRSC cube by its product's label; units "dn" leave it as it is.
+
+    Raises ValueError when the label has no such factor.
+    """
+    units = options["units"]
+    notes = calibrate.Notes(done=["radiometric calibration by the HRSC team (level 2)"])
+    factor, offset = scaling(cube, units, notes) if units in FACTORS else (1.0, 0.0)
+    if units not in FACTORS:
+        notes.skipped.append("scaling: DN are wanted")
+    notes.keywords |= {
+        "Units": UNITS[units],
+        "ScalingFactor": calibrate.number(factor),
+        "Offset": calibrate.number(offset),
+    }
+    blocks = ((values * factor + offset, codes) for values, codes in cube.blocks(calibrate.ROWS))
+    return calibrate.result(cube, blocks, notes, "RadiometricCalibration")
+
+
+def scaling(cube, units, notes):
+    """Factor and offset for the wanted units, from the product's label."""
+    label = calibrate.original(cube)
+    name, offset_name = FACTORS[units]
+    if name not in label:
+        raise ValueError(f"{cube.path}: {name} is not in the product's label; {units} cannot be had, take units: dn")
+    notes.done.append(f"scaling by {name} of the product's label")
+    return float(label[name]), float(label.get(offset_name, 0.0)) if offset_name else 0.0
+
+
+CAMERA = Camera(
+    name="HRSC",
+    label={"INSTRUMENT_ID": "HRSC"},
+    level={"PROCESSING_LEVEL_ID": "[0-3]"},
+    wanted="an image of PROCESSING_LEVEL_ID 2",
+    recipes={
+        "hrsc": Recipe(
+            title="Mars Express HRSC and SRC, level 2",
+            names=r"h[0-9a-z]\d{3}_\d{4}_(nd|re|gr|bl|ir|s1|s2|p1|p2|sr)2\.img",
+            examples=("h0279_0000_re2.img", "H1234_0009_ND2.IMG"),
+            calibration="scaling of the label",
+        )
+    },
+    ingest=ingested,
+    calibrate=calibrated,
+    instrument_ids=("HRSC",),
+    options={"calibration": {"units": UNITS_RULE}},
+)

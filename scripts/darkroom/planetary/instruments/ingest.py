@@ -1,13 +1,9 @@
 """Ingest: raw images of spacecraft (PDS3) as ISIS3 cubes, as ISIS's own import programs make them.
 
-One module for each instrument, `_ingest_<name>`, has `image(product, part, options)` and, where a product becomes more
-than one cube, `parts(product)`. Here is which module knows a product, and what the modules share.
-
-Source of the label translations and of the rules for pixels: USGS ISIS 8.3, appdata/translations and the programs
-*2isis (public domain).
+What the cameras' files share. Source of the label translations and of the rules for pixels: USGS ISIS 8.3,
+appdata/translations and the programs *2isis (public domain).
 """
 
-import importlib
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,85 +11,47 @@ from typing import NamedTuple
 
 import numpy as np
 
+from darkroom.planetary import labels
 from darkroom.planetary.formats import cubes, pds3, pvl
+from darkroom.planetary.instruments import registry
 
 BLOCK = 1 << 20  # bytes of samples of a block: what it becomes stays in the cache
-OPTIONS = {"unlut": True, "lut": None, "fill_gaps": True}
 
 
-class Camera(NamedTuple):
-    """How a camera and the level of its products that we read are known: patterns of keywords of the label."""
-
-    camera: dict
-    level: dict
-    wanted: str
-
-
-CAMERAS = {
-    "mdis": Camera({"INSTRUMENT_ID": "MDIS-(NAC|WAC)"}, {"DATA_SET_ID": "MESS-.*-MDIS-2-EDR-.*"}, "an EDR"),
-    "ctx": Camera({"INSTRUMENT_ID": "CTX"}, {"DATA_SET_ID": "MRO-M-CTX-2-EDR-.*"}, "an EDR"),
-    "lroc_nac": Camera(
-        {"INSTRUMENT_ID": "LROC", "FRAME_ID": "LEFT|RIGHT"}, {"DATA_SET_ID": "LRO-L-LROC-2-EDR-.*"}, "an EDR"
-    ),
-    "lroc_wac": Camera({"INSTRUMENT_ID": "LROC"}, {"DATA_SET_ID": "LRO-L-LROC-2-EDR-.*"}, "an EDR"),
-    "hirise": Camera({"INSTRUMENT_ID": "HIRISE"}, {"DATA_SET_ID": "MRO-M-HIRISE-2-EDR-.*"}, "an EDR"),
-    "themis": Camera(
-        {"INSTRUMENT_ID": "THEMIS"}, {"DATA_SET_ID": "ODY-M-THM-[23]-(IR|VIS)(EDR|RDR)-.*"}, "an EDR or RDR"
-    ),
-    "hrsc": Camera({"INSTRUMENT_ID": "HRSC"}, {"PROCESSING_LEVEL_ID": "[0-3]"}, "an image of PROCESSING_LEVEL_ID 2"),
-    "cassini_iss": Camera({"INSTRUMENT_ID": "ISS[NW]A"}, {"DATA_SET_ID": "CO-.*-ISSNA/ISSWA-2-.*"}, "an EDR"),
-    "moc": Camera(
-        {"INSTRUMENT_ID": "MOC.*"}, {"DATA_SET_ID": "MGS-M-MOC-NA/WA-2-D?SDP-L0-.*"}, "a DSDP or SDP of level 0"
-    ),
-    "kaguya": Camera(
-        {"INSTRUMENT_ID": "TC[12]|MI-(VIS|NIR)"},
-        {"DATA_SET_ID": "(TC[12]|MI-(VIS|NIR))_LEVEL2B.*|SLN-L-(TC|MI)-3-.*"},
-        "an image of level 2B",
-    ),
-}
-
-
-def instrument(label):
-    """Name of the module that knows a product, by its label.
-
-    Raises ValueError listing the known instruments, or saying which level is needed when the product is of another.
-    """
-    name = next((name for name, known in CAMERAS.items() if _fits(label, known.camera)), None)
-    if name is None:
-        known = ", ".join(sorted(CAMERAS))
-        raise ValueError(f"INSTRUMENT_ID = {_text(label, 'INSTRUMENT_ID')} is no known camera; known are {known}")
-    projected = "IMAGE_MAP_PROJECTION" in label
-    if projected or not _fits(label, CAMERAS[name].level):
-        raise ValueError(
-            f"DATA_SET_ID = {_text(label, 'DATA_SET_ID')} is a product of {name} of another level"
-            f"{', map-projected' if projected else ''}; {CAMERAS[name].wanted} is needed"
-        )
-    return name
-
-
-def parts(product):
-    """Names of the cubes that become of a product: [""] when it is one."""
-    module = _module(product)
-    return module.parts(product) if hasattr(module, "parts") else [""]
-
-
-def image(path, part="", options=None):
+def image(path, part="", options=None, camera=None):
     """A product as the content of a cube, a `cubes.Image` whose blocks are read as they are asked for.
 
-    options -- `unlut`: look-up tables are inverted (default true); `lut`: file with the table where the label has none
-        (Cassini TABLE; two columns or one) or instead of the published one (CTX); `fill_gaps`: gaps become NULL
-        (CTX, HiRISE; default true)
+    part -- which of its cubes, where it becomes several
+    options -- those of the section `ingest` that the camera has
+    camera -- by default the one of ours that the label tells
+
     Raises ValueError or OSError naming the file and the keyword.
     """
     product = pds3.Product(path)
-    options = OPTIONS | (options or {})
-    if unknown := set(options) - set(OPTIONS):
-        raise ValueError(f"{path}: unknown options {sorted(unknown)}; known are {', '.join(OPTIONS)}")
     with naming(path):
-        if part not in parts(product):
-            raise ValueError(f"no part {part!r}; there are {', '.join(parts(product))}")
+        camera = camera or registry.of_product(product.label)
+        require_level(camera, product.label)
+        settings = camera.settings("ingest", options or {})
+        if part not in (known := parts(product, camera)):
+            raise ValueError(f"no part {part!r}; there are {', '.join(known)}")
         product.verify()
-        return _module(product).image(product, part, options)
+        return camera.ingest(product, part, settings)
+
+
+def parts(product, camera=None):
+    """Names of the cubes that become of a product: [""] when it is one."""
+    camera = camera or registry.of_product(product.label)
+    return camera.parts(product) if camera.parts else [""]
+
+
+def require_level(camera, label):
+    """Raise ValueError when a product is of another level than those that can be read."""
+    projected = "IMAGE_MAP_PROJECTION" in label
+    if projected or not labels.fits(label, camera.level):
+        name, map_too = labels.text(label.get("DATA_SET_ID", "missing")), ", map-projected" if projected else ""
+        raise ValueError(
+            f"DATA_SET_ID = {name} is a product of {camera.name} of another level{map_too}; {camera.wanted} is needed"
+        )
 
 
 @contextmanager
@@ -182,24 +140,6 @@ def plain(value):
 def without_z(time):
     """A time without the Z of UTC, as the SPICE toolkit of ISIS wants it."""
     return time.rstrip("Zz")
-
-
-def _fits(label, patterns):
-    return all(re.fullmatch(pattern, _text(label, keyword)) for keyword, pattern in patterns.items())
-
-
-def _text(label, keyword):
-    value = label.get(keyword, "missing")
-    return " ".join(value if isinstance(value, tuple) else [value]).strip().upper()
-
-
-def _file(name):
-    return "mdis.ingest" if name == "mdis" else name
-
-
-def _module(product):
-    with naming(product.path):
-        return importlib.import_module(f"darkroom.planetary.instruments.{_file(instrument(product.label))}")
 
 
 # Pixels

@@ -1,8 +1,15 @@
-"""Kaguya (SELENE) Terrain Camera and Multiband Imager, level 2B, as kaguyatc2isis and kaguyami2isis make cubes."""
+"""Kaguya (SELENE) Terrain Camera and Multiband Imager, level 2B, as kaguyatc2isis and kaguyami2isis make cubes.
 
-from darkroom.planetary.instruments import ingest
+Their numbers are radiance, scaled by the label (Haruyama et al. 2008, Earth Planets Space 60, 243; Ohtake et al. 2008,
+Earth Planets Space 60, 257).
+"""
+
+from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
+from darkroom.planetary.instruments.registry import UNITS, Camera
+from darkroom.planetary.recipes import Recipe
 
+RADIANCE = "W / (m**2 micrometer sr)"
 KAGUYA = {"SELENE-M": "KAGUYA", "SELENE MAIN ORBITER": "KAGUYA"}
 CORNERS = (
     "UpperLeftLatitude UpperLeftLongitude UpperRightLatitude UpperRightLongitude "
@@ -119,7 +126,7 @@ MI_ARCHIVE = {
 MI_CAMERAS = {"MI-VIS": ("MV", "-13133", "-131330", 962), "MI-NIR": ("MN", "-13134", "-131340", 320)}
 
 
-def image(product, part, options):
+def ingested(product, part, options):
     """Cube of the samples as they are; SCALING_FACTOR is the multiplier of the cube."""
     name = product["INSTRUMENT_ID"]
     return ingest.native(product, _mi(product, name) if name in MI_CAMERAS else _tc(product.label, name))
@@ -155,3 +162,36 @@ def _mi(product, name):
 def _without_z(instrument):
     times = ("StartTime", "StopTime", "StartTimeRaw", "StopTimeRaw")
     return instrument | {key: ingest.without_z(instrument[key]) for key in times if key in instrument}
+
+
+def calibrated(cube, options):
+    """Take a cube's numbers as the radiance they are; I/F cannot be had."""
+    return calibrate.radiance(cube, options, RADIANCE)
+
+
+CAMERA = Camera(
+    name="Kaguya",
+    label={"INSTRUMENT_ID": ["TC[12]", "MI-VIS", "MI-NIR"]},
+    level={"DATA_SET_ID": ["TC[12]_LEVEL2B*", "MI-VIS_LEVEL2B*", "MI-NIR_LEVEL2B*", "SLN-L-TC-3-*", "SLN-L-MI-3-*"]},
+    wanted="an image of level 2B",
+    recipes={
+        "kaguya_tc": Recipe(
+            title="Kaguya (SELENE) Terrain Camera, level 2B",
+            names=r"TC[12][SWT]2B\d_\d\d_.+\.(img|lbl)",
+            examples=("TC1S2B0_01_06691S820E0465.img", "TC2W2B0_01_00296N081E0240.img"),
+            label={"INSTRUMENT_ID": "TC*"},
+            calibration="scaling of the label",
+        ),
+        "kaguya_mi": Recipe(
+            title="Kaguya (SELENE) Multiband Imager, level 2B",
+            names=r"M[VN][AW]_2B\d_\d\d_.+\.(img|lbl)",
+            examples=("MVA_2B2_01_02329S002E0302.img", "MNA_2B2_01_04192S136E3573.img"),
+            label={"INSTRUMENT_ID": ["MI-VIS", "MI-NIR"]},
+            calibration="scaling of the label",
+        ),
+    },
+    ingest=ingested,
+    calibrate=calibrated,
+    instrument_ids=(*TC_KERNELS, *MI_CAMERAS),
+    options={"calibration": {"units": UNITS}},
+)

@@ -5,6 +5,8 @@ import numpy as np
 from darkroom.planetary.formats import cubes, pds3
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
+from darkroom.planetary.instruments.registry import UNLUT, Camera
+from darkroom.planetary.recipes import Recipe
 
 TARGETS = {name.upper(): name for name in ("Mars", "Phobos", "Deimos", "Moon", "Cal")} | {"*": "Sky"}
 INSTRUMENT = {
@@ -41,7 +43,7 @@ def parts(product):
     return [f"{camera}.{parity}" for camera in cameras for parity in ("even", "odd")]
 
 
-def image(product, part, options):
+def ingested(product, part, options):
     """Real cube with a band for each filter of a camera; the framelets of the other parity are NULL."""
     camera, parity = part.split(".")
     height, mode = HEIGHTS[camera], _mode(product)
@@ -111,3 +113,31 @@ def _mode(product):
     if name not in MODES:
         raise ValueError(f"INSTRUMENT_MODE_ID = {name}; known are {', '.join(MODES)}")
     return MODES[name]
+
+
+VISIBLE, ULTRAVIOLET = ("vis.even", "vis.odd"), ("uv.even", "uv.odd")
+
+
+def recipe(mode, title, parts, names="", examples=()):
+    """The recipe of an INSTRUMENT_MODE_ID."""
+    return Recipe(f"LRO LROC wide angle, {title}", names, {"INSTRUMENT_MODE_ID": mode}, examples, parts)
+
+
+CAMERA = Camera(
+    name="LROC WAC",
+    label={"INSTRUMENT_ID": "LROC"},
+    level={"DATA_SET_ID": "LRO-L-LROC-2-EDR-*"},
+    wanted="an EDR",
+    recipes={
+        "lroc_wac": recipe(
+            "COLOR", "colour (mode COLOR)", VISIBLE + ULTRAVIOLET, r"M\d+CE\.IMG", ("M119923055CE.IMG",)
+        ),
+        "lroc_wac_mono": recipe("BW", "monochrome (mode BW)", VISIBLE, r"M\d+ME\.IMG", ("M1097931072ME.IMG",)),
+        # Their file names are those of the mode COLOR, so a row asks for them.
+        "lroc_wac_vis": recipe("VIS", "visible bands only (mode VIS)", VISIBLE),
+        "lroc_wac_uv": recipe("UV", "ultraviolet bands only (mode UV)", ULTRAVIOLET),
+    },
+    ingest=ingested,
+    parts=parts,
+    options={"ingest": {"unlut": UNLUT}},
+)

@@ -1,10 +1,15 @@
-"""Mars Odyssey THEMIS images, infrared and visible, EDR and RDR, as thm2isis makes cubes of them."""
+"""Mars Odyssey THEMIS images, infrared and visible, EDR and RDR, as thm2isis makes cubes of them.
+
+The numbers of an RDR are radiance, scaled by the label (Christensen et al. 2004, Space Sci. Rev. 110, 85).
+"""
 
 import numpy as np
 
 from darkroom.planetary.formats import cubes, pvl
-from darkroom.planetary.instruments import ingest
+from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
+from darkroom.planetary.instruments.registry import UNITS, Camera
+from darkroom.planetary.recipes import Recipe
 
 FRAMELET = 192  # lines of a framelet of the visible camera, before summing
 QUBE = "SPECTRAL_QUBE"
@@ -22,6 +27,8 @@ ARCHIVE = {
     **keys("DataSetId ProducerId ProductId ProductCreationTime ProductVersionId OrbitNumber"),
     **keys("FlightSoftwareVersionId CommandSequenceNumber", place=QUBE),
 }
+CALIBRATED = "CALIBRATED_SPECTRAL_RADIANCE"
+RADIANCE = "W / (cm**2 micrometer sr)"
 FRAMES = {"IR": "-53031", "VIS": "-53032"}
 
 
@@ -30,7 +37,7 @@ def parts(product):
     return ["even", "odd"] if product["DETECTOR_ID"] == "VIS" else [""]
 
 
-def image(product, part, options):
+def ingested(product, part, options):
     """Real cube of radiance (RDR) or DN (EDR); a cube of framelets is NULL where the others are."""
     label, detector = product.label, product["DETECTOR_ID"]
     if detector not in FRAMES:
@@ -78,3 +85,45 @@ def _framelets(product, height, even):
 
 def _without_units(label, table):
     return {name: ingest.plain(value) for name, value in ingest.translate(label, table).items()}
+
+
+def calibrated(cube, options):
+    """Take the numbers of an RDR as the radiance they are; I/F cannot be had.
+
+    Raises ValueError when the archive's product holds raw numbers.
+    """
+    label = calibrate.original(cube)
+    core = label.get(QUBE, label.get("QUBE", {})).get("CORE_NAME", "unknown")
+    if core.upper() != CALIBRATED:
+        raise ValueError(f"{cube.path}: CORE_NAME is {core}, not {CALIBRATED}; give an RDR of THEMIS")
+    return calibrate.radiance(cube, options, RADIANCE)
+
+
+CAMERA = Camera(
+    name="THEMIS",
+    label={"INSTRUMENT_ID": "THEMIS"},
+    level={"DATA_SET_ID": ["ODY-M-THM-[23]-IR[ER]DR-*", "ODY-M-THM-[23]-VIS[ER]DR-*"]},
+    wanted="an EDR or RDR",
+    recipes={
+        "themis_vis": Recipe(
+            title="Mars Odyssey THEMIS, visible",
+            names=r"V\d{8}(EDR|RDR)\.QUB",
+            examples=("V00821003RDR.QUB", "V10052001EDR.QUB"),
+            label={"DETECTOR_ID": "VIS"},
+            parts=("even", "odd"),
+            calibration="RDR: scaling of the label",
+        ),
+        "themis_ir": Recipe(
+            title="Mars Odyssey THEMIS, infrared",
+            names=r"I\d{8}(EDR|RDR)\.QUB",
+            examples=("I00831002RDR.QUB",),
+            label={"DETECTOR_ID": "IR"},
+            calibration="RDR: scaling of the label",
+        ),
+    },
+    ingest=ingested,
+    parts=parts,
+    calibrate=calibrated,
+    instrument_ids=("THEMIS_IR", "THEMIS_VIS"),
+    options={"calibration": {"units": UNITS}},
+)

@@ -42,7 +42,7 @@ class Shot(NamedTuple):
         return f"MDIS{self.camera}_{'BINNED' if self.binned else 'NOTBIN'}"
 
 
-def image(cube, options):
+def calibrated(cube, options):
     """Calibrate an MDIS cube.
 
     options -- units, flat, solar_distance; dark ("model", "linear", "standard" or "none"); empirical_correction: table
@@ -55,14 +55,14 @@ def image(cube, options):
     shot = shot_of(cube.groups)
     columns, valid_columns, nulled = dark_columns(shot)
     notes = calibrate.Notes(keywords={"SoftwareName": "Darkroom", "SoftwareVersion": "as mdiscal 1.6"})
-    dark = dark_level(cube, shot, options.get("dark", "model"), valid_columns, notes)
+    dark = dark_level(cube, shot, options["dark"], valid_columns, notes)
     notes.done.append("linearity")
     smear = smear_of(shot, cube.samples, notes)
-    flat = flat_field(cube, options.get("flat"), notes)
+    flat = flat_field(cube, options["flat"], notes)
     notes.keywords |= {"BinnedImage": int(shot.binned), "FilterNumber": cube.groups["BandBin"]["Number"]}
     notes.keywords["FlatFieldFile"] = "N/A" if flat is None else Path(options["flat"]).name
     kind, factor = scale(cube, shot, options, notes)
-    factor *= empirical_factor(shot, options.get("empirical_correction"), notes)
+    factor *= empirical_factor(shot, options["empirical_correction"], notes)
 
     # An image has 1024 x 1024 pixels at most; it is made at once, for the label tells the mean of its dark strip.
     blocks, strip = [], []

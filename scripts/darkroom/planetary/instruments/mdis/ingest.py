@@ -77,7 +77,7 @@ HALF_TURN = 1 << 16  # steps of the pivot's encoder in 180 degrees
 SATURATED = {"MDIS-NAC": 3400, "MDIS-WAC": 3600}  # DN of 12 bits above which the detector is not linear
 
 
-def image(product, part, options):
+def ingested(product, part, options):
     """Real cube of 12-bit DN; with `unlut` off, of the 8-bit values as they came."""
     label = product.label
     compressed = product["MESS:COMP12_8"] == "1"

@@ -1,0 +1,509 @@
+"""Which cubes are made of the planetary rows of a sheet, from which, and what each step is asked.
+
+The words, here and in the rules: an image is a row of a camera, a composite one that is made of images of other rows.
+A cube is of a stage (ingested, located, calibrated, joined, corrected, map, ...) and a part: some cameras and archives
+cut an image up, into framelets (`vis.even`) or channels of CCDs (`RED4_0`); the part of a whole one is "". Parts that
+become one map are a set: vis.even and vis.odd are the set `vis`, parts without a point the set "".
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from darkroom import schema
+from darkroom.campaign import Campaign, CampaignError, Pipeline
+from darkroom.campaign.sheet import Row
+from darkroom.planetary import recipes, tables
+from darkroom.planetary.images import isd_names
+from darkroom.planetary.instruments import registry
+from darkroom.planetary.instruments.registry import Camera
+from darkroom.planetary.recipes import Recipe
+from darkroom.schema import nearest
+
+# Recipes of composites, and the stage that they end in.
+COMPOSITES = {"mosaic": "mosaic", "stereo": "terrain"}
+JOIN = ("stitch", "spice", "align", "register", "place", "balance")  # stages of ISIS that make one image of channels
+OF_CAMPAIGN = ("engine", "container", "modules", "batch", "recipes", "instruments", "pds4")
+
+
+@dataclass(frozen=True)
+class Cube:
+    """A cube: the dataset in whose folder it is, its stage, and its part or set."""
+
+    dataset: str
+    stage: str
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its file, without the suffix."""
+        return f"{self.stage}.{self.part}" if self.part else self.stage
+
+    @property
+    def suffix(self) -> str:
+        """Its part with the point in front of it."""
+        return f".{self.part}" if self.part else ""
+
+    @property
+    def path(self) -> str:
+        """Where it is, with the places of the workflow."""
+        return f"<results>/<campaign>/{self.dataset}/{self.name}.cub"
+
+
+class Mapped:
+    """What images and composites have in common.
+
+    row -- of the sheet; sources -- what its map is made of: name -> (image, part)
+    """
+
+    row: Row
+    sources: dict[str, tuple["Image", str]]
+
+    def cube(self, stage: str, part: str = "") -> Cube:
+        """One of its cubes."""
+        return Cube(self.row.dataset, stage, part)
+
+    @property
+    def to_project(self) -> dict[str, Cube]:
+        """The cube that is projected, for each source."""
+        return {name: image.lit(part) for name, (image, part) in self.sources.items()}
+
+    def to_merge(self, one: str) -> list[Cube]:
+        """The projected cubes that the map of a set is made of."""
+        return [self.cube("projected", name) for name, (_, part) in self.sources.items() if set_of(part) == one]
+
+
+@dataclass(frozen=True)
+class Image(Mapped):
+    """A row that is an image of a camera."""
+
+    row: Row
+    name: str  # of its recipe
+    recipe: Recipe
+    engine: str
+    camera: Camera | None  # that our own code knows
+
+    @property
+    def located(self) -> bool:
+        """Whether it is asked for where the camera stood, so that a map can be made."""
+        return self.row.options["geometry"] != "none"
+
+    @property
+    def files(self) -> list[str]:
+        """The file of its camera, where that is of the user's own, so that a change of it is seen."""
+        return [self.camera.file] if self.camera and self.camera.file and self.engine == "native" else []
+
+    @property
+    def asks_web(self) -> bool:
+        """Whether the web service is asked for its geometry."""
+        return self.row.options["geometry"] == "web"
+
+    @property
+    def joined(self) -> bool:
+        """Whether its parts are made one before it is projected."""
+        return self.engine == "isis" and "stitch" in self.recipe.stages and self.located
+
+    @property
+    def level(self) -> str:
+        """The stage that is delivered: calibrated, or ingested where nobody asks for more or more cannot be had."""
+        able = self.engine == "isis" or self.recipe.native == "calibrated"
+        return "calibrated" if able and self.row.options["calibrate"] else "ingested"
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that it comes in."""
+        names = self.row.options["parts"] or self.recipe.parts
+        source = Path(self.row.source)
+        if not names and source.is_dir():  # a file for each channel of a camera of many CCDs
+            fitting = (re.fullmatch(self.recipe.names, path.name, re.IGNORECASE) for path in source.iterdir())
+            names = sorted(f"{file['ccd']}_{file['channel']}" for file in fitting if file and "ccd" in file.groupdict())
+        return tuple(names) or ("",)
+
+    @property
+    def projected(self) -> tuple[str, ...]:
+        """The parts that are projected, or compared with the ground."""
+        return ("",) if self.joined else self.parts
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The sets that its parts are, each a map of its own."""
+        return tuple(dict.fromkeys(map(set_of, self.projected)))
+
+    def to_calibrate(self, part: str) -> Cube:
+        """What a part is calibrated from: the cube with its geometry, where there is one."""
+        return self.cube("located" if self.located and not self.joined else "ingested", part)
+
+    def to_correct(self, part: str) -> Cube:
+        """What is brought to one light, where that is asked for."""
+        return self.cube("joined" if self.joined else self.level, part)
+
+    def lit(self, part: str) -> Cube:
+        """What is projected: brought to one light, where that is asked for."""
+        wanted = self.row.options["photometry"]["model"] != "none"
+        return self.cube("corrected", part) if wanted else self.to_correct(part)
+
+    @property
+    def to_join(self) -> list[Cube]:
+        """The channels that are made one."""
+        return [self.cube("calibrated", part) for part in self.parts]
+
+    @property
+    def sources(self):
+        """Its projected parts."""
+        return {".".join(filter(None, (self.row.dataset, part))): (self, part) for part in self.projected}
+
+    @property
+    def delivered(self) -> list[Cube]:
+        """The cubes that it ends in."""
+        images = [self.cube(self.level, part) for part in self.parts]
+        joined = [self.cube("joined")] if self.joined else []
+        maps = [self.cube("map", one) for one in self.sets] if self.located else []
+        return [*images, *joined, *maps]
+
+    @property
+    def members(self) -> list[Cube]:
+        """The cubes of other datasets that tell when it was taken."""
+        return []
+
+    @property
+    def besides(self) -> list[Cube]:
+        """Cubes that are products without a GeoTIFF."""
+        wanted = self.row.options["backplanes"] and self.located
+        backplanes = [self.cube("backplanes", part) for part in self.projected] if wanted else []
+        return [*(self.cube("ingested", part) for part in self.parts), *backplanes]
+
+    @property
+    def stages(self) -> list[str]:
+        """The stages that it goes through; what only engine isis does is done by its programs."""
+        options, on_ground = self.row.options, self.located
+        wanted = {
+            "import": True,
+            "calibrate": self.level == "calibrated",
+            "spice": options["geometry"] in ("local", "web") and not self.joined,
+            "correct": options["photometry"]["model"] != "none",
+            "backplanes": options["backplanes"],
+            "map": on_ground,
+            "project": on_ground,
+            "merge": len(self.sources) > len(self.sets),
+        }
+        return [stage for stage, runs in wanted.items() if runs] + (list(JOIN) if self.joined else [])
+
+    @property
+    def description(self) -> list[str]:
+        """The camera description of an image on this machine, so that a change of it is seen."""
+        if not self.row.is_local:
+            return []
+        return [str(path) for path in isd_names(self.row.options["isd"], Path(self.row.source)) if path.is_file()][:1]
+
+
+@dataclass(frozen=True)
+class Composite(Mapped):
+    """A row that is made of the images of other rows."""
+
+    row: Row
+    stage: str  # that it ends in
+    images: tuple[Image, ...]
+
+    asks_web = False
+    besides = ()
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The sets that it is made of, each a cube of its own."""
+        return self.images[0].sets
+
+    @property
+    def sources(self):
+        """The projected parts of its images."""
+        return {name: source for image in self.images for name, source in image.sources.items()}
+
+    @property
+    def delivered(self) -> list[Cube]:
+        """The cubes that it ends in."""
+        return [self.cube(self.stage, one) for one in self.sets]
+
+    @property
+    def members(self) -> list[Cube]:
+        """The cubes of its images, which tell when they were taken: its own do not."""
+        return [image.to_correct(part) for image, part in self.sources.values()]
+
+    @property
+    def stages(self) -> list[str]:
+        """The stages that it goes through."""
+        return ["terrain"] if self.stage == "terrain" else ["map", "project", "merge"]
+
+
+def set_of(part: str) -> str:
+    """The set of a part."""
+    return part.rpartition(".")[0]
+
+
+def programs_run(recipe: Recipe, stages: list[str], parameters: dict) -> set[str]:
+    """The programs of stages that run; an optional one does where it has parameters, of the row or of our options."""
+    steps = [(stage, step) for stage in stages for step in recipe.stages.get(stage, [])]
+    return {
+        step["program"]
+        for stage, step in steps
+        if not step.get("optional") or stage == "correct" or step["program"] in parameters
+    }
+
+
+class Plan:
+    """What is made of the planetary rows of a sheet.
+
+    rows -- of the planetary pipeline by dataset, with all their options
+    cameras -- recipe -> camera, of those that our own code knows
+    contents -- of tables of recipes of the ISIS engine
+    config -- the section of the config
+    good -- the rows with which nothing is wrong
+    """
+
+    def __init__(self, rows: dict[str, Row], cameras: dict[str, Camera], contents: list[dict], config: dict):
+        self.rows, self.cameras, self.config, self.engine = rows, cameras, config, config["engine"]
+        self.recipes = recipes.completed({name: camera.recipe(name) for name, camera in cameras.items()}, contents)
+        self.programs = set().union(*map(recipes.programs, self.recipes.values()))
+        self.good = list(rows.values())
+        self._made: dict[str, Image | Composite] = {}
+        self._recipe_of: dict[str, str] = {}
+
+    def __getitem__(self, dataset: str) -> Image | Composite:
+        """What a row is: an image of a camera, or a composite. KeyError for a row of another pipeline."""
+        if dataset not in self._made:
+            self._made[dataset] = self._of(self.rows[dataset])
+        return self._made[dataset]
+
+    def _of(self, row):
+        name = self.recipe_name(row)
+        if name in COMPOSITES:
+            return Composite(row, COMPOSITES[name], tuple(self[image] for image in row.options["images"]))
+        return Image(row, name, self.recipes[name], self.engine, self.cameras.get(name))
+
+    def recipe_name(self, row: Row) -> str:
+        """The recipe of a row: the one it names, or the one that knows the name of its file; "" where none does, or
+        several do."""
+        if row.recipe:
+            return row.recipe
+        name = Path(row.source).name
+        if name not in self._recipe_of:
+            fitting = [one for one, recipe in self.recipes.items() if re.fullmatch(recipe.names, name, re.IGNORECASE)]
+            self._recipe_of[name] = fitting[0] if len(fitting) == 1 else ""
+        return self._recipe_of[name]
+
+    def is_image(self, dataset: str) -> bool:
+        """Whether a dataset of the sheet is an image of a camera."""
+        return dataset in self.rows and self.recipe_name(self.rows[dataset]) in self.recipes
+
+    def products(self, row: Row) -> list[str]:
+        """The files that a dataset ends in."""
+        made, options = self[row.dataset], row.options
+        suffixes = ["cub", "tif", *(["xml", "img"] if self.config["pds4"] else [])]
+        delivered = [f"{cube.name}.{suffix}" for cube in made.delivered for suffix in suffixes]
+        besides = [f"{cube.name}.cub" for cube in made.besides]
+        tiles = ["precomputed/info", "neuroglancer.json"] if options["tiles"] else []
+        return list(dict.fromkeys([*besides, *delivered, *tiles, "preview.png", "item.json"]))
+
+    def records(self, row: Row) -> list[str]:
+        """What its steps have written down."""
+        return ["planetary.json", *(["volume.json", "precomputed_check.json"] if row.options["tiles"] else [])]
+
+    def problems(self, row: Row) -> Iterator[str]:
+        """What is wrong with a row, beyond its options by themselves."""
+        name = self.recipe_name(row)
+        if name in COMPOSITES:
+            yield from self._problems_of_composite(row, name)
+        elif name in self.recipes:
+            yield from self._problems_of_image(row, name)
+        else:
+            wrong = f"{name!r} is unknown" if name else f"the name of {row.source!r} does not tell its instrument"
+            yield f"recipe: {wrong}{nearest(name, [*self.recipes, *COMPOSITES])}"
+        for program in row.options["parameters"].keys() - self.programs:
+            yield f"options parameters: no recipe runs {program!r}{nearest(program, self.programs)}"
+        for key in OF_CAMPAIGN:
+            if row.options[key] != self.config[key]:
+                yield f"options: {key!r} is of the whole campaign; set it in the config"
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets that are made."""
+        return [row.dataset for row in self.good]
+
+    @property
+    def ingested(self) -> list[Cube]:
+        """The cubes of all images that come from an archive."""
+        images = (made for made in map(self.__getitem__, self.datasets) if isinstance(made, Image))
+        return [image.cube("ingested", part) for image in images for part in image.parts]
+
+    @property
+    def delivered(self) -> list[Cube]:
+        """The cubes that all datasets end in."""
+        return [cube for dataset in self.datasets for cube in self[dataset].delivered]
+
+    @property
+    def asks_web(self) -> bool:
+        """Whether any image asks the web service for its geometry."""
+        return any(self[dataset].asks_web for dataset in self.datasets)
+
+    @property
+    def needs(self) -> dict[str, dict]:
+        """What is needed of ISIS: recipe -> its title, areas and web_spice, ways of geometry of its rows, programs."""
+        needs = {}
+        for made in map(self.__getitem__, self.datasets):
+            images = made.images if isinstance(made, Composite) else [made]
+            for image in images:
+                need = needs.setdefault(image.name, {"geometry": set(), "programs": set()})
+                need["geometry"] |= {made.row.options["geometry"]} if made is image else set()
+                need["programs"] |= programs_run(image.recipe, made.stages, made.row.options["parameters"])
+        return {
+            name: {key: sorted(values) for key, values in need.items()}
+            | {key: getattr(self.recipes[name], key) for key in ("title", "areas", "web_spice")}
+            for name, need in sorted(needs.items())
+        }
+
+    def _problems_of_composite(self, row, name):
+        images = row.options["images"]
+        if len(images) < 2:
+            yield "options images: name two datasets or more, such as {images: [left, right]}"
+        if name == "stereo" and len(images) > 2:
+            yield f"options images: a stereo pair is of two datasets, not of {len(images)}"
+        if name == "stereo" and self.engine == "native":
+            yield "recipe: stereo needs engine: isis in the config"
+        for image in images:
+            if not self.is_image(image):
+                yield f"options images: {image!r} is no planetary image of this sheet{nearest(image, self.rows)}"
+            elif not self[image].located:
+                yield f"options images: {image!r} has no geometry; give it one in its options"
+
+    def _problems_of_image(self, row, name):
+        geometry = row.options["geometry"]
+        if not row.source:
+            yield f"source: an image has one; only rows of {' and '.join(COMPOSITES)} have none"
+        if self.engine == "native" and not self.recipes[name].native:
+            yield f"recipe: {name} needs engine: isis in the config"
+        if self.engine == "isis" and not self.recipes[name].stages.get("import"):
+            yield f"recipe: {name} is of engine native alone; no table of recipes says what ISIS does with it"
+        if self.engine == "native" and geometry in ("local", "web"):
+            yield f"options geometry: {geometry} needs engine: isis in the config; engine native takes isd"
+        if geometry == "none" and (row.options["backplanes"] or row.options["photometry"]["model"] != "none"):
+            yield "options: backplanes and photometry need geometry; it is none"
+
+
+def of(campaign: Campaign) -> Plan:
+    """The plan of a campaign, which gets the pipeline `planetary` by it.
+
+    Raises CampaignError naming a camera or table of the user's own that cannot be read.
+    """
+    config = campaign.config["planetary"]
+    rules, files = schema.load("config")["properties"]["planetary"]["properties"], tuple(config["instruments"])
+    try:
+        rows = {row.dataset: row for row in campaign.of("planetary")}
+        plan = Plan(rows, registry.of_recipes(files), tables.read([tables.OURS, *config["recipes"]]), config)
+        options = with_cameras(rules, registry.options(files))
+    except ValueError as error:
+        raise CampaignError(str(error).splitlines()) from error
+    entry = Pipeline(plan.products, plan.records, options=options, problems=plan.problems, needs_source=False)
+    campaign.add("planetary", entry)
+    plan.good = campaign.good("planetary")
+    return plan
+
+
+def with_cameras(rules: dict, options: dict) -> dict:
+    """The options of the pipeline with those that cameras have: both name -> rule."""
+    sections = {name: rules[name] | {"additionalProperties": False, "properties": own} for name, own in options.items()}
+    return rules | sections
+
+
+# What the steps are asked: what they read, and nothing else, so that a changed option makes again what depends on it.
+
+
+def asked(engine: str, recipe: Recipe, options: dict, *stages: str) -> dict:
+    """What a step is asked of its engine: with ISIS the steps of its stages, and what a row says of their programs."""
+    if engine != "isis":
+        return {"engine": engine}
+    steps = {stage: recipe.stages.get(stage, []) for stage in stages}
+    programs = recipes.programs(recipe, stages)
+    parameters = {program: given for program, given in options["parameters"].items() if program in programs}
+    listed = {"steps": steps[stages[0]]} if len(stages) == 1 else {"stages": steps}
+    return {"engine": engine, "parameters": parameters} | listed
+
+
+def import_of(image: Image, part: str) -> dict:
+    """To ingest a part of an image."""
+    product = {"title": image.recipe.title, "label": image.recipe.label} | _file_of(image, part)
+    if image.engine == "isis":
+        return product | {"parts": list(image.recipe.parts)} | _asked(image, "import")
+    return product | _native(image, "ingest") | {"calibrate": image.level == "calibrated"}
+
+
+def geometry_of(image: Image, part: str) -> dict:
+    """To attach the geometry of a part of an image."""
+    way = image.row.options["geometry"]
+    if way == "isd":
+        return {"geometry": way, "isd": image.row.options["isd"]} | _file_of(image, part)
+    return {"geometry": way} | _asked(image, "spice")
+
+
+def calibration_of(image: Image) -> dict:
+    """To calibrate an image."""
+    return _asked(image, "calibrate") if image.engine == "isis" else _native(image, "calibration")
+
+
+def join_of(image: Image) -> dict:
+    """To make one image of its channels."""
+    return {"geometry": image.row.options["geometry"]} | _asked(image, *JOIN)
+
+
+def light_of(image: Image) -> dict:
+    """To bring an image to one light."""
+    return {"photometry": image.row.options["photometry"]} | _asked(image, "correct")
+
+
+def backplanes_of(image: Image) -> dict:
+    """To tell where the pixels of an image are."""
+    return _asked(image, "backplanes")
+
+
+def range_of(made: Image | Composite) -> dict:
+    """To find the grid of a map."""
+    options = {key: value for key, value in made.row.options["map"].items() if key != "interpolation"}
+    return {"map": options} | _asked_of(made, "map")
+
+
+def projection_of(made: Image | Composite, name: str) -> dict:
+    """To project one of the sources of a map."""
+    image, _ = made.sources[name]
+    interpolation = made.row.options["map"]["interpolation"]
+    return {"interpolation": interpolation} | asked(image.engine, image.recipe, made.row.options, "project")
+
+
+def merge_of(made: Image | Composite) -> dict:
+    """To lay the projected sources of a map over each other."""
+    return {"priority": made.row.options["priority"]} | _asked_of(made, "merge")
+
+
+def terrain_of(made: Composite) -> dict:
+    """To measure heights."""
+    return _asked_of(made, "terrain")
+
+
+def _asked(image, *stages):
+    return asked(image.engine, image.recipe, image.row.options, *stages)
+
+
+def _asked_of(made, stage):
+    """Of a map as a whole: by the recipe of its first image, with what the row of the map says."""
+    image, _ = next(iter(made.sources.values()))
+    return asked(image.engine, image.recipe, made.row.options, stage)
+
+
+def _file_of(image, part):
+    return {"recipe": image.name, "names": image.recipe.names, "part": part}
+
+
+def _native(image, section):
+    """What our own code is asked of an image: those of the options that its camera has, and whose file that is."""
+    given = image.row.options[section]
+    options = {key: given[key] for key in image.camera.options.get(section, {}) if key in given}
+    camera = {"camera": image.camera.file} if image.camera.file else {}
+    return {"engine": "native", "recipe": image.name, section: options} | camera
