@@ -51,7 +51,7 @@ def calcium_check(
     notes = [*opened.notes, *found.notes]
     notes += [] if len(found) else ["no cell was found"]
     if residual is None:
-        notes.append(f"the part of the field in every frame, {opened.shape[1:]} pixels, is too small to be judged still")
+        notes.append(f"{opened.shape[1:]} pixels are in every frame, too few to judge whether they lie still")
     elif residual[0] > judge.STILL:
         notes.append(f"after registration frames are off by {residual[0]:.2f} pixels (median)")
     notes += [f"DANDI would miss in nwb: {', '.join(missing)}"] if missing else []
