@@ -379,6 +379,8 @@ rule calcium_plot:
 
 
 include: "calcium/sessions.smk"
+
+
 if config["calcium"]["installer"]:
 
     include: "calcium/idps.smk"

@@ -5,7 +5,9 @@ LONGITUDINAL = one_of([row.dataset for row in CALCIUM if calcium_plan.is_longitu
 
 def of_sessions(name):
     """A file of every session that a row names."""
-    return lambda wildcards: [f"<results>/<campaign>/{session}/{name}" for session in row(wildcards).options["sessions"]]
+    return lambda wildcards: [
+        f"<results>/<campaign>/{session}/{name}" for session in row(wildcards).options["sessions"]
+    ]
 
 
 rule calcium_merge_sessions:
