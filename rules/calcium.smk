@@ -93,6 +93,7 @@ rule calcium_detect_motion:
     input:
         corrected="<dataset>/corrected.h5",
         reference=lambda wildcards: files_of(calcium_plan.reference(row(wildcards)), ".isxd"),
+        parts=lambda wildcards: calcium_plan.motion_parts(row(wildcards)),
     output:
         motion="<dataset>/motion.h5",
         shifts="<dataset>/motion.csv",
@@ -111,14 +112,7 @@ rule calcium_detect_motion:
         mem_mb=movie_memory(0.05),
         runtime=whole_source,
     params:
-        max_translation=option("max_translation"),
-        low_bandpass_cutoff=option("low_bandpass_cutoff"),
-        high_bandpass_cutoff=option("high_bandpass_cutoff"),
-        cell_diameter=option("cell_diameter"),
-        roi=lambda wildcards: row(wildcards).options.get("roi"),
-        reference_segment_index=option("reference_segment_index"),
-        reference_frame_index=lambda wildcards: row(wildcards).options.get("reference_frame_index"),
-        global_registration_weight=option("global_registration_weight"),
+        options=lambda wildcards: calcium_plan.motion_options(row(wildcards)),
     script:
         "../scripts/calcium_detect_motion.py"
 
@@ -177,6 +171,7 @@ rule calcium_detect_cells:
     input:
         movie="<dataset>/movie.h5",
         rois=lambda wildcards: files_of(calcium_plan.given_cells(row(wildcards)), ".isxd"),
+        parts=lambda wildcards: calcium_plan.cell_parts(row(wildcards)),
     output:
         cells="<dataset>/cells.h5",
     log:
@@ -378,6 +373,7 @@ rule calcium_plot:
         "../scripts/calcium_plot.py"
 
 
+include: "calcium/parts.smk"
 include: "calcium/sessions.smk"
 
 

@@ -14,7 +14,14 @@ logger = logging.getLogger(__name__)
 
 
 def calcium_detect_cells(
-    movie: Path, cells: Path, *, method: str = "cnmfe", options: dict, rois: list = (), threads: int = 2
+    movie: Path,
+    cells: Path,
+    *,
+    method: str = "cnmfe",
+    options: dict,
+    rois: list = (),
+    parts: list = (),
+    threads: int = 2,
 ):
     """Write footprints and traces of the cells of a movie; none is a whole answer.
 
@@ -24,16 +31,33 @@ def calcium_detect_cells(
     options -- what the method asks for, with IDPS's names
     rois -- for the last one: a cell set (.isxd), or masks (TIFF, a page for each cell)
 
+    parts -- what the jobs of `calcium_detect_cells_part` have made, in their order; without any all is done here
+
     Raises ValueError for options that do not fit the movie, and for masks of another size.
     """
     opened = store.open_movie(movie)
     if method == "rois":
         options = options | {"masks": masks(rois[0], opened.shape[1:])}
-    found = finder(method)(opened, **options, threads=threads)
+    if parts:
+        found = gathered(opened, [results.load_shapes(path) for path in parts], options, threads)
+    else:
+        found = finder(method)(opened, **options, threads=threads)
     logger.info("%d cells", len(found))
     for note in found.notes:
         logger.info("note: %s", note)
     results.save_cells(cells, found)
+
+
+def gathered(movie, parts, options, threads):
+    """The `Cells` of patches that were jobs of their own: dealt out one by one, so they are taken up again."""
+    from darkroom.calcium import cnmfe
+
+    options = dict(options)
+    unit = options.pop("output_unit_type")
+    shapes = [None] * sum(map(len, parts))
+    for part, found in enumerate(parts):
+        shapes[part :: len(parts)] = found
+    return cnmfe.traced(movie, shapes, cnmfe.Options(**options), unit, threads)
 
 
 def finder(method):

@@ -35,6 +35,18 @@ METHODS = {  # options of each way to find cells
 }
 
 
+MOTION = (
+    "max_translation",
+    "low_bandpass_cutoff",
+    "high_bandpass_cutoff",
+    "cell_diameter",
+    "roi",
+    "reference_segment_index",
+    "reference_frame_index",
+    "global_registration_weight",
+)
+
+
 def is_longitudinal(row):
     """Whether a row matches the cells of other rows."""
     return row.recipe == LONGITUDINAL
@@ -48,6 +60,26 @@ def is_session(row, engine):
 def cell_options(row):
     """What the method of a row that finds cells is asked."""
     return {name: row.options[name] for name in METHODS[row.options["method"]] if row.options.get(name) is not None}
+
+
+def motion_options(row):
+    """What the search for motion is asked."""
+    return {name: row.options.get(name) for name in MOTION}
+
+
+def motion_parts(row):
+    """The jobs that motion is split over; none where one does it all, or a frame is compared with the one before."""
+    return _parts(row, "motion") if row.options["global_registration_weight"] == 1 else []
+
+
+def cell_parts(row):
+    """The jobs that the search for cells is split over."""
+    return _parts(row, "cells") if row.options["method"] == "cnmfe" else []
+
+
+def _parts(row, kind):
+    jobs = row.options["jobs"]
+    return [f"<dataset>/parts/{kind}-{part}of{jobs}.h5" for part in range(jobs)] if jobs > 1 else []
 
 
 def reference(row):

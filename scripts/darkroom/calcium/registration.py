@@ -171,8 +171,21 @@ def _band(movie, low, high, cell_diameter, roi):
     return _Band(movie.shape[1:], roi, low, high)
 
 
-def detect_motion(
+def detect_motion(movie, *, max_translation=20, threads=2, **options):
+    """The `Motion` of a movie: where the correlation of band-passed pictures with a reference is highest.
+
+    max_translation -- pixels along each axis; the other options are those of `measured`
+
+    Raises ValueError for a band or roi that leaves nothing of the field.
+    """
+    whole = measured(movie, 0, len(movie), max_translation=max_translation, threads=threads, **options)
+    return joined([whole], max_translation)
+
+
+def measured(
     movie,
+    begin,
+    count,
     *,
     max_translation=20,
     low=None,
@@ -183,23 +196,21 @@ def detect_motion(
     global_registration_weight=1.0,
     threads=2,
 ):
-    """The `Motion` of a movie: where the correlation of band-passed pictures with a reference is highest.
+    """The `Motion` of frames `begin` to `begin + count`, those that no shift was found for as they are.
 
-    max_translation -- pixels along each axis
     low, high -- cutoffs of the band-pass in cycles per pixel; `band(cell_diameter)` where None
     roi -- (top, left, bottom, right), ends included: the part of the field that is compared
-    reference -- (rows, columns), whose place is kept; without one see `template`
+    reference -- (rows, columns), whose place is kept; without one see `template`, which looks at the whole movie
     global_registration_weight -- 1: frames are compared with the reference alone; below, the frame before has the rest
-
-    Raises ValueError for a band or roi that leaves nothing of the field.
     """
     filters = _band(movie, low, high, cell_diameter, roi)
     options = {"max_translation": max_translation, "low": low, "high": high, "cell_diameter": cell_diameter, "roi": roi}
     mean, target = template(movie, **options, reference=reference, threads=threads)
-    shifts, quality, found = np.zeros((len(movie), 2)), np.zeros(len(movie)), np.zeros(len(movie), bool)
-    before = None
-    for first, frames in movie.blocks(movie.block(8 << 20)):
-        waves, here = filters(frames, threads), slice(first, first + len(frames))
+    shifts, quality, found = np.zeros((count, 2)), np.zeros(count), np.zeros(count, bool)
+    before, step = None, movie.block(8 << 20)
+    for first in range(0, count, step):
+        waves = filters(movie.read(begin + first, min(step, count - first)), threads)
+        here = slice(first, first + len(waves))
         if global_registration_weight >= 1:
             shifts[here], quality[here], found[here] = _aligned(filters, target, waves, max_translation, threads)
             continue
@@ -212,19 +223,25 @@ def detect_motion(
                 part[0] for part in _aligned(filters, wanted, one, max_translation, threads)
             )
             before = filters.moved(one, shifts[index : index + 1])[0] if found[index] else before
-    lost = int((~found).sum())
-    if lost and found.any():
-        known = np.flatnonzero(found)
-        for axis in range(2):
-            shifts[~found, axis] = np.interp(np.flatnonzero(~found), known, shifts[known, axis])
-    elif lost:
-        shifts[:] = 0
-    notes = (
-        (f"{lost} of {len(movie)} frames have no shift within {max_translation} pixels; the neighbours' is taken",)
-        if lost
-        else ()
+    return Motion(shifts, quality, ~found, mean)
+
+
+def joined(parts, max_translation):
+    """The `Motion` of a movie from its parts in the order of time; frames without a shift get the neighbours'."""
+    shifts, quality, clamped = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("shifts", "quality", "clamped")
     )
-    return Motion(shifts, quality, ~found, mean, notes)
+    notes = ()
+    if clamped.all():
+        shifts[:] = 0
+    elif clamped.any():
+        known = np.flatnonzero(~clamped)
+        for axis in range(2):
+            shifts[clamped, axis] = np.interp(np.flatnonzero(clamped), known, shifts[known, axis])
+    if lost := int(clamped.sum()):
+        text = f"{lost} of {len(shifts)} frames have no shift within {max_translation} pixels; the neighbours' is taken"
+        notes = (text,)
+    return Motion(shifts, quality, clamped, parts[0].reference, notes)
 
 
 def corrected(block, shifts, threads=1):

@@ -8,6 +8,8 @@ from scipy import sparse
 
 from darkroom import files
 from darkroom.calcium.cells import Cells
+from darkroom.calcium.cnmfe import Patch, Shapes
+from darkroom.calcium.registration import Motion
 
 ARRAYS = ("traces", "raw", "noise", "baseline", "components")
 
@@ -37,6 +39,42 @@ def load_cells(path):
             unit=file.attrs["unit"],
             notes=tuple(json.loads(file.attrs["notes"])),
         )
+
+
+def save_motion(path, motion, common=None):
+    """Write `Motion`, and the common rectangle (top, left, bottom, right) where it is known."""
+    arrays = {name: getattr(motion, name) for name in ("shifts", "quality", "clamped", "reference")}
+    save_arrays(path, arrays | ({} if common is None else {"common": np.array(common)}), notes=motion.notes)
+
+
+def load_motion(path):
+    """The `Motion` of a file."""
+    arrays, said = load_arrays(path)
+    arrays.pop("common", None)
+    return Motion(**arrays, notes=tuple(said["notes"]))
+
+
+def save_shapes(path, shapes):
+    """Write the `Shapes` of patches."""
+    with files.replacing(path) as partial, h5py.File(partial, "w") as file:
+        for number, one in enumerate(shapes):
+            group = file.create_group(f"{number:06}")
+            group["core"], group["window"], group["footprints"] = one.patch.core, one.patch.window, one.footprints
+            group["ring_shape"] = one.ring.shape
+            for name in ("data", "indices", "indptr"):
+                group[f"ring_{name}"] = getattr(one.ring, name)
+
+
+def load_shapes(path):
+    """The `Shapes` of a file."""
+    found = []
+    with h5py.File(path) as file:
+        for group in file.values():
+            ring = tuple(group[f"ring_{name}"][:] for name in ("data", "indices", "indptr"))
+            patch = Patch(*(tuple(group[name][:].tolist()) for name in ("core", "window")))
+            shape = tuple(group["ring_shape"][:].tolist())
+            found.append(Shapes(patch, group["footprints"][:], sparse.csr_array(ring, shape=shape)))
+    return found
 
 
 def save_arrays(path, arrays, **said):
