@@ -20,6 +20,7 @@ LOOKS = 3  # at a patch: each finds what the ones before have left
 ROUNDS = 2  # of background, traces and shapes after each look
 SWEEPS = 3  # over the cells when their shapes are fitted
 EDGE = 0.1  # share of a footprint's peak below which it ends
+AREAS = 0.1, 1.2  # of a cell's disc: least and most that a footprint has above half of its peak
 OVERLAP = 0.2  # cosine of footprints from which cells may be one
 SAME = 0.6  # cosine of footprints from two patches that are one cell
 MARGIN = 1.5  # pixels outside its core from which a patch still gives cells
@@ -99,12 +100,16 @@ def detect_cells(
         cell_diameter, min_corr, min_pnr, bg_spatial_subsampling, ring_size_factor, merge_threshold, patch_size,
         patch_overlap,
     )  # fmt: skip
-    wanted = patches(movie.shape[1:], options)
+    found = found_in(movie, patches(movie.shape[1:], options), options, threads)
+    return traced(movie, found, options, output_unit_type, threads)
+
+
+def found_in(movie, wanted, options, threads=2):
+    """The `Shapes` of each of these patches: of all, or of those that are a job of their own."""
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder, workers(threads) as pool:
         files = [Path(folder, f"{number}.bins") for number in range(len(wanted))]
         cut(movie, wanted, files)
-        found = list(pool.map(lambda patch, file: shapes(patch, bins_of(patch, file), options), wanted, files))
-    return traced(movie, found, options, output_unit_type, threads)
+        return list(pool.map(lambda patch, file: shapes(patch, bins_of(patch, file), options), wanted, files))
 
 
 # Patches
@@ -164,8 +169,9 @@ def shapes(patch, bins, options):
     bins -= bins.mean(0)
     fit = Factors(bins, known, ring, options)
     fit.update_background()
+    visible = known
     for _ in range(LOOKS):
-        new = seeded(fit.residual(), known, options)
+        new, visible = seeded(fit.residual(), visible, options)
         if not len(new):
             break
         fit.add(new)
@@ -176,23 +182,27 @@ def shapes(patch, bins, options):
     return Shapes(patch, fit.kept(patch), ring.weights)
 
 
-def seeded(rest, known, options):
+def seeded(rest, visible, options):
     """Footprints (cells, rows, columns) of what stands out of a movie without background, the clearest first.
 
     A seed is a pixel that correlates with its neighbours and rises above its noise. What it explains is taken away
-    before the next one is chosen.
+    before the next one is chosen; what only stands out then was left by a shape that did not fit, and is no seed.
+    Returns the pixels that do stand out too: where later looks may find something.
+
+    rest -- (bins, rows, columns)
+    visible -- (rows, columns) where seeds may be
     """
     diameter, shape = options.cell_diameter, rest.shape[1:]
     filtered = contrast.centre_surround(rest, diameter)
     found, reach = [], int(np.ceil(diameter))
     correlation, pnr = _maps(filtered)
-    untried = known.copy()
-    taken = {}
+    visible = visible & (correlation >= options.min_corr) & (pnr >= options.min_pnr)
+    untried, taken = visible.copy(), {}
     while True:
         score = np.where(untried & (correlation >= options.min_corr) & (pnr >= options.min_pnr), correlation * pnr, 0)
         seed = np.unravel_index(score.argmax(), shape)
         if score[seed] <= 0:
-            return np.array(found, np.float32).reshape(-1, *shape)
+            return np.array(found, np.float32).reshape(-1, *shape), visible
         box = _box(seed, reach, shape)
         inside = tuple(at - part.start for at, part in zip(seed, box, strict=True))
         here = rest[(slice(None), *box)].copy()
@@ -200,7 +210,7 @@ def seeded(rest, known, options):
             if abs(other[0] - seed[0]) <= 2 * reach and abs(other[1] - seed[1]) <= 2 * reach:
                 here -= trace[:, None, None] * image[box]
         pulse = filtered[(slice(None), *seed)]
-        footprint, trace = _extracted(here, pulse - np.median(pulse), inside, known[box], diameter)
+        footprint, trace = _extracted(here, pulse - np.median(pulse), inside, diameter)
         untried[_box(seed, 1, shape)] = False
         if footprint is None:
             continue
@@ -233,7 +243,7 @@ def _box(middle, reach, shape):
     return tuple(slice(max(0, at - reach), min(size, at + reach + 1)) for at, size in zip(middle, shape, strict=True))
 
 
-def _extracted(box, pulse, seed, known, diameter):
+def _extracted(box, pulse, seed, diameter):
     """Footprint (rows, columns), peak 1, and trace (bins,) of the cell at a seed in a small movie; None for no cell.
 
     Each pixel is a share of the pulse, a share of what surrounds the cell, and a constant; then the trace is read from
@@ -242,11 +252,8 @@ def _extracted(box, pulse, seed, known, diameter):
     rows, columns = np.indices(box.shape[1:])
     distance = np.hypot(rows - seed[0], columns - seed[1])
     pixels = box.reshape(len(box), -1)
-    around = (
-        np.median(pixels[:, (distance > 0.75 * diameter).ravel() & known.ravel()], 1)
-        if (distance > 0.75 * diameter).any()
-        else 0 * pulse
-    )
+    outside = (distance > 0.75 * diameter).ravel()
+    around = np.median(pixels[:, outside], 1) if outside.any() else np.zeros_like(pulse)
     trace = pulse
     for _ in range(2):
         regressors = np.stack([trace, around, np.ones_like(trace)])
@@ -254,8 +261,7 @@ def _extracted(box, pulse, seed, known, diameter):
         gram[np.diag_indices(3)] *= 1 + 1e-6
         gram[np.diag_indices(3)] += 1e-9
         shares = np.linalg.solve(gram, regressors @ pixels)
-        image = np.where(known, shares[0].reshape(rows.shape), 0)
-        image = _cleaned(image, seed, diameter)
+        image = _cleaned(shares[0].reshape(rows.shape), seed, diameter)
         if image is None:
             return None, None
         flat = image.ravel()
@@ -279,7 +285,7 @@ def _cleaned(image, seed, diameter):
     image = np.where(labels == label, image, 0)
     area = np.count_nonzero(image > 0.5 * image.max())
     whole = np.pi * (diameter / 2) ** 2
-    return image / image.max() if 0.1 * whole <= area <= 2.5 * whole else None
+    return image / image.max() if AREAS[0] * whole <= area <= AREAS[1] * whole else None
 
 
 class Factors:
@@ -381,9 +387,11 @@ class Factors:
         return rest.reshape(-1, *self.shape)
 
     def kept(self, patch):
-        """Footprints (cells, rows, columns) of the cells that are the patch's own."""
+        """Footprints (cells, rows, columns) of the cells that are the patch's own and whose traces are clear enough."""
         top, left, bottom, right = patch.core
-        kept = [image.reshape(self.shape) for image in self.footprints]
+        above, noise = contrast.standing_out(self.traces.T)
+        clear = above.max(0) >= self.options.min_pnr * noise
+        kept = [image.reshape(self.shape) for image in self.footprints[clear]]
         centres = [np.add(ndimage.center_of_mass(image), patch.window[:2]) for image in kept]
         own = [
             image

@@ -59,6 +59,11 @@ def detect_cells(
 
     prepared = _Prepared(movie, level, average_cell_diameter if spatial_filter else None, dff, block_size)
     pictures, courses, strength = principal(prepared, num_pcs, threads)
+    real = strength > 1e-4 * np.abs(prepared.mean).max() + 1e-6
+    pictures, courses, strength, num_ics = pictures[real], courses[real], strength[real], min(num_ics, int(real.sum()))
+    if not num_ics:
+        nothing = np.zeros((0, level.size), np.float32)
+        return cells_of(nothing, level.shape, np.zeros((0, len(movie))), level, output_unit_type, notes)
     weight = {"spatial": 0.0, "temporal": 1.0, "both": ica_temporal_weight}[unmix_type]
     turn, rounds = independent(pictures, courses, num_ics, weight, max_iterations, convergence_threshold)
     if rounds >= max_iterations:

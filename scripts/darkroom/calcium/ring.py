@@ -3,7 +3,9 @@
 import numpy as np
 from scipy import sparse
 
-RIDGE = 0.01  # of the mean power of a ring's pixels: keeps weights small where pixels say the same
+from darkroom.calcium import contrast
+
+SPREAD = 4.0  # times 1 / (pixels of a ring): how large weights are expected to be
 
 
 class Ring:
@@ -52,18 +54,22 @@ class Ring:
         return (sums / self.counts.astype(np.float32)).reshape(len(frames), -1)
 
     def fit(self, coarse):
-        """Weights by ridge regression over frames (count, coarse pixels), each about its mean."""
+        """Weights by ridge regression over frames (count, coarse pixels), each about its mean.
+
+        The ridge is the noise over the expected weight, both squared: few or noisy frames make weights that are small.
+        """
+        noise = contrast.standing_out(coarse)[1]
         coarse = coarse - coarse.mean(0)
         size = coarse.shape[1]
         gram = np.zeros((size + 1, size + 1), np.float32)  # the last one stands for no pixel
         gram[:size, :size] = coarse.T @ coarse
-        power = np.diag(gram)[:size].mean()
         most = self.neighbours.shape[1]
+        ridge = (noise**2).mean() * (most / SPREAD) ** 2 + 1e-6
         solved = np.empty((size, most), np.float32)
         for first in range(0, size, 1024):
             ring = self.neighbours[first : first + 1024]
             inner = gram[ring[:, :, None], ring[:, None, :]]
-            inner[:, np.arange(most), np.arange(most)] += RIDGE * power + 1e-9
+            inner[:, np.arange(most), np.arange(most)] += ridge
             wanted = gram[ring, np.arange(first, first + len(ring))[:, None]]
             solved[first : first + 1024] = np.linalg.solve(inner, wanted[..., None])[..., 0]
         on = self.neighbours >= 0

@@ -22,12 +22,12 @@ def from_masks(movie, masks, *, output_unit_type="df_over_noise", threads=2):
     if empty:
         raise ValueError(f"masks {empty} have no pixel above 0")
     taken = (masks > 0).any(0)
-    footprints = sparse.csr_array(masks.reshape(len(masks), -1))
+    footprints = sparse.csr_array(masks.reshape(len(masks), taken.size))
     footprints = (
         sparse.csr_array(footprints / footprints.max(axis=1).toarray().reshape(-1, 1)) if len(masks) else footprints
     )
     rings = sparse.csr_array(
-        np.array([_ring(mask > 0, taken).ravel() for mask in masks], np.float32).reshape(len(masks), -1)
+        np.array([_ring(mask > 0, taken).ravel() for mask in masks], np.float32).reshape(len(masks), taken.size)
     )
     own = sparse.csr_array(footprints / footprints.sum(axis=1).reshape(-1, 1)) if len(masks) else footprints
     raw = weighted(movie, own - rings, threads)

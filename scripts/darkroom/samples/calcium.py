@@ -123,7 +123,7 @@ def synthesise(
     rate=20.0,
     cells=60,
     diameter=14.0,
-    amplitude=54.0,
+    amplitude=49.0,
     spread=0.4,
     spacing=0.8,
     neuropil=25.0,
@@ -192,13 +192,12 @@ def _recording(
 
 def _centres(rng, cells, rows, columns, diameter, spacing):
     """Places (cells, 2), each at least `spacing` diameters from the others and .7 diameters inside the field."""
-    edge, centres = 0.7 * diameter, []
-    for _ in range(20_000):
+    edge, centres = 0.7 * diameter, np.zeros((0, 2))
+    for place in rng.uniform([edge, edge], [rows - edge, columns - edge], (5000, 2)):
         if len(centres) == cells:
-            return np.array(centres).reshape(-1, 2)
-        place = rng.uniform([edge, edge], [rows - edge, columns - edge])
-        if all(np.hypot(*(place - other)) >= spacing * diameter for other in centres):
-            centres.append(place)
+            return centres
+        if (np.hypot(*(centres - place).T) >= spacing * diameter).all():
+            centres = np.concatenate([centres, place[None]])
     raise ValueError(f"{cells} cells of {diameter} px have no room in {rows} x {columns} pixels")
 
 
@@ -235,7 +234,7 @@ def _firing(rng, cells, frames, rate):
     for cell in range(cells):
         mean = rng.uniform(0.08, 0.35)
         phase, cycle = rng.uniform(0, 1), rng.uniform(8, 16)
-        trains = np.sort(rng.uniform(0.5, times[-1] - 0.5, max(6, rng.poisson(4 * mean * times[-1]))))
+        trains = np.sort(rng.uniform(0.02, 0.98, max(6, rng.poisson(4 * mean * times[-1]))) * times[-1])
         active = (trains / cycle + phase) % 1 < 0.25
         keep = trains[rng.random(len(trains)) < np.where(active, 0.57, 0.14)]
         keep = keep if len(keep) >= 3 else trains[np.linspace(0, len(trains) - 1, 3).astype(int)]
