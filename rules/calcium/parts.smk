@@ -1,4 +1,4 @@
-"""Motion and cells of a long movie as several jobs (option `jobs`), for a cluster: shares of its frames, then of its patches."""
+"""Motion and cells of a long movie as several jobs (option `jobs`), for a cluster: shares of its frames and patches."""
 
 
 rule calcium_detect_motion_part:
