@@ -1,7 +1,7 @@
 """What makes cells stand out of haze: bins in time, a centre-surround filter, correlation and peak-to-noise.
 
-The two maps are those of CNMF-E (Zhou et al. 2018, doi 10.7554/eLife.28728): cells are where pixels rise far above their
-noise together with their neighbours.
+The two maps are those of CNMF-E (Zhou et al. 2018, doi 10.7554/eLife.28728): cells are where pixels rise far above
+their noise together with their neighbours.
 """
 
 from itertools import pairwise

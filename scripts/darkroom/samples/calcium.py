@@ -28,7 +28,7 @@ OFFSET = 64  # counts of a pixel that sees no light
 RISE, DECAY = 0.07, 0.5  # seconds
 
 # What the kinds differ in: rows, columns, frames, cells, their diameter in pixels, counts of a lone spike at the
-# brightest pixel, sd of the neuropil in counts, sd of jitter in pixels, the largest jump in pixels, share of frames lost
+# brightest pixel, sd of the neuropil in counts, sd of jitter and largest jump in pixels, hot pixels
 KINDS = {
     "calcium": {},
     "calcium-easy": {

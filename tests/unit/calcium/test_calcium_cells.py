@@ -3,11 +3,11 @@
 import tracemalloc
 from dataclasses import replace
 
-import calcium_truth
 import numpy as np
 import pytest
 from scipy import ndimage
 
+import calcium_truth
 from darkroom.calcium import cells as kinds
 from darkroom.calcium import cnmfe, contrast, events, longitudinal, metrics, pca_ica, projection, rois, scores
 from darkroom.calcium import movie as movies
@@ -41,7 +41,7 @@ def test_all_cells_and_no_others_with_their_traces_and_events(scene, found):
 
 
 def test_events_of_both_kinds_are_the_spikes(scene, found):
-    recording, movie, truth = scene
+    recording, _, truth = scene
     times = recording.valid / recording.rate
     for detected in (
         events.detect_events(found.traces, times),
@@ -107,7 +107,7 @@ def test_noise_has_no_cells():
 
 
 def test_pixels_without_values_belong_to_no_cell(scene):
-    recording, movie, truth = scene
+    _, movie, truth = scene
     frames = movie.read()
     frames[:, :5] = np.nan
     frames[10:200, :, -3:] = np.nan
@@ -156,7 +156,7 @@ def test_memory_does_not_grow_with_the_movie(scene):
         return peak
 
     bins = 4 * frames[0].size * len(frames) / 4
-    assert peak(4) - peak(1) < 3 * 6 * bins
+    assert peak(3) - peak(1) < 2 * 6 * bins
 
 
 def test_pictures_are_numpys(scene):
@@ -170,7 +170,7 @@ def test_pictures_are_numpys(scene):
 
 
 def test_cells_are_bright_on_the_maps(scene):
-    recording, movie, truth = scene
+    _, movie, truth = scene
     pictures = projection.project(movie, cell_diameter=8)
     peaks = truth.argmax(1)
     far = ndimage.distance_transform_edt(~(truth.max(0) > 0.02).reshape(movie.shape[1:])) > 8
@@ -224,7 +224,7 @@ def test_components_that_cannot_be(scene):
 
 
 def test_what_is_said_of_a_cell(scene, found):
-    recording, movie, truth = scene
+    _, movie, truth = scene
     detected = events.detect_events(found.traces, movie.timing.times)
     columns = metrics.cell_metrics(found, detected, movie.timing, (2.0, 3.0))
     for one, other in scores.matched_cells(truth, found.footprints):

@@ -16,7 +16,7 @@ def trace(spikes, heights=1.0, noise=0.05, decay=0.5, rise=0.0, seed=1):
     for spike, height in zip(spikes, np.broadcast_to(heights, len(spikes)), strict=True):
         after = np.maximum(TIMES - spike, 0)
         total += height * np.where(
-            TIMES >= spike, np.exp(-after / decay) * (1 - np.exp(-after / rise) if rise else 1), 0
+            spike <= TIMES, np.exp(-after / decay) * (1 - np.exp(-after / rise) if rise else 1), 0
         )
     return total[None]
 

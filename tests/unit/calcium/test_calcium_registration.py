@@ -115,7 +115,7 @@ def test_the_common_rectangle():
 
 def test_bands_and_parts_that_leave_nothing(moving):
     _, movie = moving
-    with pytest.raises(ValueError, match="low_bandpass_cutoff 0.3 must be below high_bandpass_cutoff 0.1"):
+    with pytest.raises(ValueError, match=r"low_bandpass_cutoff 0\.3 must be below high_bandpass_cutoff 0\.1"):
         registration.detect_motion(movie, low=0.3, high=0.1)
     with pytest.raises(ValueError, match=r"roi: \(0, 0, 500, 20\) is no"):
         registration.detect_motion(movie, roi=(0, 0, 500, 20))

@@ -66,5 +66,5 @@ def test_the_amplitude_is_what_the_issue_asks():
 def test_an_unknown_kind_and_too_many_cells():
     with pytest.raises(ValueError, match="sample:calcium-hrad is unknown; there are calcium, "):
         calcium.synthesise("calcium-hrad")
-    with pytest.raises(ValueError, match="900 cells of 8.0 px have no room"):
+    with pytest.raises(ValueError, match=r"900 cells of 8\.0 px have no room"):
         calcium.synthesise("calcium-demo", cells=900)
