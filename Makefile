@@ -50,11 +50,11 @@ test: $(VENV)/tests ## Check the style and run all tests
 view: $(VENV)/runs ## Serve results/ on this machine, as Neuroglancer wants it
 	./darkroom view results
 
-format: $(VENV)/tests ## Format Python and Snakemake code, list the files that are shipped
+format: $(VENV)/tests ## Format Python and Snakemake code, list what is shipped, draw the rooms
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
-	$(BIN)/python tests/shipped.py
+	$(BIN)/python tests/house.py
 
 bench: $(VENV)/tests ## Measure against the peers, side by side (not part of the tests)
 	$(BIN)/python tests/bench/atlas.py

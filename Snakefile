@@ -43,6 +43,9 @@ wildcard_constraints:
 or_refuse(CAMPAIGN.check)  # now that every pipeline is known
 
 
+include: "rules/start.smk"
+
+
 rule all:
     """Every dataset of the sheet, and the page of the campaign."""
     default_target: True

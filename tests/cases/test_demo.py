@@ -53,11 +53,11 @@ def test_every_dataset_is_whole(demo, dataset):
 def test_manifest_records_and_inventory_are_as_their_schemas_say(demo, dataset):
     manifest = json.loads((demo.results / dataset / "manifest.json").read_text())
     inventory = json.loads((demo.folder / f"resources/{dataset}/inventory.json").read_text())
-    assert schema.problem(manifest, "manifest", dataset) == ""
-    assert schema.problem(inventory, "inventory", dataset) == ""
+    assert not list(schema.problems(manifest, schema.validator("manifest"), dataset))
+    assert not list(schema.problems(inventory, schema.validator("inventory"), dataset))
     for record in manifest["records"]:
         content = json.loads((demo.results / dataset / record["path"]).read_text())
-        assert schema.problem(content, "record", record["path"]) == ""
+        assert not list(schema.problems(content, schema.validator("record"), record["path"]))
 
 
 @pytest.mark.parametrize("dataset", [dataset for dataset, pipeline in PIPELINES.items() if pipeline == "atlas"])

@@ -297,7 +297,9 @@ def test_a_password_stays_with_its_host(served, faulty, tmp_path, given):
         fetch_input(url, destination=tmp_path / "out")
     else:
         url = url.replace("http://", f"http://me:{SECRET}@")
-        with pytest.raises(ValueError, match=r"/big: has a password or a signature.* belongs in ~/\.netrc") as refused:
+        with pytest.raises(
+            ValueError, match=r"/big: has what may be a password, a signature.* belongs in ~/\.netrc"
+        ) as refused:
             fetch_input(url, destination=tmp_path / "out")
         assert SECRET not in str(refused.value)
         download(remote.remote_files([url]), tmp_path / "out")
@@ -627,8 +629,10 @@ def test_full_disk_while_unpacking(served, small_disk):
 
 
 CODE = """
-import logging, sys, _entrypoint, _progress, fetch_input
-_progress.LOGGED = 0.3
+import logging, sys, fetch_input
+from darkroom import entrypoint
+from darkroom.transfer import progress
+progress.LOGGED = 0.3
 if sys.argv.pop() == "quiet":
     logging.disable(logging.INFO)
 entrypoint.run(fetch_input.fetch_input)

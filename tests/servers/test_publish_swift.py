@@ -29,9 +29,11 @@ import manifests
 import publish_upload
 from darkroom import retry
 from darkroom.transfer import credentials, store
+from darkroom.transfer import upload as transfer_upload
 from publish_manifest import line
 from servers import browser as chromium
 from servers import faults
+from servers import swift as swift_server
 
 SCRIPT = Path(publish_upload.__file__)
 ODD = ["odd/a b.csv", "odd/100%.csv", "odd/%41.csv", "odd/a#b?c=d.csv", "odd/Schnitt-é-切片.csv", "odd/a+b&c.csv"]
@@ -592,6 +594,102 @@ def test_two_runs_at_once_with_the_same_content(tmp_path, swift):
     assert (folders[0] / "published.json").read_bytes() == (folders[1] / "published.json").read_bytes()
 
 
+@pytest.mark.parametrize("back", [True, False])
+def test_a_manifest_that_another_run_takes_away_is_there_in_the_end(tmp_path, swift, proxy, login, monkeypatch, back):
+    """The other run goes by a listing of before; it is slower than ours, or ends before its own end."""
+    monkeypatch.setattr(transfer_upload, "SETTLING", 3)
+    folder, container, name, done = dataset(tmp_path), f"taken{back}", "case/a/manifest.json", []
+
+    def other_run(method, path):
+        if method == "GET" and "format=json" in path and "marker" not in path:
+            if not done and server.paths().count("manifest.json"):
+                done.append("taken")
+                swiftclient.client.delete_object(swift.url, swift.token, container, name)
+            elif done == ["taken"] and back:
+                done.append("back")
+                content = (folder / "manifest.json").read_bytes()
+                swift.put(container, name, content, content_type="application/json")
+        return False
+
+    server = proxy(swift.url, when=other_run)
+    login(server.url)
+    upload(folder, container)
+    assert done == ["taken", "back"][: 1 + back]
+    assert server.paths().count("manifest.json") == 2 - back
+    assert_same(swift, container, folder)
+
+
+def test_two_runs_of_which_one_sleeps_with_the_manifest_taken_away(tmp_path, swift, proxy, login):
+    first = dataset(tmp_path / "a")
+    login()
+    upload(first, "asleep")
+    swiftclient.client.delete_object(swift.url, swift.token, "asleep", "case/a/data/000.bin")
+    process, deleted = None, threading.Event()
+
+    def sleep(method, path):
+        if method == "PUT" and not deleted.is_set():  # after its DELETE of the manifest
+            os.kill(process.pid, signal.SIGSTOP)
+            deleted.set()
+        return False
+
+    server = proxy(swift.url, when=sleep)
+    second = dataset(tmp_path / "b")
+    process = start_upload(second, "asleep", variables(swift, server.url))
+    try:
+        assert deleted.wait(60)
+        upload(first, "asleep")
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    said = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, said
+    assert_same(swift, "asleep", first)
+    assert (first / "published.json").read_bytes() == (second / "published.json").read_bytes()
+
+
+def test_swifts_own_rate_limit_is_waited_for(tmp_path, swift, login, proxy):
+    """It says 498 where others say 429."""
+    options = "container_ratelimit_0 = 8\nmax_sleep_time_seconds = 0\nrate_buffer_seconds = 0\n"
+    filters = f"{swift_server.PROXY_AUTH}\n[filter:ratelimit]\nuse = egg:swift#ratelimit\n{options}"
+    swift.add_proxy("limited", "ratelimit tempauth", filters)
+    server = proxy(swift.wait_for_proxy("limited"))
+    login(server.url)
+    folder = dataset(tmp_path)
+    upload(folder, "limited")
+    assert 498 in [status for *_, status, _ in server.seen]
+    assert_same(swift, "limited", folder)
+
+
+def test_a_stranger_who_is_refused_for_a_while_asks_again(tmp_path, swift, proxy, login):
+    """For a minute, proxies may remember that a container was private."""
+    refused = iter([401, 409, 403])
+
+    def stranger(handler, status, headers, body):
+        code = None if "X-Auth-Token" in handler.headers else next(refused, None)
+        (faults.answer(code) if code else faults.nothing)(handler, status, headers, body)
+
+    server = proxy(swift.url, [stranger], when=lambda method, path: method == "GET", always=True)
+    login(server.url)
+    folder = dataset(tmp_path)
+    upload(folder, "settling", public=True)
+    assert next(refused, None) is None
+    assert_same(swift, "settling", folder)
+
+
+def test_a_page_of_html_in_place_of_a_listing(tmp_path, swift, proxy, login):
+    def page(handler, status, headers, body):
+        handler.head(200, [("Content-Type", "text/html"), ("Content-Length", "21")])
+        handler.wfile.write(b"<html>Log in</html>\r\n")
+
+    def listing(method, path):
+        return method == "GET" and "format=json" in path
+
+    folder = dataset(tmp_path)
+    server = proxy(swift.url, [page, page, *[faults.nothing] * 1000], when=listing)
+    login(server.url)
+    upload(folder, "portal")
+    assert_same(swift, "portal", folder)
+
+
 def test_somebody_else_publishing_other_content_is_noticed(tmp_path, swift, proxy, login):
     """Another run overwrites data once ours has sent all but the manifest."""
     other = dataset(tmp_path / "other", data__000=b"of another run")
@@ -771,7 +869,7 @@ def test_logins_that_cannot_be(keystone, ways, monkeypatch):
         ({"OS_AUTH_URL": "http://127.0.0.1:9/v3"}, OSError, "cannot be reached"),
     ]:
         with monkeypatch.context() as patch:
-            patch.setattr(credentials, "RETRIES", 0)
+            patch.setattr(credentials, "ATTEMPTS", 1)
             for name, value in changes.items():
                 patch.setenv(name, value)
             with pytest.raises(kind, match=says) as told:

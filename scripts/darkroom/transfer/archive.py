@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from darkroom.files import described, free_bytes, human, read_json, write_json
+from darkroom.files import described, free_bytes, human, note_size, read_json, settle, write_json
 from darkroom.files import digest as file_digest
 from darkroom.inventory import File, files_of
 from darkroom.transfer import remote
@@ -81,6 +81,7 @@ def unpack(archive, folder, pattern="", digest="", ratio=RATIO, members=MEMBERS)
     partial.mkdir(parents=True)
     try:
         files = _write(archive, partial, expression, _Budget(archive, folder, ratio, members))
+        settle(partial)
         # The note goes first: a folder without one is somebody else's.
         shutil.rmtree(folder, ignore_errors=True)
         write_json(note, made_of | {"files": described(files)})
@@ -186,6 +187,7 @@ def _copy(source, path, name, budget):
             file.write(block)
             digest.update(block)
             size += len(block)
+    note_size(path)
     return File(name, size, sha256=digest.hexdigest())
 
 

@@ -190,7 +190,7 @@ def list_container(url, pattern="", account=None):
         first = itertools.islice(_objects(storage, container, prefix, shown, account), 1000)
         found = {name.removeprefix(folder): known for name, known in first}
         beside = {last + end for end in SIDECARS} & found.keys()
-        data = [last] * (last in found)
+        data = [last] if last in found else []
     base = f"{storage}/{quote(container, safe='')}/"
     return [
         Remote(

@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
+from darkroom import files
 from darkroom.interrupts import stoppable
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.recipes import steps as recipe_steps
@@ -312,7 +313,7 @@ def _hand_over(made, output):
         link, made = made, made.with_name(_free_name("copy", made.parent))
         shutil.copyfile(link, made)
     output.parent.mkdir(parents=True, exist_ok=True)
-    made.replace(output)
+    files.place(made, output)
 
 
 def cube_label(path):

@@ -1,0 +1,87 @@
+"""What a power cut or a kill leaves: files that have lost their end, locks of the dead. The same command goes on."""
+
+import os
+import random
+import signal
+
+import pytest
+
+from campaign import Campaign
+from darkroom import files
+
+ROWS = [
+    "labels\tatlas\tsample:labels\t{type: segmentation, ome_zarr: true}\t",
+    "sondes\tairborne\tsample:dropsondes\t\t",
+    "mars\tplanetary\tsample:ctx\t\tctx",
+]
+OURS = ("inventory.json", "manifest.json", "volume.json", "granules.json", "planetary.json", "airborne_check.json")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A campaign that was made, and what it consists of."""
+    made = Campaign(tmp_path_factory.mktemp("cut")).write(ROWS)
+    made.run()
+    made.before = made.tree()
+    try:
+        os.getxattr(made.results / "mars/calibrated.cub", files.SIZE)
+    except OSError:
+        pytest.skip("this file system keeps no attributes of files")
+    return made
+
+
+def everything(campaign):
+    """Files of the campaign, its sources included, in order."""
+    folders = (campaign.results, campaign.folder / "resources")
+    return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_any_files_that_were_cut_are_named_and_made_again(whole, seed):
+    chance = random.Random(seed)
+    ours = [path for path in everything(whole) if path.name in OURS]
+    others = [path for path in everything(whole) if path.stat().st_size > 0 and path not in ours]
+    cut = chance.sample(ours, 4) + chance.sample(others, 12)
+    for path in cut:
+        size = path.stat().st_size
+        os.truncate(path, chance.choice([0, size // 2, size - 1]))
+    planned = whole.run("--dry-run")
+    assert "Traceback" not in planned and all(path.exists() for path in cut)
+    said = whole.run()
+    assert all(f"{path.relative_to(whole.folder)}: has lost its end" in said for path in cut)
+    assert whole.tree() == whole.before
+    assert "Nothing to be done" in whole.run()
+
+
+def test_a_file_that_its_user_made_longer_is_left_alone(whole):
+    with (whole.results / "sondes/granules.json").open("a") as file:
+        file.write("\n")
+    assert "lost its end" not in whole.run("--dry-run")
+    whole.run()
+    assert whole.tree().keys() == whole.before.keys()
+
+
+def started(campaign):
+    """A run whose jobs have begun: what it said so far is read."""
+    process = campaign.start()
+    for line in process.stdout:
+        if line.startswith(("localrule", "rule ")):
+            return process
+    raise AssertionError("it ended before any job")
+
+
+def test_the_lock_of_a_dead_run_is_removed_and_that_of_a_live_one_is_not(campaign):
+    campaign.write(ROWS)
+    process = started(campaign)
+    os.kill(process.pid, signal.SIGSTOP)  # it lives, and does nothing
+    try:
+        said = campaign.run(fails=True)
+        assert "cannot be locked" in said or "LockException" in said
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)
+        os.kill(process.pid, signal.SIGKILL)  # it alone: its jobs know nothing of it
+    process.wait()
+    said = campaign.run()
+    assert f"the lock of a run that is dead (process {process.pid}) is removed" in said
+    process.stdout.close()
+    assert len(list(campaign.results.glob("*/manifest.json"))) == len(ROWS)
