@@ -53,12 +53,14 @@ def prepare(folder, rows, **config):
 
 @pytest.fixture(scope="module")
 def idps(tmp_path_factory):
-    """A recording in two files with a pause between them, analysed."""
+    """A recording in two files with a pause between them, analysed; and one that IDPS dies of."""
     folder = tmp_path_factory.mktemp("idps case")
     record(folder / "raw/a.isxd", 2, START)
     record(folder / "raw/b.isxd", 3, START + 10)
-    campaign = prepare(folder, [("mouse", "raw", {"filters": [["SNR", ">", 1]]})])
-    campaign.run()
+    campaign = prepare(folder, [("mouse", "raw", {"filters": [["SNR", ">", 1]]}), ("deadly", "raw/a.isxd", {})])
+    (campaign.results / "deadly").mkdir(parents=True)
+    (campaign.results / "deadly/IDPS_FAULT").write_text("run_cnmfe=segv")
+    campaign.said = campaign.run("--keep-going", fails=True)
     campaign.row = campaign.results / "mouse"
     return campaign
 
@@ -103,25 +105,20 @@ def test_the_pause_between_two_files_is_kept(idps):
     assert min(events) < 6 and max(events) > 10
 
 
+def test_a_failure_of_idps_leaves_its_diagnosis_and_no_marker(idps):
+    assert "calcium_process: adapter.py was killed by SIGSEGV" in idps.said
+    assert [path.name for path in (idps.results / "deadly/idps").iterdir()] == ["diagnostics.txt"]
+    assert not (idps.results / "deadly/manifest.json").exists()
+
+
 def test_a_second_run_does_nothing(idps):
-    assert "Nothing to be done" in idps.run("--dry-run")
+    assert "Nothing to be done" in idps.run("--dry-run", "results/case/mouse/manifest.json")
 
 
-def test_an_installation_is_used_as_long_as_it_is_whole(idps):
+def test_an_installation_that_was_damaged_is_made_anew(idps):
     [library] = (idps.folder / "resources/idps").rglob("libisxpublicapi.so")
     before = (idps.results / "versions.json").read_bytes()
-    idps.run("--forcerun", "calcium_install", "--until", "calcium_install")
-    assert idps.log.read_text() == "ran\n"
     os.truncate(library, 5000)
     idps.run("--forcerun", "calcium_install", "--until", "calcium_install")
     assert idps.log.read_text() == "ran\nran\n"
     assert (idps.results / "versions.json").read_bytes() == before
-
-
-def test_a_failure_of_idps_leaves_its_diagnosis_and_no_marker(tmp_path):
-    record(tmp_path / "raw/one.isxd", 1, START)
-    campaign = prepare(tmp_path, [("one", "raw/one.isxd", {})])
-    (tmp_path / "IDPS_FAULT").write_text("run_cnmfe=segv")
-    said = campaign.run(fails=True)
-    assert "calcium_process: adapter.py was killed by SIGSEGV" in said
-    assert [path.name for path in (campaign.results / "one/idps").iterdir()] == ["diagnostics.txt"]
