@@ -6,17 +6,17 @@ import h5py
 import numpy as np
 from scipy import sparse
 
-from darkroom import files
 from darkroom.calcium.cells import Cells
 from darkroom.calcium.cnmfe import Patch, Shapes
 from darkroom.calcium.registration import Motion
+from darkroom.calcium.store import new_file
 
 ARRAYS = ("traces", "raw", "noise", "baseline", "components")
 
 
 def save_cells(path, cells):
     """Write `Cells`: footprints as the sparse matrix that they are."""
-    with files.replacing(path) as partial, h5py.File(partial, "w") as file:
+    with new_file(path) as file:
         footprints = file.create_group("footprints")
         for name in ("data", "indices", "indptr"):
             footprints[name] = getattr(cells.footprints, name)
@@ -56,7 +56,7 @@ def load_motion(path):
 
 def save_shapes(path, shapes):
     """Write the `Shapes` of patches."""
-    with files.replacing(path) as partial, h5py.File(partial, "w") as file:
+    with new_file(path) as file:
         for number, one in enumerate(shapes):
             group = file.create_group(f"{number:06}")
             group["core"], group["window"], group["footprints"] = one.patch.core, one.patch.window, one.footprints
@@ -79,7 +79,7 @@ def load_shapes(path):
 
 def save_arrays(path, arrays, **said):
     """Write arrays by name, and JSON-able values that are said of them."""
-    with files.replacing(path) as partial, h5py.File(partial, "w") as file:
+    with new_file(path) as file:
         for name, array in arrays.items():
             file[name] = array
         for name, value in said.items():

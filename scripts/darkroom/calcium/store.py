@@ -24,6 +24,17 @@ def is_own(file):
 
 
 @contextmanager
+def new_file(path):
+    """Give a new HDF5 file, which is there when all went well. Raises OSError naming it when it cannot be written."""
+    with files.replacing(path) as partial:
+        try:
+            with h5py.File(partial, "w", libver="v110") as file:
+                yield file
+        except RuntimeError as error:  # so HDF5 tells of a full disk when it closes a file
+            raise OSError(f"{path}: cannot be written: {error}") from error
+
+
+@contextmanager
 def writing(path, like, compressed=False, threads=2, **said):
     """Give a function that appends blocks (count, rows, columns) to a new file, which is there when all went well.
 
@@ -31,63 +42,70 @@ def writing(path, like, compressed=False, threads=2, **said):
     compressed -- shuffled and deflated, which every HDF5 library reads back
     said -- more that the file says of itself, as JSON-able values; `notes` of `like` are kept too
 
-    Raises ValueError when fewer or more frames were written than `like` has.
+    Raises ValueError when fewer or more frames were written than `like` has, OSError when the disk is full.
     """
-    frames, rows, columns = like.shape
-    dtype = np.dtype(like.dtype)
-    held = max(1, min(frames, CHUNK_BYTES // (rows * columns * dtype.itemsize)))
-    filters = {"compression": "gzip", "compression_opts": LEVEL, "shuffle": True} if compressed else {}
-    with (
-        files.replacing(path) as partial,
-        h5py.File(partial, "w", libver="v110") as file,
-        ThreadPoolExecutor(threads) as pool,
-    ):
-        data = file.create_dataset("movie", like.shape, dtype, chunks=(held, rows, columns), **filters)
-        rest, at = np.empty((0, rows, columns), dtype), 0
-
-        def store(chunk):
-            """One whole chunk as it lies in the file; the last one is filled up with zeros that nobody reads."""
-            if len(chunk) < held:
-                chunk = np.concatenate([chunk, np.zeros((held - len(chunk), rows, columns), dtype)])
-            raw = np.ascontiguousarray(chunk).view("u1")
-            return (
-                imagecodecs.deflate_encode(raw.reshape(-1, dtype.itemsize).T.tobytes(), LEVEL)
-                if compressed
-                else raw.tobytes()
-            )
-
-        def flush(chunks):
-            nonlocal at
-            for raw in pool.map(store, chunks) if compressed else map(store, chunks):
-                data.id.write_direct_chunk((at, 0, 0), raw)
-                at += held
-
-        def append(block):
-            nonlocal rest
-            block = np.concatenate([rest, np.asarray(block, dtype)]) if len(rest) else np.asarray(block, dtype)
-            whole = len(block) // held * held
-            flush([block[first : first + held] for first in range(0, whole, held)])
-            rest = block[whole:].copy()
-
-        yield append
-        total = at + len(rest)
-        if total != frames:
-            raise ValueError(f"{path}: {total} frames were made, {frames} are due")
-        if len(rest):
-            flush([rest])
+    about = {
+        "timing": like.timing.as_json(),
+        "pixel_size_um": like.pixel_size,
+        "top_left_um": like.top_left,
+        "parts": like.parts,
+        "acquisition": like.acquisition,
+        "notes": like.notes,
+    }
+    with new_file(path) as file, ThreadPoolExecutor(threads) as pool:
+        chunks = _Chunks(file, like, compressed, pool)
+        yield chunks.append
+        if chunks.frames != len(like):
+            raise ValueError(f"{path}: {chunks.frames} frames were made, {len(like)} are due")
+        chunks.end()
         file.create_dataset("times", data=like.timing.times).attrs["unit"] = "s"
-        data.attrs["axes"] = ["frame", "row", "column"]
         file.attrs["format"] = FORMAT
-        about = {
-            "timing": like.timing.as_json(),
-            "pixel_size_um": like.pixel_size,
-            "top_left_um": like.top_left,
-            "parts": like.parts,
-            "acquisition": like.acquisition,
-            "notes": like.notes,
-        }
         for name, value in (about | said).items():
             file.attrs[name] = json.dumps(value, ensure_ascii=False)
+
+
+class _Chunks:
+    """Writes frames in whole chunks, past the HDF5 library, which would shrink them one after the other."""
+
+    def __init__(self, file, like, compressed, pool):
+        rows, columns = like.shape[1:]
+        dtype = np.dtype(like.dtype)
+        self.held = max(1, min(len(like), CHUNK_BYTES // (rows * columns * dtype.itemsize)))
+        filters = {"compression": "gzip", "compression_opts": LEVEL, "shuffle": True} if compressed else {}
+        self.data = file.create_dataset("movie", like.shape, dtype, chunks=(self.held, rows, columns), **filters)
+        self.data.attrs["axes"] = ["frame", "row", "column"]
+        self.encode = _shrunk if compressed else np.ndarray.tobytes
+        self.pool, self.written, self.rest = pool, 0, np.empty((0, rows, columns), dtype)
+
+    @property
+    def frames(self):
+        """How many have come."""
+        return self.written + len(self.rest)
+
+    def append(self, block):
+        """Take in a block (count, rows, columns); what does not fill a chunk waits."""
+        block = np.asarray(block, self.rest.dtype)
+        block = np.concatenate([self.rest, block]) if len(self.rest) else block
+        whole = len(block) // self.held * self.held
+        self._write([block[first : first + self.held] for first in range(0, whole, self.held)])
+        self.rest = block[whole:].copy()
+
+    def end(self):
+        """Write what waits; the last chunk is filled up with zeros that nobody reads."""
+        if len(self.rest):
+            padding = np.zeros((self.held - len(self.rest), *self.rest.shape[1:]), self.rest.dtype)
+            self._write([np.concatenate([self.rest, padding])])
+
+    def _write(self, chunks):
+        for raw in self.pool.map(self.encode, chunks):
+            self.data.id.write_direct_chunk((self.written, 0, 0), raw)
+            self.written += self.held
+
+
+def _shrunk(chunk):
+    """A chunk with the bytes of its values shuffled, then deflated."""
+    raw = np.ascontiguousarray(chunk).view("u1").reshape(-1, chunk.dtype.itemsize)
+    return imagecodecs.deflate_encode(raw.T.tobytes(), LEVEL)
 
 
 def said(path):

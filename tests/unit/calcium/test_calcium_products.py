@@ -1,6 +1,9 @@
 """Products of a session read by other programs' readers, tables line by line, and what a row ends in and is refused for."""
 
 import csv
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -10,7 +13,8 @@ import pytest
 import tifffile
 from scipy import sparse
 
-from darkroom.calcium import judge, movie, plan, products, results, tables
+from campaign import SCRIPTS
+from darkroom.calcium import cnmfe, judge, motion, movie, plan, products, registration, results, tables
 from darkroom.calcium.cells import Cells
 from darkroom.calcium.readers import isxd
 from darkroom.calcium.registration import Motion
@@ -51,6 +55,49 @@ def test_cells_and_events_come_back_from_the_stage(tmp_path):
         assert (times == other_times).all() and (sizes == other_sizes).all()
     results.save_events(tmp_path / "none.h5", [])
     assert results.load_events(tmp_path / "none.h5") == []
+
+
+def test_shapes_of_patches_come_back_from_a_job_of_its_own(tmp_path):
+    ring = sparse.random_array((4, 4), density=0.5, format="csr", dtype=np.float32, rng=np.random.default_rng(1))
+    made = cnmfe.Shapes(cnmfe.Patch((0, 0, 4, 5), (0, 0, 6, 7)), np.ones((2, 6, 7), np.float32), ring)
+    results.save_shapes(tmp_path / "shapes.h5", [made, made])
+    read, other = results.load_shapes(tmp_path / "shapes.h5")
+    assert read.patch == other.patch == made.patch and (read.footprints == made.footprints).all()
+    assert (read.ring.toarray() == ring.toarray()).all()
+
+
+def test_motion_of_parts_is_that_of_the_whole(tmp_path):
+    whole = np.random.default_rng(3).normal(0, 1, (FRAMES, 2))
+    lost = np.arange(FRAMES) == 7
+    parts = []
+    for part in range(3):
+        first, count = motion.share(FRAMES, part, 3)
+        here = slice(first, first + count)
+        results.save_motion(tmp_path / "a.h5", Motion(whole[here], whole[here, 0], lost[here], np.zeros(SHAPE)))
+        parts.append(results.load_motion(tmp_path / "a.h5"))
+    found = registration.joined(parts, 20)
+    assert np.allclose(found.shifts[~lost], whole[~lost]) and np.allclose(found.shifts[7], whole[[6, 8]].mean(axis=0))
+    assert found.notes == (f"1 of {FRAMES} frames have no shift within 20 pixels; the neighbours' is taken",)
+
+
+FULL_DISK = """
+import resource, signal, sys
+import numpy as np
+from darkroom.calcium import movie, store
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+frames = movie.of_array(np.random.default_rng(1).random((40, 100, 100), np.float32))
+with store.writing(sys.argv[1], frames) as append:
+    for _, block in frames.blocks(4):
+        append(block)
+"""
+
+
+def test_a_disk_that_is_full_in_the_middle(tmp_path):
+    command = [sys.executable, "-c", FULL_DISK, tmp_path / "movie.h5"]
+    said = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(SCRIPTS)})
+    assert said.stderr.splitlines()[-1].startswith(f"OSError: {tmp_path}/movie.h5: cannot be written")
+    assert not list(tmp_path.iterdir())
 
 
 def test_cell_and_event_sets_hold_what_was_found(tmp_path):
@@ -96,8 +143,8 @@ def lines(path):
 
 
 def test_tables(tmp_path):
-    motion = Motion(np.full((FRAMES, 2), [1.5, -2.25]), np.ones(FRAMES), np.zeros(FRAMES, bool), np.zeros(SHAPE))
-    tables.write_motion(tmp_path / "motion.csv", TIMING, motion)
+    moved = Motion(np.full((FRAMES, 2), [1.5, -2.25]), np.ones(FRAMES), np.zeros(FRAMES, bool), np.zeros(SHAPE))
+    tables.write_motion(tmp_path / "motion.csv", TIMING, moved)
     assert lines(tmp_path / "motion.csv")[4] == ["3", "4", "0.200000", "-2.25", "1.5", "1", "0"]
     tables.write_traces(tmp_path / "traces.csv", TIMING, TABLE["name"], cells().traces, "df_over_noise")
     found = lines(tmp_path / "traces.csv")
