@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-TEMPLATE_FRAMES = 200  # are averaged to make the reference
+TEMPLATE_FRAMES = 200  # are averaged to make the reference,
+TEMPLATE_BYTES = 200 << 20  # fewer of a large field: so much as float32
 ROUNDS = 3  # of aligning these to their own mean
 SOFT = 0.15  # share of a cutoff over which the band-pass fades
 TAPER = 0.1  # share of each side over which a picture fades to nothing before its transform
@@ -140,7 +141,7 @@ def template(movie, *, max_translation=20, low=None, high=None, cell_diameter=7,
         lies where half of the shifts are on either side
     """
     filters = _band(movie, low, high, cell_diameter, roi)
-    _, frames = movie.sampled(TEMPLATE_FRAMES if len(movie) > 1 else 1)
+    _, frames = movie.sampled(min(TEMPLATE_FRAMES, movie.block(TEMPLATE_BYTES)))
     waves = filters(frames, threads)
     target = filters(np.asarray(reference)[None], threads)[0] if reference is not None else waves[len(waves) // 2]
     for _ in range(ROUNDS):
