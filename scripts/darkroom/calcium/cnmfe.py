@@ -16,7 +16,8 @@ from darkroom.calcium import contrast
 from darkroom.calcium.cells import cells_of, level_of, weighted, workers
 from darkroom.calcium.ring import Ring, scales
 
-LOOKS = 3  # at a patch: each finds what the ones before have left
+LOOKS = 2  # at a patch: each finds what the ones before have left
+LOOSE, TIGHT = 12.0, 4.0  # spread of ring weights: no haze may stay where cells are looked for, no noise come in traces
 ROUNDS = 2  # of background, traces and shapes after each look
 SWEEPS = 3  # over the cells when their shapes are fitted
 EDGE = 0.1  # share of a footprint's peak below which it ends
@@ -179,7 +180,9 @@ def shapes(patch, bins, options):
             fit.update()
         if fit.merge():
             fit.update()
-    return Shapes(patch, fit.kept(patch), ring.weights)
+    kept = fit.kept(patch)
+    fit.update_background(TIGHT)
+    return Shapes(patch, kept, ring.weights)
 
 
 def seeded(rest, visible, options):
@@ -308,12 +311,12 @@ class Factors:
         """Slices of bins, few enough that copies of them are small."""
         return contrast.chunks(len(self.bins))
 
-    def update_background(self):
+    def update_background(self, spread=LOOSE):
         """Fit the ring to what the cells leave."""
         coarse = [
             self.ring.coarse(self.bins[part] - self.traces[:, part].T @ self.footprints) for part in self._parts()
         ]
-        self.ring.fit(np.concatenate(coarse))
+        self.ring.fit(np.concatenate(coarse), spread)
 
     def cleared(self, part):
         """Some bins (count, pixels) without background."""
@@ -425,16 +428,19 @@ def traced(movie, found, options, unit="df_over_noise", threads=2):
 
     With footprints A, ring weights W, and D and U to and from the coarse pixels, what is left of a frame y is
     y - U W D (y - A c). Its share in each footprint must be that of A c, which makes c a linear function of y: one
-    sparse product per frame, whatever the size of the movie.
+    sparse product per frame, whatever the size of the movie. Haze is slow: its part is smoothed over a bin, which
+    keeps the noise of the ring out of the traces.
     """
     shape, grid = movie.shape[1:], options.bg_spatial_subsampling
     footprints = _gathered(found, shape)
     raw = np.zeros((footprints.shape[0], len(movie)), np.float32)
     if len(raw):
         mean, spread = scales(shape, grid)
-        clearing = (footprints - footprints @ spread @ _gathered_rings(found, shape, grid) @ mean).tocsr()
-        unmix = np.linalg.inv((clearing @ footprints.T).toarray() + 1e-6 * np.eye(len(raw)))
-        raw = unmix.astype(np.float32) @ weighted(movie, clearing, threads)
+        haze = (footprints @ spread @ _gathered_rings(found, shape, grid) @ mean).tocsr()
+        unmix = np.linalg.inv(((footprints - haze) @ footprints.T).toarray() + 1e-6 * np.eye(len(raw)))
+        both = weighted(movie, sparse.vstack([footprints, haze], "csr"), threads)
+        slow = ndimage.uniform_filter1d(both[len(raw) :], contrast.bin_size(movie.timing.rate, 1), mode="nearest")
+        raw = unmix.astype(np.float32) @ (both[: len(raw)] - slow)
         raw -= np.median(raw, 1, keepdims=True)
     notes = () if len(raw) else (f"no cell stands out with min_corr {options.min_corr} and min_pnr {options.min_pnr}",)
     return cells_of(footprints, shape, raw, level_of(movie), unit, notes)

@@ -5,8 +5,6 @@ from scipy import sparse
 
 from darkroom.calcium import contrast
 
-SPREAD = 4.0  # times 1 / (pixels of a ring): how large weights are expected to be
-
 
 class Ring:
     """The ring background of a field, on coarse pixels of `grid` x `grid` pixels.
@@ -53,10 +51,12 @@ class Ring:
         sums = sum(frames[:, y :: self.grid, x :: self.grid] for y in range(self.grid) for x in range(self.grid))
         return (sums / self.counts.astype(np.float32)).reshape(len(frames), -1)
 
-    def fit(self, coarse):
+    def fit(self, coarse, spread):
         """Weights by ridge regression over frames (count, coarse pixels), each about its mean.
 
         The ridge is the noise over the expected weight, both squared: few or noisy frames make weights that are small.
+
+        spread -- times 1 / (pixels of a ring): how large weights are expected to be
         """
         noise = contrast.standing_out(coarse)[1]
         coarse = coarse - coarse.mean(0)
@@ -64,7 +64,7 @@ class Ring:
         gram = np.zeros((size + 1, size + 1), np.float32)  # the last one stands for no pixel
         gram[:size, :size] = coarse.T @ coarse
         most = self.neighbours.shape[1]
-        ridge = (noise**2).mean() * (most / SPREAD) ** 2 + 1e-6
+        ridge = (noise**2).mean() * (most / spread) ** 2 + 1e-6
         solved = np.empty((size, most), np.float32)
         for first in range(0, size, 1024):
             ring = self.neighbours[first : first + 1024]
