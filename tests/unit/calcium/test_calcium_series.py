@@ -119,6 +119,18 @@ def test_a_format_without_times_asks_for_them(tmp_path, name):
     assert read.timing.rate == 15 and read.timing.begin.isoformat() == START and read.pixel_size == (2.0, 2.0)
 
 
+def test_a_video_is_decoded_once_by_threads_that_run_ahead(tmp_path, monkeypatch):
+    values = frames(60, dtype="u1")
+    write_avi(tmp_path / "a.avi", values)
+    read = series.read_movie(tmp_path / "a.avi")
+    begun = []
+    rewind = type(read.reader)._rewind
+    monkeypatch.setattr(type(read.reader), "_rewind", lambda self: begun.append(1) or rewind(self))
+    ahead = np.concatenate([read.read(5, 5), read.read(0, 5), read.read(15, 5), read.read(10, 5)])
+    assert (ahead == values[[*range(5, 10), *range(5), *range(15, 20), *range(10, 15)]]).all() and len(begun) == 1
+    assert (np.concatenate(list(read.mapped(lambda _, block: block, 4, 7))) == values).all() and len(begun) == 1
+
+
 @pytest.mark.parametrize("dtype", ["i2", "f4", "f8", "u1", "u4"])
 def test_pixel_types_of_tiff(tmp_path, dtype):
     write_tiff(tmp_path / "a.tif", frames(dtype=dtype))

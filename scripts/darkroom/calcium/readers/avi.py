@@ -10,6 +10,7 @@ import numpy as np
 from darkroom.calcium.movie import Movie
 from darkroom.calcium.timing import Timing
 
+KEPT_BLOCKS = 4
 LOSSLESS = {"rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "zlib", "lagarith", "magicyuv"}
 
 
@@ -41,26 +42,34 @@ def read_movie(path):
 
 
 class _Decoder:
-    """Frames in order; a step back begins anew, as not every codec can be entered anywhere."""
+    """Frames in order; a step back begins anew, as not every codec can be entered anywhere.
+
+    Threads that read ahead of each other come out of order by a few blocks: so many frames are kept.
+    """
 
     def __init__(self, path, layout):
         self.path, self.layout = path, layout
-        self.lock, self.container = threading.Lock(), None
+        self.lock, self.container, self.kept = threading.Lock(), None, {}
 
     def __call__(self, first, count):
         with self.lock:
-            if self.container is None or self.at > first:
+            wanted = range(first, first + count)
+            if self.container is None or any(frame < self.at and frame not in self.kept for frame in wanted):
                 self._rewind()
-            while self.at < first:
-                self._next()
-            return np.stack([self._next().to_ndarray(format=self.layout) for _ in range(count)])
+            while self.at < first + count:
+                number = self.at
+                self.kept[number] = self._next()
+                if len(self.kept) > KEPT_BLOCKS * count:
+                    del self.kept[next(iter(self.kept))]
+            frames = [self.kept[frame].to_ndarray(format=self.layout) for frame in wanted]
+        return np.stack(frames)
 
     def _rewind(self):
         if self.container is not None:
             self.container.close()
         self.container = av.open(str(self.path))
         self.container.streams.video[0].thread_type = "AUTO"
-        self.frames, self.at = self.container.decode(video=0), 0
+        self.frames, self.at, self.kept = self.container.decode(video=0), 0, {}
 
     def _next(self):
         try:
