@@ -10,7 +10,7 @@ import numpy as np
 from darkroom.calcium.movie import Movie
 from darkroom.calcium.timing import Timing
 
-KEPT_BLOCKS = 4
+KEPT_BLOCKS = 4  # two threads are three blocks apart at most (`Movie.mapped`)
 LOSSLESS = {"rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "zlib", "lagarith", "magicyuv"}
 
 
