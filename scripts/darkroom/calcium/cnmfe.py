@@ -428,19 +428,16 @@ def traced(movie, found, options, unit="df_over_noise", threads=2):
 
     With footprints A, ring weights W, and D and U to and from the coarse pixels, what is left of a frame y is
     y - U W D (y - A c). Its share in each footprint must be that of A c, which makes c a linear function of y: one
-    sparse product per frame, whatever the size of the movie. Haze is slow: its part is smoothed over a bin, which
-    keeps the noise of the ring out of the traces.
+    sparse product per frame, whatever the size of the movie.
     """
     shape, grid = movie.shape[1:], options.bg_spatial_subsampling
     footprints = _gathered(found, shape)
     raw = np.zeros((footprints.shape[0], len(movie)), np.float32)
     if len(raw):
         mean, spread = scales(shape, grid)
-        haze = (footprints @ spread @ _gathered_rings(found, shape, grid) @ mean).tocsr()
-        unmix = np.linalg.inv(((footprints - haze) @ footprints.T).toarray() + 1e-6 * np.eye(len(raw)))
-        both = weighted(movie, sparse.vstack([footprints, haze], "csr"), threads)
-        slow = ndimage.uniform_filter1d(both[len(raw) :], contrast.bin_size(movie.timing.rate, 1), mode="nearest")
-        raw = unmix.astype(np.float32) @ (both[: len(raw)] - slow)
+        clearing = (footprints - footprints @ spread @ _gathered_rings(found, shape, grid) @ mean).tocsr()
+        unmix = np.linalg.inv((clearing @ footprints.T).toarray() + 1e-6 * np.eye(len(raw)))
+        raw = unmix.astype(np.float32) @ weighted(movie, clearing, threads)
         raw -= np.median(raw, 1, keepdims=True)
     notes = () if len(raw) else (f"no cell stands out with min_corr {options.min_corr} and min_pnr {options.min_pnr}",)
     return cells_of(footprints, shape, raw, level_of(movie), unit, notes)
