@@ -129,7 +129,11 @@ def test_a_second_run_does_nothing(made):
 
 
 def test_a_changed_option_makes_again_what_depends_on_it(made):
-    said = made.run("--dry-run", "--config", "calcium={threshold: 6}")
+    config = made.folder / "config/config.yaml"
+    before = config.read_text()
+    config.write_text(before.replace("calcium:\n", "calcium:\n  threshold: 6\n"))
+    said = made.run("--dry-run")
+    config.write_text(before)
     jobs = set(re.findall(r"^(?:local)?rule (calcium_\w+):", said, re.MULTILINE))
     assert {"calcium_detect_events", "calcium_correct_cells", "calcium_convert"} <= jobs
     assert not {"calcium_correct", "calcium_detect_motion", "calcium_project", "calcium_detect_cells"} & jobs
