@@ -302,7 +302,7 @@ def listed(content):
     """The entries that the body of a listing holds. Raises PassingError for what is no listing, as proxies send it."""
     try:
         entries = json.loads(content or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         page = "an HTML page" if content.lstrip()[:1] == b"<" else "something else"
         raise PassingError(f"{page} came in place of a listing") from None
     keys = {"name", "bytes", "hash"}
