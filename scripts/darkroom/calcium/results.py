@@ -1,6 +1,7 @@
 """What was found in a movie, on disk between the steps: cells, events, pictures. HDF5, whole or absent."""
 
 import json
+from dataclasses import fields
 
 import h5py
 import numpy as np
@@ -11,6 +12,8 @@ from darkroom.calcium.cnmfe import Patch, Shapes
 from darkroom.calcium.registration import Motion
 from darkroom.calcium.store import new_file
 
+SPARSE = ("data", "indices", "indptr", "shape")
+OF_SHAPES = tuple(field.name for field in fields(Shapes) if field.name != "patch")
 ARRAYS = ("traces", "raw", "noise", "baseline", "components")
 
 
@@ -55,14 +58,18 @@ def load_motion(path):
 
 
 def save_shapes(path, shapes):
-    """Write the `Shapes` of patches."""
+    """Write the `Shapes` of patches: every field but the patch is an array, some of them sparse."""
     with new_file(path) as file:
         for number, one in enumerate(shapes):
             group = file.create_group(f"{number:06}")
-            group["core"], group["window"], group["footprints"] = one.patch.core, one.patch.window, one.footprints
-            group["ring_shape"] = one.ring.shape
-            for name in ("data", "indices", "indptr"):
-                group[f"ring_{name}"] = getattr(one.ring, name)
+            group["core"], group["window"] = one.patch.core, one.patch.window
+            for name in OF_SHAPES:
+                value = getattr(one, name)
+                if sparse.issparse(value):
+                    for part in SPARSE:
+                        group[f"{name}/{part}"] = getattr(value, part)
+                else:
+                    group[name] = value
 
 
 def load_shapes(path):
@@ -70,11 +77,17 @@ def load_shapes(path):
     found = []
     with h5py.File(path) as file:
         for group in file.values():
-            ring = tuple(group[f"ring_{name}"][:] for name in ("data", "indices", "indptr"))
             patch = Patch(*(tuple(group[name][:].tolist()) for name in ("core", "window")))
-            shape = tuple(group["ring_shape"][:].tolist())
-            found.append(Shapes(patch, group["footprints"][:], sparse.csr_array(ring, shape=shape)))
+            found.append(Shapes(patch, **{name: _array(group[name]) for name in OF_SHAPES}))
     return found
+
+
+def _array(item):
+    """An array of a file, sparse where it lies in parts."""
+    if isinstance(item, h5py.Dataset):
+        return item[:]
+    *parts, shape = (item[name][:] for name in SPARSE)
+    return sparse.csr_array(tuple(parts), shape=tuple(shape.tolist()))
 
 
 def save_arrays(path, arrays, **said):
