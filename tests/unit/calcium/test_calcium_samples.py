@@ -47,7 +47,7 @@ def test_the_tissue_moves_as_the_truth_says():
     assert np.allclose(calcium._moved(still, (2, -3)), np.roll(still, (2, -3), (0, 1)), atol=0.5)
 
 
-def test_the_amplitude_is_what_the_issue_asks():
+def test_the_amplitude_is_that_of_a_dim_recording():
     """Peak of a lone spike at the brightest pixel over the noise there: 2.9 in the median, 1.7 at the tenth percentile."""
     ratios, inner = [], slice(calcium.MARGIN, -calcium.MARGIN)
     for seed in range(3):
