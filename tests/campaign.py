@@ -49,7 +49,7 @@ class Campaign:
     def run(self, *arguments, fails=False):
         """Run Snakemake to its end and return what it said; its exit status must be as expected."""
         process = self.start(*arguments)
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=900)
         assert (process.returncode != 0) == fails, said
         return said
 

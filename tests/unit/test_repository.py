@@ -30,6 +30,8 @@ VERBS = [
     "publish",
     "search",
     "order",
+    "install",
+    "process",
 ]
 RULE = re.compile(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule ?\w*:|\Z)", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r'name:\s+f"(\w+){batch.suffix}"')  # one of the rules that take an image or a batch of them
@@ -48,9 +50,10 @@ PACKAGES = {
     "matplotlib": "matplotlib-base",
     "openstack": "openstacksdk",
     "netCDF4": "netcdf4",
+    "elftools": "pyelftools",
 }
 LOCKS = ("requirements.lock", "requirements-test.lock")
-WITH_OTHERS = {"urllib3": "requests"}  # installed by another package that is named
+WITH_OTHERS = {"urllib3": "requests", "isx": "the installer of IDPS"}  # installed by another package that is named
 
 
 @pytest.mark.parametrize(("pipeline", "name", "body"), RULES, ids=[name for _, name, _ in RULES])
