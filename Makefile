@@ -15,7 +15,7 @@ help: ## Show this list
 
 # A lock file is installed by uv, which takes a third of the time of pip; by pip where there is no wheel of uv.
 define install
-	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --native-tls --python $(BIN)/python $(WHEELS) -r $(1); \
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --native-tls --compile-bytecode --python $(BIN)/python $(WHEELS) -r $(1); \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check $(WHEELS) -r $(1); fi
 	@touch $@
 endef

@@ -9,7 +9,7 @@ import rasterio.windows
 
 from darkroom import entrypoint, files
 from darkroom.planetary.formats import cog
-from darkroom.planetary.formats.cubes import Cube
+from darkroom.planetary.formats.cubes import Cube, at_once
 from darkroom.planetary.formats.stac import item as stac_item
 from darkroom.planetary.stretch import PERCENT
 from darkroom.planetary.stretch import preview as stretched_preview
@@ -91,8 +91,9 @@ def check(cube, image):
 
 def _band(source, made, band):
     count, total, low, high = 0, 0.0, np.inf, -np.inf
-    for first in range(0, source.height, ROWS):
-        window = rasterio.windows.Window(0, first, source.width, min(ROWS, source.height - first))
+    rows = at_once(source.width, ROWS)
+    for first in range(0, source.height, rows):
+        window = rasterio.windows.Window(0, first, source.width, min(rows, source.height - first))
         values = source.read(band, window=window, masked=True)
         if not _same(values, made.read(band, window=window, masked=True)):
             raise ValueError(f"{made.name}: band {band}, lines from {first + 1} on: not the values of {source.name}")

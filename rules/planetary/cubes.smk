@@ -22,7 +22,7 @@ rule planetary_check_isis:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
         needs=lambda wildcards: PLANETARY.needs,
         parameters=config["planetary"]["parameters"],
@@ -52,7 +52,7 @@ rule planetary_import_geometry:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=memory("geometry"),
         web=lambda wildcards: int(made(wildcards).asks_web),
     params:
         image=lambda wildcards: planetary_plan.geometry_of(made(wildcards), part_of(wildcards)),
@@ -90,7 +90,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
             *MODULES,
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 1000 * attempt,
+            mem_mb=memory("import"),
         params:
             images=batch.each(lambda dataset, part: planetary_plan.import_of(PLANETARY[dataset], part.strip("."))),
         script:
@@ -117,7 +117,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
             *MODULES,
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 11000 * attempt,
+            mem_mb=memory("calibrate"),
         params:
             images=batch.each(lambda dataset, part: planetary_plan.calibration_of(PLANETARY[dataset])),
         script:
@@ -142,7 +142,7 @@ rule planetary_merge_channels:
         *MODULES,
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory("join"),
         web=lambda wildcards: int(made(wildcards).asks_web),
     params:
         image=lambda wildcards: planetary_plan.join_of(made(wildcards)),

@@ -23,7 +23,7 @@ rule planetary_correct:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=memory("correct"),
     params:
         image=lambda wildcards: planetary_plan.light_of(made(wildcards)),
     script:
@@ -48,7 +48,7 @@ rule planetary_project_backplanes:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=memory("backplanes"),
     params:
         image=lambda wildcards: planetary_plan.backplanes_of(made(wildcards)),
     script:
@@ -73,7 +73,7 @@ rule planetary_detect_range:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=memory("range"),
     params:
         image=lambda wildcards: planetary_plan.range_of(made(wildcards)),
     script:
@@ -99,7 +99,7 @@ rule planetary_project:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt, input: attempt * max(2000, 6 * input.size_mb),
+        mem_mb=memory("project"),
     params:
         image=lambda wildcards: planetary_plan.projection_of(made(wildcards), wildcards.image),
     script:
@@ -127,7 +127,7 @@ rule planetary_merge:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=memory("merge"),
     params:
         image=lambda wildcards: planetary_plan.merge_of(made(wildcards)),
     script:

@@ -41,6 +41,6 @@ rule planetary_convert_terrain:
         "../../envs/planetary.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=memory("convert"),
     script:
         "../../scripts/planetary_convert_terrain.py"
