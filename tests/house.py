@@ -12,6 +12,7 @@ import sys
 from campaign import ROOT, SCRIPTS
 
 LIST = ROOT / "scripts/shipped.txt"
+OURS = [ROOT / "config/config.yaml", ROOT / "config/datasets.tsv"]  # of the demo
 PICTURE = ROOT / "docs/architecture.md"
 # Modules that load the one of an instrument or a format when they know which.
 LOADED_BY_NAME = {
@@ -74,7 +75,7 @@ def drawn():
 def shipped():
     """Everything in the package, the tables and schemas of config/, and templates beside the scripts."""
     package = [path for path in ROOT.glob("scripts/darkroom/**/*") if path.is_file() and path.suffix != ".pyc"]
-    tables = [path for path in ROOT.glob("config/**/*.yaml") if path.name != "config.yaml"]
+    tables = [path for path in ROOT.glob("config/**/*") if path.suffix in (".yaml", ".tsv") and path not in OURS]
     return sorted(path.relative_to(ROOT).as_posix() for path in [*package, *tables, *ROOT.glob("scripts/*.html")])
 
 
