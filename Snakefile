@@ -27,6 +27,7 @@ include: "rules/fetch.smk"
 include: "rules/planetary.smk"
 include: "rules/atlas.smk"
 include: "rules/airborne.smk"
+include: "rules/copernicus.smk"
 
 
 for path in config["extra_rules"]:

@@ -135,9 +135,9 @@ def with_members(root, files, packed, destination, filter="", ratio=UNPACK_RATIO
 
 def samples():
     """Samples by name: functions that write raw data to a folder. Their modules are loaded by those alone who ask."""
-    from darkroom.samples import airborne, atlas, planetary
+    from darkroom.samples import airborne, atlas, copernicus, planetary
 
-    return atlas.SAMPLES | planetary.SAMPLES | airborne.SAMPLES
+    return atlas.SAMPLES | planetary.SAMPLES | airborne.SAMPLES | copernicus.SAMPLES
 
 
 def make_sample(name, folder, filter=""):

@@ -18,6 +18,7 @@ PICTURE = ROOT / "docs/architecture.md"
 LOADED_BY_NAME = {
     "airborne/granule": "airborne/readers/*.py",
     "planetary/instruments/registry": "planetary/instruments/**/*.py",
+    "copernicus/catalogues/registry": "copernicus/catalogues/*.py",
 }
 PIPELINES = ("planetary", "atlas", "airborne", "copernicus", "calcium")
 

@@ -28,6 +28,8 @@ VERBS = [
     "check",
     "plot",
     "publish",
+    "search",
+    "order",
 ]
 RULE = re.compile(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule ?\w*:|\Z)", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r'name:\s+f"(\w+){batch.suffix}"')  # one of the rules that take an image or a batch of them
@@ -40,6 +42,7 @@ RULES = [
 ENGINES = {"planetary": "isis", "isis": "native"}
 # Import names that differ from the names of their packages.
 PACKAGES = {
+    "blake3": "python-blake3",
     "swiftclient": "python-swiftclient",
     "yaml": "pyyaml",
     "matplotlib": "matplotlib-base",
@@ -70,7 +73,7 @@ def test_no_rule_runs_python_of_its_own():
 
 def options(sections):
     """Every option by the name that the manual has it under, with its rule: those of a pipeline without its name."""
-    for section in ("fetch", "publish", "atlas", "planetary", "airborne"):
+    for section in ("fetch", "publish", "atlas", "planetary", "airborne", "copernicus"):
         for option, rule in sections[section]["properties"].items():
             name = f"{section}.{option}" if section in ("fetch", "publish") else option
             inner = rule.get("properties", {})
