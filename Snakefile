@@ -5,10 +5,13 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+include: "rules/shipped.smk"
+include: "rules/config.smk"
+
+
 configfile: "config/config.yaml"
 
 
-include: "rules/shipped.smk"
 include: "rules/common.smk"
 
 

@@ -302,15 +302,15 @@ def _page(session, container, prefix, marker, shown, account):
     raise PassingError(f"status {status}", wait)
 
 
-def body(response, most=LARGEST_PAGE, seconds=LONGEST_PAGE):
+def body(response):
     """The whole body of an answer. Raises PassingError for one that is too long or takes too long."""
     content, began = bytearray(), time.monotonic()
     while block := response.raw.read1(1 << 16, decode_content=True):
         content += block
-        if len(content) > most:
-            raise PassingError(f"the answer is longer than {human(most)}", twice=True)
-        if time.monotonic() - began > seconds:
-            raise PassingError(f"the answer is not there after {seconds} s", twice=True)
+        if len(content) > LARGEST_PAGE:
+            raise PassingError(f"the answer is longer than {human(LARGEST_PAGE)}", twice=True)
+        if time.monotonic() - began > LONGEST_PAGE:
+            raise PassingError(f"the answer is not there after {LONGEST_PAGE} s", twice=True)
     return bytes(content)
 
 
