@@ -15,7 +15,7 @@ help: ## Show this list
 
 # A lock file is installed by uv, which takes a third of the time of pip; by pip where there is no wheel of uv.
 define install
-	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --native-tls --python $(BIN)/python $(WHEELS) -r $(1); \
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --native-tls --compile-bytecode --python $(BIN)/python $(WHEELS) -r $(1); \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check $(WHEELS) -r $(1); fi
 	@touch $@
 endef
@@ -50,11 +50,11 @@ test: $(VENV)/tests ## Check the style and run all tests
 view: $(VENV)/runs ## Serve results/ on this machine, as Neuroglancer wants it
 	./darkroom view results
 
-format: $(VENV)/tests ## Format Python and Snakemake code, list the files that are shipped
+format: $(VENV)/tests ## Format Python and Snakemake code, list what is shipped, draw the rooms
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
-	$(BIN)/python tests/shipped.py
+	$(BIN)/python tests/house.py
 
 bench: $(VENV)/tests ## Measure against the peers, side by side (not part of the tests)
 	$(BIN)/python tests/bench/atlas.py

@@ -50,3 +50,4 @@ rule all:
     default_target: True
     input:
         page="<results>/<campaign>/index.html",
+        checks="<results>/<campaign>/checks.json",

@@ -1,7 +1,8 @@
 """Granules of a field campaign (dropsondes, lidar, radiometers) -> CF netCDF, archive metadata, quality, pictures.
 
 resources/<dataset>/inventory.json -> netcdf/, granules.json -> metadata/, metadata.json; quality/, airborne_check.json;
-preview.png. One job takes all granules of a dataset; a bad one is named and does not stop the others.
+preview.png. One job takes all granules of a dataset, as many at a time as it has threads; a bad one is named and does
+not stop the others.
 """
 
 CAMPAIGN.add(
@@ -26,9 +27,9 @@ rule airborne_convert:
         "<benchmark>/airborne_convert.tsv"
     conda:
         "../envs/airborne.yaml"
-    threads: 1
+    threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt, threads: (600 + 400 * threads) * attempt,
         runtime=whole_source,
     params:
         conventions=option("conventions"),
@@ -51,12 +52,13 @@ rule airborne_convert_metadata:
         "<benchmark>/airborne_convert_metadata.tsv"
     conda:
         "../envs/airborne.yaml"
-    threads: 1
+    threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt, threads: (600 + 400 * threads) * attempt,
     params:
         endpoint=option("endpoint"),
         buckets=option("buckets"),
+        cumulus_names=option("cumulus_names"),
     script:
         "../scripts/airborne_convert_metadata.py"
 
@@ -75,9 +77,9 @@ rule airborne_check:
         "<benchmark>/airborne_check.tsv"
     conda:
         "../envs/airborne.yaml"
-    threads: 1
+    threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt, threads: (600 + 400 * threads) * attempt,
         runtime=whole_source,
     params:
         schemas=option("schemas"),

@@ -91,3 +91,28 @@ rule publish_page:
         benchmarks=lambda wildcards: PLACES.apply("<benchmarks>/<campaign>"),
     script:
         "../scripts/publish_page.py"
+
+
+rule publish_check:
+    """Fail where a check of a dataset has not passed, as of one that has lost granules; its products are there."""
+    input:
+        page="<results>/<campaign>/index.html",
+        manifests=expand("<results>/<campaign>/{dataset}/manifest.json", dataset=CAMPAIGN.rows),
+    output:
+        checks="<results>/<campaign>/checks.json",
+    log:
+        "<logs>/<campaign>/publish_check.log",
+    benchmark:
+        "<benchmarks>/<campaign>/publish_check.tsv"
+    localrule: True  # it reads a few lines of each dataset
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+    params:
+        allowed=lambda wildcards: [
+            name for name, row in CAMPAIGN.rows.items() if row.options.get("allow_losses")
+        ],
+    script:
+        "../scripts/publish_check.py"

@@ -9,12 +9,10 @@ STATE = Path(".snakemake")
 LOOKS = starting.only_looks(sys.argv[1:])
 
 if workflow.is_main_process:
-    found = [] if LOOKS else [locks.clear_dead(STATE)]
-    for name in CAMPAIGN.rows:
-        places = (PLACES.apply(f"<results>/<campaign>/{name}"), PLACES.apply(f"<resources>/{name}"))
-        found += mending.mend(*map(Path, places), dry=LOOKS)
-    found += mending.mend_campaign(Path(PLACES.apply("<results>/<campaign>")), dry=LOOKS)
-    for line in filter(None, found):
+    sources = {name: Path(PLACES.apply(f"<resources>/{name}")) for name in CAMPAIGN.rows}
+    found = mending.mend(Path(PLACES.apply("<results>/<campaign>")), sources, dry=LOOKS)
+    found += [] if LOOKS else filter(None, [locks.clear_dead(STATE)])
+    for line in found:
         print(line, file=sys.stderr)
 
 

@@ -7,13 +7,22 @@ from pathlib import Path
 from darkroom import entrypoint, files
 from darkroom.airborne import cf, collection, product, quality
 from darkroom.airborne import granules as granules_of
+from darkroom.airborne.parallel import in_processes
 from darkroom.record import Record
 from darkroom.record import write as write_record
 
 logger = logging.getLogger(__name__)
 
 
-def airborne_check(granules: Path, metadata: Path, check: Path, *, collections: list | None = None, schemas: str = ""):
+def airborne_check(
+    granules: Path,
+    metadata: Path,
+    check: Path,
+    *,
+    collections: list | None = None,
+    schemas: str = "",
+    threads: int = 1,
+):
     """Write quality/<granule>.json of each granule, and the figures of all, last.
 
     granules, metadata -- the lists that `airborne_convert` and `airborne_convert_metadata` made
@@ -21,25 +30,48 @@ def airborne_check(granules: Path, metadata: Path, check: Path, *, collections: 
     collections -- files or folders of collections; by default those of config/collections
     schemas -- folder of CMR's schemas (umm-g-json-schema-v1.6.6.json, Granule.xsd, MetadataCommon.xsd)
 
-    What is odd in the source (gaps, ranges, order) is flagged and let pass. Raises ValueError, once every granule has
-    been looked at, for a product that differs from its source and for metadata that is not valid.
+    threads -- processes that check granules at the same time
+
+    What is odd in the source (gaps, ranges, order) is flagged and let pass. A granule that could not be converted or
+    described, a product that differs from its source, and metadata that is not valid, are told in the notes, and the
+    check has not passed. Raises ValueError where that is so of all granules.
     """
     made, folder = files.read_json(granules), granules.parent
     known = collection.load(collections or [collection.FOLDER])
     listed = files.read_json(metadata)
-    described, undescribed = {granule["id"]: granule for granule in listed["granules"]}, listed["errors"]
-    wrong, reports = [], []
-    for granule in (granule for granule in made["granules"] if granule["netcdf"]):
-        report = examine(granule, described.get(granule["id"]), folder, Path(made["root"]), known, schemas)
-        files.write_json(folder / f"quality/{granule['id']}.json", report)
-        reports.append(report)
-        wrong += [f"granule {granule['id']}: {line}" for line in failures(report)]
-        about = {"collection": granule["collection"], "granule": granule["id"]}
-        logger.info("%s: checked, %d flags", granule["id"], len(report["flags"]), extra=about)
+    described = {granule["id"]: granule for granule in listed["granules"]}
+    converted = [granule for granule in made["granules"] if granule["netcdf"]]
+    tasks = [
+        (granule, described.get(granule["id"]), folder, Path(made["root"]), known, schemas) for granule in converted
+    ]
+    reports = in_processes(report_of, tasks, threads)
+    losses = {granule["id"]: f"not converted: {granule['error']}" for granule in made["granules"] if granule["error"]}
+    losses |= {granule["id"]: f"no metadata: {granule['error']}" for granule in listed["errors"]}
+    for report in reports:
+        wrong = list(failures(report))
+        if wrong:
+            losses[report["granule"]] = "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if wrong[3:] else "")
+        about = {"collection": report["collection"], "granule": report["granule"]}
+        logger.info("%s: checked, %d flags", report["granule"], len(report["flags"]), extra=about)
     product.keep_only(folder / "quality", [f"{report['granule']}.json" for report in reports])
-    if wrong:
-        raise ValueError("; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""))
-    write_record(check, summary(made, undescribed, reports, schemas))
+    total = len(made["granules"])
+    if losses:
+        logger.error("%d of %d granules failed", len(losses), total)
+    if len(losses) == total:
+        told = "; ".join(f"{name}: {wrong}" for name, wrong in losses.items())
+        raise ValueError(told if total == 1 else f"all {total} granules failed: {told}")
+    write_record(check, summary(made, losses, reports, schemas))
+
+
+def report_of(granule, described, folder, root, collections, schemas=""):
+    """Write quality/<granule>.json; the report in it."""
+    try:
+        report = examine(granule, described, folder, root, collections, schemas)
+    except Exception as error:  # whatever it is, it is that granule's
+        report = {key: granule[key] for key in ("collection", "netcdf", "flags")} | {"granule": granule["id"]}
+        report |= {"source": granule["files"], "error": granules_of.say(error, granule["netcdf"])}
+    files.write_json(folder / f"quality/{granule['id']}.json", report)
+    return report
 
 
 def examine(granule, described, folder, root, collections, schemas=""):
@@ -65,33 +97,39 @@ def round_trip(granule, path, root, collections):
     """How many values of the source were compared with the netCDF, and where they differ; the source is read anew."""
     source = granules_of.load(granule["files"], granule["id"], collections, root)
     values = sum(math.prod(variable.shape) for variable in source.variables.values())
-    return {"values": values, "differences": cf.round_trip(source, path)}
+    with product.opened(path) as made:
+        return {"values": values, "differences": cf.round_trip(source, made)}
 
 
 def failures(report):
-    """What must not be: values that are not those of the source, metadata that is not valid."""
+    """What must not be: values that are not those of the source, metadata that is not valid, no check at all."""
+    if "error" in report:
+        yield f"not checked: {report['error']}"
+        return
     for found in report["round_trip"]["differences"]:
         yield f"{report['netcdf']} is not its source: {found['variable']}: {found['difference']}"
     for kind, lines in report["metadata"]["problems"].items():
         yield from (f"{kind}: {line}" for line in lines)
 
 
-def summary(made, undescribed, reports, schemas):
-    """The record of the check for the manifest."""
+def summary(made, losses, reports, schemas):
+    """The record of the check for the manifest; `losses` are what is wrong by the granule."""
     flagged = {}
     for report in reports:
         for flag in report["flags"]:
             flagged.setdefault(flag["flag"], []).append(report["granule"])
-    notes = [f"{flag}: {counted(names)}; see quality/" for flag, names in flagged.items()]
-    notes += [f"{granule['id']}: not converted: {granule['error']}" for granule in made["granules"] if granule["error"]]
-    notes += [f"{granule['id']}: no metadata: {granule['error']}" for granule in undescribed]
+    notes = [f"{len(losses)} of {len(made['granules'])} granules failed"] if losses else []
+    notes += [f"{name}: {told}" for name, told in losses.items()]
+    notes += [f"{flag}: {counted(names)}; see quality/" for flag, names in flagged.items()]
     notes += [f"{name}: no granule of a known collection; left alone" for name in made["unknown"]]
     skipped = [] if schemas else ["validation of metadata by CMR's schemas: no folder of them was given"]
+    checked = [report for report in reports if "error" not in report]
     figures = {
-        "passed": True,
+        "passed": not losses,
         "granules": len(reports),
-        "values": sum(report["round_trip"]["values"] for report in reports),
-        "metadata_files": sum(len(report["metadata"]["problems"]) for report in reports),
+        **({"failed": len(losses)} if losses else {}),
+        "values": sum(report["round_trip"]["values"] for report in checked),
+        "metadata_files": sum(len(report["metadata"]["problems"]) for report in checked),
         "flags": {flag: len(set(names)) for flag, names in flagged.items()},
     }
     software = files.versions("netCDF4", "numpy", "jsonschema", "lxml")

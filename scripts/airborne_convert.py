@@ -12,6 +12,7 @@ from darkroom.airborne import cf
 from darkroom.airborne import granules as granules_of
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
+from darkroom.airborne.parallel import in_processes
 from darkroom.files import SCRIPTS, clear_partials, described, read_json, write_json
 from darkroom.files import digest as file_digest
 from darkroom.inventory import read as read_inventory
@@ -20,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 NETCDF = "netcdf"
 MADE = ".granules.json"  # beside the list: what each netCDF file was made of, for a rerun
-BAD = (ValueError, OSError, KeyError)  # what a granule that cannot be read or written raises
 
 
 def airborne_convert(
@@ -32,6 +32,7 @@ def airborne_convert(
     feature: str = "sonde",
     production_time: str = "",
     deflate: int | None = None,
+    threads: int = 1,
 ):
     """Write netcdf/<granule>.nc beside `granules` for each granule of a dataset, and then the list of them.
 
@@ -42,20 +43,21 @@ def airborne_convert(
     feature -- `sonde` for a file per dropsonde, or `flight` for one of all the dropsondes of a flight
     production_time -- ISO 8601 time that products count as made at; see `cf.write`
     deflate -- level from 0 to 9; see `cf.write`
+    threads -- processes that convert granules at the same time
 
     A bad granule has its `error` and no netCDF, and does not stop the others; unknown files are named and left alone.
     A netCDF file that was made of the same files with the same options is kept. Raises ValueError when there is no
     granule or all are bad.
     """
     cf.require(conventions, production_time)  # before what is there is made again
+    if feature not in ("sonde", "flight"):
+        raise ValueError(f"feature {feature!r}: right is sonde or flight")
     found = read_inventory(inventory)
     root, folder = Path(found.root), granules.parent / NETCDF
     known = load_collections(collections or [COLLECTIONS])
-    jobs, bad, unknown = granules_of.find(described(found.files), known)
+    jobs, bad, unknown = granules_of.find(described(found.files), known, root)
     if feature == "flight":
-        jobs = granules_of.flights(jobs)
-    elif feature != "sonde":
-        raise ValueError(f"feature {feature!r}: right is sonde or flight")
+        jobs = granules_of.flights(jobs, root)
     for name in unknown:
         logger.warning("%s: no collection knows this name; the file is left alone", name)
     if not jobs and not bad:
@@ -66,14 +68,18 @@ def airborne_convert(
     folder.mkdir(parents=True, exist_ok=True)
     clear_partials(folder)
     memory = granules.with_name(MADE)
-    made = read_json(memory) if memory.exists() else {}
-    records = [record for job in jobs for record in _records(job, root, folder, made, options)]
+    before = read_json(memory) if memory.exists() else {}
+    tasks = [(job, root, folder, before.get(job.id, {}), options) for job in jobs]
+    made = {job.id: done for job, done in zip(jobs, in_processes(_make, tasks, threads), strict=True)}
+    records = [record for done in made.values() for record in done["records"]]
     records = sorted(records + bad, key=lambda record: record["id"])
     for record in records:
         if record["error"]:
             logger.error("%s: %s", record["id"], record["error"])
+        else:
+            logger.info("%s: %s", record["netcdf"], "; ".join(flag["note"] for flag in record["flags"]) or "made")
     good = {record["id"] for record in records if not record["error"]}
-    for name in set(made) - good:
+    for name in set(before) - good:
         (folder / f"{name}.nc").unlink(missing_ok=True)
     write_json(memory, {name: made[name] for name in sorted(good)})
     if not good:
@@ -83,34 +89,31 @@ def airborne_convert(
     write_json(granules, {"root": str(root), "granules": records, "unknown": unknown})
 
 
-def _records(job, root, folder, made, options):
-    """Make the netCDF of a job where it is not there, and say what came of it; `made` learns of it.
+def _make(job, root, folder, before, options):
+    """Make the netCDF of a job where it is not there as it would be made: what it was made of, and its records.
 
     One record, and one more for each bad sonde of a flight.
     """
     key = _key([member.entries for member in job.members], job.form, job.collection, options)
     path = folder / f"{job.id}.nc"
-    before = made.pop(job.id, {})
     if before.get("key") == key and path.exists() and before["state"] == _state(path):
-        logger.info("%s is as it was", path.name)
-        made[job.id] = before
-        return before["records"]
+        return before
     path.unlink(missing_ok=True)
     good, read, bad = [], [], []
     for member in job.members:
         try:
             read.append(member.read(root))
             good.append(member)
-        except BAD as error:
+        except Exception as error:  # whatever it is, it is that granule's
             bad.append(granules_of.bad_record(member.match.granule, job.collection, member.entries, error))
-    if not read:
-        return bad
     entries = [entry for member in good for entry in member.entries]
     try:
+        if not read:
+            return {"records": bad}
         granule = job.joined(read)
         cf.write(granule, path, **options)
-    except BAD as error:
-        return [granules_of.bad_record(job.id, job.collection, entries, error), *bad]
+    except Exception as error:  # such as of a disk that is full
+        return {"records": [granules_of.bad_record(job.id, job.collection, entries, error), *bad]}
     record = {
         "id": job.id,
         "collection": job.collection["short_name"],
@@ -119,9 +122,7 @@ def _records(job, root, folder, made, options):
         "flags": granule.flags,
         "error": "",
     }
-    made[job.id] = {"key": key, "state": _state(path), "records": [record, *bad]}
-    logger.info("%s: %s", path.name, "; ".join(flag["note"] for flag in granule.flags) or "made")
-    return [record, *bad]
+    return {"key": key, "state": _state(path), "records": [record, *bad]}
 
 
 def _key(*parts):
@@ -133,7 +134,7 @@ def _key(*parts):
 @functools.cache
 def _programs():
     room = SCRIPTS / "darkroom/airborne"
-    return [file_digest(path) for path in (room / "cf.py", room / "granule.py", *sorted(room.glob("readers/*.py")))]
+    return [file_digest(path) for path in sorted([*room.glob("*.py"), *room.glob("readers/*.py")])]
 
 
 def _state(path):

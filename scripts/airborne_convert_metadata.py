@@ -1,13 +1,16 @@
 """Write the archive's metadata of each granule: UMM-G, ECHO10, and the short file of py-cumulus."""
 
+import functools
 import hashlib
 import json
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
 
 from darkroom import entrypoint
+from darkroom.airborne import granules as granules_of
 from darkroom.airborne import product, staging
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
@@ -15,17 +18,24 @@ from darkroom.airborne.collection import match as match_collection
 from darkroom.airborne.extent import DECIMALS, time_text
 from darkroom.airborne.extent import good as good_positions
 from darkroom.airborne.metadata import echo10, legacy_met, umm_g
+from darkroom.airborne.parallel import in_processes
 from darkroom.airborne.sun import day_or_night, elevation
 from darkroom.files import BLOCK, read_json, write_bytes, write_json
 from darkroom.version import VERSION
 
 logger = logging.getLogger(__name__)
 
-WRITERS = {
-    "umm_g.json": lambda described: (json.dumps(umm_g.umm_g(described), indent=2, ensure_ascii=False) + "\n").encode(),
-    "echo10.xml": echo10.echo10,
-    "meta.xml": legacy_met.legacy_met,
-}
+
+def as_json(described):
+    """UMM-G as bytes."""
+    return (json.dumps(umm_g.umm_g(described), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+# Ending of a file of metadata -> what writes it. Cumulus posts what ends in .cmr.json or .cmr.xml, and nothing else;
+# py-cumulus put its short form beside a netCDF file as NAME.nc.meta.xml. Those are written where the file table of a
+# collection has a place for them.
+WRITERS = {"umm_g.json": as_json, "echo10.xml": echo10.echo10, "meta.xml": legacy_met.legacy_met}
+ON_DEMAND = {"cmr.json": as_json, "cmr.xml": echo10.echo10, "nc.meta.xml": legacy_met.legacy_met}
 # Ending of a file name -> what CMR calls its format and its media type.
 FORMATS = {
     ".nc": ("netCDF-4", "application/x-netcdf"),
@@ -34,6 +44,14 @@ FORMATS = {
     ".eol": ("ASCII", "text/plain"),
     ".ict": ("ICARTT", "text/plain"),
     ".txt": ("ASCII", "text/plain"),
+}
+# Kind of a file in the file table -> what CMR calls its address, and what a user does there.
+URLS = {
+    "data": ("GET DATA", "Download"),
+    "ancillary": ("GET DATA", "Download"),
+    "metadata": ("EXTENDED METADATA", "Download"),
+    "qa": ("EXTENDED METADATA", "Download"),
+    "browse": ("GET RELATED VISUALIZATION", "View"),
 }
 SUN_SAMPLES = 500  # positions that are asked for the height of the sun
 
@@ -45,6 +63,8 @@ def airborne_convert_metadata(
     collections: list | None = None,
     endpoint: str = "",
     buckets: dict | None = None,
+    cumulus_names: bool = False,
+    threads: int = 1,
 ):
     """Write metadata/<granule>.umm_g.json, .echo10.xml and .meta.xml of each granule, and a list of them, last.
 
@@ -53,6 +73,9 @@ def airborne_convert_metadata(
     collections -- files or folders of collections; by default those of config/collections
     endpoint -- http(s) address of the archive, for the addresses of files that users may read
     buckets -- names of the archive's buckets by their kind, for s3 addresses
+    cumulus_names -- also as .cmr.json and .cmr.xml, which Cumulus posts to CMR, and as .nc.meta.xml, py-cumulus's name;
+        by default only where the file table of a collection has a place for them
+    threads -- processes that write metadata at the same time
 
     A granule whose time or place is unknown has an error there and no metadata, and does not stop the others. Raises
     ValueError when that is so for all, and for an endpoint that is no address.
@@ -61,26 +84,51 @@ def airborne_convert_metadata(
         raise ValueError(f"endpoint {endpoint!r}: right is such as https://data.example.org")
     made, folder = read_json(granules), granules.parent
     known = load_collections(collections or [COLLECTIONS])
+    converted = [granule for granule in made["granules"] if granule["netcdf"]]
+    archive = (made["root"], endpoint, buckets, cumulus_names)
+    tasks = [(granule, folder, known[granule["collection"]], *archive) for granule in converted]
     listed, bad = [], []
-    for granule in (granule for granule in made["granules"] if granule["netcdf"]):
+    for granule, done in zip(converted, in_processes(write, tasks, threads), strict=True):
         about = {"collection": granule["collection"], "granule": granule["id"]}
-        collection = known[granule["collection"]]
-        try:
-            described = describe(granule, folder, made["root"], collection, endpoint, buckets)
-        except ValueError as error:
-            bad.append({"id": granule["id"], "error": str(error)})
-            logger.error("%s: no metadata: %s", granule["id"], error, extra=about)
-            continue
-        written = {}
-        for ending, writer in WRITERS.items():
-            written[ending] = f"metadata/{granule['id']}.{ending}"
-            write_bytes(folder / written[ending], writer(described))
-        listed.append(record(described, written))
-        logger.info("%s: metadata written", granule["id"], extra=about)
+        if isinstance(done, str):
+            bad.append({"id": granule["id"], "error": done})
+            logger.error("%s: no metadata: %s", granule["id"], done, extra=about)
+        else:
+            listed.append(done)
+            logger.info("%s: metadata written", granule["id"], extra=about)
     if not listed:
         raise ValueError(f"no granule has metadata; {bad[0]['id']}: {bad[0]['error']}")
     product.keep_only(folder / "metadata", [Path(name).name for one in listed for name in one["metadata"].values()])
     write_json(metadata, {"granules": listed, "errors": bad})
+
+
+def write(granule, folder, collection, root, endpoint, buckets, cumulus_names=False):
+    """Write the metadata of a granule; what the list tells of it, or of what went wrong in a sentence."""
+    try:
+        described = describe(granule, folder, root, collection, endpoint, buckets)
+        written = {}
+        for ending, writer in writers(granule["id"], collection, cumulus_names).items():
+            written[ending] = f"metadata/{granule['id']}.{ending}"
+            write_bytes(folder / written[ending], writer(described))
+        return record(described, written)
+    except Exception as error:  # whatever it is, it is that granule's
+        return granules_of.say(error, granule["netcdf"])
+
+
+def writers(granule, collection, cumulus_names=False):
+    """Ending -> writer of a granule's metadata."""
+    there = {
+        ending: writer
+        for ending, writer in ON_DEMAND.items()
+        if cumulus_names or _has_place(f"{granule}.{ending}", ending, collection)
+    }
+    return WRITERS | there
+
+
+def _has_place(name, ending, collection):
+    """Whether the file table means this name: by an expression that speaks of its ending, not by one for any file."""
+    word = ending.partition(".")[0]
+    return any(re.fullmatch(entry["regex"], name) and word in entry["regex"] for entry in collection["files"])
 
 
 def describe(granule, folder, root, collection, endpoint="", buckets=None):
@@ -95,19 +143,14 @@ def describe(granule, folder, root, collection, endpoint="", buckets=None):
         sun = made.variables.get("solar_elevation_angle")
         elevations = sun.values() if sun else sun_elevations(*made.positions())
         produced = made.globals["date_created"]
-    archived = [name for name in sources if staging.place(Path(name).name, collection, groups)]
-    archived = [name for name in archived if Path(name).name != path.name]  # the product takes that place
-    files = [file(one, collection, groups) for one in (path, *(Path(root, name) for name in archived))]
-    return {
+        header = dict(line.partition(": ")[::2] for line in made.globals.get("source_header", "").splitlines())
+    described = {
         "id": granule["id"],
         "collection": collection,
-        "groups": groups,
         "netcdf": granule["netcdf"],
-        "archived": archived,
         "produced": produced,
         "software": VERSION,
         "source_files": [Path(name).name for name in sources],
-        "files": files,
         "begin": time_text(extent.begin),
         "end": time_text(extent.end),
         "box": [round(float(side), DECIMALS) for side in extent.box],
@@ -118,13 +161,38 @@ def describe(granule, folder, root, collection, endpoint="", buckets=None):
         "platform": collection["platform"]["short_name"],
         "instrument": collection["instrument"]["short_name"],
         "project": collection["project"],
-        "additional_attributes": collection.get("additional_attributes", {}),
+        "additional_attributes": additional_attributes(collection, header | groups),
+        "files": [],
+        "urls": [],
+    }
+    facts = {"Granule": echo10.tree(described)} | umm_g.umm_g(described)
+    place = functools.partial(staging.place, collection=collection, groups=groups, facts=facts)
+    name = staging.product_name(path.name, described["source_files"])
+    archived = [one for one in sources if place(Path(one).name)]
+    files = [file(path, place, name), *(file(Path(root, one), place) for one in archived)]
+    return described | {
+        "place": place,
+        "archived": archived,
+        "files": files,
         "urls": urls(files, collection, endpoint, buckets),
     }
 
 
-def file(path, collection, groups):
-    """A file with its size, digests and format, and its place in the archive."""
+def additional_attributes(collection, told):
+    """Additional attributes of the granule: {labels} stand for what the file's name and header tell.
+
+    One that names a label that is not told is left out.
+    """
+    found = {}
+    for name, text in collection.get("additional_attributes", {}).items():
+        labels = re.findall(r"\{([^{}]+)\}", text)
+        if all(label in told for label in labels):
+            found[name] = re.sub(r"\{([^{}]+)\}", lambda match: str(told[match[1]]), text)
+    return found
+
+
+def file(path, place, name=""):
+    """A file with its size, digests and format, and its place in the archive, where it may have another name."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     with path.open("rb") as source:
         while block := source.read(BLOCK):
@@ -132,13 +200,13 @@ def file(path, collection, groups):
             md5.update(block)
     form, mime_type = FORMATS.get(path.suffix.lower(), ("Not provided", "Not provided"))
     return {
-        "name": path.name,
+        "name": name or path.name,
         "bytes": path.stat().st_size,
         "sha256": sha256.hexdigest(),
         "md5": md5.hexdigest(),
         "format": form,
         "mime_type": mime_type,
-        "place": staging.place(path.name, collection, groups),
+        "place": place(name or path.name),
     }
 
 
@@ -147,7 +215,8 @@ def urls(files, collection, endpoint, buckets):
     found = []
     for entry in files:
         for url in staging.addresses(entry["place"], endpoint, buckets) if entry["place"] else ():
-            about = {"type": "GET DATA", "description": f"Download {entry['name']}", "mime_type": entry["mime_type"]}
+            kind, verb = URLS.get(entry["place"]["type"], URLS["data"])
+            about = {"type": kind, "description": f"{verb} {entry['name']}", "mime_type": entry["mime_type"]}
             found.append({"url": url, **about})
     if "doi" in collection:
         page = {"type": "VIEW RELATED INFORMATION", "description": "Page of the collection", "mime_type": "text/html"}
@@ -171,6 +240,7 @@ def record(described, written):
     return {
         **{key: described[key] for key in kept},
         "collection": described["collection"]["short_name"],
+        "version": described["collection"]["version"],
         "geometry": list(described["geometry"]),
         "metadata": written,
         "archive": list(archive(products, described, False)) + list(archive(described["archived"], described, True)),
@@ -180,8 +250,10 @@ def record(described, written):
 def archive(names, described, is_source):
     """The places of files: of products below the dataset's folder, or of sources."""
     for name in names:
-        placed = staging.place(Path(name).name, described["collection"], described["groups"])
-        if placed:
+        archived = Path(name).name
+        if name == described["netcdf"]:
+            archived = described["files"][0]["name"]
+        if placed := described["place"](archived):
             yield {"file": name, "source": is_source, **placed}
 
 

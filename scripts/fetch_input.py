@@ -119,18 +119,18 @@ def with_members(root, files, packed, destination, filter="", ratio=UNPACK_RATIO
 
     That folder is the root where the archive is the whole source. A member tells its archive's URL or path.
     """
-    alone, found = len(files) == 1, []
+    alone, unpacked = len(files) == 1, []
     for file in files:
         if file.name not in packed:
-            found.append(file)
+            unpacked.append(file)
             continue
         name, archive = archive_stem(file.name), root / file.name
         above = "" if alone else f"{name}/"
         logger.info("unpacking %s", archive)
         members = unpack_archive(archive, destination / name, filter, file.sha256 or "", ratio)
         origin = file.url or str(archive)
-        found += [replace(member, name=above + member.name, archive=origin) for member in members]
-    return (destination / name if alone else destination), found
+        unpacked += [replace(member, name=above + member.name, archive=origin) for member in members]
+    return (destination / name if alone else destination), unpacked
 
 
 def samples():
@@ -145,12 +145,12 @@ def make_sample(name, folder, filter=""):
 
     Raises ValueError for an unknown name, and when no file matches.
     """
-    known = samples()
-    if name not in known:
-        raise ValueError(f"sample:{name} is unknown; there are {', '.join(sorted(known))}")
+    generators = samples()
+    if name not in generators:
+        raise ValueError(f"sample:{name} is unknown; there are {', '.join(sorted(generators))}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    known[name](folder)
+    generators[name](folder)
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in paths:
         note_size(path)

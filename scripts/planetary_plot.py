@@ -55,8 +55,8 @@ def planetary_plot(
         best = next(cube for cube in own if stage(cube) == stage(own[-1]))
         stretched_preview(best, preview, percent)
         checks = [check(cube, image_of[cube.path]) for cube in own]
-        found = [cube.path.with_suffix(suffix) for cube in own for suffix in (".cub", ".tif", ".xml", ".img")]
-        assets = [*(path for path in found if path.exists()), Path(preview)]
+        beside = [cube.path.with_suffix(suffix) for cube in own for suffix in (".cub", ".tif", ".xml", ".img")]
+        assets = [*(path for path in beside if path.exists()), Path(preview)]
         files.write_json(item, stac_item(folder.name, own, assets, [Cube(path) for path in others]))
         content = Record(
             engine=engine,

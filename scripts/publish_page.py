@@ -181,15 +181,15 @@ def duration(seconds):
 
 def times(folder):
     """Rule, seconds and peak memory in bytes (None where it was not measured) of the steps of a dataset, in order."""
-    found = []
+    steps = []
     for path in sorted(folder.glob("*.tsv"), key=lambda path: path.stat().st_mtime_ns):
         with path.open() as file:
             row = next(csv.DictReader(file, delimiter="\t"), None)
         if row:
             memory = number(row["max_rss"])
             size = memory * 1e6 if memory >= SAMPLED else None
-            found.append({"rule": path.stem, "seconds": number(row["s"]), "bytes": size})
-    return found
+            steps.append({"rule": path.stem, "seconds": number(row["s"]), "bytes": size})
+    return steps
 
 
 def number(text):

@@ -41,6 +41,8 @@ AVAPS-D02 A00 231221532 240818 143151.30  171.85 -57.60 999.00  94.00  22.10  -0
 AVAPS-D02 S00 231221532 240818 143151.25  162.47 -39.92   8.59 134.95 249.55   6.34  -31.291114   2.178818 99999.00  12   8.59 999.00  12  2.13 13882.20
 AVAPS-D02 S11 231221532 240818 143151.50 9999.00  99.00 999.00 135.12 252.76   5.92  999.000000  99.000000 99999.00  11 999.00 999.00  11 99.00 99999.00
 AVAPS-D02 S00 231221532 240819 000000.25  162.60 -47.61  11.72 135.04 254.57   5.49  -31.291906   2.179637 99999.00  11  11.72 999.00  11  2.35 13883.40
+AVAPS-T02 COM Project Name/Mission ID:           PERCUSION, 20240818
+AVAPS-T02 COM Aircraft Type/ID:                  HALO, D ADLR
 AVAPS-T02 COM Sounding Name:                     cs02
 AVAPS-T02 END 231221532 240818 144807.03
 """
@@ -63,6 +65,7 @@ def aspen(folder, rows=8):
         file.createDimension("obs", 1)
         file.set_auto_maskandscale(False)
         file.SondeId = "190550187"
+        file.Project = "IMPACTS"
 
         def put(name, kind, dims, values, fill=None, **attributes):
             variable = file.createVariable(name, kind, dims, fill_value=fill)

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import re
-import string
 import sys
 import time
 from pathlib import Path
@@ -20,11 +19,10 @@ from pathlib import Path
 from airborne_check import airborne_check, failures
 from airborne_convert import airborne_convert
 from airborne_convert_metadata import airborne_convert_metadata
-from darkroom import entrypoint, schema
-from darkroom.airborne import staging
+from darkroom import entrypoint
+from darkroom.airborne import payload, staging
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
-from darkroom.airborne.collection import match as match_collection
 from darkroom.files import read_json, write_json
 from darkroom.inventory import local as local_inventory
 from darkroom.inventory import write as write_inventory
@@ -40,9 +38,11 @@ SETTINGS = {
     "PRODUCTION_TIME": "the time that products tell as that of their making (default: that of their data)",
     "DISTRIBUTION_ENDPOINT": "http(s) address of the archive, for the addresses in metadata",
     "BUCKETS": 'names of its buckets by kind, as JSON: {"protected": "our-protected"}',
+    "CUMULUS_NAMES": "yes: metadata also as .cmr.json, .cmr.xml, .nc.meta.xml (default: where a file table has them)",
+    "THREADS": "granules that are worked on at the same time (default: as many as there are cores)",
+    "ALLOW_LOSSES": "yes: the exit status is 0 although granules failed (default: no)",
     "SCHEMAS": "folder of CMR's schemas, to validate the metadata by (default: not validated)",
 }
-INNER_GROUP = re.compile(r"(?<!\\)\((?!\?)")  # the first plain group of an expression
 
 
 class JsonLines(logging.Formatter):
@@ -76,25 +76,54 @@ def process(indir, outdir, environment=None):
         raise FileNotFoundError(f"{indir}: no such folder or payload")
     if outdir.is_relative_to(indir):
         raise ValueError(f"{outdir} is in the input folder {indir}, which is never changed; give an output elsewhere")
+    asked = None
     if indir.is_file():
-        root, names, collections, settings = follow(read_json(indir), indir, outdir, settings)
+        root, names, collections, settings, asked = follow(indir, outdir, settings)
     else:
         root, names, collections = indir, sorted(below(indir)), chosen(settings, outdir)
     archive = {"endpoint": settings.get("DISTRIBUTION_ENDPOINT", ""), "buckets": buckets(settings)}
+    archive["cumulus_names"] = yes(settings, "CUMULUS_NAMES")
+    many = {"threads": threads(settings)}
     inventory, granules, metadata = (outdir / f"{name}.json" for name in ("inventory", "granules", "metadata"))
     write_inventory(inventory, local_inventory(root, names))
     options = {"conventions": "CONVENTIONS", "feature": "FEATURE", "production_time": "PRODUCTION_TIME"}
     options = {name: settings[key] for name, key in options.items() if key in settings}
-    airborne_convert(inventory, granules, collections=collections, **options)
-    failed = told(read_json(granules))
-    airborne_convert_metadata(granules, metadata, collections=collections, **archive)
-    failed += len(read_json(metadata)["errors"])
+    airborne_convert(inventory, granules, collections=collections, **options, **many)
+    made = read_json(granules)
+    tell(made)
+    failed = {granule["id"]: granule["error"] for granule in made["granules"] if granule["error"]}
+    airborne_convert_metadata(granules, metadata, collections=collections, **archive, **many)
+    described = read_json(metadata)
+    failed |= {granule["id"]: granule["error"] for granule in described["errors"]}
     try:
         check, schemas = outdir / "airborne_check.json", settings.get("SCHEMAS", "")
-        airborne_check(granules, metadata, check, collections=collections, schemas=schemas)
+        airborne_check(granules, metadata, check, collections=collections, schemas=schemas, **many)
     except ValueError as error:
         logger.error("%s", error)
-    return failed + stage(outdir, root, read_json(metadata))
+    failed |= stage(outdir, root, described)
+    if asked:
+        unused(described, collections)
+        staged = {granule["id"] for granule in described["granules"]} - set(failed)
+        answer(asked, outdir, described, staged, failed, settings.get("PRODUCTION_TIME"))
+    if failed:
+        logger.error("%d of %d granules failed", len(failed), len(made["granules"]))
+    return 0 if yes(settings, "ALLOW_LOSSES") else len(failed)
+
+
+def yes(settings, name):
+    """Whether a setting is on."""
+    told = settings.get(name, "no").lower()
+    if told not in ("yes", "no", "true", "false", "1", "0"):
+        raise ValueError(f"{name} is {settings[name]!r}; right is yes or no")
+    return told in ("yes", "true", "1")
+
+
+def threads(settings):
+    """How many granules are worked on at the same time."""
+    told = settings.get("THREADS") or str(len(os.sched_getaffinity(0)))
+    if not told.isdigit() or not int(told):
+        raise ValueError(f"THREADS is {told!r}; right is a number such as 4")
+    return int(told)
 
 
 def sources(settings):
@@ -106,14 +135,7 @@ def chosen(settings, outdir):
     """Paths of the collections that granules may be of."""
     if "SHORT_NAME" not in settings:
         return sources(settings)
-    return [written(named(load_collections(sources(settings)), settings["SHORT_NAME"], "SHORT_NAME"), outdir)]
-
-
-def named(known, name, where):
-    """The collection of this name; `where` is what a message calls the place that the name is from."""
-    if name not in known:
-        raise ValueError(f"{where}: collection {name!r} is unknown; known are {', '.join(known)}")
-    return known[name]
+    return [written(payload.named(load_collections(sources(settings)), settings["SHORT_NAME"], "SHORT_NAME"), outdir)]
 
 
 def written(collection, outdir):
@@ -143,8 +165,8 @@ def buckets(settings):
     return names
 
 
-def told(made):
-    """Say of each granule, and of unknown files, what became of them; returns how many granules failed."""
+def tell(made):
+    """Say of each granule, and of unknown files, what became of them."""
     for granule in made["granules"]:
         about = {"collection": granule["collection"], "granule": granule["id"]}
         if granule["error"]:
@@ -155,159 +177,67 @@ def told(made):
             logger.warning("%s: %s", flag["flag"], flag["note"], extra=about)
     for name in made["unknown"]:
         logger.warning("%s: no collection knows this name; the file is left alone", name)
-    return sum(bool(granule["error"]) for granule in made["granules"])
 
 
 def stage(outdir, root, described):
-    """Put what the file tables have a place for into the tree of buckets; returns how many granules may not go there.
+    """Put what the file tables have a place for into the tree of buckets; what went wrong by the granule.
 
     A granule whose product or metadata is wrong stays out of the archive.
     """
-    number = 0
+    failed, taken = {}, {}
     for granule in described["granules"]:
         about = {"collection": granule["collection"], "granule": granule["id"]}
-        if wrong := list(failures(read_json(outdir / f"quality/{granule['id']}.json"))):
-            number += 1
-            logger.error("not staged: %s", "; ".join(wrong), extra=about)
-            continue
-        staging.stage(outdir / "archive", granule["archive"], outdir, root)
-        logger.info("%d files staged", len(granule["archive"]), extra=about)
-    return number
+        wrong = list(failures(read_json(outdir / f"quality/{granule['id']}.json")))
+        if not wrong:
+            try:
+                staging.stage(outdir / "archive", granule["archive"], outdir, root, taken)
+            except (ValueError, OSError) as error:
+                wrong = [entrypoint.message(error)]
+        if wrong:
+            failed[granule["id"]] = "; ".join(wrong)
+            logger.error("not staged: %s", failed[granule["id"]], extra=about)
+        else:
+            logger.info("%d files staged", len(granule["archive"]), extra=about)
+    return failed
 
 
-# Cumulus payloads
+def follow(path, outdir, settings):
+    """Root, names, collections and settings of a payload (`darkroom.airborne.payload`), and the payload.
 
-
-def follow(payload, path, outdir, settings):
-    """Root, names, collections and settings of a Cumulus payload: {"config": {...}, "input": [...]}.
-
-    Its collection is one of ours, changed by what the payload says of names, files, buckets and addresses, and is
-    written to OUTPUT/collections, where it can be looked at. Settings of the environment come first. Raises ValueError
-    naming the payload and the key of what is wrong (config/schemas/payload.schema.yaml).
+    Its collection is written to OUTPUT/collections, where it can be looked at. Settings of the environment come first.
     """
-    payload = without_nothing(payload)
-    schema.refuse(schema.problems(payload, schema.validator("payload"), path))
-    config, files = payload["config"], inputs(payload["input"])
-    if not files:
-        raise ValueError(f'{path}: input.granules has no file; right is such as [{{"files": ["D20120906_1.QC.eol"]}}]')
-    remote = [name for name in files if "://" in name]
-    if remote:
-        raise ValueError(f"{path}: {remote[0]} is not on this machine; fetch it first and name the local path")
-    paths = [Path(path.parent, name).resolve() for name in files]
-    if missing := [str(one) for one in paths if not one.is_file()]:
-        raise FileNotFoundError(f"{path}: input {missing[0]} is not there")
-    if inside := [str(one) for one in paths if one.is_relative_to(outdir)]:
-        raise ValueError(f"{path}: input {inside[0]} is in the output folder; give an output elsewhere")
-    root = Path(os.path.commonpath([one.parent for one in paths]))
+    asked = payload.read(path)
+    for file in asked.files:
+        if file.path.is_relative_to(outdir):
+            raise ValueError(f"{path}: input {file.path} is in the output folder; give an output elsewhere")
+        file.require()
     known = load_collections(sources(settings))
     try:
-        collection = collection_of(config, paths, known, settings)
+        collection = payload.collection_of(asked, known, settings.get("SHORT_NAME", ""))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    kinds = config.get("buckets", {}).items()
-    names = {kind: entry["name"] if isinstance(entry, dict) else entry for kind, entry in kinds}
-    own = {"BUCKETS": json.dumps(names), "DISTRIBUTION_ENDPOINT": config.get("distribution_endpoint", "")}
-    return root, [str(one.relative_to(root)) for one in paths], [written(collection, outdir)], own | settings
+    endpoint = asked.config.get("distribution_endpoint", "")
+    own = {"BUCKETS": json.dumps(asked.buckets), "DISTRIBUTION_ENDPOINT": endpoint}
+    return asked.root, asked.names, [written(collection, outdir)], own | settings, asked
 
 
-def without_nothing(value):
-    """JSON without the keys that are null: a workflow writes these where it has nothing to say."""
-    if isinstance(value, dict):
-        return {key: without_nothing(one) for key, one in value.items() if one is not None}
-    return [without_nothing(one) for one in value] if isinstance(value, list) else value
+def answer(asked, outdir, described, staged, failed, produced):
+    """Write OUTPUT/payload.json: what the workflow's next step takes, or the answer to a notice."""
+    told = payload.answer(asked, [granule for granule in described["granules"] if granule["id"] in staged], failed)
+    if asked.is_notice:
+        now = produced or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        told |= {"receivedTime": now, "processCompleteTime": now}
+    write_json(outdir / "payload.json", told)
 
 
-def inputs(given):
-    """The files of a payload's input: a list of them, or granules that have some."""
-    if isinstance(given, dict):
-        given = [file for granule in given["granules"] for file in granule.get("files", [])]
-    return [file.get("filename") or file["name"] if isinstance(file, dict) else file for file in given]
-
-
-def collection_of(config, paths, known, settings):
-    """The collection that is named, or else that of the first input, changed by what a payload's config says of it."""
-    stated = config.get("collection", {})
-    places = {key: f"config.collection.{key}" for key in stated} | {key: f"config.{key}" for key in config}
-    names = {
-        "SHORT_NAME": settings.get("SHORT_NAME"),
-        "config.collection.name": stated.get("name"),
-        "config.name": config.get("name"),
-    }
-    where = next((where for where, name in names.items() if name), None)
-    ours = named(known, names[where], where) if where else of_first(paths, known)
-    return adapted(ours, stated | config, places)
-
-
-def of_first(paths, known):
-    """The collection of the first input that is of a known one."""
-    found = next((match for match in (match_collection(path.name, known) for path in paths) if match), None)
-    if found is None:
-        raise ValueError(f"{paths[0].name} is of no known collection; give its name in config.collection.name")
-    return found.collection
-
-
-def adapted(collection, config, places):
-    """A collection with what a payload's config says: version, url_path, granuleIdExtraction, files.
-
-    Raises ValueError naming the key, by its place in the payload, that does not fit the collection.
-    """
-    collection = json.loads(json.dumps(collection))
-    collection["version"] = str(config.get("version", collection["version"]))
-    if extraction := config.get("granuleIdExtraction"):
-        collection["formats"] = extracted(collection, extraction, places["granuleIdExtraction"])
-    groups = [group for form in collection["formats"] for group in re.compile(form["names"]).groupindex]
-    if "url_path" in config:
-        collection["url_path"] = folder(config["url_path"], groups, places["url_path"])
-    if key := next((key for key in ("files", "files_config") if config.get(key)), None):
-        entries = enumerate(config[key])
-        collection["files"] = [table_entry(entry, groups, f"{places[key]}.{number}") for number, entry in entries]
-    return collection
-
-
-def extracted(collection, extraction, where):
-    """The formats of a collection whose names an expression matches, with ids as its first group has them."""
-    forms = [form for form in collection["formats"] if re.fullmatch(extraction, form["sample_file_name"])]
-    if not forms or not INNER_GROUP.search(extraction):
-        samples = ", ".join(form["sample_file_name"] for form in collection["formats"])
-        raise ValueError(
-            f"{where} {extraction!r} must match a file of {collection['short_name']}, such as {samples}, and have the "
-            "id as its first group"
-        )
-    for form in forms:  # both expressions must match: ours for the date and the like, theirs for the id
-        ours = form["names"].replace("(?P<granule>", "(?:")
-        form["names"] = f"(?={ours}$)" + INNER_GROUP.sub("(?P<granule>", extraction, count=1)
-        form["granule"] = "{granule}"
-        try:
-            re.compile(form["names"])
-        except re.error as error:
-            raise ValueError(
-                f"{where} {extraction!r} does not go together with {ours!r} ({error}); right is one without flags and "
-                "named groups"
-            ) from error
-    return forms
-
-
-def folder(url_path, groups, where):
-    """A `url_path` whose fields are known; raises ValueError for another one."""
-    known = ["short_name", "version", *dict.fromkeys(groups)]
-    try:
-        unknown = [field for _, field, _, _ in string.Formatter().parse(url_path) if field is not None]
-        unknown = [field for field in unknown if field not in known]
-    except ValueError as error:
-        raise ValueError(f"{where} {url_path!r}: {error}") from error
-    if unknown:
-        told = ", ".join(f"{{{name}}}" for name in known)
-        raise ValueError(f"{where} {url_path!r} uses {{{unknown[0]}}}; known are {told}")
-    return url_path
-
-
-def table_entry(entry, groups, where):
-    """A line of a Cumulus file table as one of ours."""
-    regex, sample = entry["regex"], entry["sampleFileName"]
-    if not re.fullmatch(regex, sample):
-        raise ValueError(f"{where}.sampleFileName {sample!r} does not match its own regex {regex!r} as a whole")
-    ours = {"regex": regex, "bucket": entry["bucket"], "type": entry.get("type", "data"), "sample_file_name": sample}
-    return ours | ({"url_path": folder(entry["url_path"], groups, f"{where}.url_path")} if "url_path" in entry else {})
+def unused(described, collections):
+    """Say which lines of a file table no file of any granule has gone by."""
+    used = {entry["name"] for granule in described["granules"] for entry in granule["archive"]}
+    for collection in load_collections(collections).values():
+        of_it = any(granule["collection"] == collection["short_name"] for granule in described["granules"])
+        for entry in collection["files"] if of_it else ():
+            if not any(re.fullmatch(entry["regex"], name) for name in used):
+                logger.warning("file table of %s: %s matches no file", collection["short_name"], entry["regex"])
 
 
 def main():
@@ -326,7 +256,7 @@ def main():
     handler.setFormatter(JsonLines())
     logging.basicConfig(handlers=[handler], level="INFO")
     logging.captureWarnings(True)
-    logging.getLogger("airborne_convert").setLevel("CRITICAL")  # `told` says the same with the ids of granules
+    logging.getLogger("airborne_convert").setLevel("CRITICAL")  # `tell` says the same with the ids of granules
     try:
         failed = process(given.input, given.output)
     except Exception as error:  # whatever it is, the log is JSON lines

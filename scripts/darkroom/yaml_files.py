@@ -45,11 +45,11 @@ class _Loader(BASE):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in getattr(node, "value", ()):
-            known = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
-            if known in seen:
+            scalar = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
+            if scalar in seen:
                 raise yaml.MarkedYAMLError(problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark)
-            if known and key.tag != "tag:yaml.org,2002:merge":
-                seen.add(known)
+            if scalar and key.tag != "tag:yaml.org,2002:merge":
+                seen.add(scalar)
         return super().construct_mapping(node, deep)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from campaign import ROOT, Campaign
-from shipped import LIST, shipped
+from house import LIST, shipped
 
 WORKFLOW = """
 module darkroom:

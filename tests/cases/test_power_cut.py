@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 
 import pytest
 
@@ -85,3 +86,22 @@ def test_the_lock_of_a_dead_run_is_removed_and_that_of_a_live_one_is_not(campaig
     assert f"the lock of a run that is dead (process {process.pid}) is removed" in said
     process.stdout.close()
     assert len(list(campaign.results.glob("*/manifest.json"))) == len(ROWS)
+
+
+def test_a_cache_of_sources_that_is_full_is_named(campaign, monkeypatch):
+    """Snakemake copies rules and scripts to a folder of its own, below the home folder where nothing else is said."""
+    if os.geteuid() != 0:
+        pytest.skip("a small disk can only be mounted by root")
+    small = campaign.folder / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", small], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(small))
+        said = campaign.write(ROWS).run("--dry-run", fails=True)
+    finally:
+        subprocess.run(["umount", small], check=True)
+    assert f"Snakemake's cache of sources, {small}/snakemake" in said and "No space left on device" in said

@@ -209,7 +209,7 @@ def start_slow_download(server, folder):
 def killed_download(server, folder, at_least=200_000):
     """Kill a download (SIGKILL) when it has some of the file, and give how much it left."""
     process, part = start_slow_download(server, folder), folder / ".big.part"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while not part.exists() or part.stat().st_size < at_least:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
@@ -484,7 +484,7 @@ def test_interrupt_ends_a_slow_download(tmp_path, nginx):
     while not (folder / ".big.part").exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    assert process.wait(5) == -signal.SIGINT
+    assert process.wait(60) == -signal.SIGINT
     assert not (folder / "big").exists()
 
 

@@ -1,10 +1,7 @@
 """What the house promises of itself: names, the manual, versions, environments."""
 
-import ast
 import collections
-import functools
 import re
-import sys
 import tomllib
 
 import pytest
@@ -15,6 +12,7 @@ from campaign import ROOT, SCRIPTS
 from darkroom.planetary.instruments import registry
 from darkroom.planetary.plan import with_cameras
 from darkroom.version import VERSION
+from house import PIPELINES, drawn, imports, place
 
 RULE_FILES = sorted((ROOT / "rules").glob("**/*.smk"))
 VERBS = [
@@ -48,12 +46,6 @@ PACKAGES = {
     "openstack": "openstacksdk",
     "netCDF4": "netcdf4",
 }
-# Modules that load the one of an instrument or a format when they know which.
-LOADED_BY_NAME = {
-    "airborne/granule": "airborne/readers/*.py",
-    "planetary/instruments/registry": "planetary/instruments/**/*.py",
-}
-PIPELINES = ("planetary", "atlas", "airborne", "copernicus", "calcium")
 LOCKS = ("requirements.lock", "requirements-test.lock")
 WITH_OTHERS = {"urllib3": "requests"}  # installed by another package that is named
 
@@ -124,40 +116,12 @@ def test_every_direct_dependency_is_locked_with_hashes():
     assert run <= tested  # what runs is what the tests ran with
 
 
-@functools.cache
-def imports(script):
-    """What a script or module imports: files of ours, also those it loads by name, and top-level packages."""
-    here = script.relative_to(SCRIPTS).with_suffix("").as_posix().removeprefix("darkroom/")
-    ours, packages = set((SCRIPTS / "darkroom").glob(LOADED_BY_NAME.get(here, "none"))), set()
-    for node in ast.walk(ast.parse(script.read_text())):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom):
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            path = SCRIPTS / name.replace(".", "/")
-            if (module := path.with_suffix(".py")).is_file():
-                ours.add(module)
-            elif not (SCRIPTS / name.partition(".")[0]).exists() and not path.parent.with_suffix(".py").is_file():
-                packages.add(name.partition(".")[0])
-    return ours, packages - sys.stdlib_module_names
-
-
 def imported(script, seen):
     """Top-level packages that a script of ours imports, itself or by another one that is not in `seen`."""
     ours, packages = imports(script)
     new = ours - seen
     seen |= new
     return packages.union(*(imported(module, seen) for module in new))
-
-
-def place(path):
-    """Where a file stands: (floor, room). Floors: 0 what every room stands on, 1 a room, 2 a rule script, 3 a command."""
-    parts = path.relative_to(SCRIPTS).parts
-    if parts[0] == "commands":
-        return 3, ""
-    if parts[0] != "darkroom":
-        return 2, ""
-    return (0, "") if len(parts) == 2 else (1, parts[1])
 
 
 @pytest.mark.parametrize("path", sorted(SCRIPTS.glob("**/*.py")), ids=lambda path: path.relative_to(SCRIPTS).as_posix())
@@ -204,3 +168,8 @@ def test_test_files_have_names_of_their_own():
     """pytest imports them by these."""
     names = collections.Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py")
     assert {name for name, number in names.items() if number > 1} == set()
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_code():
+    """`make format` draws it."""
+    assert drawn() in (ROOT / "docs/architecture.md").read_text()

@@ -5,6 +5,7 @@ One sonde or flight track is a CF trajectory; a lidar curtain a trajectoryProfil
 H.6.3); a swath has no feature type. Stored values are those of the source.
 """
 
+import itertools
 import math
 import os
 
@@ -14,7 +15,9 @@ import numpy as np
 from darkroom import files
 from darkroom.airborne.extent import time_text
 from darkroom.airborne.granule import Granule, Variable
+from darkroom.version import RELEASED
 
+FLIGHT_GAP = np.timedelta64(12, "h")  # between two soundings that are not of one flight
 CHUNK_BYTES = 1 << 20
 CACHE_BYTES = 2 * CHUNK_BYTES  # of each variable; blocks are whole chunks, so that none is needed twice
 COORDINATES = {
@@ -25,7 +28,14 @@ COORDINATES = {
 }
 # CF-1.8 has no unsigned and no 64 bit integers; the types here hold their values.
 TYPES = {"u1": "i2", "u2": "i4", "u4": "f8", "i8": "f8", "u8": "f8", "f2": "f4", "b1": "i1"}
-OF_THE_TYPE = ("valid_range", "flag_values")  # attributes of the type of the stored values
+# Attributes of the type of the stored values.
+OF_THE_TYPE = ("valid_range", "valid_min", "valid_max", "flag_values", "flag_masks")
+UPWARD = (
+    "altitude",
+    "height",
+    "geopotential_height",
+    "height_above_reference_ellipsoid",
+)  # of which CF wants `positive`
 AUXILIARY = {"coverage_content_type": "coordinate"}
 ON_SCALE = ("degC", "K")
 
@@ -35,7 +45,7 @@ def write(granule, path, *, conventions="CF-1.8", production_time="", deflate=No
 
     conventions -- `CF-1.8` or `CF-1.11`
     production_time -- ISO 8601 date and time for date_created and history; by default that of SOURCE_DATE_EPOCH, or
-        the end of the granule, so that the bytes are the same on every run
+        the first at which the file could be there (see `made_at`), so that the bytes are the same on every run
     deflate -- level from 0 (not compressed) to 9; by default 1, and 0 for curtains (see `default_deflate`)
 
     Raises ValueError for other conventions, and for a time that is none.
@@ -50,7 +60,7 @@ def write(granule, path, *, conventions="CF-1.8", production_time="", deflate=No
         targets = {name: _define(file, granule, name, conventions, level) for name in granule.variables}
         for name, variable in granule.variables.items():
             for first, last, block in variable.blocks(_rows_of_chunk(variable)):
-                targets[name][_at(granule, name, first, last)] = block
+                targets[name][_at(granule, name, first, last)] = _characters(block) if variable.is_text else block
 
 
 def require(conventions, production_time=""):
@@ -69,42 +79,52 @@ def default_deflate(granule):
     return 0 if granule.rows == "profile" and "row_size" not in granule.variables else 1
 
 
-def round_trip(granule, path):
+def round_trip(granule, made):
     """Differences between a granule, read anew from its source, and its netCDF; [] when every value is the same.
+
+    made -- the product, as `product.opened` gives it
 
     Each is {"variable", "difference"} with, where values differ, `count`, and `index`, `source`, `netcdf` of the first.
     Missing values must be where they are in the source.
     """
     found = []
-    with netCDF4.Dataset(path) as file:
-        file.set_auto_maskandscale(False)
-        for name, variable in granule.variables.items():
-            if name not in file.variables:
-                found.append({"variable": name, "difference": "is not in the netCDF"})
-                continue
-            target = file.variables[name]
-            _limit_cache(target)
-            if math.prod(target.shape) != math.prod(variable.shape):
-                found.append({"variable": name, "difference": f"shape {target.shape} for {variable.shape} values"})
-                continue
-            if _fill(variable) != getattr(target, "_FillValue", None):
+    for name, variable in granule.variables.items():
+        target = made.variables.get(name)
+        if target is None:
+            found.append({"variable": name, "difference": "is not in the netCDF"})
+        elif target.shape != variable.shape:
+            found.append({"variable": name, "difference": f"shape {target.shape} for {variable.shape} values"})
+        else:
+            if not variable.is_text and not _same(_fill(variable), target.fill):
                 found.append({"variable": name, "difference": "another value means missing"})
-            found += _value_differences(granule, name, target)
+            found += _value_differences(name, variable, target)
     return found
 
 
-def _value_differences(granule, name, target):
-    variable, count, example = granule.variables[name], 0, None
+def _same(one, other):
+    """Whether two values that mean missing are one: None, NaN or a number."""
+    return one == other or (one is not None and other is not None and one != one and other != other)
+
+
+def _value_differences(name, variable, target):
+    count, example = 0, None
     for first, last, block in variable.blocks(_rows_of_chunk(variable)):
-        got, block = np.asarray(target[_at(granule, name, first, last)]), np.asarray(block)
-        same = (got == block) | ((got != got) & (block != block))
-        if not same.all():
+        got, block = np.asarray(target.read(first, last)), np.asarray(block)
+        same = got == block
+        if block.dtype.kind == "f":
+            same |= (got != got) & (block != block)
+        if not np.all(same):
             count += int(np.count_nonzero(~same))
             if example is None:
                 at = tuple(np.argwhere(~same)[0]) if same.shape else ()
                 index = [int(at[0]) + first, *map(int, at[1:])] if at else []
-                example = {"index": index, "source": float(block[at]), "netcdf": float(got[at])}
-    return [{"variable": target.name, "difference": "other values", "count": count, **example}] if count else []
+                example = {"index": index, "source": _plain(block[at]), "netcdf": _plain(got[at])}
+    return [{"variable": name, "difference": "other values", "count": count, **example}] if count else []
+
+
+def _plain(value):
+    """A value as JSON has it."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else float(value)
 
 
 def flight(name, granules):
@@ -112,9 +132,13 @@ def flight(name, granules):
 
     Time and place of a profile are those of its first sample with a position; its samples keep their own as
     sample_time, sample_latitude and sample_longitude. A variable that one sonde lacks is missing there.
-    Raises ValueError when sondes of one flight are of several types or units.
+    Raises ValueError when sondes of one flight are of several types or units, and when they are of several flights.
     """
     granules = sorted(granules, key=lambda granule: (granule.start, granule.id))
+    for before, after in itertools.pairwise(granules):
+        if after.start - before.end > FLIGHT_GAP:
+            told = f"{before.id} ends at {time_text(before.end)}, {after.id} begins at {time_text(after.start)}"
+            raise ValueError(f"soundings of two flights: {told}")
     epoch = granules[0].start.astype("datetime64[D]")
     sizes = [len(granule.times) for granule in granules]
     firsts = [_first_position(granule) for granule in granules]
@@ -137,7 +161,9 @@ def flight(name, granules):
     attrs = {"long_name": "time of the sample", "units": f"seconds since {epoch} 00:00:00"} | AUXILIARY
     variables["sample_time"] = of(times, ("obs",), attrs)
     for key in dict.fromkeys(key for granule in granules for key in granule.variables):
-        if key != "time":
+        if key.endswith("_status") and key.removesuffix("_status") in granules[0].variables:
+            variables[key] = _joined_status(key, granules, sizes)
+        elif key != "time":
             joined = _joined(key, granules, sizes)
             if joined is not None:
                 variables[f"sample_{key}" if key in ("latitude", "longitude") else key] = joined
@@ -157,7 +183,7 @@ def _joined(key, granules, sizes):
     """The samples of one variable of all sondes, or None where it has none."""
     there = [granule.variables.get(key) for granule in granules]
     first = next(variable for variable in there if variable)
-    if not first.dims:
+    if not first.dims or first.is_text:
         return None
     for granule, variable in zip(granules, there, strict=True):
         if variable and (variable.dtype, variable.attrs.get("units")) != (first.dtype, first.attrs.get("units")):
@@ -178,6 +204,30 @@ def _joined(key, granules, sizes):
     return Variable.of(np.concatenate(parts), ("obs",), attrs, fill, first.source)
 
 
+def _joined_status(key, granules, sizes):
+    """The status of the samples of one variable; a sonde without a status has valid and missing samples alone."""
+    parts = []
+    for granule, size in zip(granules, sizes, strict=True):
+        measured = granule.variables.get(key.removesuffix("_status"))
+        if key in granule.variables:
+            parts.append(granule.variables[key].array())
+        else:
+            gone = measured.missing(measured.array()) if measured else np.ones(size, bool)
+            parts.append(gone.astype(np.int8))
+    there = [granule.variables[key].attrs for granule in granules if key in granule.variables]
+    words = {
+        value: word
+        for attrs in there
+        for value, word in zip(attrs["flag_values"], attrs["flag_meanings"].split(), strict=True)
+    }
+    words |= {0: "valid", 1: "missing"}
+    attrs = there[0] | {
+        "flag_values": sorted(words),
+        "flag_meanings": " ".join(words[value] for value in sorted(words)),
+    }
+    return Variable.of(np.concatenate(parts), ("obs",), attrs)
+
+
 def _first_position(granule):
     _, latitude, longitude = granule.positions()
     return int(np.flatnonzero(np.isfinite(latitude) & np.isfinite(longitude))[0])
@@ -191,9 +241,13 @@ def _seconds(times, epoch):
 
 
 def made_at(granule, production_time=""):
-    """ISO 8601 moment that a product counts as made at: as given, of SOURCE_DATE_EPOCH, or the end of its data."""
+    """ISO 8601 moment that a product counts as made at: as given, or of SOURCE_DATE_EPOCH.
+
+    Where neither is, the first one at which it could be there: after its data, and after this version of Darkroom.
+    """
     given = given_time(production_time)
-    return time_text(granule.end if given is None else given)
+    first = max(granule.end, np.datetime64(RELEASED, "ns"))
+    return time_text(first if given is None else given)
 
 
 def given_time(production_time=""):
@@ -285,6 +339,8 @@ def variable_attributes(granule, name, conventions):
     elif " since " in attrs.get("units", ""):
         attrs["calendar"] = "standard"
     attrs.setdefault("coverage_content_type", "physicalMeasurement")
+    if attrs.get("standard_name") in UPWARD:
+        attrs.setdefault("positive", "up")
     if beside := _coordinates_of(granule, name):
         attrs["coordinates"] = " ".join(beside)
     if conventions == "CF-1.11":
@@ -298,7 +354,9 @@ def variable_attributes(granule, name, conventions):
     kind = _dtype(variable)
     for key in OF_THE_TYPE:
         if key in attrs:
-            attrs[key] = np.asarray(attrs[key], kind)
+            limits = np.iinfo(kind) if kind.kind in "iu" else None
+            values = np.clip(attrs[key], limits.min, limits.max) if limits else attrs[key]
+            attrs[key] = np.asarray(values, kind)
     if kind.kind == "f":
         attrs |= {key: kind.type(attrs[key]) for key in ("scale_factor", "add_offset") if key in attrs}
     return attrs
@@ -329,7 +387,7 @@ def _dtype(variable):
 
 
 def _fill(variable):
-    return None if variable.fill is None else _dtype(variable).type(variable.fill)
+    return None if variable.fill is None or variable.is_text else _dtype(variable).type(variable.fill)
 
 
 # Where values are in the file
@@ -383,18 +441,29 @@ def _write_ids(file, granule):
 
 
 def _write_text(file, name, dims, texts, attrs):
-    width = max(len(text.encode()) for text in texts)
-    file.createDimension(f"{name}_strlen", width)
+    values = np.array([text.encode() for text in texts])
+    file.createDimension(f"{name}_strlen", values.dtype.itemsize)
     target = file.createVariable(name, "S1", (*dims, f"{name}_strlen"))
     target.setncatts(attrs | {"coverage_content_type": "referenceInformation"})
-    characters = np.array([text.encode() for text in texts], f"S{width}").view("S1").reshape(len(texts), width)
-    target[:] = characters if dims else characters[0]
+    target[:] = _characters(values if dims else values[0])
+
+
+def _characters(texts):
+    """Texts of one length as an array of characters with one more axis."""
+    texts = np.ascontiguousarray(texts)
+    return texts.reshape(*texts.shape, 1).view("S1") if texts.shape else np.array([texts[()]], texts.dtype).view("S1")
 
 
 def _define(file, granule, name, conventions, level):
     variable = granule.variables[name]
     dims = _target_dims(granule, name)
     shape = tuple(len(file.dimensions[dim]) for dim in dims)
+    if variable.is_text:
+        file.createDimension(f"{name}_strlen", variable.dtype.itemsize)
+        target = file.createVariable(name, "S1", (*dims, f"{name}_strlen"))
+        target.set_auto_chartostring(False)
+        target.setncatts(variable_attributes(granule, name, conventions) | {"_Encoding": "utf-8"})
+        return target
     options = {}
     if shape and math.prod(shape):
         rows = _rows_of_chunk(variable)

@@ -41,7 +41,7 @@ class Extent:
 def extent(times, latitude, longitude, height=0.0, places=None):
     """The extent of a granule's positions.
 
-    times -- datetime64[ns] of the rows, NaT where missing
+    times -- datetime64[ns] of the rows, or of each spot, NaT where missing
     latitude, longitude -- degrees (row,) of a track, or (row, spot) of a swath of two spots or more; NaN where missing
     height -- m between its lowest and its highest position: a sounding is described by its box, a flight by its track
     places -- latitudes and longitudes of soundings on their own, whose samples the positions are
@@ -50,7 +50,7 @@ def extent(times, latitude, longitude, height=0.0, places=None):
     """
     every, swath = good(latitude, longitude), latitude.ndim == 2
     known = every.any(1) if swath else every
-    times = times if places else times[known]
+    times = times if places else times[every] if times.ndim > 1 else times[known]
     if not known.any() or np.isnat(times).all():
         raise ValueError(f"no {'time of a position' if known.any() else 'position'} is known; no catalogue can find it")
     path = [in_turns(values) if swath else values for values in (longitude, latitude, every)]

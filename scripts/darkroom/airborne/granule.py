@@ -5,19 +5,18 @@ The rows of a granule are its records in the order of time: samples of a sonde, 
 """
 
 import functools
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
 from darkroom.airborne.extent import extent as extent_of
+from darkroom.airborne.times import units
 
-MISSING_TIME = np.datetime64("NaT", "ns")
-MICROSECONDS = {"days": 86_400 * 10**6, "hours": 3_600 * 10**6, "minutes": 60 * 10**6, "seconds": 10**6}
 BLOCK_BYTES = 16 << 20
 METRES = {"m": 1, "km": 1000}
+# Names of what a product has beside the variables of its source.
+RESERVED = {"trajectory", "trajectory_strlen", "profile"}
 
 
 @dataclass
@@ -30,6 +29,9 @@ class Variable:
     fill -- the stored value that means missing, or None
     read -- `read(first, last)`: stored values of these entries of the first dimension; a scalar ignores both
     source -- its name in the source, or "" for what was derived
+    codes -- other stored values that are no measurement, by what they mean (see `screen`)
+
+    Text is of the type `S`, of as many bytes of UTF-8 as its longest entry has.
     """
 
     dims: tuple
@@ -39,9 +41,10 @@ class Variable:
     fill: object
     read: Callable
     source: str = ""
+    codes: dict = field(default_factory=dict)
 
     @classmethod
-    def of(cls, values, dims=(), attrs=None, fill=None, source=""):
+    def of(cls, values, dims=(), attrs=None, fill=None, source="", codes=None):
         """A variable of values that are in memory."""
         values = np.asarray(values)
         return cls(
@@ -52,7 +55,12 @@ class Variable:
             fill,
             lambda a, b: values[a:b] if dims else values,
             source,
+            dict(codes or {}),
         )
+
+    @property
+    def is_text(self):
+        return self.dtype.kind == "S"
 
     def array(self):
         """All stored values."""
@@ -133,8 +141,7 @@ class Granule:
     @functools.cached_property
     def times(self):
         """Time of each row in UTC, datetime64[ns]; NaT where missing."""
-        time = self.variables["time"]
-        return moments(time.values(), time.attrs["units"])
+        return moments(self.variables["time"])
 
     @property
     def start(self):
@@ -166,7 +173,7 @@ class Granule:
         if "sample_time" not in self.variables:
             return self.positions()
         time, *places = (self.variables[f"sample_{name}"] for name in ("time", "latitude", "longitude"))
-        return moments(time.values(), time.attrs["units"]), *(place.values() for place in places)
+        return moments(time), *(place.values() for place in places)
 
     def by_standard_name(self, name):
         """The first variable with a CF standard name, or None."""
@@ -196,86 +203,21 @@ class Granule:
         falls = self.is_flight_of_sondes or (altitude and altitude.shape == self.variables["latitude"].shape)
         ends = self.altitude_range_m if falls else None
         height = ends[1] - ends[0] if ends else 0.0
+        if "pixel_time" in self.variables:
+            times = moments(self.variables["pixel_time"]).reshape(latitude.shape)
         if not self.is_flight_of_sondes:
             return extent_of(times, latitude, longitude, height)
         return extent_of(*self.samples(), height, places=(latitude, longitude))
 
 
-def read(match, path, companion=None):
-    """The granule of a data file that `collection.match` knows.
-
-    Rows that run backwards as a whole are turned round and flagged; in a swath time that goes backwards is flagged.
-    Raises ValueError naming the file, and the line where there are lines, for what cannot be read, for time that goes
-    backwards elsewhere, and where no position is known.
-    """
-    reader = importlib.import_module(f"darkroom.airborne.readers.{match.form['reader']}")
-    extra = {"companion": companion} if companion else {}
-    variables, header, flags, lines = reader.read(path, match.form, **extra)
-    for needed in ("time", "latitude", "longitude"):
-        if needed not in variables:
-            raise ValueError(
-                f"{path}: no {needed} among {', '.join(variable.source for variable in variables.values())}"
-            )
-    feature = match.form["feature"].replace("swath", "")
-    names = [Path(path).name, *([Path(companion).name] if companion else [])]
-    granule = Granule(match.granule, match.collection, names, feature, variables, header, list(flags))
-    _put_in_order(granule, path, lines)
-    known = np.isfinite(variables["latitude"].values()) & np.isfinite(variables["longitude"].values())
-    if not known.any():
-        raise ValueError(f"{path}: all positions are missing")
-    return granule
-
-
 def add(variables, name, variable):
     """Put a variable among the others, under a name of its own where its name is taken."""
     number = 1
-    while (free := name if number == 1 else f"{name}_{number}") in variables:
+    while (free := name if number == 1 else f"{name}_{number}") in variables or free in RESERVED:
         number += 1
     variables[free] = variable
 
 
-def _put_in_order(granule, path, lines):
-    """Turn round a granule that runs backwards in time; flag equal times. See `read`."""
-    steps = np.diff(granule.times).astype(np.int64)
-    if np.isnat(granule.times).any():
-        raise ValueError(f"{path}: the time of {where(np.isnat(granule.times), lines)} is missing")
-    if steps.size and (steps <= 0).all() and (steps < 0).any():
-        for name, variable in granule.variables.items():
-            if granule.rows in variable.dims:
-                granule.variables[name] = variable.reversed()
-        del granule.times
-        granule.flags.append({"flag": "time_reversed", "note": "rows ran backwards in time; they were turned round"})
-    elif (steps < 0).any() and not granule.feature:
-        note = f"time goes backwards after {int((steps < 0).sum())} rows; they were left in their order"
-        granule.flags.append({"flag": "time_backwards", "note": note})
-    elif (steps < 0).any():
-        back = where(np.append(False, steps < 0), lines)
-        raise ValueError(f"{path}: time goes backwards at {back}")
-    if same := int((steps == 0).sum()):
-        granule.flags.append({"flag": "equal_times", "note": f"{same} rows have the time of the row before"})
-
-
-def where(wrong, lines):
-    """`line 12` or `record 3` for the first row that is wrong."""
-    row = int(np.flatnonzero(wrong)[0])
-    return f"line {lines[row]}" if lines is not None else f"record {row + 1}"
-
-
-def moments(values, units):
-    """Numbers of a CF time variable as datetime64[ns]; NaN becomes NaT.
-
-    Raises ValueError for units that are not `seconds since YYYY-MM-DD hh:mm:ss` or alike.
-    """
-    step, _, epoch = units.partition(" since ")
-    if step not in MICROSECONDS or not epoch:
-        raise ValueError(f"time units {units!r}: right is 'seconds since 2012-09-07 12:41:16' or alike")
-    start = np.datetime64(epoch.removesuffix(" UTC").replace(" ", "T"), "ns")
-    values = np.asarray(values, np.float64)
-    known = np.isfinite(values)
-    values = np.where(known, values, 0)
-    whole = np.floor(values)
-    # To the microsecond, which is what decimal days of double precision resolve.
-    micro = whole.astype(np.int64) * MICROSECONDS[step] + np.round((values - whole) * MICROSECONDS[step]).astype(
-        np.int64
-    )
-    return np.where(known, start + micro.astype("timedelta64[us]"), MISSING_TIME)
+def moments(variable):
+    """The moments of a variable of time, datetime64[ns]; NaT where missing."""
+    return units(variable.attrs["units"], variable.attrs.get("calendar")).moments(variable.values())

@@ -14,34 +14,39 @@ netCDF4.set_chunk_cache(4 << 20)  # bytes of each variable; blocks are read once
 def opened(path):
     """A product as a `Granule`, whose values are read from the file for as long as it is open.
 
-    Its identity is that of the file's attributes; its variables are those of numbers, without the dimension
-    `trajectory`, of which a granule has one.
+    Its identity is that of the file's attributes; its variables are without the dimension `trajectory`, of which a
+    granule has one, and without those that name the granule and its profiles.
     """
     with netCDF4.Dataset(path) as file:
         file.set_auto_maskandscale(False)
+        file.set_auto_chartostring(False)
         told = {name: file.getncattr(name) for name in file.ncattrs()}
-        numbers = {name: item for name, item in file.variables.items() if item.dtype.kind in "iuf"}
         yield Granule(
             told.get("id", ""),
             {},
             told.get("source_files", "").split(", "),
             told.get("featureType", ""),
-            {name: variable(item) for name, item in numbers.items() if "cf_role" not in item.ncattrs()},
+            {name: variable(item) for name, item in file.variables.items() if "cf_role" not in item.ncattrs()},
             told,
         )
 
 
 def variable(item):
-    """A variable of the file in the model."""
+    """A variable of the file in the model; characters become text."""
     one = item.dimensions[:1] == ("trajectory",)
     attrs = {name: item.getncattr(name) for name in item.ncattrs()}
+    text = item.dtype.kind == "S"
 
     def read(first, last):
-        if item.ndim == one:
-            return np.asarray(item[...]).reshape(())
-        return np.asarray(item[0, first:last] if one else item[first:last])
+        if item.ndim == one + text:
+            values = np.asarray(item[...]).reshape(item.shape[one:])
+        else:
+            values = np.asarray(item[0, first:last] if one else item[first:last])
+        return np.ascontiguousarray(values).view(f"S{item.shape[-1]}")[..., 0] if text else values
 
-    return Variable(item.dimensions[one:], item.shape[one:], item.dtype, attrs, attrs.get("_FillValue"), read)
+    end = item.ndim - text
+    dtype = np.dtype(f"S{item.shape[-1]}") if text else item.dtype
+    return Variable(item.dimensions[one:end], item.shape[one:end], dtype, attrs, attrs.get("_FillValue"), read)
 
 
 def keep_only(folder, names):

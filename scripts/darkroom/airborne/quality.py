@@ -14,7 +14,7 @@ from darkroom.airborne import extent, product
 GAP = 10  # times the median step in time that a gap is longer than
 FASTEST = 350.0  # m/s over ground that no aircraft or sonde of the collections goes beyond
 SLACK = 1000.0  # m that positions may be off by their rounding
-SCHEMAS = {"umm_g.json": "umm-g-json-schema-v1.6.6.json", "echo10.xml": "Granule.xsd", "meta.xml": "Granule.xsd"}
+SCHEMAS = {"json": "umm-g-json-schema-v1.6.6.json", "xml": "Granule.xsd"}
 
 
 def assess(path):
@@ -25,7 +25,7 @@ def assess(path):
         found = {
             "time": of_time(times, apart),
             "positions": of_positions(times, latitude, longitude, apart),
-            "variables": {name: of_values(variable) for name, variable in granule.variables.items()},
+            "variables": {name: of_values(one) for name, one in granule.variables.items() if not one.is_text},
         }
     return found | {"flags": list(flags(found))}
 
@@ -125,11 +125,12 @@ def flags(found):
 def invalid(path, kind, schemas=""):
     """What is wrong with a metadata file, as lines; none when it is valid.
 
-    kind -- `umm_g.json`, `echo10.xml` or `meta.xml`
+    kind -- its ending, such as `umm_g.json` or `echo10.xml`
     schemas -- folder of CMR's schemas; without it only the structure is checked
     """
     content = Path(path).read_bytes()
-    if kind == "umm_g.json":
+    kind = kind.rpartition(".")[2]
+    if kind == "json":
         record = json.loads(content)
         yield from structure(record)
         if schemas:

@@ -25,11 +25,11 @@ def scales(size, resolution, voxel_offset, chunk_size, encoding, max_scales=None
     voxels are as isotropic as halving makes them, and no axis below one voxel. Coarse voxels lie on the grid of the
     fine ones, so offset and end are rounded outwards.
     """
-    found = []
+    pyramid = []
     low, high, resolution = list(voxel_offset), [a + b for a, b in zip(voxel_offset, size, strict=True)], resolution
     while True:
         size = [end - start for start, end in zip(low, high, strict=True)]
-        found.append(
+        pyramid.append(
             {
                 "key": "_".join(f"{length:.10g}" for length in resolution),
                 "size": size,
@@ -41,8 +41,8 @@ def scales(size, resolution, voxel_offset, chunk_size, encoding, max_scales=None
         )
         axes = halved_axes(size, resolution)
         fits = all(extent <= chunk for extent, chunk in zip(size, chunk_size, strict=True))
-        if fits or not axes or len(found) == max_scales:
-            return found
+        if fits or not axes or len(pyramid) == max_scales:
+            return pyramid
         low = [start // 2 if axis in axes else start for axis, start in enumerate(low)]
         high = [-(-end // 2) if axis in axes else end for axis, end in enumerate(high)]
         resolution = [length * 2 if axis in axes else length for axis, length in enumerate(resolution)]

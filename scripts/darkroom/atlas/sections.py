@@ -247,10 +247,10 @@ def _require_images(root, names):
 
 def _listed(root, names, slices):
     """Sections in the order of an explicit list; an empty entry or a file that is not there is a missing slice."""
-    known = set(names)
+    files = set(names)
     if twice := [name for name, count in Counter(filter(None, slices)).items() if count > 1]:
         raise ValueError(f"{root}: `slices` names {some(twice)} more than once")
-    order = [name if name in known else None for name in slices]
+    order = [name if name in files else None for name in slices]
     if not any(order):
         raise ValueError(f"{root}: none of the files that `slices` lists is there, such as {slices[0]!r}")
     holes = [slices[number] or f"entry {number + 1}" for number, name in enumerate(order) if not name]
@@ -271,18 +271,18 @@ def _numbered(root, names, missing):
         twice = [name for name, number in zip(order, numbers, strict=True) if count[number] > 1]
         raise ValueError(f"{root}: files with the same number: {some(twice)}; choose with `filter` or `slices`")
     step = math.gcd(*(after - before for before, after in itertools.pairwise(numbers)))
-    there = dict(zip(numbers, order, strict=True))
-    wanted = range(numbers[0], numbers[-1] + 1, step)
-    if len(wanted) > MOST_SLICES:
+    file_of = dict(zip(numbers, order, strict=True))
+    expected = range(numbers[0], numbers[-1] + 1, step)
+    if len(expected) > MOST_SLICES:
         if missing == "ignore":
             return order, "", "gaps were not looked for: the numbers of the files do not number slices"
         raise ValueError(
             f"{root}: the numbers of the {len(order)} files run from {numbers[0]} to {numbers[-1]} in steps of {step}, "
             "which is no numbering of slices; use `missing: ignore`, or give their order in `slices`"
         )
-    holes = [number for number in wanted if number not in there]
+    holes = [number for number in expected if number not in file_of]
     record = f"section numbers are missing: {some(holes)}" if holes else ""
-    return [there.get(number) for number in wanted], record, None
+    return [file_of.get(number) for number in expected], record, None
 
 
 def natural_key(name):

@@ -79,10 +79,10 @@ def _started(pid):
 
 def _end_jobs(mark):
     """End processes that a dead run has started."""
-    wanted = f"{MARK}={mark}".encode()
+    marked = f"{MARK}={mark}".encode()
     for sign in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + GRACE
-        while left := [pid for pid in _processes() if wanted in _environment(pid)]:
+        while left := [pid for pid in _processes() if marked in _environment(pid)]:
             if time.monotonic() > deadline:
                 break
             for pid in left:

@@ -12,7 +12,7 @@ from darkroom import files
 
 SETTLED = 86_400  # seconds after which a dataset that is whole has long been on the disk
 INDEXES = ("info", "zarr.json")  # of a folder of chunks
-CUT = "{}: has lost its end, as after a power cut; it is made again"
+MANIFEST, PAGE = "manifest.json", "index.html"  # what says that a dataset and a campaign are whole
 
 
 def cut_files(folder: Path) -> list[Path]:
@@ -33,29 +33,30 @@ def what_speaks_of(path: Path, folder: Path) -> set[Path]:
     return set(folder.glob("*.json")) if path.parent != folder else set()
 
 
-def mend_campaign(campaign: Path, dry: bool = False) -> list[str]:
-    """The same for the files that lie beside the datasets: the page and the catalog."""
-    cut = sorted(path for path in campaign.glob("*.*") if path.is_file() and files.is_cut(path))
-    for path in cut:
-        if not dry:
-            path.unlink()
-    return [CUT.format(path) for path in cut]
+def mend(campaign: Path, sources: dict[str, Path], dry: bool = False) -> list[str]:
+    """Remove what is cut of a campaign, and what speaks of it; give a line for each cut file.
 
-
-def mend(dataset: Path, source: Path, dry: bool = False) -> list[str]:
-    """Remove what is cut of a dataset and of its source, and what speaks of it; give a line for each cut file.
-
-    dataset, source -- folders of its products and of what was fetched for it
+    campaign -- the folder of its results
+    sources -- dataset -> folder of what was fetched for it
     dry -- only tell
     """
-    manifest, doomed, lines = dataset / "manifest.json", set(), []
-    if manifest.is_file() and not files.is_cut(manifest) and time.time() - manifest.stat().st_mtime > SETTLED:
-        return []
-    for folder in (dataset, source):
-        for path in cut_files(folder):
-            lines.append(CUT.format(path))
-            doomed |= {path, manifest, *what_speaks_of(path, folder)}
+    cut = sorted(path for path in campaign.glob("*.*") if path.is_file() and files.is_cut(path))
+    doomed = set(cut)
+    for dataset, source in sources.items():
+        manifest = campaign / dataset / MANIFEST
+        if _is_settled(manifest):
+            continue
+        for folder in (campaign / dataset, source):
+            for path in cut_files(folder):
+                cut.append(path)
+                # Without the page, Snakemake would miss neither the manifest nor what it is made of.
+                doomed |= {path, manifest, campaign / PAGE, *what_speaks_of(path, folder)}
     if not dry:
         for path in doomed:
             path.unlink(missing_ok=True)
-    return lines
+    return [f"{path}: has lost its end, as after a power cut; it is made again" for path in cut]
+
+
+def _is_settled(manifest):
+    """Whether a dataset was whole so long ago that it is on the disk."""
+    return manifest.is_file() and not files.is_cut(manifest) and time.time() - manifest.stat().st_mtime > SETTLED

@@ -32,6 +32,8 @@ ENDINGS = (".zip", *TARS)
 RATIO = 100  # bytes unpacked for each byte of the archive
 SMALL = 100_000_000  # bytes that any archive may hold
 MEMBERS = 1_000_000
+LARGEST_HEAD = 1 << 20  # bytes of what goes before a member: long names, attributes
+HEADS = (b"x", b"g", b"X", b"L", b"K")  # types of such
 DAMAGED = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -39,6 +41,8 @@ DAMAGED = (
     lzma.LZMAError,
     gzip.BadGzipFile,
     EOFError,
+    OverflowError,
+    RecursionError,  # heads of heads
     struct.error,
     UnicodeDecodeError,
 )
@@ -151,6 +155,8 @@ def _write(archive, folder, expression, budget):
     except DAMAGED as error:
         raise ValueError(f"{archive}: damaged, or not what its name says ({type(error).__name__}: {error})") from None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ValueError(f"{archive}: member {path[:40]!r}... has a longer name than a file can have") from None
         if error.errno != errno.EINVAL:
             raise
         raise ValueError(f"{archive}: damaged; a member would begin before the file") from None
@@ -225,12 +231,15 @@ def _tar_members(archive, opened, budget):
 
 
 class _Member(tarfile.TarInfo):
-    """A member whose damaged head is an error; tarfile itself takes it for the end."""
+    """A member whose damaged head is an error, which tarfile itself takes for the end, and an endless one, too."""
 
     @classmethod
     def frombuf(cls, buf, encoding, errors):
         try:
-            return super().frombuf(buf, encoding, errors)
+            member = super().frombuf(buf, encoding, errors)
+            if member.type in HEADS and not 0 <= member.size <= LARGEST_HEAD:  # tarfile would read all of it
+                raise EOFError(f"the head of a member has {human(member.size)}")
+            return member
         except tarfile.HeaderError as error:
             if len(buf) == tarfile.BLOCKSIZE and not any(buf):
                 raise

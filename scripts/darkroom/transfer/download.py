@@ -334,7 +334,7 @@ def _begin(response, note, part, item):
 def _check(entry, item, part):
     """Reject a part whose digests are not those that the listing, the server or the user promised."""
     listed = None if part.note["large"] else item.md5
-    promised = [f"md5:{md5}" for md5 in (listed, part.note["md5"]) if md5] + [item.digest] * bool(item.digest)
+    promised = [f"md5:{md5}" for md5 in (listed, part.note["md5"]) if md5] + ([item.digest] if item.digest else [])
     for digest in promised:
         if not _kept(digest, entry):
             algorithm, _, expected = digest.partition(":")

@@ -190,7 +190,7 @@ def list_container(url, pattern="", account=None):
         first = itertools.islice(_objects(storage, container, prefix, shown, account), 1000)
         found = {name.removeprefix(folder): known for name, known in first}
         beside = {last + end for end in SIDECARS} & found.keys()
-        data = [last] * (last in found)
+        data = [last] if last in found else []
     base = f"{storage}/{quote(container, safe='')}/"
     return [
         Remote(
@@ -302,7 +302,7 @@ def listed(content):
     """The entries that the body of a listing holds. Raises PassingError for what is no listing, as proxies send it."""
     try:
         entries = json.loads(content or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         page = "an HTML page" if content.lstrip()[:1] == b"<" else "something else"
         raise PassingError(f"{page} came in place of a listing") from None
     keys = {"name", "bytes", "hash"}

@@ -319,7 +319,7 @@ class Swift:
                 raise
             self._page = None
             return self._list_page(*args, **options)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise PassingError("an HTML page or something else came in place of a listing") from None
 
     def listed(self, found, item, content):

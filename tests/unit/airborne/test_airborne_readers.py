@@ -10,9 +10,10 @@ import pytest
 
 import airborne_files
 from darkroom import entrypoint
-from darkroom.airborne import collection
-from darkroom.airborne.granule import read as read_granule
-from darkroom.airborne.readers import netcdf
+from darkroom.airborne import collection, granules
+from darkroom.airborne.readers import netcdf_file
+from darkroom.airborne.reading import read as read_granule
+from darkroom.airborne.screen import STATUS
 from darkroom.samples import airborne
 
 COLLECTIONS = collection.load()
@@ -27,7 +28,7 @@ def made(tmp_path_factory):
 
 
 def read(path, companion=None):
-    return read_granule(collection.match(path.name, COLLECTIONS), path, companion)
+    return read_granule(granules.claimed(path.name, COLLECTIONS, path.parent), path, companion)
 
 
 def edited(path, folder, old, new, count=1):
@@ -87,8 +88,8 @@ def test_eol_missing_is_missing(eol):
 
 def test_eol_fields_that_touch(eol, tmp_path):
     line = next(line for line in eol.read_bytes().splitlines() if line.startswith(b"    0.50"))
-    granule = read(edited(eol, tmp_path, line[:28], line[:20] + b"-1066.82"))
-    assert [granule.variables[name].array()[2] for name in ("time", "pressure")] == [0.5, -1066.82]
+    granule = read(edited(eol, tmp_path, line[:28], line[:20] + b"01066.82"))
+    assert [granule.variables[name].array()[2] for name in ("time", "pressure")] == [0.5, 1066.82]
 
 
 def test_eol_over_midnight(made):
@@ -116,11 +117,11 @@ def test_icartt_columns_are_what_is_printed(ict):
 
 
 def test_icartt_cut_within_its_last_number_is_flagged(ict, tmp_path):
-    """-9999 cut to -99 still reads as a number; only the missing line end tells."""
+    """-9999 cut to -99 still reads as a number; the missing line end tells, and here the valid range."""
     whole = ict.read_bytes().rstrip()
     copy = tmp_path / ict.name
     copy.write_bytes(whole[:-2])
-    assert [flag["flag"] for flag in read(copy).flags] == ["last_line_unfinished"]
+    assert [flag["flag"] for flag in read(copy).flags] == ["last_line_unfinished", "out_of_valid_range"]
     copy.write_bytes(whole + b"\n")
     assert read(copy).flags == []
 
@@ -137,7 +138,9 @@ def test_icartt_scale_and_missing_of_each_column(ict, tmp_path):
     assert pressure.attrs["scale_factor"] == 0.1
     np.testing.assert_allclose(np.nanmax(pressure.values()), np.nanmax(read(ict).variables["pressure"].values()) / 10)
     assert temperature.fill == -8888
-    assert np.nanmin(temperature.values()) == -9999  # no longer what means missing
+    assert np.nanmin(temperature.values()) > -120  # -9999 no longer means missing, but can be no temperature
+    lost = np.count_nonzero(granule.variables["temperature_status"].array() == STATUS["out_of_valid_range"])
+    assert lost == np.count_nonzero(read(ict).variables["temperature"].array() == -9999) > 0
 
 
 def test_cpl_time_does_not_wrap_at_midnight(cpl):
@@ -213,7 +216,7 @@ def test_shis_over_midnight_and_unknown_variables(tmp_path):
     assert (np.diff(granule.times) == np.timedelta64(500, "ms")).all()
     assert str(granule.start)[:19] == "2011-09-10T23:59:55"
     extra = granule.variables["instrumenttemp"]
-    assert extra.attrs == {"long_name": "temperature of it", "source_units": "Kelvin"}
+    assert extra.attrs == {"long_name": "temperature of it", "original_name": "instrumentTemp", "units": "Kelvin"}
 
 
 def test_iwg1(tmp_path):
@@ -319,7 +322,7 @@ EOL_CASES = {
     "no dashes": (lambda content: content.replace(b"--------", b"        "), "no line of dashes"),
     "other units": (
         lambda content: content.replace(b"     mb ", b"    hhm "),
-        r"units of Press are 'hhm', but the collection expects mb or hPa",
+        r"line 13: Press: units are 'hhm'; the collection has mb or hPa",
     ),
     "no launch time": (lambda content: content.replace(b"UTC Launch", b"XXX Launch"), "UTC Launch Time is 'missing'"),
     "zero bytes": (lambda content: content[:2000] + bytes(500) + content[2500:], r"line \d+: zero bytes"),
@@ -337,8 +340,8 @@ def test_bad_eol(eol, tmp_path, case):
 ICT_CASES = {
     "empty": (lambda content: b"\n\n", "the file is empty"),
     "another format": (
-        lambda content: content.replace(b"1001", b"2110", 1),
-        "line 1: .* begins with its number of header lines and 1001",
+        lambda content: content.replace(b"1001", b"3010", 1),
+        "line 1: .* begins with its number of header lines and 1001, 2110, 2310",
     ),
     "header lines": (lambda content: b"4" + content[1:], r"line 1 says 4\d header lines, but the "),
     "cut in the header": (lambda content: content[:500], "but the file has"),
@@ -423,7 +426,7 @@ def stored(path):
 def test_classic_netcdf_that_is_cut(tmp_path, make, form):
     """The library gives zeros for what is not there."""
     path = rewritten(getattr(airborne_files, make)(tmp_path), form)
-    content, whole, before = path.read_bytes(), netcdf.classic_size(path), stored(path)
+    content, whole, before = path.read_bytes(), netcdf_file.classic_size(path), stored(path)
     path.write_bytes(content[:whole])
     assert read(path).times.size
     assert stored(path) == before

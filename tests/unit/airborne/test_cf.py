@@ -11,8 +11,9 @@ import pytest
 
 import airborne_files
 from campaign import SCRIPTS
-from darkroom.airborne import cf, collection
-from darkroom.airborne.granule import read as read_granule
+from darkroom.airborne import cf, collection, product
+from darkroom.airborne import granules as granules_of
+from darkroom.airborne.reading import read as read_granule
 from darkroom.samples import airborne
 
 COLLECTIONS = collection.load()
@@ -59,8 +60,13 @@ def products(granules, tmp_path_factory):
 KINDS = ("sonde", "icartt", "raw", "aspen", "curtain", "level 2", "hamsr", "shis", "track", "flight")
 
 
+def round_trip(granule, path):
+    with product.opened(path) as made:
+        return cf.round_trip(granule, made)
+
+
 def read(path):
-    return read_granule(collection.match(path.name, COLLECTIONS), path)
+    return read_granule(granules_of.claimed(path.name, COLLECTIONS, path.parent), path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -107,15 +113,15 @@ def test_the_judge_sees(granules, tmp_path, fault):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_value_is_that_of_the_source(granules, products, kind):
-    assert cf.round_trip(granules[kind], products / f"{kind}.nc") == []
+    assert round_trip(granules[kind], products / f"{kind}.nc") == []
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "flight"])  # that one is joined in memory
 def test_same_bytes_on_every_run(granules, products, tmp_path, kind):
-    script = "import sys; from darkroom.airborne import cf, collection, granule; from pathlib import Path"
+    script = "import sys; from darkroom.airborne import cf, collection, granules, reading; from pathlib import Path"
     path = next(products.parent.glob(f"source*/{granules[kind].files[0]}"))
-    script += "; path = Path(sys.argv[1]); match = collection.match(path.name, collection.load())"
-    script += "; cf.write(granule.read(match, path), sys.argv[2])"
+    script += "; path = Path(sys.argv[1]); match = granules.claimed(path.name, collection.load(), path.parent)"
+    script += "; cf.write(reading.read(match, path), sys.argv[2])"
     made = tmp_path / "made.nc"
     subprocess.run([sys.executable, "-c", script, path, made], check=True, env=TOLD)
     assert made.read_bytes() == (products / f"{kind}.nc").read_bytes()
@@ -128,7 +134,7 @@ def test_a_changed_value_is_found(granules, tmp_path):
             file.set_auto_maskandscale(False)
             was = float(file[name][at])
             file[name][at] = was + 1
-        (difference,) = cf.round_trip(granules[kind], tmp_path / "made.nc")
+        (difference,) = round_trip(granules[kind], tmp_path / "made.nc")
         assert (difference["variable"], difference["count"], tuple(difference["index"])) == (
             name,
             1,
@@ -143,7 +149,7 @@ def test_a_lost_variable_and_another_fill_are_found(granules, tmp_path):
     sonde = granules["sonde"]
     other = dict(sonde.variables, extra=sonde.variables["pressure"])
     other["wind_speed"] = dataclasses.replace(other["wind_speed"], fill=-1)
-    found = cf.round_trip(dataclasses.replace(sonde, variables=other), tmp_path / "made.nc")
+    found = round_trip(dataclasses.replace(sonde, variables=other), tmp_path / "made.nc")
     assert {(item["variable"], item["difference"]) for item in found} == {
         ("extra", "is not in the netCDF"),
         ("wind_speed", "another value means missing"),
@@ -220,11 +226,11 @@ def test_memory_is_bounded(tmp_path):
     """A curtain of 146 MB, in a process of its own, costs far less memory than its size."""
     airborne.lidar(tmp_path, profiles=10_000)
     script = (
-        "import resource, sys; from darkroom.airborne import cf, collection, granule; from pathlib import Path\n"
+        "import resource, sys; from darkroom.airborne import cf, collection, product, reading; from pathlib import Path\n"
         "path = Path(sys.argv[1]); match = collection.match(path.name, collection.load())\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "granule = granule.read(match, path); cf.write(granule, path.with_suffix('.nc'))\n"
-        "assert cf.round_trip(granule, path.with_suffix('.nc')) == []\n"
+        "granule = reading.read(match, path); cf.write(granule, path.with_suffix('.nc'))\n"
+        "with product.opened(path.with_suffix('.nc')) as made: assert cf.round_trip(granule, made) == []\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     path = tmp_path / "HS3_CPL_ATB_12203a_20120906.hdf5"

@@ -8,6 +8,7 @@ import yaml
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.airborne.collection import match as match_collection
+from darkroom.airborne.collection import rivals
 from darkroom.schema import validator
 
 ROOT = COLLECTIONS
@@ -33,12 +34,10 @@ def write(folder, collection, name="mine.yaml"):
         ("IMPACTS_CPL_L2_V1-02_01kmLay_20200115.hdf5", "cplimpacts", "IMPACTS_CPL_L2_V1-02_01kmLay_20200115"),
         ("IMPACTS_AVAPS_P3B_202002202248_R0.ict", "avapsimpacts", "IMPACTS_AVAPS_P3B_202002202248_R0"),
         ("IMPACTS_AVAPS_PQC_20220208_142943.nc", "avapsimpacts", "IMPACTS_AVAPS_PQC_20220208_142943"),
-        ("D20240818_143151.2", "avapsraw", "D20240818_143151.2"),
-        ("A20240818_143151.2.txt", "avapsraw", "D20240818_143151.2"),
         ("HAMSR_L2_20130915T061329_20130916T050512_v01.nc", "hs3hamsr", "HAMSR_L2_20130915T061329_20130916T050512_v01"),
         (
             "CPEX_HAMSR_L2_realtime_20170602T1500_20170602T1600.nc",
-            "hs3hamsr",
+            "hamsrcpex",
             "CPEX_HAMSR_L2_realtime_20170602T1500_20170602T1600",
         ),
         ("sub/folder/D20120907_124116_1.QC.eol", "hs3avaps", "D20120907_124116_1.QC"),
@@ -53,7 +52,8 @@ def test_groups_and_role():
     match = match_collection("HS3_CPL_ATB_12203a_20120906.hdf5", SHIPPED)
     assert match.groups == {"granule": match.granule, "flight": "12203a", "date": "20120906"}
     assert match.role == "data"
-    assert match_collection("A20240818_143151.2.txt", SHIPPED).role == "companion"
+    (companion, _) = rivals("A20240818_143151.2.txt", SHIPPED)
+    assert (companion.role, companion.granule) == ("companion", "D20240818_143151.2")
 
 
 @pytest.mark.parametrize("name", ["readme.txt", "HS3_CPL_ATB_12203a_20120906.hdf5.xml", "xD20240818_143151.2", ""])

@@ -11,8 +11,14 @@ RECTANGLE = tuple(f"{side}BoundingCoordinate" for side in ("West", "North", "Eas
 
 def echo10(granule):
     """The record as bytes; `granule` is what `airborne_convert_metadata.describe` gives."""
-    collection, produced, first = granule["collection"], granule["produced"], granule["files"][0]
-    tree = {
+    return document("Granule", tree(granule))
+
+
+def tree(granule):
+    """The record as nested dicts, of which a template of a path may ask."""
+    collection, produced = granule["collection"], granule["produced"]
+    first = granule["files"][0] if granule["files"] else {"bytes": 0, "sha256": "", "format": ""}
+    return {
         "GranuleUR": granule["id"],
         "InsertTime": produced,
         "LastUpdate": produced,
@@ -50,7 +56,6 @@ def echo10(granule):
         "Orderable": "false",
         "DataFormat": first["format"],
     }
-    return document("Granule", tree)
 
 
 def checksum(entry):

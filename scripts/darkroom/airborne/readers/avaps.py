@@ -9,8 +9,9 @@ import re
 
 import numpy as np
 
-from darkroom.airborne import collection, granule
+from darkroom.airborne import granule
 from darkroom.airborne.readers import text
+from darkroom.airborne.readers.columns import put
 
 DATA = re.compile(rb"AVAPS-D\d\d ")
 START = 14  # characters of `AVAPS-D02 P00`, after which the columns begin
@@ -32,7 +33,7 @@ STATUS = {
 }
 
 
-def read(path, form, companion=None):
+def read(path, form):
     """(variables, header, flags, lines) of one D-file: its records in their order, and the line of each.
 
     Time is in seconds from midnight of the day of the first record. Values keep the missing values of the format, one
@@ -86,14 +87,11 @@ def read(path, form, companion=None):
     variables["record_kind"] = granule.Variable.of(kinds, ("time",), KIND)
     variables["record_status"] = granule.Variable.of(status, ("time",), STATUS)
     for name, values in columns.items():
-        key, attrs, fill = collection.described(form["variables"], name)
-        granule.add(variables, key, granule.Variable.of(values, ("time",), attrs, fill, name))
+        put(variables, flags, form["variables"], name, values)
 
     last = lines.max()
     trailer = [row[START - 1 :] for row in rows[last:] if b" COM " in row[:START]]
     told = {"Sonde ID": text.text(body[0][START:sonde].strip())} | text.labels(trailer)
-    if companion:
-        told = attributes(companion) | told
     if not any(b" END " in row[:START] for row in rows[last:]):
         flags.append({"flag": "no_end_record", "note": "the D-file has no END record; its recording was cut off"})
     return variables, told, flags, lines

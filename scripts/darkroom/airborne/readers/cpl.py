@@ -12,7 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from darkroom.airborne import collection, granule
+from darkroom.airborne import granule
+from darkroom.airborne.readers.columns import put
 
 DAYS = ("Dec_JDay", "profile/Profile_Decimal_Julian_Day", "layer_descriptor/Profile_Decimal_Julian_Day")
 BINS = ("Bin_Alt", "metadata_parameters/Bin_Altitude_Array")
@@ -37,7 +38,7 @@ def read(path, form):
         if not profiles:
             raise ValueError(f"{path}: {day} has no records; the file is cut")
         bins = next((found[name].size for name in BINS if name in found), 0)
-        header, variables = {}, {"time": time(path, found, day)}
+        header, variables, flags = {}, {"time": time(path, found, day)}, []
         for name, source in found.items():
             if source.dtype.kind not in "iufb":
                 header[name] = text(source)
@@ -47,13 +48,13 @@ def read(path, form):
             dims, shape, across = layout(source.shape, profiles, bins)
             entry = form["variables"].get(name, {})
             if "column" in entry and len(shape) == 2:
-                _add(variables, path, {}, name, source.dtype, dims, shape, across)
+                _add(variables, flags, path, {}, name, source, dims, shape, across)
                 dims, shape, across = dims[:1], shape[:1], entry["column"]
-            _add(variables, path, form["variables"], name, source.dtype, dims, shape, across)
+            _add(variables, flags, path, form["variables"], name, source, dims, shape, across)
     for needed in ("latitude", "longitude"):
         if needed not in variables:
             raise ValueError(f"{path}: no {needed} among {', '.join(found)}")
-    return variables, header, altitudes(variables), None
+    return variables, header, flags + altitudes(variables), None
 
 
 @contextlib.contextmanager
@@ -72,15 +73,11 @@ def opened(path):
             raise ValueError(f"{path}: the HDF5 file is damaged ({error})") from error
 
 
-def _add(variables, path, table, name, dtype, dims, shape, across):
-    key, attrs, fill = collection.described(table, name)
-    dtype = np.dtype(np.int8) if dtype.kind == "b" else dtype.newbyteorder("=")
-    fill = None if fill is None else dtype.type(fill)
-    granule.add(
-        variables,
-        key,
-        granule.Variable(dims, shape, dtype, attrs, fill, reader(path, name, dims, dtype, across), name),
-    )
+def _add(variables, flags, path, table, name, source, dims, shape, across):
+    dtype = np.dtype(np.int8) if source.dtype.kind == "b" else source.dtype.newbyteorder("=")
+    told = {key: text_of(source.attrs[key]) for key in ("units", "long_name") if key in source.attrs}
+    variable = granule.Variable(dims, shape, dtype, {}, None, reader(path, name, dims, dtype, across))
+    put(variables, flags, table, name, variable, told=told)
 
 
 def layout(shape, profiles, bins):
@@ -120,8 +117,12 @@ def reader(path, name, dims, dtype, across):
 
 def text(source):
     """A text dataset as one text."""
-    values = np.ravel(source[()])
-    parts = [value.decode("latin-1") if isinstance(value, bytes) else str(value) for value in values[:100]]
+    return text_of(source[()])
+
+
+def text_of(values):
+    """A text, or an array of texts or characters, as one text."""
+    parts = [value.decode("latin-1") if isinstance(value, bytes) else str(value) for value in np.ravel(values)[:100]]
     return ("" if all(len(part) == 1 for part in parts) else ", ").join(dict.fromkeys(parts)).strip()
 
 

@@ -1,17 +1,25 @@
-"""EOL sounding format 1.1, the ASCII table of a quality-controlled dropsonde.
+"""EOL sounding format 1.1, the ASCII table of a quality-controlled dropsonde, and the older sounding composite format.
 
-Format: NCAR/EOL, "EOL Sounding Data File Format": a header of `label: value` lines up to a line `/`, names, units,
-and a line of dashes which draws the fixed columns of the table below it.
+Format: NCAR/EOL, "EOL Sounding Data File Format" and "EOL Sounding Composite (ESC) Format": a header of `label: value`
+lines with a line `/`, names, units, and a line of dashes which draws the fixed columns of the table below it.
 """
 
 import re
 
 import numpy as np
 
-from darkroom.airborne import collection, granule
+from darkroom.airborne import times
 from darkroom.airborne.readers import text
+from darkroom.airborne.readers.columns import put
 
 LAUNCH = re.compile(r"(\d{4}), *(\d{1,2}), *(\d{1,2}), *(\d{1,2}):(\d{2}):(\d{2})")
+LABELS = ("UTC Launch Time", "UTC Release Time", "GMT Launch Time")
+MISSING = -999.0
+# What means missing in the columns of the composite format; quality codes are 99.0 where nothing was checked.
+COMPOSITE = {
+    "Press": 9999.0, "Temp": 999.0, "Dewpt": 999.0, "RH": 999.0, "Ucmp": 9999.0, "Vcmp": 9999.0, "spd": 999.0,
+    "dir": 999.0, "Wcmp": 999.0, "Lon": 9999.0, "Lat": 999.0, "Ele": 999.0, "Rng": 999.0, "Azi": 999.0, "Alt": 99999.0,
+}  # fmt: skip
 UTC = ("hh", "mm", "ss")  # the three columns below `-- UTC --`, as their units call them
 
 
@@ -25,6 +33,10 @@ def read(path, form):
     if at is None or at < 3:
         raise ValueError(f"{path}: no line of dashes below a header; this is no EOL sounding file")
     header = text.labels(rows[: at - 2])
+    several = [number for number, row in enumerate(rows, 1) if row.startswith((b"Data Type:", b"Data Type/"))]
+    if len(several) > 1:
+        begin = " and ".join(f"line {number}" for number in several[:2])
+        raise ValueError(f"{path}: {len(several)} soundings, which begin at {begin}; a granule is one: split the file")
     ends, _ = text.dash_ends(rows[at])
     names, units = (text.text(row).split() for row in rows[at - 2 : at])
     for what, found, line in (("names", names, at - 1), ("units", units, at)):
@@ -38,29 +50,38 @@ def read(path, form):
     lines = np.arange(at + 2, at + 2 + len(body))
     columns = dict(zip(names, text.fixed(body, ends, 0, path, lines, names), strict=True))
 
-    variables = {}
+    variables, flags = {}, utc_flags(columns, launch)
+    composite = any(label.startswith("UTC Release Time") for label in header)
     for name, unit in zip(names, units, strict=True):
         if name in UTC:
             continue
+        told = {} if unit == "code" else {"units": unit}
+        missing = COMPOSITE.get(name) if composite else MISSING
+        entry = form["variables"].get(name, {})
+        fills = [] if missing is None or "fill" in entry else [missing]
         try:
-            key, attrs, fill = collection.described(form["variables"], name, unit)
+            key, variable = put(variables, flags, form["variables"], name, columns[name], told=told, fills=fills)
         except ValueError as error:
             raise ValueError(f"{path} line {at}: {error}") from error
         if key == "time":
-            attrs["units"] = f"seconds since {launch}"
-        granule.add(variables, key, granule.Variable.of(columns[name], ("time",), attrs, fill, name))
-    return variables, header, utc_flags(columns, launch), lines
+            variable.fill = None if "fill" not in entry else variable.fill
+            variable.attrs["units"] = f"seconds since {launch}"
+    return variables, header, flags, lines
 
 
 def launch_time(path, header):
     """`YYYY-MM-DD hh:mm:ss` of the launch, as the header has it."""
-    label = next((label for label in header if label.startswith("UTC Launch Time")), None)
+    label = next((label for label in header if label.startswith(LABELS)), None)
     found = LAUNCH.fullmatch(header[label]) if label else None
     if not found:
         shown = header.get(label, "missing")
-        raise ValueError(f"{path}: UTC Launch Time is {shown!r}; right is '2012, 09, 07, 12:41:16'")
+        raise ValueError(f"{path}: {LABELS[0]} is {shown!r}; right is '2012, 09, 07, 12:41:16'")
     year, month, day, hour, minute, second = map(int, found.groups())
-    return f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
+    try:
+        moment = times.moment(f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+    except ValueError as error:
+        raise ValueError(f"{path}: {LABELS[0]}: {error}") from error
+    return str(moment)[:19].replace("T", " ")
 
 
 def utc_flags(columns, launch):

@@ -1,14 +1,24 @@
-"""ICARTT files with one independent variable (FFI 1001), such as the dropsondes of IMPACTS.
+"""ICARTT files: one time and its variables (FFI 1001), and such with an array at each time (FFI 2110 and 2310).
 
-Format: NASA ESDS-RFC-029 "ICARTT File Format Standards V2.0": the first line gives the number of header lines; the
-independent variable is seconds from midnight of the date on line 7; each dependent variable has its own scale factor
-and its own missing value.
+Format: NASA ESDS-RFC-029 "ICARTT File Format Standards V2.0", Gaines and Hipskind (1998) for 2310: the first line gives
+the number of header lines; time is seconds from midnight of the date on line 7; each variable has its own scale factor
+and missing value, and comments give codes for what is beyond the limits of detection.
 """
+
+import itertools
+import re
 
 import numpy as np
 
-from darkroom.airborne import collection, granule
+from darkroom.airborne import times
 from darkroom.airborne.readers import text
+from darkroom.airborne.readers.columns import put
+
+KINDS = ("1001", "2110", "2310")
+LONGEST = 10  # digits of a code such as -7777
+DECIMALS = 4
+# Label in the comments -> what its code means; the codes that everybody uses, of any length, count without a label.
+LIMITS = {"ULOD_FLAG": ("above_detection_limit", "7"), "LLOD_FLAG": ("below_detection_limit", "8")}
 
 
 def read(path, form):
@@ -16,65 +26,138 @@ def read(path, form):
 
     Values are stored as printed; a scale factor other than 1 becomes the attribute. Raises ValueError naming the line.
     """
-    rows = text.lines(path)
-    start, _, kind = rows[0].partition(b",")
-    if kind.strip() != b"1001" or not start.strip().isdigit():
-        shown = text.text(rows[0][:40])
-        raise ValueError(f"{path} line 1: {shown!r}; an ICARTT file begins with its number of header lines and 1001")
-    length = int(start)
+    (first,) = text.head(path, 1)
+    fields = [field.strip() for field in text.text(first).split(",")]
+    if len(fields) < 2 or fields[1] not in KINDS or not fields[0].isdigit():
+        shown = text.text(first[:40])
+        raise ValueError(
+            f"{path} line 1: {shown!r}; an ICARTT file begins with its number of header lines and {', '.join(KINDS)}"
+        )
+    length = int(fields[0])
+    rows = text.head(path, length)
     if len(rows) < length:
         raise ValueError(f"{path}: line 1 says {length} header lines, but the file has {len(rows)} lines; it is cut")
-    head = Header(path, rows[:length])
-
-    date = [field.strip() for field in head.take("the date").split(",")[:3]]
-    head.take("the data interval")
-    independent = [field.strip() for field in head.take("the independent variable").split(",")]
-    count = head.count("the number of variables")
-    scales = head.numbers("the scale factors", count)
-    missing = head.numbers("the missing values", count)
-    names = [[field.strip() for field in head.take("a variable").split(",")] for _ in range(count)]
-    special = [head.take("a special comment") for _ in range(head.count("the number of special comments"))]
-    normal = [head.take("a normal comment") for _ in range(head.count("the number of normal comments"))]
-    if head.at != length:
-        raise ValueError(f"{path}: line 1 says {length} header lines, but the header ends at line {head.at}")
-
-    columns = [independent, *names]
-    short = [column[0] for column in columns]
-    last = [name.strip() for name in text.text(rows[length - 1]).split(",")]
-    if last != short:
+    head = Header(path, rows, fields[1])
+    short = [column.name for column in head.columns]
+    last = [name.strip() for name in head.rows[-1].split(",")]
+    if head.kind == "1001" and last != short:
         raise ValueError(f"{path} line {length}: the columns are {last}, but the header above describes {short}")
-    body = rows[length:]
-    if not body:
-        raise ValueError(f"{path}: there is no data below the header; the file is cut")
-    lines = np.arange(length + 1, length + 1 + len(body))
-    values = text.delimited(body, short, path, lines)
+    told = {"Format": f"ICARTT {', '.join(fields[1:])}"} | head.first | head.comments
+    flags, variables = list(head.flags), {}
+    try:
+        lines = _tables(path, head, length, form, variables, flags)
+    except ValueError as error:
+        raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
+    return variables, told, flags + text.unfinished(path), lines
 
-    midnight = "{:0>4}-{:0>2}-{:0>2} 00:00:00".format(*date)
-    variables = {}
-    for column, printed, scale, blank in zip(columns, values, [1.0, *scales], [None, *missing], strict=True):
-        try:
-            key, attrs, _ = collection.described(form["variables"], column[0], column[1] if len(column) > 1 else "")
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-        if key == "time":
-            attrs["units"] = f"seconds since {midnight}"
-        if scale != 1:
-            attrs["scale_factor"] = scale
-        granule.add(variables, key, granule.Variable.of(printed, ("time",), attrs, blank, column[0]))
-    comments = text.labels([line.encode() for line in special + normal])
-    return variables, head.first | comments, text.unfinished(path), lines
+
+def _tables(path, head, length, form, variables, flags):
+    """Put the columns of the body to the variables; returns the line of each row."""
+    codes = head.codes()
+    midnight = f"seconds since {head.date} 00:00:00"
+    if head.kind == "1001":
+        values = text.table(path, length, [column.name for column in head.columns])
+        if not len(values):
+            raise ValueError(f"{path}: there is no data below the header; the file is cut")
+        for number, column in enumerate(head.columns):
+            _put(variables, flags, form, column, values[:, number], ("time",), codes, "" if number else midnight)
+        return np.arange(length + 1, length + 1 + len(values))
+    rows, arrays, lines = _blocks(path, head, length)
+    for number, column in enumerate([head.independent, *head.auxiliary]):
+        _put(variables, flags, form, column, rows[:, number], ("time",), codes, "" if number else midnight)
+    for number, column in enumerate([head.bounded, *head.dependent]):
+        _put(variables, flags, form, column, arrays[:, :, number], ("time", "level"), codes)
+    return lines
+
+
+def _put(variables, flags, form, column, values, dims, codes, time_units=""):
+    if time_units:
+        name, time = put(variables, flags, form["variables"], column.name, values, dims, long_name=column.long_name)
+        if name != "time":  # the independent variable is the time, whatever its name
+            variables["time"] = variables.pop(name)
+        time.attrs["units"] = time_units
+        return
+    told = {"units": column.units} | ({"scale_factor": column.scale} if column.scale != 1 else {})
+    put(variables, flags, form["variables"], column.name, values, dims, told, [column.missing], codes, column.long_name)
+
+
+class Column:
+    """A variable as its line in the header describes it: name, units, name in words."""
+
+    def __init__(self, line, scale=1.0, missing=None):
+        fields = [field.strip() for field in line.split(",")]
+        self.name = fields[0]
+        self.units = fields[1] if len(fields) > 1 else ""
+        self.long_name = ", ".join(field for field in fields[2:] if field) or self.name
+        self.scale, self.missing = scale, missing
 
 
 class Header:
-    """The lines of a header, taken one after the other."""
+    """The header: its columns, date, comments; lines are taken one after the other.
 
-    def __init__(self, path, rows):
-        self.path, self.rows, self.at = path, [text.text(row) for row in rows], 0
-        self.at = 1
-        self.first = {}
+    A file that says 2110, but describes no second independent variable, is one of 1001.
+    """
+
+    def __init__(self, path, rows, kind):
+        self.path, self.rows, self.at, self.kind = path, [text.text(row) for row in rows], 1, kind
+        self.first, self.flags = {}, []
         for label in ("PI", "Organization", "Data source", "Mission"):
             self.first[label] = self.take(label)
-        self.take("the file volume")
+        self._volume()
+        self._date()
+        self.take("the data interval")
+        lines = [self.take("the independent variable")]
+        while not re.fullmatch(r"\d+\s*,?", self.rows[self.at] if self.at < len(self.rows) else "0"):
+            lines.append(self.take("the independent variable"))
+        if len(lines) == 1:
+            self.kind = "1001"
+        *bounded, independent = lines
+        self.bounded, self.independent = Column(bounded[0]) if bounded else None, Column(independent)
+        self.dependent = self._variables()
+        self.auxiliary = self._variables() if self.kind != "1001" else []
+        self.columns = [self.independent, *self.dependent]
+        special = [self.take("a special comment") for _ in range(self.count("the number of special comments"))]
+        normal = [self.take("a normal comment") for _ in range(self.count("the number of normal comments"))]
+        if self.at != len(rows):
+            raise ValueError(f"{path}: line 1 says {len(rows)} header lines, but the header ends at line {self.at}")
+        self.comments = text.labels([line.encode() for line in special + normal])
+
+    def _volume(self):
+        volume = self.take("the file volume")
+        found = re.fullmatch(r"(\d+)\s*,\s*(\d+)\s*,?", volume)
+        if found and found[2] not in ("0", "1"):
+            self.first["File volume"] = f"{found[1]} of {found[2]}"
+            self.flags.append(
+                {"flag": "volume", "note": f"this is file {found[1]} of {found[2]} of one granule of its maker"}
+            )
+
+    def _date(self):
+        line = self.take("the date")
+        fields = [field.strip() for field in line.split(",")[:3]]
+        try:
+            year, month, day = fields
+            self.date = str(times.moment(f"{year}-{month}-{day}"))[:10]
+        except ValueError:
+            raise ValueError(
+                f"{self.path} line {self.at}: {line!r}; right is the date that the data begin on, as in 2022, 02, 08"
+            ) from None
+
+    def _variables(self):
+        count = self.count("the number of variables")
+        scales, missing = self.numbers("the scale factors", count), self.numbers("the missing values", count)
+        return [Column(self.take("a variable"), *pair) for pair in zip(scales, missing, strict=True)]
+
+    def codes(self):
+        """Values that tell what is beyond the limits of detection, by what they mean."""
+        found = {}
+        for label, (word, digit) in LIMITS.items():
+            for whole, decimals in itertools.product(range(4, LONGEST + 1), range(DECIMALS + 1)):
+                found[-float(f"{digit * whole}.{digit * decimals}")] = word
+            try:
+                found[float(self.comments.get(label, "").rstrip(";, "))] = word
+            except ValueError:  # none, or N/A
+                continue
+        return found
 
     def take(self, what):
         """The next line. Raises ValueError when the header ends before it."""
@@ -85,14 +168,14 @@ class Header:
 
     def count(self, what):
         """The next line as a number of things."""
-        line = self.take(what)
+        line = self.take(what).rstrip(", ")
         if not line.isdigit():
             raise ValueError(f"{self.path} line {self.at}: {line!r} should be {what}")
         return int(line)
 
     def numbers(self, what, count):
-        """The next line as `count` numbers."""
-        fields = self.take(what).split(",")
+        """The next line as `count` numbers; without any there may be no line."""
+        fields = self.take(what).rstrip(", ").split(",") if count else []
         try:
             found = [float(field) for field in fields]
         except ValueError:
@@ -100,3 +183,45 @@ class Header:
         if len(found) != count:
             raise ValueError(f"{self.path} line {self.at}: {len(found)} values of {what} for {count} variables")
         return found
+
+
+def _blocks(path, head, length):
+    """(rows, arrays, lines) of a file with an array at each time.
+
+    rows -- time and auxiliary variables, float64 (time, column); the first of these is the number of entries
+    arrays -- the bounded variable and the dependent ones, float64 (time, level, column), padded with missing values
+
+    In 2110 an entry is a line; in 2310 a line has all entries of one variable, and the auxiliary variables give the
+    first value and the step of the bounded one.
+    """
+    lines = text.lines(path)[length:]
+    rows, arrays, numbers, at = [], [], [], 0
+    names = [head.independent.name, *(column.name for column in head.auxiliary)]
+    across = [head.bounded.name, *(column.name for column in head.dependent)]
+    while at < len(lines):
+        number = length + at + 1
+        row = [values[0] for values in text.delimited(lines[at : at + 1], names, path, [number])]
+        entries = int(row[1])
+        taken = entries if head.kind == "2110" else len(head.dependent)
+        body = lines[at + 1 : at + 1 + taken]
+        if len(body) < taken:
+            raise ValueError(f"{path}: line {number} has {taken} lines below it, but the file ends; it is cut")
+        if head.kind == "2110":
+            columns = text.delimited(body, across, path, np.arange(number + 1, number + 1 + taken)) if body else []
+            block = np.stack(columns, 1) if body else np.empty((0, len(across)))
+        else:
+            each = [str(entry) for entry in range(entries)]
+            values = [text.delimited([line], each, path, [number + 1 + place]) for place, line in enumerate(body)]
+            block = np.column_stack([row[2] + row[3] * np.arange(entries), *(np.ravel(value) for value in values)])
+        rows.append(row)
+        arrays.append(block)
+        numbers.append(number)
+        at += 1 + taken
+    if not rows:
+        raise ValueError(f"{path}: there is no data below the header; the file is cut")
+    blank = [-9999.0 if column.missing is None else column.missing for column in (head.bounded, *head.dependent)]
+    head.bounded.missing = blank[0]
+    padded = np.tile(np.array(blank), (len(rows), max(map(len, arrays)), 1))
+    for target, block in zip(padded, arrays, strict=True):
+        target[: len(block)] = block
+    return np.array(rows), padded, np.array(numbers)

@@ -1,114 +1,446 @@
-"""Opening netCDF sources: stored values and attributes as they are."""
+"""netCDF and HDF5 of any layout: what is time, rows and place is found, or told by the collection.
 
-import contextlib
-import math
-import re
-import struct
-from pathlib import Path
+Packed integers stay packed. Groups become part of the names; dimensions of HDF5, which have no names, are told apart by
+their lengths. What CF's netCDF has no type for is left out, and named.
+"""
+
+import functools
 
 import netCDF4
 import numpy as np
 
-# Of the classic formats, by their first bytes: counts and offsets in the header, as letters of `struct`.
-CLASSIC = {b"CDF\1": ("I", "I"), b"CDF\2": ("I", "Q"), b"CDF\5": ("Q", "Q")}
-SIZES = (0, 1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8)  # bytes of a value by the number of its type
+from darkroom.airborne import granule, times
+from darkroom.airborne.readers import netcdf_file
+from darkroom.airborne.readers.columns import put
+
+IN_MEMORY = 4 << 20  # bytes of a variable that is read with the header; larger ones are read in blocks
+PARTS = {
+    "year": ("year",),
+    "month": ("month",),
+    "day": ("day", "dayofmonth", "day_of_month"),
+    "hour": ("hour",),
+    "minute": ("minute",),
+    "second": ("second",),
+    "millisecond": ("millisecond",),
+}
+EXACT = 2.0**53  # integers that float64 has all of
 
 
-@contextlib.contextmanager
-def opened(path):
-    """A netCDF dataset whose values come as they are stored.
+def read(path, form):
+    """(variables, header, flags, None) of one granule.
 
-    Raises ValueError for a file that is none, is cut, or is damaged where it is read.
+    The rows are those of its time. Raises ValueError where there is no time, or there are no rows.
     """
-    size = Path(path).stat().st_size
-    if not size:
-        raise ValueError(f"{path}: the file is empty")
+    with netcdf_file.opened(path) as file:
+        sources = dict(_walk(file))
+        header = {name: str(file.getncattr(name)).strip() for name in file.ncattrs()}
+        try:
+            moments, dims, used = Clock(sources, header, form).time()
+            layout = Layout(sources, dims, form, len(moments.shape) and moments.shape[0])
+            return (*_variables(path, sources, form, moments, layout, used, header), None)
+        except ValueError as error:
+            raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
+
+
+def _walk(group, above=""):
+    """(path, variable) of a file and its groups."""
+    yield from ((above + name, variable) for name, variable in group.variables.items())
+    for name, inner in group.groups.items():
+        yield from _walk(inner, f"{above}{name}/")
+
+
+def _variables(path, sources, form, time, layout, used, header):
+    """(variables, header, flags) of the sources; `time` is the variable of the time of each row."""
+    if not time.shape or not time.shape[0]:
+        raise ValueError("there are no records; the file is cut")
+    flags, names, left_out = [], {}, []
+    variables = {"time": _per_row(time, layout)}
+    if len(time.shape) > 1:
+        attrs = {"standard_name": "time", "long_name": "time of the spot", "units": time.attrs["units"]}
+        dims = (layout.rows, *layout.others(sources[used[0]])[1:])
+        variables["pixel_time"] = granule.Variable.of(
+            time.array(), dims, attrs | {"coverage_content_type": "coordinate"}
+        )
+    for name, source in sources.items():
+        if (name in used and len(used) == 1) or (name in used and time.source):
+            continue
+        if what := _unfit(source):
+            left_out.append(f"{name} ({what})")
+        elif _is_text(source):
+            names[name] = _put_text(variables, flags, form, name, source, layout)
+        else:
+            names[name] = _put_numbers(variables, flags, form, path, name, source, layout)
+    if left_out:
+        note = f"netCDF of CF has no type for {', '.join(left_out)}; left out"
+        flags.append({"flag": "left_out", "note": note})
+    _name_anew(variables, names)
+    return variables, header, flags
+
+
+def _per_row(time, layout):
+    """The time of each row; of times of spots the first of its row."""
+    if len(time.shape) == 1:
+        time.dims = (layout.rows,)
+        return time
+    first = np.nanmin(time.values().reshape(time.shape[0], -1), axis=1)
+    attrs = time.attrs | {"long_name": "time of the first spot of the row"}
+    return granule.Variable.of(first, (layout.rows,), attrs, None, time.source)
+
+
+def _name_anew(variables, names):
+    """Let attributes that name other variables of the source name those of the product."""
+    for variable in variables.values():
+        if "ancillary_variables" in variable.attrs:
+            group = variable.source.rpartition("/")[0]
+            words = str(variable.attrs["ancillary_variables"]).split()
+            found = [names.get(f"{group}/{word}".lstrip("/"), names.get(word)) for word in words]
+            variable.attrs["ancillary_variables"] = " ".join(name for name in found if name in variables)
+            if not variable.attrs["ancillary_variables"]:
+                del variable.attrs["ancillary_variables"]
+
+
+def _unfit(source):
+    """What a variable is that netCDF of CF has no type for, or ""."""
+    if isinstance(source.datatype, netCDF4.CompoundType):
+        return "compound"
+    if isinstance(source.datatype, netCDF4.VLType) and source.dtype is not str:
+        return "lists of other lengths"
+    return "" if source.dtype is str or source.dtype.kind in "iufS" else f"type {source.dtype}"
+
+
+def _is_text(source):
+    return source.dtype is str or source.dtype.kind == "S"
+
+
+def texts(source):
+    """Text of a variable of strings or of characters, as bytes of UTF-8: an array without the axis of characters."""
+    values = np.asarray(source[...])
+    if source.dtype is str:
+        return np.array([str(one).encode() for one in values.ravel()], dtype=np.bytes_).reshape(values.shape)
+    values = values.astype("S1")
+    if not values.ndim:
+        return values
+    return np.ascontiguousarray(values).view(f"S{values.shape[-1]}")[..., 0] if values.shape[-1] else values.sum(-1)
+
+
+def _put_text(variables, flags, form, name, source, layout):
+    told = {key: value for key, value in netcdf_file.attributes(source).items() if key == "long_name"}
+    values = texts(source)
+    dims, axis = layout.of(source, source.dtype is not str)
+    values = np.moveaxis(values, axis, 0) if axis else values
+    if values.dtype.itemsize == 0:
+        values = values.astype("S1")
+    return put(variables, flags, form["variables"], name, values, dims, told)[0]
+
+
+def _put_numbers(variables, flags, form, path, name, source, layout):
+    """Add a variable of numbers with the packing and the missing values of the source."""
+    told = netcdf_file.attributes(source)
+    unsigned = str(told.get("_Unsigned", "")).lower() == "true" and source.dtype.kind == "i"
+    dtype = np.dtype(source.dtype.str.replace("i", "u") if unsigned else source.dtype).newbyteorder("=")
+    for key in ("scale_factor", "add_offset"):
+        told[key] = _number(told.get(key), 1.0 if key == "scale_factor" else 0.0)
+    _stored_ranges(told, dtype)
+    fills = [value for key in ("_FillValue", "missing_value") for value in _numbers(told.get(key), dtype, unsigned)]
+    if isinstance(source.datatype, netCDF4.EnumType):
+        codes = source.datatype.enum_dict
+        told |= {
+            "flag_values": list(codes.values()),
+            "flag_meanings": " ".join(word.replace(" ", "_") for word in codes),
+        }
+    dims, axis = layout.of(source)
+    alone = [at for at in range(source.ndim) if layout.squeezed(source, at)]
+    shape = [length for at, length in enumerate(source.shape) if at not in alone]
+    shape.insert(0, shape.pop(axis)) if shape else None
+    column = form["variables"].get(name, {}).get("column") if len(shape) == 2 else None
+    if column is not None:
+        dims, shape = dims[:1], shape[:1]
+    load = functools.partial(_values, axis=axis, alone=alone, dtype=dtype, column=column)
+    if source.size * dtype.itemsize <= IN_MEMORY:
+        variable = granule.Variable.of(load(source, 0, shape[0] if shape else 1), dims)
+    else:
+        variable = granule.Variable(dims, tuple(shape), dtype, {}, None, _from_file(path, name, load))
+    return put(variables, flags, form["variables"], name, variable, told=told, fills=list(dict.fromkeys(fills)))[0]
+
+
+def _values(source, first, last, axis, alone, dtype, column):
+    """Stored values of some rows of a variable, rows first, without axes of one entry."""
+    kept = [at for at in range(source.ndim) if at not in alone]
+    index = [0 if at in alone else slice(None) for at in range(source.ndim)]
+    if kept:
+        index[kept[axis]] = slice(first, last)
+    values = np.asarray(source[tuple(index)] if index else source[...])
+    if dtype.kind == "u" and values.dtype.kind == "i":
+        values = values.astype(values.dtype.newbyteorder("="), copy=False).view(dtype)
+    values = np.moveaxis(values, axis, 0) if axis else values
+    values = values[:, column] if column is not None else values
+    return values.astype(dtype, copy=False)
+
+
+def _from_file(path, name, load):
+    """`read(first, last)` of a variable, which opens the file for as long as it reads."""
+
+    def rows(first, last):
+        with netcdf_file.opened(path) as file:
+            return load(file[name], first, last)
+
+    return rows
+
+
+def _number(value, default):
     try:
-        file = netCDF4.Dataset(path)
-    except (OSError, RuntimeError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"{path}: no netCDF file, or one that is cut ({reason})") from error
-    try:
-        if size < (whole := classic_size(path)):
-            raise ValueError(f"{path}: the file is cut: {size} bytes; by its header it has {whole}")
-        file.set_auto_maskandscale(False)
-        yield file
-    except (RuntimeError, UnicodeDecodeError, struct.error) as error:
-        raise ValueError(f"{path}: the netCDF file is damaged ({error})") from error
-    finally:
-        file.close()
+        return float(np.ravel(value)[0])
+    except (TypeError, ValueError, IndexError):
+        return default
 
 
-def classic_size(path):
-    """Bytes that a netCDF file of a classic format has at least, by its header; 0 for another file, such as HDF5.
+def _numbers(value, dtype, unsigned=False):
+    """Values of an attribute that a variable of this type can have."""
+    if value is None:
+        return
+    for one in np.ravel(value):
+        try:
+            number = float(one)
+        except ValueError:
+            continue
+        if unsigned and number < 0:
+            number += 2.0 ** (8 * dtype.itemsize)
+        with np.errstate(all="ignore"):
+            if dtype.kind == "f" or np.array(number).astype(dtype) == number:
+                yield dtype.type(number)
 
-    The library reads zeros where such a file is cut. Format: NetCDF Users Guide, "File Format Specifications".
+
+def _stored_ranges(told, dtype):
+    """Bring valid ranges of packed values to stored ones where they are told in unpacked ones (NUG, appendix A)."""
+    for key, count in (("valid_range", 2), ("valid_min", 1), ("valid_max", 1)):
+        if key not in told:
+            continue
+        try:
+            ends = np.ravel(told[key]).astype(np.float64)
+        except ValueError:
+            ends = np.zeros(0)
+        if ends.size != count or np.isnan(ends).any():
+            del told[key]
+            continue
+        if (
+            dtype.kind in "iu"
+            and np.asarray(told[key]).dtype.kind == "f"
+            and (told["scale_factor"], told["add_offset"]) != (1, 0)
+        ):
+            ends = (ends - told["add_offset"]) / told["scale_factor"]
+        told[key] = [float(end) for end in sorted(ends)] if count == 2 else float(ends[0])
+
+
+class Layout:
+    """Names of the dimensions in the product.
+
+    Rows are called `time` in a track, `profile` in a curtain, and as in the source in a swath; bins are `altitude`.
     """
-    with Path(path).open("rb") as file:
-        count, offset = CLASSIC.get(file.read(4), ("", ""))
-        if not count:
-            return 0
-        records, _, lengths = _number(file, count), _number(file, "I"), []
-        for _ in range(_number(file, count)):
-            _skip(file, _number(file, count))
-            lengths.append(_number(file, count))
-        _skip_attributes(file, count)
-        _number(file, "I")  # tag of the list of variables
-        fixed, growing = [(0, 0)], []  # (first byte, bytes), of those with records in each record
-        for _ in range(_number(file, count)):
-            _skip(file, _number(file, count))
-            shape = [lengths[_number(file, count)] for _ in range(_number(file, count))]
-            _skip_attributes(file, count)
-            grows = shape[:1] == [0]  # the dimension of records has no length
-            size = SIZES[_number(file, "I")] * math.prod(shape[grows:])
-            _number(file, count)  # bytes again, which large variables do not tell
-            (growing if grows else fixed).append((_number(file, offset), size))
-    step = growing[0][1] if len(growing) == 1 else sum(_padded(size) for _, size in growing)
-    if records and records != 2 ** (8 * struct.calcsize(count)) - 1:  # written as a stream: their number is not known
-        fixed += [(begin + (records - 1) * step, size) for begin, size in growing]
-    return max(begin + size for begin, size in fixed)
+
+    def __init__(self, sources, row_dims, form, length):
+        self.feature, self.length = form["feature"], length
+        self.row_dims = set(row_dims[:1])
+        places = [name for name, entry in form["variables"].items() if entry["name"] in ("latitude", "longitude")]
+        for name in places:
+            if name in sources and sources[name].shape[:1] == (length,):
+                self.row_dims.add(sources[name].dimensions[0])
+        its_own = str(row_dims[0]) if row_dims else "sample"
+        its_own = "sample" if its_own == "time" or its_own.startswith("phony_dim") else its_own
+        self.rows = {"trajectory": "time", "trajectoryProfile": "profile"}.get(self.feature, its_own)
+        self.bins = set()
+        if self.feature == "trajectoryProfile":
+            heights = [name for name, entry in form["variables"].items() if entry["name"] == "altitude"]
+            for name in heights:
+                if name in sources:
+                    self.bins |= set(self._plain(sources[name])) - self.row_dims
+        self.lengths = {}
+
+    def squeezed(self, source, at):
+        """Whether an axis has one entry and is none of rows."""
+        alone = source.shape[at] == 1 and source.ndim > 1 and not self._is_rows(source, at)
+        return alone and source.dimensions[at].startswith("phony_dim")
+
+    def _is_rows(self, source, at):
+        name = source.dimensions[at]
+        return name in self.row_dims or (name.startswith("phony_dim") and source.shape[at] == self.length)
+
+    def _plain(self, source):
+        return [name for at, name in enumerate(source.dimensions) if not self.squeezed(source, at)]
+
+    def of(self, source, characters=False):
+        """(names, axis of the rows) of the dimensions of a variable, without those of one entry; rows come first."""
+        axes = [at for at in range(source.ndim - characters) if not self.squeezed(source, at)]
+        rows = next((number for number, at in enumerate(axes) if self._is_rows(source, at)), 0)
+        names = []
+        for number, at in enumerate(axes):
+            is_rows = number == rows and self._is_rows(source, at)
+            names.append(self.rows if is_rows else self._other(source, at))
+        names.insert(0, names.pop(rows)) if names else None
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                names[number] = f"{name}_{number + 1}"
+        return tuple(names), rows
+
+    def others(self, source):
+        return self.of(source)[0]
+
+    def _other(self, source, at):
+        name, length = source.dimensions[at], source.shape[at]
+        if name in self.bins or (
+            name.startswith("phony_dim") and any(length == self.lengths.get(bin) for bin in self.bins)
+        ):
+            self.lengths[name] = length
+            return "altitude"
+        name = f"entry_{length}" if name.startswith("phony_dim") else name.replace(" ", "_")
+        if name in (self.rows, "trajectory", "time", "profile", "altitude", "obs"):
+            name = f"{name}_{length}"
+        if self.lengths.setdefault(f"={name}", length) != length:
+            name = f"{name}_{length}"
+        return name
 
 
-def _number(file, form):
-    return struct.unpack(f">{form}", file.read(struct.calcsize(form)))[0]
+class Clock:
+    """How the time of each row is put together: as the collection tells, or as the file's own conventions are."""
 
+    def __init__(self, sources, header, form):
+        self.sources, self.header, self.form = sources, header, form
+        self.told = form.get("time", {})
 
-def _padded(size):
-    return -(-size // 4) * 4
+    def time(self):
+        """(variable of the time, its dimensions in the source, names of what it is made of)."""
+        if "parts" in self.told:
+            return self._of_parts(self.told["parts"])
+        if self.told:
+            return self._as_told()
+        mapped = [name for name, entry in self.form["variables"].items() if entry["name"] == "time"]
+        likely = [*mapped, "time", "Time", "time_offset", *self._standard(), "Times", "datetime"]
+        for name in likely:
+            if name in self.sources and (found := self._own(name)):
+                return found
+        names = {name.rpartition("/")[2].lower().replace(" ", "_"): name for name in self.sources}
+        if {"base_time", "time_offset"} <= set(names):
+            return self._of_base(names["base_time"], names["time_offset"])
+        if {"date", "reftimesec"} <= set(names):
+            return self._of_days(names["date"], names["reftimesec"])
+        parts = {part: next((names[word] for word in words if word in names), None) for part, words in PARTS.items()}
+        parts = {part: name for part, name in parts.items() if name}
+        if {"year", "month", "day", "hour"} <= set(parts):
+            return self._of_parts(parts)
+        raise ValueError(
+            "no time; right is a variable of 'seconds since ...', or `time` in the format of the collection, which "
+            f"tells how it is put together; there are {', '.join(list(self.sources)[:12])}"
+        )
 
+    def _standard(self):
+        return [name for name, source in self.sources.items() if getattr(source, "standard_name", "") == "time"]
 
-def _skip(file, size):
-    file.seek(_padded(size), 1)
+    def _source(self, name):
+        if name not in self.sources:
+            raise ValueError(f"no {name}, of which the collection makes the time, among {', '.join(self.sources)}")
+        return self.sources[name]
 
+    def _as_told(self):
+        """By `variable`, and `units` or `since` where its own are not whole."""
+        since = self.told.get("since", "")
+        since = str(self.header.get(since, "")) or since.format(**self.form.get("groups", {}))
+        if "variable" not in self.told:
+            return self._one_moment(times.moment(since))
+        name = self.told["variable"]
+        source = self._source(name)
+        units = self.told.get("units", "").format(**self.form.get("groups", {}))
+        if not units and since:
+            own = str(getattr(source, "units", "seconds")).partition(" since ")[0] or "seconds"
+            units = f"{own} since {str(times.moment(since))[:26]}"
+        found = self._own(name, units)
+        if not found:
+            raise ValueError(
+                f"{name} has no units such as 'seconds since ...'; the collection may tell them: time.units"
+            )
+        return found
 
-def _skip_attributes(file, count):
-    _number(file, "I")  # tag of the list
-    for _ in range(_number(file, count)):
-        _skip(file, _number(file, count))
-        size = SIZES[_number(file, "I")]
-        _skip(file, size * _number(file, count))
+    def _one_moment(self, moment):
+        """The same moment for each row of the latitude, or of the first variable."""
+        places = [name for name, entry in self.form["variables"].items() if name in self.sources]
+        first = self.sources[places[0]] if places else next(iter(self.sources.values()))
+        return self._variable(np.full(first.shape[:1], moment), "", first.dimensions[:1]), first.dimensions[:1], []
 
+    def _own(self, name, units=""):
+        """The time of a variable in CF's units, or in others that are told, or None where it has none."""
+        source = self.sources[name]
+        told = netcdf_file.attributes(source)
+        if _is_text(source):
+            moments = np.array([times.moment(one.decode("latin-1").replace("_", " ")) for one in texts(source).ravel()])
+            return self._variable(moments, name, source.dimensions[:1]), source.dimensions[:1], [name]
+        if source.dtype.kind not in "iuf":
+            return None
+        own = str(told.get("units", ""))
+        comment = str(told.get("comment", ""))
+        text = units or (
+            own if " since " in own else comment if comment.startswith(own) and " since " in comment else ""
+        )
+        if not text:
+            return None
+        found = times.units(text, told.get("calendar"))
+        values = netcdf_file.stored(source)
+        dims = [at for at in range(values.ndim) if values.shape[at] > 1] or [0]
+        values = values.reshape([values.shape[at] for at in dims]) if values.ndim else values.reshape(1)
+        fills = [one for key in ("_FillValue", "missing_value") for one in _numbers(told.get(key), values.dtype)]
+        packed = {key: _number(told.get(key), neutral) for key, neutral in (("scale_factor", 1.0), ("add_offset", 0.0))}
+        if (
+            values.dtype.kind in "iu"
+            and packed == {"scale_factor": 1, "add_offset": 0}
+            and np.abs(values.astype("f8")).max(initial=0) > EXACT
+        ):
+            moments = np.where(np.isin(values, fills), times.MISSING, found.moments(values))
+            return self._variable(moments, name, source.dimensions), source.dimensions, [name]
+        if values.dtype.kind != "f" or packed != {"scale_factor": 1, "add_offset": 0} or values.dtype.itemsize < 8:
+            values = values.astype(np.float64) * packed["scale_factor"] + packed["add_offset"]
+        if fills:
+            values = np.where(np.isin(netcdf_file.stored(source).reshape(values.shape), fills), np.nan, values)
+        attrs = {"long_name": "time of the measurement", "units": str(found)}
+        entry = self.form["variables"].get(name, {})
+        attrs |= {key: entry[key] for key in ("long_name",) if key in entry}
+        dims = [source.dimensions[at] for at in dims] if source.dimensions else ["time"]
+        return granule.Variable.of(values, dims, attrs, None, name), dims, [name]
 
-def stored(variable, first=None, last=None):
-    """Stored values of a variable, or some rows of it, in this machine's byte order."""
-    values = np.asarray(variable[first:last] if variable.dimensions else variable[...])
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+    def _of_parts(self, parts):
+        """Of year, month, day and so on, which may each be a variable, or the same in the name of the file."""
+        groups, arrays, dims, used = self.form.get("groups", {}), {}, None, []
+        for part, name in parts.items():
+            if isinstance(name, (int, float)) or "{" in name:
+                arrays[part] = float(str(name).format(**groups))
+                continue
+            source = self._source(name)
+            arrays[part] = np.squeeze(netcdf_file.stored(source).astype(np.float64))
+            dims = source.dimensions if dims is None or source.ndim > len(dims) else dims
+            used.append(name)
+        moments = times.of_parts(dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True)))
+        return self._variable(np.atleast_1d(moments), ", ".join(used), dims), dims, used
 
+    def _of_base(self, base, offset):
+        """Of a moment and of seconds after it, as ARM has them."""
+        epoch = times.units(self.sources[base].units)
+        moment = epoch.moments(np.ravel(netcdf_file.stored(self.sources[base]))[:1])[0]
+        seconds = times.Units("seconds", moment).moments(netcdf_file.stored(self.sources[offset]).astype(np.float64))
+        dims = self.sources[offset].dimensions
+        return self._variable(seconds, f"{base}, {offset}", dims), dims, [offset]
 
-def attributes(variable):
-    """Attributes of a variable as a dict."""
-    return {name: variable.getncattr(name) for name in variable.ncattrs()}
+    def _of_days(self, date, seconds):
+        """Of dates as yymmdd and seconds of that day, as S-HIS has them."""
+        dates = np.asarray(self.sources[date][:]).astype(np.int64)
+        codes, each = np.unique(dates, return_inverse=True)
+        text = [f"{code % 1_000_000:06}" for code in codes]
+        try:
+            days = np.array([times.moment(f"20{code[:2]}-{code[2:4]}-{code[4:]}") for code in text])[each]
+        except ValueError as error:
+            raise ValueError(f"{date}: {error}; right are numbers yymmdd") from error
+        source = self.sources[seconds]
+        moments = times.Units("seconds", np.datetime64(0, "ns")).moments(np.asarray(source[:], np.float64))
+        moments = days + (moments - np.datetime64(0, "ns"))
+        return self._variable(moments, f"{date}, {seconds}", source.dimensions), source.dimensions, [date, seconds]
 
-
-def epoch(units, path):
-    """Time units in the form `seconds since YYYY-MM-DD hh:mm:ss`. Raises ValueError for others."""
-    found = re.fullmatch(
-        r"(second|minute|hour|day)s? since (\d{4}-\d\d?-\d\d?)[ T](\d\d?:\d\d(?::\d\d)?)(?:\.0*)?(?: *(?:UTC|Z))?",
-        " ".join(str(units).split()),
-    )
-    if not found:
-        raise ValueError(f"{path}: time units are {units!r}; right is 'seconds since 2022-02-08 14:29:42'")
-    step, date, time = found.groups()
-    year, month, day = (int(part) for part in date.split("-"))
-    hour, minute, second = (int(part) for part in (time + ":00").split(":")[:3])
-    return f"{step}s since {year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
+    def _variable(self, moments, name, dims):
+        """A variable of moments, in seconds since the midnight before the first of them."""
+        seconds, units = times.since_midnight(moments)
+        attrs = {"long_name": "time of the measurement", "units": units}
+        return granule.Variable.of(seconds, dims[: seconds.ndim], attrs, None, name)

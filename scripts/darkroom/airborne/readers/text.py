@@ -2,9 +2,12 @@
 
 import codecs
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
+
+BLOCK = 4 << 20  # bytes of text that are parsed at a time
 
 
 def lines(path):
@@ -12,18 +15,32 @@ def lines(path):
 
     Raises ValueError for an empty file, for UTF-16, and for one that holds zero bytes.
     """
-    content = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
-    if not content.strip():
+    content = Path(path).read_bytes()
+    require_text(path, content)
+    found = [line.rstrip() for line in content.removeprefix(codecs.BOM_UTF8).split(b"\n")]
+    while not found[-1]:
+        found.pop()
+    return found
+
+
+def require_text(path, content, line=1):
+    """Raise ValueError where the content of a file, which begins in a line, is empty, UTF-16, or has zero bytes."""
+    if not content.strip(codecs.BOM_UTF8 + b" \t\r\n\f\v"):
         raise ValueError(f"{path}: the file is empty")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ValueError(f"{path}: the text is written in UTF-16; right is ASCII or UTF-8")
     if b"\0" in content:
-        line = content[: content.index(b"\0")].count(b"\n") + 1
+        line += content[: content.index(b"\0")].count(b"\n")
         raise ValueError(f"{path} line {line}: zero bytes in a text file; it was not transferred whole")
-    found = [line.rstrip() for line in content.split(b"\n")]
-    while not found[-1]:
-        found.pop()
-    return found
+
+
+def head(path, number):
+    """The first lines of a text file, as bytes without line ends; fewer where it has no more. Raises as `lines`."""
+    with Path(path).open("rb") as file:
+        found = [file.readline() for _ in range(number)]
+    require_text(path, b"".join(found))
+    found[0] = found[0].removeprefix(codecs.BOM_UTF8)
+    return [line.rstrip() for line in found if line]
 
 
 def unfinished(path):
@@ -74,6 +91,47 @@ def fixed(rows, ends, start, path, numbers, names):
     return columns
 
 
+def table(path, skip, names):
+    """Numbers of the comma-separated lines after the first ones, float64 (line, column), a few megabytes at a time.
+
+    Blank lines at the end do not count. Raises ValueError naming the line for another number of columns, and line and
+    column for what is no number.
+    """
+    with Path(path).open("rb") as file:
+        for _ in range(skip):
+            file.readline()
+        start, count, last = file.tell(), 0, b"\n"
+        while block := file.read(BLOCK):
+            count, last = count + block.count(b"\n"), block
+        values = np.empty((count + (not last.endswith(b"\n")), len(names)))
+        file.seek(start)
+        at = 0
+        while block := file.read(BLOCK):
+            block += file.readline()
+            require_text(path, block if block.strip() else b"x", skip + at + 1)
+            found = _numbers(block, names, path, skip + at + 1)
+            values[at : at + len(found)] = found
+            at += len(found)
+    return values[:at]
+
+
+def _numbers(block, names, path, line):
+    """Numbers of whole lines, the first of which has a number in the file."""
+    block = block.rstrip()
+    if not block:
+        return np.empty((0, len(names)))
+    marks = np.frombuffer(block + b"\n", np.uint8)
+    commas = np.diff(np.cumsum(marks == ord(","))[np.flatnonzero(marks == ord("\n"))], prepend=0)
+    if (commas == len(names) - 1).all():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of what is no number, which is looked for below
+            found = np.fromstring(block.replace(b"\n", b","), np.float64, sep=",")
+        if found.size == commas.size * len(names):
+            return found.reshape(commas.size, len(names))
+    rows = [row.strip() for row in block.split(b"\n")]
+    return np.stack(delimited(rows, names, path, np.arange(line, line + len(rows))), axis=1)
+
+
 def delimited(rows, names, path, numbers, empty=None):
     """Numbers of comma-separated lines, one float64 array for each name. An empty field is `empty`, or an error.
 
@@ -85,7 +143,7 @@ def delimited(rows, names, path, numbers, empty=None):
         raise ValueError(f"{path} line {numbers[row]}: {commas[row] + 1} columns, but the header has {len(names)}")
     cells = b",".join(rows).split(b",")
     if empty is not None:
-        cells = [cell or empty for cell in cells]
+        cells = [cell.strip() or empty for cell in cells]
     grid = np.array(cells).reshape(len(rows), len(names))
     return [parsed(np.ascontiguousarray(grid[:, at]), name, path, numbers) for at, name in enumerate(names)]
 

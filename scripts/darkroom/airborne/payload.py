@@ -1,0 +1,300 @@
+"""Messages of archives: what a Cumulus payload, a Cumulus message or a CNM notice asks for, and what is answered.
+
+Format: Cumulus task inputs ({"config", "input"}) and messages ({"meta", "payload"}) before and after version 10, and
+PO.DAAC's cloud notification mechanism (CNM) 1.6.
+"""
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from darkroom import files, schema
+from darkroom.airborne import staging
+from darkroom.airborne.collection import match as match_collection
+
+INNER_GROUP = re.compile(r"(?<!\\)\((?!\?)")  # the first plain group of an expression
+LEAST_DIGEST = 8  # characters of a digest that was cut for show
+# What a product that is not of a collection's own file table is to Cumulus.
+KINDS = {"data": "data", "metadata": "metadata", "browse": "browse", "ancillary": "ancillary", "qa": "qa"}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that a message names: its path here, and what is said of its size and digest."""
+
+    path: Path
+    size: int | None = None
+    algorithm: str = ""
+    digest: str = ""
+
+    def require(self):
+        """Raise ValueError where the file is of another size, or has another digest."""
+        size = self.path.stat().st_size
+        if self.size is not None and self.size != size:
+            raise ValueError(
+                f"{self.path}: {size} bytes, but the payload says {self.size}; it was not transferred whole"
+            )
+        algorithm = self.algorithm.lower().replace("-", "").removesuffix("sum")
+        if not self.digest or algorithm not in hashlib.algorithms_available:
+            return
+        found = files.digest(self.path, algorithm)
+        told = self.digest.lower()
+        if found != told and not (LEAST_DIGEST <= len(told) < len(found) and found.startswith(told)):
+            raise ValueError(f"{self.path}: its {self.algorithm} is {found}, but the payload says {self.digest}")
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What a message asks for.
+
+    config -- collection, buckets, addresses, as Cumulus has them
+    files -- files on this machine
+    message -- the message itself
+    """
+
+    config: dict
+    files: list
+    message: dict
+
+    @property
+    def root(self):
+        return Path(os.path.commonpath([file.path.parent for file in self.files]))
+
+    @property
+    def names(self):
+        return [str(file.path.relative_to(self.root)) for file in self.files]
+
+    @property
+    def is_notice(self):
+        return "product" in self.message
+
+    @property
+    def buckets(self):
+        """Names of buckets by kind."""
+        kinds = self.config.get("buckets", {}).items()
+        return {kind: entry["name"] if isinstance(entry, dict) else entry for kind, entry in kinds}
+
+
+def read(path):
+    """The payload in a file of JSON. Raises ValueError naming the file and the key of what is wrong."""
+    message = without_nothing(files.read_json(path))
+    told = plain(message)
+    schema.refuse(schema.problems(told, schema.validator("payload"), path))
+    entries = inputs(told["input"])
+    if not entries:
+        raise ValueError(f'{path}: input.granules has no file; right is such as [{{"files": ["D20120906_1.QC.eol"]}}]')
+    return Payload(told["config"], [located(entry, path) for entry in entries], message)
+
+
+def plain(message):
+    """A message of any kind as {"config", "input"}; what is none is left as it is."""
+    if not isinstance(message, dict):
+        return message
+    message = message.get("cma", {}).get("event", message) if isinstance(message.get("cma"), dict) else message
+    if "product" in message and "config" not in message:
+        collection = message.get("collection", {})
+        collection = {"name": collection} if isinstance(collection, str) else collection
+        entries = message["product"].get("files", []) if isinstance(message["product"], dict) else []
+        names = {"size", "checksum", "checksumType", "name", "uri"}
+        kept = [{key: value for key, value in entry.items() if key in names} for entry in entries]
+        named_as = {key: collection[key] for key in ("name", "version") if key in collection}
+        return {"config": {"collection": named_as}, "input": kept}
+    if "meta" in message and "payload" in message:
+        known = ("collection", "buckets", "distribution_endpoint")
+        config = {key: message["meta"][key] for key in known if key in message["meta"]}
+        return {"config": config, "input": message["payload"]}
+    return message
+
+
+def without_nothing(value):
+    """JSON without the keys that are null: a workflow writes these where it has nothing to say."""
+    if isinstance(value, dict):
+        return {key: without_nothing(one) for key, one in value.items() if one is not None}
+    return [without_nothing(one) for one in value] if isinstance(value, list) else value
+
+
+def inputs(given):
+    """The files of a payload's input: a list of them, or granules that have some."""
+    if isinstance(given, dict):
+        return [file for granule in given["granules"] for file in granule.get("files", [])]
+    return given
+
+
+def located(entry, path):
+    """The `File` of an entry: its path, its key in a bucket, or its name, below the folder of the payload."""
+    if isinstance(entry, str):
+        entry = {"name": entry}
+    told = [entry.get(key, "") for key in ("filename", "uri", "key", "fileName", "name")]
+    told = [name.removeprefix("file://") for name in told if name]
+    local = [name for name in told if "://" not in name]
+    places = [Path(path.parent, name) for name in (*local, *(name.rpartition("/")[2] for name in told))]
+    found = next((place.resolve() for place in places if place.is_file()), None)
+    if found is None and len(local) < len(told):
+        remote = next(name for name in told if "://" in name)
+        raise ValueError(f"{path}: {remote} is not on this machine; fetch it first and name the local path")
+    if found is None:
+        raise FileNotFoundError(f"{path}: input {places[0].resolve()} is not there")
+    return File(found, entry.get("size"), entry.get("checksumType", ""), str(entry.get("checksum", "")))
+
+
+# The collection that a payload means
+
+
+def collection_of(payload, known, short_name=""):
+    """The collection that is named, or else that of the first input, changed by what a payload's config says of it."""
+    config = payload.config
+    stated = config.get("collection", {})
+    places = {key: f"config.collection.{key}" for key in stated} | {key: f"config.{key}" for key in config}
+    names = {
+        "SHORT_NAME": short_name,
+        "config.collection.name": stated.get("name"),
+        "config.name": config.get("name"),
+    }
+    where = next((where for where, name in names.items() if name), None)
+    ours = named(known, names[where], where) if where else of_first([file.path for file in payload.files], known)
+    return adapted(ours, stated | config, places)
+
+
+def named(known, name, where):
+    """The collection of this name; `where` is what a message calls the place that the name is from."""
+    if name not in known:
+        raise ValueError(f"{where}: collection {name!r} is unknown; known are {', '.join(known)}")
+    return known[name]
+
+
+def of_first(paths, known):
+    """The collection of the first input that is of a known one."""
+    found = next((match for match in (match_collection(path.name, known) for path in paths) if match), None)
+    if found is None:
+        raise ValueError(f"{paths[0].name} is of no known collection; give its name in config.collection.name")
+    return found.collection
+
+
+def adapted(collection, config, places):
+    """A collection with what a payload's config says: version, url_path, granuleIdExtraction, files.
+
+    Raises ValueError naming the key, by its place in the payload, that does not fit the collection.
+    """
+    collection = json.loads(json.dumps(collection))
+    collection["version"] = str(config.get("version", collection["version"]))
+    if extraction := config.get("granuleIdExtraction"):
+        collection["formats"] = extracted(collection, extraction, places["granuleIdExtraction"])
+    groups = [group for form in collection["formats"] for group in re.compile(form["names"]).groupindex]
+    if "url_path" in config:
+        collection["url_path"] = folder(config["url_path"], groups, places["url_path"])
+    if key := next((key for key in ("files", "files_config") if config.get(key)), None):
+        entries = enumerate(config[key])
+        collection["files"] = [table_entry(entry, groups, f"{places[key]}.{number}") for number, entry in entries]
+    return collection
+
+
+def extracted(collection, extraction, where):
+    """The formats of a collection whose names an expression matches, with ids as its first group has them."""
+    forms = [form for form in collection["formats"] if re.fullmatch(extraction, form["sample_file_name"])]
+    if not forms or not INNER_GROUP.search(extraction):
+        samples = ", ".join(form["sample_file_name"] for form in collection["formats"])
+        raise ValueError(
+            f"{where} {extraction!r} must match a file of {collection['short_name']}, such as {samples}, and have the "
+            "id as its first group"
+        )
+    for form in forms:  # both expressions must match: ours for the date and the like, theirs for the id
+        ours = form["names"].replace("(?P<granule>", "(?:")
+        form["names"] = f"(?={ours}$)" + INNER_GROUP.sub("(?P<granule>", extraction, count=1)
+        form["granule"] = "{granule}"
+        try:
+            re.compile(form["names"])
+        except re.error as error:
+            raise ValueError(
+                f"{where} {extraction!r} does not go together with {ours!r} ({error}); right is one without flags and "
+                "named groups"
+            ) from error
+    return forms
+
+
+def folder(url_path, groups, where):
+    """A `url_path` whose fields are known; raises ValueError for another one."""
+    known = ["short_name", "version", *dict.fromkeys(groups)]
+    if url_path.count("{") != url_path.count("}"):
+        raise ValueError(f"{where} {url_path!r}: a brace has no other one")
+    for field in staging.FIELD.findall(url_path):
+        called = staging.CALL.fullmatch(field.strip())
+        if called and called[1] not in staging.FUNCTIONS:
+            raise ValueError(f"{where} {url_path!r} uses {called[1]}(); known are {', '.join(staging.FUNCTIONS)}")
+        first = (called[2] if called else field).split(",")[0].strip()
+        if first not in known and first.partition(".")[0] not in ("cmrMetadata", "file", "granule"):
+            told = ", ".join(f"{{{name}}}" for name in (*known, "cmrMetadata...", "file...", "granule..."))
+            raise ValueError(f"{where} {url_path!r} uses {{{field}}}; known are {told}")
+    return url_path
+
+
+def table_entry(entry, groups, where):
+    """A line of a Cumulus file table as one of ours."""
+    regex, sample = entry["regex"], entry["sampleFileName"]
+    if not re.fullmatch(regex, sample):
+        raise ValueError(f"{where}.sampleFileName {sample!r} does not match its own regex {regex!r} as a whole")
+    kind = entry.get("type") or ("metadata" if re.search(r"\.(cmr|umm_g|echo10|meta)\.", sample) else "data")
+    ours = {"regex": regex, "bucket": entry["bucket"], "type": kind, "sample_file_name": sample}
+    return ours | ({"url_path": folder(entry["url_path"], groups, f"{where}.url_path")} if "url_path" in entry else {})
+
+
+# What is answered
+
+
+def answer(payload, described, failed):
+    """What Cumulus's next task takes: granules with their files in the archive, by Cumulus's schema of files.
+
+    described -- granules, as the list of metadata has them, that were staged
+    failed -- id -> what went wrong
+    """
+    buckets = payload.buckets
+    granules = []
+    for granule in described:
+        digests = {file["name"]: file for file in granule["files"]}
+        listed = [archived(entry, digests.get(entry["name"]), buckets) for entry in granule["archive"]]
+        about = {"granuleId": granule["id"], "dataType": granule["collection"], "version": granule["version"]}
+        granules.append(about | {"files": listed})
+    output = {"granules": granules}
+    if payload.is_notice:
+        return notice(payload.message, granules, failed)
+    if "meta" in payload.message and "payload" in payload.message:
+        exception = {"Error": "ProcessingError", "Cause": "; ".join(failed.values())} if failed else "None"
+        return payload.message | {"payload": output, "exception": exception}
+    return output
+
+
+def archived(entry, digest, buckets):
+    """A file of the archive as Cumulus has it."""
+    about = {
+        "bucket": buckets.get(entry["bucket"], entry["bucket"]),
+        "key": entry["path"],
+        "fileName": entry["name"],
+        "type": KINDS[entry["type"]],
+    }
+    return about | ({"size": digest["bytes"], "checksumType": "sha256", "checksum": digest["sha256"]} if digest else {})
+
+
+def notice(message, granules, failed):
+    """The answer to a CNM notice: what was archived, or why it could not be."""
+    known = ("version", "identifier", "submissionTime", "provider", "trace")
+    kept = {key: message[key] for key in known if key in message}
+    listed = [
+        {
+            "type": file["type"] if file["type"] in ("data", "metadata", "browse", "qa") else "ancillary",
+            "uri": f"s3://{file['bucket']}/{file['key']}",
+            "name": file["fileName"],
+            "size": file.get("size", 0),
+            **({"checksumType": "SHA256", "checksum": file["checksum"]} if "checksum" in file else {}),
+        }
+        for granule in granules
+        for file in granule["files"]
+    ]
+    response = {"status": "SUCCESS"}
+    if failed or not granules:
+        told = "; ".join(failed.values()) or "no granule was made"
+        response = {"status": "FAILURE", "errorCode": "PROCESSING_ERROR", "errorMessage": told}
+    product = {key: message["product"][key] for key in ("name", "dataVersion") if key in message["product"]}
+    product["name"] = product.get("name") or (granules[0]["granuleId"] if granules else "")
+    return kept | {"collection": message["collection"], "product": product | {"files": listed}, "response": response}

@@ -1,0 +1,81 @@
+"""Where a granule is that does not say so itself: a fixed place, attributes of its file, the platform's navigation."""
+
+import re
+
+import numpy as np
+
+from darkroom.airborne.granule import Variable, moments
+
+NAMES = {"latitude": "degrees_north", "longitude": "degrees_east", "altitude": "m"}
+GAP = np.timedelta64(120, "s")  # between two positions that nothing is looked up in
+
+
+def locate(variables, position, header, navigation, flags, path):
+    """Add positions that the variables lack, and flag where they come from.
+
+    position -- `latitude`, `longitude`, `altitude` of the format: a number, or the label in the header that has it
+    navigation -- the granule whose positions at the same times count, or None
+
+    Raises ValueError for a label that is not there or tells no number, and for navigation of other times.
+    """
+    rows, dims = variables["time"].shape, variables["time"].dims
+    for name, place in position.items():
+        if name in variables:
+            continue
+        degrees = place if isinstance(place, (int, float)) else told(header, place, name, path)
+        attrs = {"standard_name": name, "long_name": f"{name} of the place", "units": NAMES[name]}
+        variables[name] = Variable.of(np.full(rows, float(degrees)), dims, attrs | _upward(name))
+        where = "by its collection" if degrees == place else f"by {place} of its header"
+        flags.append({"flag": "fixed_position", "note": f"{name} is {degrees:g} throughout, {where}"})
+    if navigation and not {"latitude", "longitude"} <= set(variables):
+        look_up(variables, navigation, flags, path)
+
+
+def told(header, label, name, path):
+    """The number that a label of the header has. Raises ValueError where there is none."""
+    if label not in header:
+        raise ValueError(f"{path}: no {label!r} in the header, which has the {name}")
+    number = re.search(r"[-+]?\d+(?:\.\d*)?", str(header[label]))
+    if not number:
+        raise ValueError(f"{path}: {label} is {header[label]!r}; right is a number of degrees or metres")
+    return float(number[0])
+
+
+def look_up(variables, navigation, flags, path):
+    """Add the positions of a platform at the times of the rows, between those of its navigation.
+
+    Longitudes are taken the short way round; where the navigation has a gap, positions are missing.
+    Raises ValueError where it has no position at any of the times.
+    """
+    times = moments(variables["time"])
+    moments_there, latitude, longitude = navigation.positions()
+    known = np.isfinite(latitude) & np.isfinite(longitude) & ((latitude != 0) | (longitude != 0))
+    there = moments_there[known]
+    columns = {"latitude": latitude[known], "longitude": np.unwrap(longitude[known], period=360)}
+    if "altitude" in navigation.variables:
+        columns["altitude"] = navigation.variables["altitude"].values()[known]
+    after = np.clip(np.searchsorted(there, times), 1, max(1, there.size - 1))
+    inside = (times >= there[0]) & (times <= there[-1]) if there.size > 1 else np.zeros(times.size, bool)
+    if there.size > 1:
+        inside &= there[after] - there[after - 1] <= GAP
+    if not inside.any():
+        raise ValueError(f"{path}: {navigation.files[0]} has no positions at its times")
+    seconds = (times - there[0]) / np.timedelta64(1, "s")
+    for name, values in columns.items():
+        if name in variables:
+            continue
+        found = np.interp(seconds, (there - there[0]) / np.timedelta64(1, "s"), values)
+        found = (found + 180) % 360 - 180 if name == "longitude" else found
+        attrs = {"standard_name": name, "long_name": f"{name} of the platform", "units": NAMES[name]}
+        attrs["comment"] = f"Interpolated between positions of {navigation.files[0]}."
+        fill = -9999.0
+        values_there = np.where(inside & np.isfinite(found), found, fill)
+        variables[name] = Variable.of(values_there, variables["time"].dims, attrs | _upward(name), fill)
+    note = f"positions are those of {navigation.files[0]} at the times of the rows"
+    if not inside.all():
+        note += f"; {int((~inside).sum())} of {inside.size} are missing there"
+    flags.append({"flag": "positions_looked_up", "note": note})
+
+
+def _upward(name):
+    return {"positive": "up"} if name == "altitude" else {}

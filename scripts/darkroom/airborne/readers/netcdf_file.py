@@ -1,0 +1,100 @@
+"""Opening netCDF sources: stored values and attributes as they are."""
+
+import contextlib
+import math
+import struct
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+
+# Of the classic formats, by their first bytes: counts and offsets in the header, as letters of `struct`.
+CLASSIC = {b"CDF\1": ("I", "I"), b"CDF\2": ("I", "Q"), b"CDF\5": ("Q", "Q")}
+SIZES = (0, 1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8)  # bytes of a value by the number of its type
+
+
+@contextlib.contextmanager
+def opened(path):
+    """A netCDF dataset whose values come as they are stored.
+
+    Raises ValueError for a file that is none, is cut, or is damaged where it is read.
+    """
+    size = Path(path).stat().st_size
+    if not size:
+        raise ValueError(f"{path}: the file is empty")
+    try:
+        file = netCDF4.Dataset(path)
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"{path}: no netCDF file, or one that is cut ({reason})") from error
+    try:
+        if size < (whole := classic_size(path)):
+            raise ValueError(f"{path}: the file is cut: {size} bytes; by its header it has {whole}")
+        file.set_auto_maskandscale(False)
+        file.set_auto_chartostring(False)
+        yield file
+    except (RuntimeError, UnicodeDecodeError, struct.error) as error:
+        raise ValueError(f"{path}: the netCDF file is damaged ({error})") from error
+    finally:
+        file.close()
+
+
+def classic_size(path):
+    """Bytes that a netCDF file of a classic format has at least, by its header; 0 for another file, such as HDF5.
+
+    The library reads zeros where such a file is cut. Format: NetCDF Users Guide, "File Format Specifications".
+    """
+    with Path(path).open("rb") as file:
+        count, offset = CLASSIC.get(file.read(4), ("", ""))
+        if not count:
+            return 0
+        records, _, lengths = _number(file, count), _number(file, "I"), []
+        for _ in range(_number(file, count)):
+            _skip(file, _number(file, count))
+            lengths.append(_number(file, count))
+        _skip_attributes(file, count)
+        _number(file, "I")  # tag of the list of variables
+        fixed, growing = [(0, 0)], []  # (first byte, bytes), of those with records in each record
+        for _ in range(_number(file, count)):
+            _skip(file, _number(file, count))
+            shape = [lengths[_number(file, count)] for _ in range(_number(file, count))]
+            _skip_attributes(file, count)
+            grows = shape[:1] == [0]  # the dimension of records has no length
+            size = SIZES[_number(file, "I")] * math.prod(shape[grows:])
+            _number(file, count)  # bytes again, which large variables do not tell
+            (growing if grows else fixed).append((_number(file, offset), size))
+    step = growing[0][1] if len(growing) == 1 else sum(_padded(size) for _, size in growing)
+    if records and records != 2 ** (8 * struct.calcsize(count)) - 1:  # written as a stream: their number is not known
+        fixed += [(begin + (records - 1) * step, size) for begin, size in growing]
+    return max(begin + size for begin, size in fixed)
+
+
+def _number(file, form):
+    return struct.unpack(f">{form}", file.read(struct.calcsize(form)))[0]
+
+
+def _padded(size):
+    return -(-size // 4) * 4
+
+
+def _skip(file, size):
+    file.seek(_padded(size), 1)
+
+
+def _skip_attributes(file, count):
+    _number(file, "I")  # tag of the list
+    for _ in range(_number(file, count)):
+        _skip(file, _number(file, count))
+        size = SIZES[_number(file, "I")]
+        _skip(file, size * _number(file, count))
+
+
+def stored(variable, first=None, last=None):
+    """Stored values of a variable, or some rows of it, in this machine's byte order."""
+    values = np.asarray(variable[first:last] if variable.dimensions else variable[...])
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def attributes(variable):
+    """Attributes of a variable as a dict."""
+    return {name: variable.getncattr(name) for name in variable.ncattrs()}

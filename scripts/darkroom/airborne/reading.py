@@ -1,0 +1,119 @@
+"""Reading a granule: a reader for its format, then what all have: identity, place, order, what is missing."""
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from darkroom.airborne import places
+from darkroom.airborne.granule import Granule
+from darkroom.airborne.screen import screen
+from darkroom.airborne.times import moment
+
+READERS = {"swath": "netcdf"}  # another name of a reader
+
+
+def header_of(match, path):
+    """What the header of a file tells, by label, as the reader of a format finds it."""
+    return reader(match.form["reader"]).read(path, match.form | {"groups": match.groups})[1]
+
+
+def reader(name):
+    """The module of a reader."""
+    return importlib.import_module(f"darkroom.airborne.readers.{READERS.get(name, name)}")
+
+
+def read(match, path, companion=None, navigation=None):
+    """The granule of a data file that `collection.match` knows.
+
+    companion -- path of the file that adds to it; one that cannot be read is flagged
+    navigation -- the granule of the platform's navigation, where the positions are to be looked up in it
+
+    Rows that run backwards as a whole are turned round and flagged; in a swath time that goes backwards is flagged.
+    What is no measurement becomes missing (see `screen`). Raises ValueError naming the file, and the line where there
+    are lines, for what cannot be read, for a header of another collection, for time that goes backwards elsewhere, and
+    where no position is known.
+    """
+    format_reader = reader(match.form["reader"])
+    flags = []
+    beside = {}
+    if companion:
+        try:
+            beside = format_reader.attributes(companion)
+        except (ValueError, OSError) as error:
+            flags.append({"flag": "companion_unread", "note": f"the file beside it was left out: {error}"})
+    variables, header, found, lines = format_reader.read(path, match.form | {"groups": match.groups})
+    header = beside | header
+    flags += found
+    match.require_header(header, path)
+    if missing := match.untold(header):
+        note = f"the header has no {' or '.join(missing)}, by which {match.collection['short_name']} knows its files"
+        flags.append({"flag": "identity_not_told", "note": note})
+    if "time" not in variables:
+        raise ValueError(f"{path}: no time among {_sources(variables)}")
+    places.locate(variables, match.form.get("position", {}), header, navigation, flags, path)
+    for needed in ("latitude", "longitude"):
+        if needed not in variables:
+            raise ValueError(f"{path}: no {needed} among {_sources(variables)}")
+    feature = match.form["feature"].replace("swath", "")
+    names = [Path(path).name, *([Path(companion).name] if companion else [])]
+    granule = Granule(match.granule, match.collection, names, feature, variables, header, flags)
+    _put_in_order(granule, path, lines)
+    screen(granule)
+    _flag_date(granule, match)
+    for name, variable in granule.variables.items():
+        if variable.dims == (name,) and variable.fill is not None and not variable.missing(variable.array()).any():
+            granule.variables[name] = replace(variable, fill=None)  # a coordinate has no missing value (CF 2.5.1)
+    known = np.isfinite(variables["latitude"].values()) & np.isfinite(variables["longitude"].values())
+    if not known.any():
+        raise ValueError(f"{path}: all positions are missing")
+    return granule
+
+
+def _sources(variables):
+    return ", ".join(variable.source or name for name, variable in variables.items())
+
+
+def _flag_date(granule, match):
+    """Flag a file name that tells another day than the data are of."""
+    try:
+        told = moment(match.groups["date"])
+    except (KeyError, ValueError):  # no group of the expression is a date
+        return
+    days = np.array([granule.start, granule.end]).astype("datetime64[D]")
+    if not days[0] - 1 <= told <= days[1] + 1:
+        note = f"the file name tells {str(told)[:10]}, but the data begin on {days[0]}"
+        granule.flags.append({"flag": "date_of_name", "note": note})
+
+
+def _put_in_order(granule, path, lines):
+    """Turn round a granule that runs backwards in time; call rows `obs` where time can be no coordinate. See `read`."""
+    steps = np.diff(granule.times).astype(np.int64)
+    if np.isnat(granule.times).any():
+        raise ValueError(f"{path}: the time of {where(np.isnat(granule.times), lines)} is missing")
+    if steps.size and (steps <= 0).all() and (steps < 0).any():
+        for name, variable in granule.variables.items():
+            if granule.rows in variable.dims:
+                granule.variables[name] = variable.reversed()
+        del granule.times
+        granule.flags.append({"flag": "time_reversed", "note": "rows ran backwards in time; they were turned round"})
+    elif (steps < 0).any() and not granule.feature:
+        note = f"time goes backwards after {int((steps < 0).sum())} rows; they were left in their order"
+        granule.flags.append({"flag": "time_backwards", "note": note})
+    elif (steps < 0).any():
+        back = where(np.append(False, steps < 0), lines)
+        raise ValueError(f"{path}: time goes backwards at {back}")
+    if same := int((steps == 0).sum()):
+        granule.flags.append({"flag": "equal_times", "note": f"{same} rows have the time of the row before"})
+    # A coordinate must be strictly monotonic (CF 1.2), and stands right of other dimensions (CF 2.4).
+    if granule.rows == "time" and (same or any(len(variable.dims) > 1 for variable in granule.variables.values())):
+        for name, variable in granule.variables.items():
+            dims = tuple("obs" if dim == "time" else dim for dim in variable.dims)
+            granule.variables[name] = replace(variable, dims=dims)
+
+
+def where(wrong, lines):
+    """`line 12` or `record 3` for the first row that is wrong."""
+    row = int(np.flatnonzero(wrong)[0])
+    return f"line {lines[row]}" if lines is not None else f"record {row + 1}"
