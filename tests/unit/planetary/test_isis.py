@@ -146,7 +146,7 @@ def test_terrain_of_a_stereo_pair(isis):
             "calibrate",
             "mdiscal from=cube.cub to=1_mdiscal.cub darkcurrent=model flatfield=no radiometric=yes iof=yes ecfactor=yes keepdark=no",
         ),
-        ("map", "mosrange fromlist=cubes.lis to=common.map projection=equirectangular precision=4"),
+        ("map", "mosrange fromlist=cubes.lis to=common.map projection=equirectangular"),
         ("project", "cam2map from=cube.cub to=1_cam2map.cub map=my.map pixres=map defaultrange=map interp=bilinear"),
         ("merge", "automos fromlist=cubes.lis mosaic=1_automos.cub priority=average"),
     ],
