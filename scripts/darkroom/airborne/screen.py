@@ -70,7 +70,7 @@ LIMITS = {
 def screen(granule):
     """Make missing what is no measurement, add status variables, and flag what was found.
 
-    Time, and coordinates such as the wavenumbers of channels, are left as they are: CF lets these have no missing values.
+    Time, and coordinates such as wavenumbers of channels, are left as they are: CF lets them have no missing values.
     """
     for name, variable in list(granule.variables.items()):
         if variable.dims == (name,):
