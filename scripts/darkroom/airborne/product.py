@@ -8,8 +8,8 @@ import numpy as np
 
 from darkroom.airborne.granule import Granule, Variable
 
-AT_ONCE = 1 << 18  # values of a variable that is read as a whole, once
-netCDF4.set_chunk_cache(4 << 20)  # bytes of each variable; blocks are read once, so that more would only fill memory
+AT_ONCE = 1 << 15  # values of a variable that is read as a whole, once
+netCDF4.set_chunk_cache(1 << 19)  # bytes of each variable; blocks are read once, so that more would only fill memory
 
 
 @contextmanager
