@@ -13,7 +13,6 @@ from darkroom.airborne import times, units
 from darkroom.files import CONFIG
 
 FOLDER = CONFIG / "collections"
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where PyYAML has it: ten times as fast
 NOT_ATTRIBUTES = ("name", "source_units", "fill", "column")  # keys of a variable's entry that are for the readers
 # Attributes of a source that are kept as they are; what others mean changes with the values, or is the collection's.
 KEPT = ("flag_values", "flag_masks", "flag_meanings", "cell_methods", "comment", "positive", "ancillary_variables")
