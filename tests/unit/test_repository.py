@@ -52,6 +52,7 @@ PACKAGES = {
     "netCDF4": "netcdf4",
     "elftools": "pyelftools",
 }
+WHEELS = {"python-blake3": "blake3"}  # conda packages that have another name than the wheel
 LOCKS = ("requirements.lock", "requirements-test.lock")
 WITH_OTHERS = {"urllib3": "requests", "isx": "the installer of IDPS"}  # installed by another package that is named
 
@@ -159,7 +160,7 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
         locked = locked_for(versions["python"])
         assert content["channels"] == [*["usgs-astrogeology"] * (env == "isis"), "conda-forge", "nodefaults"]
         for name, version in versions.items():
-            wheel = name.removesuffix("-base").replace("_", "-")
+            wheel = WHEELS.get(name, name.removesuffix("-base").replace("_", "-"))
             assert name in ("python", "gdal", "isis") or f"{locked[wheel]}.".startswith(f"{version}."), (env, name)
 
 
