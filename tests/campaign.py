@@ -9,6 +9,15 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / "scripts"
+# Snakemake as it plans large campaigns, whatever the size of this one: `python -c QUICK ...`.
+QUICK = f"""
+import sys
+sys.path.insert(0, {str(SCRIPTS)!r})
+from darkroom.campaign import planning
+planning.quicken()
+from snakemake.cli import main
+main()
+"""
 
 
 class Campaign:
