@@ -58,7 +58,12 @@ def products(campaign):
 def shipped():
     """Files that scripts need beside themselves, and that no rule names."""
     helpers = [*ROOT.glob("scripts/darkroom/**/*.py"), *ROOT.glob("scripts/*.html")]
-    data = [*ROOT.glob("config/*/*.yaml"), ROOT / "config/recipes.yaml", ROOT / "config/standard_names.tsv", ROOT / "config/coastline.txt"]
+    data = [
+        *ROOT.glob("config/*/*.yaml"),
+        ROOT / "config/recipes.yaml",
+        ROOT / "config/standard_names.tsv",
+        ROOT / "config/coastline.txt",
+    ]
     return sorted(path.relative_to(ROOT).as_posix() for path in [*helpers, *data])
 
 
