@@ -645,8 +645,9 @@ def test_two_runs_of_which_one_sleeps_with_the_manifest_taken_away(tmp_path, swi
     assert_same(swift, "asleep", first)
 
 
-def test_swifts_own_rate_limit_is_waited_for(tmp_path, swift, login, proxy):
+def test_swifts_own_rate_limit_is_waited_for(tmp_path, swift, login, proxy, monkeypatch):
     """It says 498 where others say 429."""
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 5)
     options = "container_ratelimit_0 = 8\nmax_sleep_time_seconds = 0.5\nrate_buffer_seconds = 0\n"
     swift.container("limited", public=False)
     swift.put("limited", "other", b"an empty container has no limit")
