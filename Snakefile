@@ -28,6 +28,7 @@ include: "rules/planetary.smk"
 include: "rules/atlas.smk"
 include: "rules/airborne.smk"
 include: "rules/copernicus.smk"
+include: "rules/calcium.smk"
 
 
 for path in config["extra_rules"]:

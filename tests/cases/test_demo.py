@@ -19,6 +19,7 @@ CHECKS = {
     "atlas": "precomputed_check",
     "airborne": "airborne_check",
     "copernicus": "copernicus_check_products",
+    "calcium": "calcium_check",
 }
 
 
@@ -35,6 +36,7 @@ def test_dry_run_explains_every_job_and_makes_nothing(campaign):
         "planetary": ("planetary_plot",),
         "airborne": ("airborne_convert", "airborne_convert_metadata", "airborne_check", "airborne_plot"),
         "copernicus": ("copernicus_search", "copernicus_check_products", "copernicus_plot_products"),
+        "calcium": ("calcium_import", "calcium_detect_motion", "calcium_detect_cells", "calcium_check", "calcium_plot"),
         "": ("fetch_input", "publish_manifest"),
     }.items():
         expected = sum(pipeline in ("", own) for own in PIPELINES.values())

@@ -52,7 +52,7 @@ IMAGES = [
     ("galileo", "galileo_ssi", ["3700r.lbl"], {}),
     ("kaguya_tc", "kaguya_tc", ["TC1S2B0_01_06691S820E0465.img"], {}),
     ("kaguya_mi", "kaguya_mi", ["MVA_2B2_01_02329S002E0302.img"], {}),
-    ("moc", "moc", ["m0002345.imq"], {}),
+    ("moc", "moc", ["m0002345.imq"], MAPPED),
     ("mine", "", ["SURVEY0001.IMG"], {}),
 ]
 JOINED = [
@@ -63,7 +63,7 @@ JOINED = [
 COMMANDS = {
     "automos priority=average": 1,
     "automos priority=ontop": 3,
-    "cam2map pixres=map defaultrange=map interp=cubicconvolution": 12,
+    "cam2map pixres=map defaultrange=map interp=cubicconvolution": 13,
     "cam2map pixres=map defaultrange=map interp=nearestneighbor": 1,
     "ciss2isis": 1,
     "cisscal units=I/F": 1,
@@ -95,17 +95,19 @@ COMMANDS = {
     "moccal iof=yes nullwago=no": 1,
     "mocevenodd": 1,
     "mocnoise50": 1,
-    "mosrange projection=equirectangular precision=4": 7,
-    "mosrange projection=sinusoidal precision=4": 1,
+    "mosrange projection=Equirectangular lattype=planetocentric londir=positiveeast londom=180": 8,
+    "mosrange projection=Equirectangular lattype=planetocentric londir=positiveeast londom=360": 8,
+    "mosrange projection=Sinusoidal lattype=planetocentric londir=positiveeast londom=180": 1,
+    "mosrange projection=Sinusoidal lattype=planetocentric londir=positiveeast londom=360": 1,
     "mroctx2isis fillgap=yes": 3,
     "noproj source=frommatch": 3,
     "parallel_stereo corrected.cub calibrated.cub stereo/run --session-type isis --processes 2 --threads-singleprocess 1": 1,
-    "phocube phase=yes emission=yes incidence=yes latitude=yes longitude=yes": 1,
-    "photomet maxemission=90 maxincidence=90 anglesource=ellipsoid phtname=minnaert normname=albedo incref=30 albedo=1.0 k=0.7": 1,
+    "phocube specialpixels=no phase=yes emission=yes incidence=yes latitude=yes longitude=yes": 1,
+    "photomet maxemission=90 maxincidence=90 anglesource=ellipsoid phtname=minnaert normname=albedo incref=30 albedo=1.0 thresh=30 k=0.7": 1,
     "point2dem stereo/run-PC.tif -o stereo/run --threads 2": 1,
     "remrx action=bilinear sdim=9 ldim=9": 1,
     "spicefit": 3,
-    "spiceinit": 12,
+    "spiceinit": 13,
     "spiceinit web=yes": 1,
     "thm2isis": 3,
     "thmvisflat": 2,
@@ -258,7 +260,7 @@ def test_a_failure_ends_in_the_words_of_isis(isis, tmp_path, monkeypatch):
         ("other", "mdis", ["EN1072174530M.IMG"], {}),
         ("half", "ctx", CTX[:1], {}),
         ("alone", "cassini_iss", ["N1472853667_1.LBL"], {}),
-        ("good", "moc", ["m0002345.imq"], {}),
+        ("good", "themis_ir", ["I00831002EDR.QUB"], {"calibrate": False}),
     ]
     campaign = prepare(tmp_path, images)
     edr(tmp_path / "edr +1/other/EN1072174530M.IMG", RECIPES["ctx"])
@@ -275,7 +277,7 @@ def test_a_failure_ends_in_the_words_of_isis(isis, tmp_path, monkeypatch):
         assert told in (tmp_path / f"logs/case/{dataset}/{rule}.log").read_text().splitlines()[-1]
     assert [path.parent.name for path in campaign.results.glob("*/manifest.json")] == ["good"]
     made = {str(path.relative_to(campaign.results)) for path in campaign.results.rglob("*.cub")}
-    assert made == {"failing/ingested.cub", "half/ingested.cub", "good/ingested.cub", "good/calibrated.cub"}
+    assert made == {"failing/ingested.cub", "half/ingested.cub", "good/ingested.cub"}
 
 
 @pytest.mark.parametrize(
@@ -310,11 +312,11 @@ def test_what_is_not_installed_is_told_before_anything_runs(isis, tmp_path, monk
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, ["wrong.yaml: the table of recipes cannot be read"]),
+        (None, ["planetary.recipes.0: 'wrong.yaml' is not there"]),
         (
             "recipes: {a: {title: A, names: '(', label: {B: c}, areas: [base], stages: {imports: [], spice: [{progam: x, parameters: {}}]}}}",
             [
-                "wrong.yaml recipes.a.names: '(' is not a 'regex'",
+                "wrong.yaml recipes.a.names: '(' is no regular expression",
                 "wrong.yaml recipes.a.stages: 'imports' is unknown; did you mean 'import'?",
                 "wrong.yaml recipes.a.stages.spice.0: 'progam' is unknown; did you mean 'program'?",
             ],

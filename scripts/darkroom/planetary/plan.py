@@ -385,6 +385,10 @@ class Plan:
             yield f"recipe: {name} is of engine native alone; no table of recipes says what ISIS does with it"
         if self.engine == "native" and geometry in ("local", "web"):
             yield f"options geometry: {geometry} needs engine: isis in the config; engine native takes isd"
+        if self.engine == "isis" and geometry == "none" and row.options["calibrate"]:
+            for step in self.recipes[name].stages.get("calibrate", []):
+                if step.get("camera"):
+                    yield f"options geometry: {step['program']} needs it; give local or web, or calibrate: false"
         if geometry == "none" and (row.options["backplanes"] or row.options["photometry"]["model"] != "none"):
             yield "options: backplanes and photometry need geometry; it is none"
 
@@ -445,8 +449,11 @@ def geometry_of(image: Image, part: str) -> dict:
 
 
 def calibration_of(image: Image) -> dict:
-    """To calibrate an image."""
-    return _asked(image, "calibrate") if image.engine == "isis" else _native(image, "calibration")
+    """To calibrate an image. What ISIS has no program for, as its archive calibrates it, is scaled by our own code."""
+    if image.engine != "isis":
+        return _native(image, "calibration")
+    scaled = image.camera and image.camera.calibrate and not image.recipe.stages.get("calibrate")
+    return _asked(image, "calibrate") | (_native(image, "calibration") | {"engine": "isis"} if scaled else {})
 
 
 def join_of(image: Image) -> dict:

@@ -6,6 +6,7 @@ from darkroom.planetary import recipes
 from darkroom.planetary.engines import programs
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.geometry.projection import narrower
+from darkroom.planetary.instruments.calibrate import write as calibrate_natively
 
 THRESHOLD = 30  # of photomet: as much brighter a pixel may become; beyond it is NULL
 # Names that cam2map has for what the options say.
@@ -26,7 +27,10 @@ def spiceinit(cube, located, image):
 
 
 def calibrate(cube, calibrated, image):
-    """Calibrate a cube, and take out the noise that the recipe knows of."""
+    """Calibrate a cube, and take out the noise that the recipe knows of; products that are calibrated are scaled."""
+    if "calibration" in image:
+        calibrate_natively(cube, calibrated, image)
+        return
     run(image, calibrated, {"input": Path(cube)})
 
 

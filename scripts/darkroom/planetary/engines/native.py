@@ -1,7 +1,5 @@
 """The planetary stages in our own code; `isis` has the same functions with the programs of ISIS."""
 
-import logging
-
 import numpy as np
 
 from darkroom.planetary import notes, recipes
@@ -11,9 +9,7 @@ from darkroom.planetary.formats.cubes import write as write_cube
 from darkroom.planetary.geometry import mosaic, photometry, projection, resample
 from darkroom.planetary.geometry.camera import of as camera_of
 from darkroom.planetary.instruments import ingest, registry
-from darkroom.planetary.instruments.calibrate import image as calibrated_image
-
-logger = logging.getLogger(__name__)
+from darkroom.planetary.instruments.calibrate import write as write_calibrated
 
 ROWS, PIXELS = 256, 1 << 18  # of a block whose angles are all in memory, at most
 BACKPLANES = {
@@ -28,7 +24,8 @@ BACKPLANES = {
 def import_image(source, cube, image):
     """Read a product of an archive, or one part of it, into a cube."""
     recipes.require_label(pds3.Product(source).label, image["label"], f"{image['recipe']} ({image['title']})", source)
-    made = ingest.image(source, image["part"], image["ingest"], camera(image))
+    camera = registry.of_recipe(image["recipe"], image.get("camera", ""))
+    made = ingest.image(source, image["part"], image["ingest"], camera)
     skipped = [] if image["calibrate"] else ["calibration: these are the numbers of the archive's product"]
     made.groups = notes.noted(made.groups, [f"read from {source.name}"], skipped)
     write_cube(cube, made)
@@ -36,16 +33,7 @@ def import_image(source, cube, image):
 
 def calibrate(cube, calibrated, image):
     """Calibrate a cube; what was done and what was left out goes into its label."""
-    result = calibrated_image(Cube(cube), image["calibration"], camera(image))
-    for step in result.skipped:
-        logger.warning("skipped: %s", step)
-    result.image.groups = notes.noted(result.image.groups, result.done, result.skipped)
-    write_cube(calibrated, result.image)
-
-
-def camera(image):
-    """The camera of an image."""
-    return registry.of_recipe(image["recipe"], image.get("camera", ""))
+    write_calibrated(cube, calibrated, image)
 
 
 def correct(cube, corrected, image):
