@@ -22,7 +22,8 @@ HARMLESS = re.compile(
     | (min|max)?_?(lat|lon)(itude)? | north | south | east | west
     | ext(ension)? | (output_?)?format | file(name)?s? | name | path | dir | folder | part(number)?
     | count | delimiter | filter | limit | line | marker | max_?results | offset | order | page(_?size)? | q | query
-    | rows | size | skip | sort | top"""
+    | rows | size | skip | sort(by|param|order)? | top | max_?records | exact_?count
+    | fields | filter-(lang|crs) | geometry | ids | intersects | cloud_?cover | completion_?date | processing_?level"""
 )
 NUMBER = re.compile(r"[0-9]{1,9}")  # of an `id`: a longer one may be what opens a file
 # Of a path, what follows such a folder opens a share to everyone who has it: letters and digits as nobody names files.

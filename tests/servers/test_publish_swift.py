@@ -523,7 +523,7 @@ def test_a_server_that_never_recovers_is_given_up(tmp_path, swift, proxy, login,
 
 
 def test_a_server_killed_in_the_middle_and_started_again(tmp_path, swift, proxy, login, monkeypatch):
-    monkeypatch.setattr(retry, "LONGEST_PAUSE", 3)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 30)
 
     crashed = threading.Event()
 
@@ -570,7 +570,9 @@ def test_an_upload_killed_and_resumed_sends_exactly_what_is_missing(tmp_path, sw
 
     server = proxy(swift.url, before=kill)
     folder = dataset(tmp_path, movie=np.random.default_rng(2).bytes(90_000))
-    process = start_upload(folder, "killed", variables(swift, server.url), "--segment-bytes", "30000")
+    process = start_upload(
+        folder, "killed", variables(swift, server.url), "--segment-bytes", "30000", "--connections", "4"
+    )
     process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL and not (folder / "published.json").exists()
     time.sleep(0.3)
@@ -579,7 +581,7 @@ def test_an_upload_killed_and_resumed_sends_exactly_what_is_missing(tmp_path, sw
     login(server.url)
     upload(folder, "killed", segment_bytes=30_000)
     sent = server.paths()
-    assert len(there) > 8 and len(sent) == len(set(sent)) and not there & set(sent)
+    assert len(there) > 15 and len(sent) == len(set(sent)) and not there & set(sent)
     everything = set(stored(swift, "killed")) | set(stored(swift, "killed_segments"))
     assert set(sent) == everything - there
     assert_same(swift, "killed", folder)
@@ -645,8 +647,9 @@ def test_two_runs_of_which_one_sleeps_with_the_manifest_taken_away(tmp_path, swi
     assert_same(swift, "asleep", first)
 
 
-def test_swifts_own_rate_limit_is_waited_for(tmp_path, swift, login, proxy):
+def test_swifts_own_rate_limit_is_waited_for(tmp_path, swift, login, proxy, monkeypatch):
     """It says 498 where others say 429."""
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 5)
     options = "container_ratelimit_0 = 8\nmax_sleep_time_seconds = 0.5\nrate_buffer_seconds = 0\n"
     swift.container("limited", public=False)
     swift.put("limited", "other", b"an empty container has no limit")

@@ -8,8 +8,14 @@ from pathlib import Path
 from darkroom.cluster import slurm
 
 FIRST = 20  # failures that are told
-ERROR = re.compile(r"^Error in rule (?P<rule>\w+):\n(?P<about>(?:    .*\n)+)", re.MULTILINE)
-FIELD = re.compile(r"^ {4}(\w+): (.*)$", re.MULTILINE)
+ERRORS = [
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"^Error in rule (?P<rule>\w+):\n(?P<about>(?: {4}.*\n)+)",
+        r"^ {8}rule (?P<rule>\w+):\n(?P<about>(?: {12}.*\n)+)",  # of a group
+    )
+]
+FIELD = re.compile(r"^ {4}(?: {8})?(\w+): (.*)$", re.MULTILINE)
 LOGS = re.compile(r"([^,]+?)(?: \(check log file\(s\) for error details\))?(?:,|$)")
 RAISED = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\w*: (.*)")  # the last line of a traceback
 # By why SLURM ended a job: what is to be said, and the resource that a user can ask for.
@@ -26,7 +32,7 @@ def tell_last(logs: list[Path]) -> None:
 def lines(text: str) -> list[str]:
     """A line for each job that failed for good, by the log of a run."""
     failed = {}
-    for error in ERROR.finditer(text):
+    for error in (error for pattern in ERRORS for error in pattern.finditer(text)):
         about = dict(FIELD.findall(error["about"]))
         logs = [Path(path.strip()) for path in LOGS.findall(about.get("log", ""))]
         failed[error["rule"], about.get("jobid"), about.get("output")] = (error, logs)

@@ -232,3 +232,22 @@ def test_a_line_for_each_job_that_failed(tmp_path, killed, says):
     assert first.startswith("atlas_chunk, a: ") and says in first
     assert second.startswith("publish_upload, b: swift://b: no room left in the account (")
     assert third == "planetary_plot: failed without a word"
+
+
+def test_jobs_of_a_group_that_failed(tmp_path):
+    files.write_bytes(tmp_path / "atlas_plot.log", b"ValueError: no colours\n")
+    log = f"""\
+    message: SLURM-job '18' failed
+    log: {tmp_path}/18.log (check log file(s) for error details)
+    jobs:
+        rule atlas_plot:
+            jobid: 7
+            output: results/case/a/preview.png
+            log: {tmp_path}/atlas_plot.log (check log file(s) for error details)
+        rule atlas_chunk:
+            jobid: 8
+            output: results/case/a/precomputed/info
+"""
+    first, second = failures.lines(log)
+    assert first == f"atlas_plot, {tmp_path.name}: no colours ({tmp_path}/atlas_plot.log)"
+    assert second == "atlas_chunk: failed without a word"
