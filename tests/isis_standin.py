@@ -194,7 +194,7 @@ def misbehave(program, fault, made):
         time.sleep(600)
     if fault == "short":
         for path in made:
-            os.truncate(path, path.stat().st_size - SIZE)
+            os.truncate(path, LABEL_BYTES + SIZE * SIZE * 4 - SIZE)
     if fault == "fail":
         cannot = "Cannot read file [./input]. Position [99840]. Byte count [512]."
         raise IsisError((4, f"{program} was told to fail [it did]."), (1, cannot))
