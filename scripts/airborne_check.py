@@ -76,8 +76,9 @@ def report_of(granule, described, folder, root, collections, schemas=""):
 
 def examine(granule, described, folder, root, collections, schemas=""):
     """What is found of one granule: round trip, figures and flags of the product, problems of its metadata."""
-    path = folder / granule["netcdf"]
-    found = quality.assess(path)
+    with product.opened(folder / granule["netcdf"]) as made:
+        compared = round_trip(granule, made, root, collections)
+        found = quality.assess(made)
     problems = {}
     for kind, name in (described or {}).get("metadata", {}).items():
         problems[kind] = list(quality.invalid(folder / name, kind, schemas))
@@ -86,19 +87,18 @@ def examine(granule, described, folder, root, collections, schemas=""):
         "collection": granule["collection"],
         "netcdf": granule["netcdf"],
         "source": granule["files"],
-        "round_trip": round_trip(granule, path, root, collections),
+        "round_trip": compared,
         **found,
         "flags": granule["flags"] + found["flags"],
         "metadata": {"schemas": bool(schemas), "problems": problems},
     }
 
 
-def round_trip(granule, path, root, collections):
+def round_trip(granule, made, root, collections):
     """How many values of the source were compared with the netCDF, and where they differ; the source is read anew."""
     source = granules_of.load(granule["files"], granule["id"], collections, root)
     values = sum(math.prod(variable.shape) for variable in source.variables.values())
-    with product.opened(path) as made:
-        return {"values": values, "differences": cf.round_trip(source, made)}
+    return {"values": values, "differences": cf.round_trip(source, made)}
 
 
 def failures(report):

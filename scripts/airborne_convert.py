@@ -13,6 +13,7 @@ from darkroom.airborne import granules as granules_of
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.airborne.parallel import in_processes
+from darkroom.airborne.told import told
 from darkroom.files import SCRIPTS, clear_partials, described, read_json, write_json
 from darkroom.files import digest as file_digest
 from darkroom.inventory import read as read_inventory
@@ -112,6 +113,7 @@ def _make(job, root, folder, before, options):
             return {"records": bad}
         granule = job.joined(read)
         cf.write(granule, path, **options)
+        tells = told(granule, cf.made_at(granule, options["production_time"]))
     except Exception as error:  # such as of a disk that is full
         return {"records": [granules_of.bad_record(job.id, job.collection, entries, error), *bad]}
     record = {
@@ -121,6 +123,7 @@ def _make(job, root, folder, before, options):
         "netcdf": f"{NETCDF}/{path.name}",
         "flags": granule.flags,
         "error": "",
+        "told": tells,
     }
     return {"key": key, "state": _state(path), "records": [record, *bad]}
 

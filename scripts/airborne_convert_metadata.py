@@ -7,19 +7,15 @@ import logging
 import re
 from pathlib import Path
 
-import numpy as np
-
 from darkroom import entrypoint
 from darkroom.airborne import granules as granules_of
 from darkroom.airborne import product, staging
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.airborne.collection import match as match_collection
-from darkroom.airborne.extent import DECIMALS, time_text
-from darkroom.airborne.extent import good as good_positions
 from darkroom.airborne.metadata import echo10, legacy_met, umm_g
 from darkroom.airborne.parallel import in_processes
-from darkroom.airborne.sun import day_or_night, elevation
+from darkroom.airborne.told import told
 from darkroom.files import BLOCK, read_json, write_bytes, write_json
 from darkroom.version import VERSION
 
@@ -53,7 +49,7 @@ URLS = {
     "qa": ("EXTENDED METADATA", "Download"),
     "browse": ("GET RELATED VISUALIZATION", "View"),
 }
-SUN_SAMPLES = 500  # positions that are asked for the height of the sun
+LABEL = re.compile(r"\{([^{}]+)\}")
 
 
 def airborne_convert_metadata(
@@ -138,30 +134,17 @@ def describe(granule, folder, root, collection, endpoint="", buckets=None):
     """
     path, sources = folder / granule["netcdf"], granule["files"]
     groups = match_collection(sources[0], {"": collection}).groups | {"granule": granule["id"]}
-    with product.opened(path) as made:
-        extent, altitude = made.extent, made.altitude_range_m
-        sun = made.variables.get("solar_elevation_angle")
-        elevations = sun.values() if sun else sun_elevations(*made.positions())
-        produced = made.globals["date_created"]
-        header = dict(line.partition(": ")[::2] for line in made.globals.get("source_header", "").splitlines())
     described = {
         "id": granule["id"],
         "collection": collection,
         "netcdf": granule["netcdf"],
-        "produced": produced,
         "software": VERSION,
         "source_files": [Path(name).name for name in sources],
-        "begin": time_text(extent.begin),
-        "end": time_text(extent.end),
-        "box": [round(float(side), DECIMALS) for side in extent.box],
-        "geometry": extent.geometry,
-        "deviation_m": round(extent.deviation, 1),
-        "altitude": [f"{end:.1f}" for end in altitude] if altitude else None,
-        "day_night": day_or_night(elevations),
+        **(granule.get("told") or read_anew(path)),
         "platform": collection["platform"]["short_name"],
         "instrument": collection["instrument"]["short_name"],
         "project": collection["project"],
-        "additional_attributes": additional_attributes(collection, header | groups),
+        "additional_attributes": additional_attributes(collection, path, groups),
         "files": [],
         "urls": [],
     }
@@ -178,16 +161,27 @@ def describe(granule, folder, root, collection, endpoint="", buckets=None):
     }
 
 
-def additional_attributes(collection, told):
+def read_anew(path):
+    """What is told of a product, where the list of granules does not say."""
+    with product.opened(path) as made:
+        return told(made, made.globals["date_created"])
+
+
+def additional_attributes(collection, path, groups):
     """Additional attributes of the granule: {labels} stand for what the file's name and header tell.
 
     One that names a label that is not told is left out.
     """
+    wanted = collection.get("additional_attributes", {})
+    known = groups
+    if any("{" in text for text in wanted.values()):
+        with product.opened(path) as made:
+            lines = made.globals.get("source_header", "").splitlines()
+        known = dict(line.partition(": ")[::2] for line in lines) | groups
     found = {}
-    for name, text in collection.get("additional_attributes", {}).items():
-        labels = re.findall(r"\{([^{}]+)\}", text)
-        if all(label in told for label in labels):
-            found[name] = re.sub(r"\{([^{}]+)\}", lambda match: str(told[match[1]]), text)
+    for name, text in wanted.items():
+        if all(label in known for label in LABEL.findall(text)):
+            found[name] = LABEL.sub(lambda match: str(known[match[1]]), text)
     return found
 
 
@@ -222,15 +216,6 @@ def urls(files, collection, endpoint, buckets):
         page = {"type": "VIEW RELATED INFORMATION", "description": "Page of the collection", "mime_type": "text/html"}
         found.append({"url": f"https://doi.org/{collection['doi']}", **page})
     return found
-
-
-def sun_elevations(times, latitude, longitude):
-    """Height of the sun in degrees at some positions, evenly from the first to the last."""
-    if latitude.ndim == 2:
-        latitude, longitude = latitude[:, latitude.shape[1] // 2], longitude[:, longitude.shape[1] // 2]
-    known = np.flatnonzero(good_positions(latitude, longitude) & ~np.isnat(times))
-    chosen = known[np.linspace(0, known.size - 1, min(known.size, SUN_SAMPLES)).round().astype(int)]
-    return elevation(times[chosen], latitude[chosen], longitude[chosen])
 
 
 def record(described, written):

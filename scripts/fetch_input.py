@@ -135,9 +135,10 @@ def with_members(root, files, packed, destination, filter="", ratio=UNPACK_RATIO
 
 def samples():
     """Samples by name: functions that write raw data to a folder. Their modules are loaded by those alone who ask."""
-    from darkroom.samples import airborne, atlas, planetary
+    from darkroom.samples import airborne, atlas, calcium, copernicus, planetary
 
-    return atlas.SAMPLES | planetary.SAMPLES | airborne.SAMPLES
+    pipelines = (atlas, planetary, airborne, copernicus, calcium)
+    return {name: write for pipeline in pipelines for name, write in pipeline.SAMPLES.items()}
 
 
 def make_sample(name, folder, filter=""):

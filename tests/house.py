@@ -18,6 +18,7 @@ PICTURE = ROOT / "docs/architecture.md"
 LOADED_BY_NAME = {
     "airborne/granule": "airborne/readers/*.py",
     "planetary/instruments/registry": "planetary/instruments/**/*.py",
+    "copernicus/catalogues/registry": "copernicus/catalogues/*.py",
 }
 PIPELINES = ("planetary", "atlas", "airborne", "copernicus", "calcium")
 
@@ -74,7 +75,8 @@ def drawn():
 
 def shipped():
     """Everything in the package, the tables and schemas of config/, and templates beside the scripts."""
-    package = [path for path in ROOT.glob("scripts/darkroom/**/*") if path.is_file() and path.suffix != ".pyc"]
+    inside = (path for path in ROOT.glob("scripts/darkroom/**/*") if path.is_file())
+    package = [path for path in inside if path.parent.name != "__pycache__"]  # caches of Python, and of numba
     tables = [path for path in ROOT.glob("config/**/*") if path.suffix in (".yaml", ".tsv") and path not in OURS]
     return sorted(path.relative_to(ROOT).as_posix() for path in [*package, *tables, *ROOT.glob("scripts/*.html")])
 

@@ -74,7 +74,7 @@ def rule_arguments(function, snakemake):
         given["mem_mb"] = snakemake.resources.mem_mb
     for name, value in given.items():
         if name in parameters and _without_none(parameters[name].annotation) is Path:
-            given[name] = Path(value)
+            given[name] = Path(value) if value != [] else None  # an input function that gave no file
     return given
 
 

@@ -32,7 +32,7 @@ SHARE = re.compile(
 )
 SESSION = re.compile(r"(;(?:jsessionid|phpsessid|sid)=)[^/?#]+", re.IGNORECASE)  # in a path
 VARIABLE = re.compile(r"\$\{(\w+)\}")
-_hidden = set()  # what came from the environment
+_hidden, _hidden_folders = set(), set()  # what came from the environment: values of queries, folders of paths
 
 
 def public_url(url):
@@ -43,8 +43,7 @@ def public_url(url):
     """
     parts = urlsplit(url)
     path = SESSION.sub(r"\1***", SHARE.sub(r"\g<folder>***", parts.path))
-    for secret in sorted(_hidden, key=len, reverse=True):
-        path = path.replace(secret, "***")
+    path = "/".join("***" if folder in _hidden_folders else folder for folder in path.split("/"))
     query = "".join(_shown(part) for part in re.split(r"([&;])", parts.query))
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))
 
@@ -86,8 +85,12 @@ def with_variables(urls):
     """
     if wrong := problem(urls):
         raise ValueError(wrong)
-    for name in VARIABLE.findall(urls):
-        if not os.environ.get(name):
-            raise ValueError(f"{urls}: {name} is not in the environment")
-        _hidden.update(filter(None, re.split(r"[&;=]", os.environ[name])), [os.environ[name]])
+    for url in urls.split():
+        path, _, query = url.partition("?")
+        for text, kept in ((path, _hidden_folders), (query, _hidden)):
+            for name in VARIABLE.findall(text):
+                if not os.environ.get(name):
+                    raise ValueError(f"{urls}: {name} is not in the environment")
+                kept.add(os.environ[name])
+                kept.update(part.partition("=")[2] or part for part in re.split("[&;]", os.environ[name]))
     return VARIABLE.sub(lambda match: os.environ[match[1]], urls)

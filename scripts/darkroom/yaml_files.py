@@ -34,9 +34,14 @@ def load(text, where):
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f" line {mark.line + 1}" if mark else ""
-        raise ValueError(f"{where}{line}: not YAML: {error.problem or error.context}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        kind = "" if isinstance(error, _BoundError) else "not YAML: "
+        raise ValueError(f"{where}{line}: {kind}{error.problem or error.context}") from None
+    except (yaml.YAMLError, ValueError) as error:  # no text, no date
         raise ValueError(f"{where}: not YAML in UTF-8: {' '.join(str(error).split())}") from None
+
+
+class _BoundError(yaml.MarkedYAMLError):
+    """YAML that is more than we take."""
 
 
 class _Loader(BASE):
@@ -47,7 +52,7 @@ class _Loader(BASE):
         for key, _ in getattr(node, "value", ()):
             scalar = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
             if scalar in seen:
-                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark)
+                raise _BoundError(problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark)
             if scalar and key.tag != "tag:yaml.org,2002:merge":
                 seen.add(scalar)
         return super().construct_mapping(node, deep)
@@ -60,7 +65,7 @@ def _require_shallow(text):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:
-                raise yaml.MarkedYAMLError(problem=f"more than {DEEPEST} levels deep", problem_mark=event.start_mark)
+                raise _BoundError(problem=f"more than {DEEPEST} levels deep", problem_mark=event.start_mark)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
@@ -70,7 +75,7 @@ def _require_small(root):
     sizes = {}  # node -> values and levels that it stands for; None while it is looked into
     size, depth = _size(root, sizes)
     if size > REPEATED * len(sizes) + FEW or depth > DEEPEST:
-        raise yaml.MarkedYAMLError(
+        raise _BoundError(
             problem=f"with its aliases it comes to {size:,} values, {depth} levels deep", problem_mark=root.start_mark
         )
 
@@ -84,5 +89,5 @@ def _size(node, sizes):
         below = [_size(child, sizes) for child in children]
         sizes[id(node)] = 1 + sum(size for size, _ in below), 1 + max((depth for _, depth in below), default=0)
     if sizes[id(node)] is None:
-        raise yaml.MarkedYAMLError(problem="an alias stands for what it is in", problem_mark=node.start_mark)
+        raise _BoundError(problem="an alias stands for what it is in", problem_mark=node.start_mark)
     return sizes[id(node)]

@@ -14,7 +14,13 @@ from darkroom import schema
 
 SHEET = [line.split("\t") for line in (ROOT / "config/datasets.tsv").read_text().splitlines()]
 PIPELINES = {dataset: pipeline for dataset, pipeline, *_ in SHEET[1:]}
-CHECKS = {"planetary": "planetary_check", "atlas": "precomputed_check", "airborne": "airborne_check"}
+CHECKS = {
+    "planetary": "planetary_check",
+    "atlas": "precomputed_check",
+    "airborne": "airborne_check",
+    "copernicus": "copernicus_check_products",
+    "calcium": "calcium_check",
+}
 
 
 def volume(folder, scale=0):
@@ -29,6 +35,8 @@ def test_dry_run_explains_every_job_and_makes_nothing(campaign):
         "atlas": ("atlas_import", "atlas_chunk", "atlas_check_precomputed", "atlas_plot"),
         "planetary": ("planetary_plot",),
         "airborne": ("airborne_convert", "airborne_convert_metadata", "airborne_check", "airborne_plot"),
+        "copernicus": ("copernicus_search", "copernicus_check_products", "copernicus_plot_products"),
+        "calcium": ("calcium_import", "calcium_detect_motion", "calcium_detect_cells", "calcium_check", "calcium_plot"),
         "": ("fetch_input", "publish_manifest"),
     }.items():
         expected = sum(pipeline in ("", own) for own in PIPELINES.values())
@@ -82,7 +90,7 @@ def test_second_run_does_nothing(demo):
 
 def test_the_same_campaign_gives_the_same_bytes(demo, campaign):
     """A dataset of each kind, made again elsewhere."""
-    again = {"mercury-1", "mercury-2", "mercury", "labels", "dropsondes", "lidar"}
+    again = {"mercury-1", "mercury-2", "mercury", "labels", "dropsondes", "lidar", "scenes"}
     rows = ["\t".join(row) for row in SHEET if row[0] in {"dataset", *again}]
     campaign.write([], campaign="demo")
     (campaign.folder / "datasets.tsv").write_text("\n".join(rows) + "\n")

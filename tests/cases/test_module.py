@@ -9,7 +9,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from campaign import ROOT, Campaign
+from campaign import QUICK, ROOT, Campaign
 from house import LIST, shipped
 
 WORKFLOW = """
@@ -96,13 +96,13 @@ rule scripted:
 
 
 def test_rules_of_others_are_planned_as_ever(tmp_path):
-    """What rules/planning.smk does once for each rule is right for rules that are not like ours."""
+    """What quick plans do once for each rule is right for rules that are not like ours."""
     Campaign(tmp_path).write(["a\tatlas\tsample:labels\t{type: segmentation}\t"])
     (tmp_path / "Snakefile").write_text(OTHERS.format(snakefile=str(ROOT / "Snakefile")))
     (tmp_path / "good.py").touch()
 
     def plan(*targets):
-        line = [sys.executable, "-m", "snakemake", "--cores", "2", "--dry-run", *targets]
+        line = [sys.executable, "-c", QUICK, "--cores", "2", "--dry-run", *targets]
         done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=100)
         return done.returncode, done.stdout + done.stderr
 

@@ -88,6 +88,19 @@ def test_the_lock_of_a_dead_run_is_removed_and_that_of_a_live_one_is_not(campaig
     assert len(list(campaign.results.glob("*/manifest.json"))) == len(ROWS)
 
 
+def test_a_config_that_multiplies_is_refused_at_once(campaign):
+    campaign.write(ROWS)
+    with (campaign.folder / "config/config.yaml").open("a") as file:
+        file.write("a: &a [x, x, x, x, x, x, x, x, x]\n")
+        file.writelines(
+            f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+        )
+        file.write("atlas: {type: *i}\n")
+    assert "config.yaml line 1: with its aliases it comes to" in campaign.run("--dry-run", fails=True)
+    (campaign.folder / "config/config.yaml").write_text("campaign: case\ndatasets: datasets.tsv\ncampaign: other\n")
+    assert "config.yaml line 3: key 'campaign' stands twice" in campaign.run("--dry-run", fails=True)
+
+
 def test_a_cache_of_sources_that_is_full_is_named(campaign, monkeypatch):
     """Snakemake copies rules and scripts to a folder of its own, below the home folder where nothing else is said."""
     if os.geteuid() != 0:

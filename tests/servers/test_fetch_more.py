@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -681,3 +682,41 @@ def test_progress_in_a_log(tmp_path, nginx):
         else:
             assert 2 <= sum(" INFO 0/1 files, " in line for line in lines) <= 40
             assert "\x1b" not in told.decode() and "\r" not in told.decode()
+
+
+# Checks of one's own, and files that cannot be had
+
+
+def test_a_check_of_ones_own(tmp_path, served):
+    asked = []
+
+    def check(path, entry):
+        asked.append((path.read_bytes() == ONE_MB, entry["bytes"], entry["sha1"]))
+        return "not what was ordered" if len(asked) < 2 else ""
+
+    item = Remote("big", f"{served.url}/big", check=check, hashes={"sha1": hashlib.sha1})
+    download([item], tmp_path / "got")
+    assert asked == [(True, len(ONE_MB), hashlib.sha1(ONE_MB).hexdigest())] * 2
+    asked.clear()
+    with pytest.raises(OSError, match=r"not what was ordered \(2 attempts\)"):
+        download([dataclasses.replace(item, name="other", check=lambda *_: "not what was ordered")], tmp_path / "got")
+    assert not (tmp_path / "got/other").exists()
+
+
+def test_what_cannot_be_had_may_be_left_out(tmp_path, served):
+    items, failed, arrived = remote_files(f"{served.url}/{name}" for name in ("absent", "big")), [], []
+    got = download(
+        items,
+        tmp_path / "got",
+        arrived=lambda item, entry: arrived.append(entry["name"]),
+        failed=lambda *one: failed.append(one),
+    )
+    assert (got[0], got[1].name, arrived) == (None, "big", ["big"])
+    ((item, error),) = failed
+    assert item is items[0] and isinstance(error, FileNotFoundError)
+
+    def stop(item, error):
+        raise PermissionError("enough")
+
+    with pytest.raises(PermissionError, match="enough"):
+        download(items, tmp_path / "none", failed=stop)

@@ -28,6 +28,10 @@ VERBS = [
     "check",
     "plot",
     "publish",
+    "search",
+    "order",
+    "install",
+    "process",
 ]
 RULE = re.compile(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule ?\w*:|\Z)", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r'name:\s+f"(\w+){batch.suffix}"')  # one of the rules that take an image or a batch of them
@@ -40,14 +44,17 @@ RULES = [
 ENGINES = {"planetary": "isis", "isis": "native"}
 # Import names that differ from the names of their packages.
 PACKAGES = {
+    "blake3": "python-blake3",
     "swiftclient": "python-swiftclient",
     "yaml": "pyyaml",
     "matplotlib": "matplotlib-base",
     "openstack": "openstacksdk",
     "netCDF4": "netcdf4",
+    "elftools": "pyelftools",
 }
+WHEELS = {"python-blake3": "blake3"}  # conda packages that have another name than the wheel
 LOCKS = ("requirements.lock", "requirements-test.lock")
-WITH_OTHERS = {"urllib3": "requests"}  # installed by another package that is named
+WITH_OTHERS = {"urllib3": "requests", "isx": "the installer of IDPS"}  # installed by another package that is named
 
 
 @pytest.mark.parametrize(("pipeline", "name", "body"), RULES, ids=[name for _, name, _ in RULES])
@@ -70,7 +77,7 @@ def test_no_rule_runs_python_of_its_own():
 
 def options(sections):
     """Every option by the name that the manual has it under, with its rule: those of a pipeline without its name."""
-    for section in ("fetch", "publish", "atlas", "planetary", "airborne"):
+    for section in ("fetch", "publish", "atlas", "planetary", "airborne", "copernicus"):
         for option, rule in sections[section]["properties"].items():
             name = f"{section}.{option}" if section in ("fetch", "publish") else option
             inner = rule.get("properties", {})
@@ -153,7 +160,7 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
         locked = locked_for(versions["python"])
         assert content["channels"] == [*["usgs-astrogeology"] * (env == "isis"), "conda-forge", "nodefaults"]
         for name, version in versions.items():
-            wheel = name.removesuffix("-base").replace("_", "-")
+            wheel = WHEELS.get(name, name.removesuffix("-base").replace("_", "-"))
             assert name in ("python", "gdal", "isis") or f"{locked[wheel]}.".startswith(f"{version}."), (env, name)
 
 

@@ -61,6 +61,8 @@ def write(granule, path, *, conventions="CF-1.8", production_time="", deflate=No
         for name, variable in granule.variables.items():
             for first, last, block in variable.blocks(_rows_of_chunk(variable)):
                 targets[name][_at(granule, name, first, last)] = _characters(block) if variable.is_text else block
+            if math.prod(variable.shape) * variable.dtype.itemsize > CHUNK_BYTES:
+                targets[name].set_var_chunk_cache(0)  # which lets go of what it held
 
 
 def require(conventions, production_time=""):

@@ -8,9 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from darkroom import schema
+from darkroom import schema, yaml_files
 from darkroom.airborne import times, units
 from darkroom.files import CONFIG
 
@@ -77,10 +75,7 @@ def load(paths=(FOLDER,)):
     validator = schema.validator("collection")
     found, origin = {}, {}
     for path in _files(paths):
-        try:
-            collection = yaml.safe_load(path.read_bytes())
-        except (yaml.YAMLError, ValueError) as error:
-            raise ValueError(f"{path}: no YAML in UTF-8 ({' '.join(str(error).split())})") from error
+        collection = yaml_files.read(path)
         schema.refuse(schema.problems(collection, validator, path))
         name = collection["short_name"]
         if name in found:

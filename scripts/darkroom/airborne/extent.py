@@ -186,14 +186,16 @@ def simplified(vectors, tolerance, most):
 
 def from_arc(points, start, end):
     """Angle in radians of unit vectors (n, 3) from the great-circle arc between two."""
-    ends = np.minimum(angle(points, start), angle(points, end))
     pole = np.cross(start, end)
     length = np.linalg.norm(pole)
     if length < 1e-12:
-        return ends
+        return np.minimum(angle(points, start), angle(points, end))
     pole /= length
-    beside = (points @ np.cross(pole, start) >= 0) & (points @ np.cross(end, pole) >= 0)
-    return np.where(beside, np.arcsin(np.minimum(np.abs(points @ pole), 1)), ends)
+    ahead, back, beside = (points @ np.stack([np.cross(pole, start), np.cross(end, pole), pole], 1)).T
+    away = np.arcsin(np.minimum(np.abs(beside), 1))
+    past = np.flatnonzero((ahead < 0) | (back < 0))
+    away[past] = np.minimum(angle(points[past], start), angle(points[past], end))
+    return away
 
 
 def angle(points, other):

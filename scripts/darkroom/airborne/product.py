@@ -1,5 +1,6 @@
 """netCDF products of granules, opened as the model that readers fill: `granule.Granule`."""
 
+import functools
 from contextlib import contextmanager
 
 import netCDF4
@@ -7,7 +8,8 @@ import numpy as np
 
 from darkroom.airborne.granule import Granule, Variable
 
-netCDF4.set_chunk_cache(4 << 20)  # bytes of each variable; blocks are read once, so that more would only fill memory
+AT_ONCE = 1 << 15  # values of a variable that is read as a whole, once
+netCDF4.set_chunk_cache(1 << 19)  # bytes of each variable; blocks are read once, so that more would only fill memory
 
 
 @contextmanager
@@ -37,15 +39,23 @@ def variable(item):
     attrs = {name: item.getncattr(name) for name in item.ncattrs()}
     text = item.dtype.kind == "S"
 
-    def read(first, last):
+    def from_file(first, last):
         if item.ndim == one + text:
             values = np.asarray(item[...]).reshape(item.shape[one:])
         else:
             values = np.asarray(item[0, first:last] if one else item[first:last])
         return np.ascontiguousarray(values).view(f"S{item.shape[-1]}")[..., 0] if text else values
 
+    @functools.cache
+    def whole():
+        return from_file(0, item.shape[one] if item.ndim > one else 1)
+
+    def read(first, last):
+        return whole()[first:last] if item.ndim > one + text else whole()
+
     end = item.ndim - text
     dtype = np.dtype(f"S{item.shape[-1]}") if text else item.dtype
+    read = read if item.size <= AT_ONCE else from_file
     return Variable(item.dimensions[one:end], item.shape[one:end], dtype, attrs, attrs.get("_FillValue"), read)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from lxml import etree
 
 from darkroom import files
-from darkroom.airborne import extent, product
+from darkroom.airborne import extent
 
 GAP = 10  # times the median step in time that a gap is longer than
 FASTEST = 350.0  # m/s over ground that no aircraft or sonde of the collections goes beyond
@@ -17,16 +17,15 @@ SLACK = 1000.0  # m that positions may be off by their rounding
 SCHEMAS = {"json": "umm-g-json-schema-v1.6.6.json", "xml": "Granule.xsd"}
 
 
-def assess(path):
-    """Figures and flags of a netCDF product, as a dict: `time`, `positions`, `variables`, `flags`."""
-    with product.opened(path) as granule:
-        times, latitude, longitude = granule.positions()
-        apart = granule.is_flight_of_sondes
-        found = {
-            "time": of_time(times, apart),
-            "positions": of_positions(times, latitude, longitude, apart),
-            "variables": {name: of_values(one) for name, one in granule.variables.items() if not one.is_text},
-        }
+def assess(granule):
+    """Figures and flags of a product (see `product.opened`), as a dict: `time`, `positions`, `variables`, `flags`."""
+    times, latitude, longitude = granule.positions()
+    apart = granule.is_flight_of_sondes
+    found = {
+        "time": of_time(times, apart),
+        "positions": of_positions(times, latitude, longitude, apart),
+        "variables": {name: of_values(one) for name, one in granule.variables.items() if not one.is_text},
+    }
     return found | {"flags": list(flags(found))}
 
 

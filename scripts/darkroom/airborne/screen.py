@@ -12,6 +12,7 @@ from darkroom.airborne import units
 from darkroom.airborne.granule import add
 
 VALID, MISSING = 0, 1
+AT_ONCE = 1 << 20  # values of a variable whose status is kept in memory
 # Status of a value -> what a flag of the granule says of such ones.
 REASONS = {
     "other_missing_code": "have another code that means missing",
@@ -70,7 +71,7 @@ LIMITS = {
 def screen(granule):
     """Make missing what is no measurement, add status variables, and flag what was found.
 
-    Time, and coordinates such as the wavenumbers of channels, are left as they are: CF lets these have no missing values.
+    Time, and coordinates such as wavenumbers of channels, are left as they are: CF lets them have no missing values.
     """
     for name, variable in list(granule.variables.items()):
         if variable.dims == (name,):
@@ -103,17 +104,27 @@ def _screen_variable(granule, name, variable):
         "flag_meanings": " ".join(words[number] for number in there),
         "coverage_content_type": "qualityInformation",
     }
-    status = replace(variable, dtype=np.dtype("i1"), attrs=attrs, fill=None, codes={}, source="",
-                     read=lambda first, last: rules.status(variable.read(first, last)))  # fmt: skip
+    fill = variable.dtype.type(fill)
+
+    def status(first, last):
+        return rules.status(variable.read(first, last))
 
     def kept(first, last):
         stored = variable.read(first, last)
-        return np.where(rules.status(stored) > MISSING, variable.dtype.type(fill), stored)
+        return np.where(rules.status(stored) > MISSING, fill, stored)
 
-    add(granule.variables, f"{name}_status", status)
+    if total <= AT_ONCE:
+        status, kept = (held(read(0, variable.shape[0] if variable.dims else 1)) for read in (status, kept))
+    its_status = replace(variable, dtype=np.dtype("i1"), attrs=attrs, fill=None, codes={}, source="", read=status)
+    add(granule.variables, f"{name}_status", its_status)
     beside = f"{variable.attrs.get('ancillary_variables', '')} {name}_status".strip()
     attrs = variable.attrs | {"ancillary_variables": beside}
-    granule.variables[name] = replace(variable, fill=variable.dtype.type(fill), attrs=attrs, codes={}, read=kept)
+    granule.variables[name] = replace(variable, fill=fill, attrs=attrs, codes={}, read=kept)
+
+
+def held(values):
+    """`read` of values in memory."""
+    return lambda first, last: values[first:last] if values.ndim else values
 
 
 class Rules:
@@ -137,9 +148,11 @@ class Rules:
                 status[(stored < self.valid[0]) | (stored > self.valid[1])] = STATUS["out_of_valid_range"]
         if stored.dtype.kind == "f":
             status[np.isinf(stored)] = STATUS["infinite"]
-        if self.codes and (stored <= self.least_code).any():
-            for code, word in self.codes.items():
-                status[stored == code] = STATUS[word]
+        if self.codes and (coded := stored <= self.least_code).any():
+            few = stored[coded]
+            status[coded] = np.select(
+                [few == code for code in self.codes], [STATUS[word] for word in self.codes.values()], status[coded]
+            )
         status[self.variable.missing(stored)] = MISSING
         return status
 

@@ -10,7 +10,7 @@ import airborne_product
 from airborne_check import airborne_check
 from airborne_convert import airborne_convert
 from airborne_convert_metadata import airborne_convert_metadata
-from darkroom.airborne import quality
+from darkroom.airborne import product, quality
 from darkroom.samples import airborne
 
 ROWS = 60
@@ -24,7 +24,8 @@ def changed(values, index, value):
 
 
 def flags(tmp_path, **variables):
-    found = quality.assess(airborne_product.write(tmp_path / "a.nc", **(TRACK | variables)))
+    with product.opened(airborne_product.write(tmp_path / "a.nc", **(TRACK | variables))) as granule:
+        found = quality.assess(granule)
     return {flag["flag"]: flag["note"] for flag in found["flags"]}, found
 
 

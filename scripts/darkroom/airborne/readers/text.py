@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-BLOCK = 4 << 20  # bytes of text that are parsed at a time
+BLOCK = 1 << 20  # bytes of text that are parsed at a time
 
 
 def lines(path):
@@ -120,16 +120,27 @@ def _numbers(block, names, path, line):
     block = block.rstrip()
     if not block:
         return np.empty((0, len(names)))
-    marks = np.frombuffer(block + b"\n", np.uint8)
-    commas = np.diff(np.cumsum(marks == ord(","))[np.flatnonzero(marks == ord("\n"))], prepend=0)
-    if (commas == len(names) - 1).all():
+    count = block.count(b"\n") + 1
+    if _columns_are(block, count, len(names)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of what is no number, which is looked for below
             found = np.fromstring(block.replace(b"\n", b","), np.float64, sep=",")
-        if found.size == commas.size * len(names):
-            return found.reshape(commas.size, len(names))
+        if found.size == count * len(names):
+            return found.reshape(count, len(names))
     rows = [row.strip() for row in block.split(b"\n")]
     return np.stack(delimited(rows, names, path, np.arange(line, line + len(rows))), axis=1)
+
+
+def _columns_are(block, lines, columns):
+    """Whether each of the lines of a block has so many columns."""
+    if block.count(b",") != lines * (columns - 1):
+        return False
+    if columns == 1:
+        return True
+    marks = np.frombuffer(block, np.uint8)
+    ends = np.append(np.flatnonzero(marks == ord("\n")), marks.size)
+    commas = np.flatnonzero(marks == ord(",")).reshape(lines, columns - 1)
+    return bool((commas[:, -1] < ends).all() and (commas[1:, 0] > ends[:-1]).all())
 
 
 def delimited(rows, names, path, numbers, empty=None):

@@ -19,13 +19,13 @@ import shlex
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
 from darkroom import files
+from darkroom.interrupts import stoppable
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.recipes import steps as recipe_steps
 from darkroom.retry import PassingError, persistently
@@ -101,23 +101,6 @@ def working_folder(output):
         yield work
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-@contextmanager
-def stoppable():
-    """Let SIGTERM end a stage as Ctrl-C does: programs are told, and what they have left is removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number, frame):
-        raise KeyboardInterrupt("stopped by SIGTERM")
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _placed(value, work):
