@@ -36,7 +36,12 @@ MINE = {
 }
 # dataset, recipe, files of the archive, options; where no recipe is named, the name of the file tells it
 IMAGES = [
-    ("mdis", "mdis", ["EN1072174528M.IMG"], {"geometry": "web", "map": {"projection": "sinusoidal", "resolution": 500}}),
+    (
+        "mdis",
+        "mdis",
+        ["EN1072174528M.IMG"],
+        {"geometry": "web", "map": {"projection": "sinusoidal", "resolution": 500}},
+    ),
     ("nac", "lroc_nac", ["M114145549LE.IMG"], MAPPED | {"map": {"interpolation": "nearest"}}),
     ("wac", "lroc_wac", ["M119923055CE.IMG"], MAPPED),
     ("wac_mono", "lroc_wac_mono", ["M1097931072ME.IMG"], {}),
