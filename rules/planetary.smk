@@ -8,6 +8,7 @@ framelet set, a detector) stands before the suffix: calibrated.even.cub. Which c
 from darkroom.campaign.inputs import literal
 from darkroom.planetary import memory as planetary_memory
 from darkroom.planetary import plan as planetary_plan
+from darkroom.planetary import steps as planetary_steps
 
 
 wildcard_constraints:

@@ -55,7 +55,7 @@ rule planetary_import_geometry:
         mem_mb=memory("geometry"),
         web=lambda wildcards: int(made(wildcards).asks_web),
     params:
-        image=lambda wildcards: planetary_plan.geometry_of(made(wildcards), part_of(wildcards)),
+        image=lambda wildcards: planetary_steps.geometry_of(made(wildcards), part_of(wildcards)),
     script:
         "../../scripts/planetary_import_geometry.py"
 
@@ -92,7 +92,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
         resources:
             mem_mb=memory("import"),
         params:
-            images=batch.each(lambda dataset, part: planetary_plan.import_of(PLANETARY[dataset], part.strip("."))),
+            images=batch.each(lambda dataset, part: planetary_steps.import_of(PLANETARY[dataset], part.strip("."))),
         script:
             "../../scripts/planetary_import.py"
 
@@ -119,7 +119,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
         resources:
             mem_mb=memory("calibrate"),
         params:
-            images=batch.each(lambda dataset, part: planetary_plan.calibration_of(PLANETARY[dataset])),
+            images=batch.each(lambda dataset, part: planetary_steps.calibration_of(PLANETARY[dataset])),
         script:
             "../../scripts/planetary_calibrate.py"
 
@@ -145,6 +145,6 @@ rule planetary_merge_channels:
         mem_mb=memory("join"),
         web=lambda wildcards: int(made(wildcards).asks_web),
     params:
-        image=lambda wildcards: planetary_plan.join_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.join_of(made(wildcards)),
     script:
         "../../scripts/planetary_merge_channels.py"

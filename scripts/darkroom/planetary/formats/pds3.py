@@ -389,7 +389,7 @@ def _label_path(path):
     if re.match(rb"\s*(/\*.*?\*/\s*)*(PDS_VERSION_ID|ODL_VERSION_ID|CCSD\w+|NJPL\w+)\s*=", head, re.DOTALL):
         return path
     for other in sorted(path.parent.iterdir()):
-        if other.stem == path.stem and other.suffix.upper() == ".LBL" and other != path:
+        if other.stem.lower() == path.stem.lower() and other.suffix.upper() == ".LBL" and other != path:
             return other
     raise ProductError(
         f"{path}: no PDS3 product: it does not begin with PDS_VERSION_ID, and there is no {path.stem}.LBL beside it"
