@@ -48,7 +48,7 @@ built = FeatureQuery._build_query_url  # its address is not to be set
 catalogue = "https://catalogue.dataspace.copernicus.eu/odata/v1"
 FeatureQuery._build_query_url = lambda self, **given: built(self, **given).replace(catalogue, {url!r})
 began = time.monotonic()
-asked = {{"contentDateStartGe": "2020-01-01T00:00:00Z", "contentDateStartLt": "2021-01-02T00:00:00Z", "top": 1000}}
+asked = {{"contentDateStartGe": "2020-01-01T00:00:00Z", "contentDateStartLt": "2021-01-02T00:00:00Z", "productType": "S2MSI1C", "top": 1000}}
 found = list(FeatureQuery("SENTINEL-2", asked, options={{"expand_attributes": True}}))
 """
 
