@@ -26,11 +26,13 @@ print(json.dumps({"products": len(found), "seconds": round(time.monotonic() - be
 OURS = """
 import json, resource, sys, time
 sys.path.insert(0, {scripts!r})
-from pathlib import Path
-from darkroom.copernicus import search
+from darkroom.copernicus import asking, query, search, settings
+from darkroom.copernicus.catalogues.registry import open_catalogue
+service = settings.load("bench", {own!r})
+catalogue = open_catalogue(service, asking.Client(service))
 began = time.monotonic()
 asked = {{"catalogue": "bench", "type": "S2MSI1C", "start": "2020-01-01", "end": "2021-01-01", "limit": 20000, "versions": "all"}}
-found = search.run(asked, Path({folder!r}), {own!r})
+found = search.search(query.resolve(asked, catalogues={own!r}), catalogue)[0]
 """
 EODAGS = """
 import json, resource, sys, time
@@ -72,7 +74,7 @@ def main():
         try:
             own = folder / "own.yaml"
             own.write_text(json.dumps({"bench": {"kind": "odata", "search": server.url}}))
-            places = {"url": server.url, "folder": name, "own": str(own), "scripts": str(ROOT / "scripts")}
+            places = {"url": server.url, "own": str(own), "scripts": str(ROOT / "scripts")}
             for program, python, text in (
                 ("darkroom", sys.executable, OURS),
                 ("eodag", venvs.python(EODAG), EODAGS),

@@ -4,6 +4,7 @@ The naming rules are those of the missions' product specifications: Sentinel-1 (
 (S2-PDGS-TAS-DI-PSD), Sentinel-3 (S3IPF.PDS.002), Sentinel-5P (S5P-L2-DLR-PUM), Landsat (LSDS-1618) and Copernicus Land.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -132,6 +133,7 @@ def stem(name):
     return name
 
 
+@functools.lru_cache(1 << 15)  # a search asks several times of each product
 def parsed(name):
     """What a product's name tells, or None for a name of no rule that is known."""
     bare = stem(name.rstrip("/").rpartition("/")[2])
