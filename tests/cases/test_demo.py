@@ -14,7 +14,12 @@ from darkroom import schema
 
 SHEET = [line.split("\t") for line in (ROOT / "config/datasets.tsv").read_text().splitlines()]
 PIPELINES = {dataset: pipeline for dataset, pipeline, *_ in SHEET[1:]}
-CHECKS = {"planetary": "planetary_check", "atlas": "precomputed_check", "airborne": "airborne_check", "calcium": "calcium_check"}
+CHECKS = {
+    "planetary": "planetary_check",
+    "atlas": "precomputed_check",
+    "airborne": "airborne_check",
+    "calcium": "calcium_check",
+}
 
 
 def volume(folder, scale=0):
