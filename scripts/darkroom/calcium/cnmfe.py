@@ -17,7 +17,7 @@ from darkroom.calcium.cells import cells_of, level_of, weighted, workers
 from darkroom.calcium.ring import Ring, scales
 
 LOOKS = 2  # at a patch: each finds what the ones before have left
-LOOSE, TIGHT = 12.0, 4.0  # spread of ring weights: no haze may stay where cells are looked for, no noise come in traces
+SPREAD = 10.0  # of ring weights: loose enough that no haze stays where cells are looked for
 ROUNDS = 2  # of background, traces and shapes after each look
 SWEEPS = 3  # over the cells when their shapes are fitted
 EDGE = 0.1  # share of a footprint's peak below which it ends
@@ -180,9 +180,8 @@ def shapes(patch, bins, options):
             fit.update()
         if fit.merge():
             fit.update()
-    kept = fit.kept(patch)
-    fit.update_background(TIGHT)
-    return Shapes(patch, kept, ring.weights)
+    fit.update_background()
+    return Shapes(patch, fit.kept(patch), ring.weights)
 
 
 def seeded(rest, visible, options):
@@ -311,12 +310,15 @@ class Factors:
         """Slices of bins, few enough that copies of them are small."""
         return contrast.chunks(len(self.bins))
 
-    def update_background(self, spread=LOOSE):
-        """Fit the ring to what the cells leave."""
-        coarse = [
-            self.ring.coarse(self.bins[part] - self.traces[:, part].T @ self.footprints) for part in self._parts()
-        ]
-        self.ring.fit(np.concatenate(coarse), spread)
+    def update_background(self):
+        """Fit the ring to what the pulses of cells leave.
+
+        What traces do between pulses may be haze that was not taken away, which the ring must learn.
+        """
+        above, noise = contrast.standing_out(self.traces.T)
+        pulses = np.where(above > contrast.ACTIVE * noise, above, 0).T
+        coarse = [self.ring.coarse(self.bins[part] - pulses[:, part].T @ self.footprints) for part in self._parts()]
+        self.ring.fit(np.concatenate(coarse), SPREAD)
 
     def cleared(self, part):
         """Some bins (count, pixels) without background."""
