@@ -77,7 +77,7 @@ def shipped():
     """Everything in the package, the tables and schemas of config/, and templates beside the scripts."""
     inside = (path for path in ROOT.glob("scripts/darkroom/**/*") if path.is_file())
     package = [path for path in inside if path.parent.name != "__pycache__"]  # caches of Python, and of numba
-    tables = [path for path in ROOT.glob("config/**/*") if path.suffix in (".yaml", ".tsv", ".txt") and path not in OURS]
+    tables = [path for path in ROOT.glob("config/**/*") if path.suffix in (".yaml", ".tsv") and path not in OURS]
     return sorted(path.relative_to(ROOT).as_posix() for path in [*package, *tables, *ROOT.glob("scripts/*.html")])
 
 
