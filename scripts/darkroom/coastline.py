@@ -1,4 +1,4 @@
-"""Coastlines for maps: those of Natural Earth at 1:50 million (public domain); coastline.json says how they were made."""
+"""Coastlines for maps: those of Natural Earth at 1:50 million (public domain); coastline.json says how it was made."""
 
 import functools
 import json
