@@ -16,7 +16,7 @@ from darkroom.calcium import contrast
 from darkroom.calcium.cells import cells_of, level_of, weighted, workers
 from darkroom.calcium.ring import Ring, scales
 
-HELD, COPIES = 160 << 20, 3  # bytes of the patches in memory, which hold their bins so many times
+HELD, COPIES = 100 << 20, 3  # bytes of the patches in memory, which hold their bins so many times
 LOOKS = 2  # at a patch: each finds what the ones before have left
 SPREAD = 10.0  # of ring weights: loose enough that no haze stays where cells are looked for
 ROUNDS = 2  # of background, traces and shapes after each look
