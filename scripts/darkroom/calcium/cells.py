@@ -124,8 +124,7 @@ def level_of(movie):
 
 
 @contextmanager
-def workers(threads, at_once=None):
-    """A pool of threads, or of fewer that share them: BLAS with more threads than there are cores only waits."""
-    at_once = at_once or threads
-    with threadpool_limits(max(1, threads // at_once), "blas"), ThreadPoolExecutor(at_once) as pool:
+def workers(threads):
+    """A pool of threads, each of which does its own linear algebra: BLAS with threads inside threads only waits."""
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         yield pool

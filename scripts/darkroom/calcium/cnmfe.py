@@ -111,7 +111,7 @@ def found_in(movie, wanted, options, threads=2):
     bins = max(1, len(movie) // contrast.bin_size(movie.timing.rate, len(movie)))
     largest = max((COPIES * 4 * bins * patch.shape[0] * patch.shape[1] for patch in wanted), default=1)
     at_once = int(np.clip(HELD // largest, 1, threads))
-    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder, workers(threads, at_once) as pool:
+    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder, workers(at_once) as pool:
         files = [Path(folder, f"{number}.bins") for number in range(len(wanted))]
         cut(movie, wanted, files)
         return list(pool.map(lambda patch, file: shapes(patch, bins_of(patch, file), options), wanted, files))
