@@ -73,10 +73,14 @@ class Sections(contextlib.AbstractContextManager):
                 if page not in self._open:
                     self._open[page] = rasterio.open(page)
                 dataset = self._open[page]
-                rows = dataset.read(self._source["bands"], window=((top, bottom), (0, dataset.width)))
+                rows = self._rows(page, dataset, top, bottom)
         except rasterio.errors.RasterioError as error:
             raise ValueError(f"{page}: the image is damaged or cut short ({error.__cause__ or error})") from error
         return _table(dataset)[rows[0]][..., :palette] if palette else rows.transpose(1, 2, 0)
+
+    def _rows(self, page, dataset, top, bottom):
+        """Rows of the bands that count, (band, row, column)."""
+        return dataset.read(self._source["bands"], window=((top, bottom), (0, dataset.width)))
 
     def __exit__(self, *_):
         # After an error in one thread, others may still read: a dataset closed under them would end the process.
