@@ -74,7 +74,9 @@ class Sections(contextlib.AbstractContextManager):
                     self._open[page] = rasterio.open(page)
                 dataset = self._open[page]
                 rows = self._rows(page, dataset, top, bottom)
-        except rasterio.errors.RasterioError as error:
+        except ValueError:
+            raise
+        except Exception as error:
             raise ValueError(f"{page}: the image is damaged or cut short ({error.__cause__ or error})") from error
         return _table(dataset)[rows[0]][..., :palette] if palette else rows.transpose(1, 2, 0)
 
@@ -199,7 +201,9 @@ def _header(page):
                 table = _table(dataset)
                 colours = ("grey palette",) if (table == table[:, :1]).all() else ("palette",)
             header = (page, dataset.width, dataset.height, dataset.dtypes[0], colours)
-    except rasterio.errors.RasterioError as error:
+    except ValueError:
+        raise
+    except Exception as error:  # GDAL's errors come by many names, some of them private to rasterio
         raise ValueError(f"{page} is not an image that can be read: {error}") from error
     if not page.startswith("GTIFF_DIR:"):
         _require_end(page)
@@ -217,9 +221,11 @@ def _require_end(path):
         try:
             with tifffile.TiffFile(path) as tiff:
                 page = tiff.pages.first
+                if not all(isinstance(number, int) for number in (*page.dataoffsets, *page.databytecounts)):
+                    raise ValueError("the places of its strips are no whole numbers")  # GDAL takes them for blank
                 last = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
-        except (tifffile.TiffFileError, IndexError) as error:
-            raise ValueError(f"{path} is no TIFF that can be read: {error}") from error
+        except Exception as error:  # tifffile has no one error for what is damaged
+            raise ValueError(f"{path} is no TIFF that can be read: {error!r}") from error
         whole = last <= path.stat().st_size
     else:
         whole = all(mark in end for magic, mark in END_MARKS.items() if start.startswith(magic))

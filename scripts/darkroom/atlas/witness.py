@@ -6,6 +6,7 @@ differ in a few levels: there GDAL is asked again, and a warning of its decoder 
 """
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -28,18 +29,21 @@ def opened(source, threads=1):
     if source["reader"] == "sections":
         return Sections(source, threads)
     if source["path"].lower().endswith(".gz"):
-        require_gzip(source["path"])
+        require_gzip(source["path"], source)
     return arrays.Array(source, threads)
 
 
-def require_gzip(path):
-    """Raise ValueError where a gzip file is cut, or its content is not what its CRC-32 and length say."""
+def require_gzip(path, source):
+    """Raise ValueError where a gzip file is cut, or its content is not what its CRC-32 and NIfTI header say."""
+    found, whole = 0, source["offset"] + math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize
     try:
         with gzip.open(path) as file:
-            while file.read(BLOCK):
-                pass
+            while data := file.read(BLOCK):
+                found += len(data)
     except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}: the volume is damaged or cut short ({error})") from error
+    if found != whole:
+        raise ValueError(f"{path}: it holds {found} bytes; by its header it has {whole}")
 
 
 class Sections(sections.Sections):
