@@ -52,7 +52,8 @@ class Array(contextlib.AbstractContextManager):
             planes = self._array[tuple(window.get(axis, 0) for axis in axes)[: self._array.ndim]]
             planes = np.asarray(planes.read().result() if isinstance(planes, tensorstore.TensorStore) else planes)
         except DAMAGE as error:
-            raise ValueError(f"{self._source['path']}: the volume is damaged or cut short ({error})") from error
+            said = " ".join(str(error).split())  # nibabel's has two lines
+            raise ValueError(f"{self._source['path']}: the volume is damaged or cut short ({said})") from error
         kept = [axis for axis in axes if axis in window]
         planes = planes.transpose([kept.index(axis) for axis in "zyxc" if axis in kept])
         planes = planes[tuple(slice(None) if axis in kept else None for axis in "zyxc")]
@@ -150,7 +151,9 @@ def describe_nifti(path, ignore_scaling=False):
         )
     unit = UNITS.get(code := int(header["xyzt_units"]) & 7, "")
     if code and not unit:
-        notes.append(f"{path.name}: no reader knows the length unit {code} of its NIfTI header; millimetres are assumed")
+        notes.append(
+            f"{path.name}: no reader knows the length unit {code} of its NIfTI header; millimetres are assumed"
+        )
     elif not unit:
         notes.append("the NIfTI header names no length unit; millimetres are assumed")
     if not header["sform_code"] and not header["qform_code"]:
