@@ -42,6 +42,18 @@ def memory(step):
     )
 
 
+def own_cameras(batch):
+    """The files of cameras of the user's own that the images of a batch are of."""
+    of_each = batch.each(lambda dataset, _: map(literal, PLANETARY[dataset].files))
+    return lambda wildcards: sorted(set().union(*of_each(wildcards)))
+
+
+def all_delivered(batch, suffix):
+    """The cubes that the datasets of a batch end in, or their GeoTIFFs."""
+    of_each = batch.each(lambda dataset, _: [f"{cube.path[:-4]}.{suffix}" for cube in PLANETARY[dataset].delivered])
+    return lambda wildcards: sum(of_each(wildcards), [])
+
+
 include: "planetary/cubes.smk"
 include: "planetary/maps.smk"
 include: "planetary/terrain.smk"

@@ -60,12 +60,6 @@ rule planetary_import_geometry:
         "../../scripts/planetary_import_geometry.py"
 
 
-def own_cameras(batch):
-    """The files of cameras of the user's own that the images of a batch are of."""
-    of_each = batch.each(lambda dataset, _: map(literal, PLANETARY[dataset].files))
-    return lambda wildcards: sorted(set().union(*of_each(wildcards)))
-
-
 for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", config["planetary"]["batch"]):
 
     rule:
