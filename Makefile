@@ -15,7 +15,7 @@ help: ## Show this list
 
 # A lock file is installed by uv, which takes a third of the time of pip; by pip where there is no wheel of uv.
 define install
-	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --native-tls --python $(BIN)/python $(WHEELS) -r $(1); \
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --native-tls --compile-bytecode --python $(BIN)/python $(WHEELS) -r $(1); \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check $(WHEELS) -r $(1); fi
 	@touch $@
 endef
@@ -50,17 +50,21 @@ test: $(VENV)/tests ## Check the style and run all tests
 view: $(VENV)/runs ## Serve results/ on this machine, as Neuroglancer wants it
 	./darkroom view results
 
-format: $(VENV)/tests ## Format Python and Snakemake code, list the files that are shipped
+format: $(VENV)/tests ## Format Python and Snakemake code, list what is shipped, draw the rooms
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
-	(ls config/*/*.yaml; find scripts/darkroom -name '*.py'; echo scripts/publish_page.html) | LC_ALL=C sort > scripts/shipped.txt
+	$(BIN)/python tests/house.py
 
 bench: $(VENV)/tests ## Measure against the peers, side by side (not part of the tests)
 	$(BIN)/python tests/bench/atlas.py
 	$(BIN)/python tests/bench/upload.py --more 32
 	$(BIN)/python tests/bench/planetary.py
+	$(BIN)/python tests/bench/memory.py
 	$(BIN)/python tests/bench/airborne.py
+	$(BIN)/python tests/bench/copernicus.py
+	$(BIN)/python tests/bench/copernicus_downloads.py
+	$(BIN)/python tests/bench/files.py
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --only-binary :all: \
         --no-header --no-annotate --quiet --native-tls

@@ -5,10 +5,13 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+include: "rules/shipped.smk"
+include: "rules/config.smk"
+
+
 configfile: "config/config.yaml"
 
 
-include: "rules/shipped.smk"
 include: "rules/common.smk"
 
 
@@ -24,6 +27,8 @@ include: "rules/fetch.smk"
 include: "rules/planetary.smk"
 include: "rules/atlas.smk"
 include: "rules/airborne.smk"
+include: "rules/copernicus.smk"
+include: "rules/calcium.smk"
 
 
 for path in config["extra_rules"]:
@@ -40,6 +45,9 @@ wildcard_constraints:
 
 
 or_refuse(CAMPAIGN.check)  # now that every pipeline is known
+
+
+include: "rules/start.smk"
 
 
 rule all:

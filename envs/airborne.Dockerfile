@@ -12,7 +12,7 @@ FROM base AS airborne
 # The packages of envs/airborne.yaml, at the versions that the tests ran with.
 COPY requirements.lock /darkroom/
 RUN pip install --no-cache-dir --constraint /darkroom/requirements.lock \
-      h5py jsonschema lxml matplotlib netcdf4 numpy pyyaml
+      cf-units h5py jsonschema lxml matplotlib netcdf4 numpy pyyaml
 COPY config/collections /darkroom/config/collections
 COPY config/schemas /darkroom/config/schemas
 COPY darkroom /darkroom/darkroom

@@ -6,7 +6,9 @@ framelet set, a detector) stands before the suffix: calibrated.even.cub. Which c
 """
 
 from darkroom.campaign.inputs import literal
+from darkroom.planetary import memory as planetary_memory
 from darkroom.planetary import plan as planetary_plan
+from darkroom.planetary import steps as planetary_steps
 
 
 wildcard_constraints:
@@ -31,6 +33,13 @@ def made(wildcards):
 def part_of(wildcards):
     """The part or set of a job, without the point in front of it."""
     return wildcards.part.strip(".")
+
+
+def memory(step):
+    """Memory of a step, by the largest of the cubes that it takes."""
+    return lambda wildcards, input, attempt: attempt * planetary_memory.asked(
+        step, ENGINE, planetary_memory.largest(input)
+    )
 
 
 include: "planetary/cubes.smk"

@@ -4,9 +4,15 @@ along. With them there, rules import the package `darkroom` as scripts do."""
 import os
 import sys
 
-with open(workflow.source_path("../scripts/shipped.txt")) as file:
-    for name in file.read().split():
-        workflow.source_path(f"../{name}")
+from snakemake.exceptions import WorkflowError
+
+try:
+    with open(workflow.source_path("../scripts/shipped.txt")) as file:
+        for name in file.read().split():
+            workflow.source_path(f"../{name}")
+except OSError as error:
+    place = f"Snakemake's cache of sources, {workflow.sourcecache.cache_path}"
+    raise WorkflowError(f"{place}, cannot be used: {error}; make room there, or set XDG_CACHE_HOME to another folder")
 
 if (scripts := os.path.dirname(workflow.source_path("../scripts/shipped.txt"))) not in sys.path:
     sys.path.append(scripts)

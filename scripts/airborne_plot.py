@@ -11,9 +11,9 @@ import numpy as np
 
 from darkroom import entrypoint, files
 from darkroom.airborne import product
-from darkroom.airborne.coastline import coastlines
 from darkroom.airborne.extent import good as good_positions
 from darkroom.airborne.extent import wrapped
+from darkroom.coastline import coastlines
 
 logger = logging.getLogger(__name__)
 

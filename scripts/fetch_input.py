@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from darkroom import entrypoint
-from darkroom.files import clear_partials, human
+from darkroom.files import clear_partials, human, note_size, settle
 from darkroom.files import digest as file_digest
 from darkroom.inventory import File, Inventory
 from darkroom.inventory import local as local_inventory
@@ -119,25 +119,26 @@ def with_members(root, files, packed, destination, filter="", ratio=UNPACK_RATIO
 
     That folder is the root where the archive is the whole source. A member tells its archive's URL or path.
     """
-    alone, found = len(files) == 1, []
+    alone, unpacked = len(files) == 1, []
     for file in files:
         if file.name not in packed:
-            found.append(file)
+            unpacked.append(file)
             continue
         name, archive = archive_stem(file.name), root / file.name
         above = "" if alone else f"{name}/"
         logger.info("unpacking %s", archive)
         members = unpack_archive(archive, destination / name, filter, file.sha256 or "", ratio)
         origin = file.url or str(archive)
-        found += [replace(member, name=above + member.name, archive=origin) for member in members]
-    return (destination / name if alone else destination), found
+        unpacked += [replace(member, name=above + member.name, archive=origin) for member in members]
+    return (destination / name if alone else destination), unpacked
 
 
 def samples():
     """Samples by name: functions that write raw data to a folder. Their modules are loaded by those alone who ask."""
-    from darkroom.samples import airborne, atlas, planetary
+    from darkroom.samples import airborne, atlas, calcium, copernicus, planetary
 
-    return atlas.SAMPLES | planetary.SAMPLES | airborne.SAMPLES
+    pipelines = (atlas, planetary, airborne, copernicus, calcium)
+    return {name: write for pipeline in pipelines for name, write in pipeline.SAMPLES.items()}
 
 
 def make_sample(name, folder, filter=""):
@@ -145,13 +146,17 @@ def make_sample(name, folder, filter=""):
 
     Raises ValueError for an unknown name, and when no file matches.
     """
-    known = samples()
-    if name not in known:
-        raise ValueError(f"sample:{name} is unknown; there are {', '.join(sorted(known))}")
+    generators = samples()
+    if name not in generators:
+        raise ValueError(f"sample:{name} is unknown; there are {', '.join(sorted(generators))}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    known[name](folder)
-    made = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    generators[name](folder)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in paths:
+        note_size(path)
+    settle(folder)
+    made = sorted(path.relative_to(folder).as_posix() for path in paths)
     return [
         File(file, (folder / file).stat().st_size, sha256=file_digest(folder / file))
         for file in remote.matching(made, filter, f"sample:{name}", "files")

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import rasterio
 import rasterio.shutil
 
 from darkroom import entrypoint, files
+from darkroom.planetary.formats import cog
 
 
 def planetary_convert_terrain(heights: Path, terrain: Path):
@@ -13,7 +15,7 @@ def planetary_convert_terrain(heights: Path, terrain: Path):
     heights -- GeoTIFF of the Ames Stereo Pipeline: metres above the reference of the body
     terrain -- the ISIS cube to write
     """
-    with files.replacing(terrain) as partial:
+    with rasterio.Env(GDAL_CACHEMAX=cog.CACHE), files.replacing(terrain) as partial:
         rasterio.shutil.copy(heights, partial, driver="ISIS3")
 
 

@@ -26,8 +26,9 @@ def planetary_convert_tiles(cube: Path, picture: Path, inventory: Path, stretch:
     shape = {"height": source.lines, "width": source.samples, "count": 1, "dtype": "uint8"}
     form = {"driver": "GTiff", "compress": "deflate", "blockysize": 64}
     with files.replacing(picture) as partial, rasterio.open(partial, "w", **form, **shape) as made:
-        for first in range(0, source.lines, cubes.ROWS):
-            grey = to_bytes(source.read(first, cubes.ROWS)[0], *limits)
+        rows = cubes.at_once(source.samples)
+        for first in range(0, source.lines, rows):
+            grey = to_bytes(source.read(first, rows)[0], *limits)
             made.write(grey, 1, window=rasterio.windows.Window(0, first, source.samples, len(grey)))
     write_inventory(inventory, local_inventory(picture.parent, [picture.name]))
 

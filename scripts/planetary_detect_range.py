@@ -5,7 +5,9 @@ from pathlib import Path
 from darkroom import entrypoint, files
 from darkroom.planetary.engines.choose import engine
 from darkroom.planetary.formats import pvl
-from darkroom.planetary.geometry import projection
+from darkroom.planetary.formats.cubes import size
+from darkroom.planetary.geometry import grid as grids
+from darkroom.planetary.geometry.projection import Mapping
 
 
 def planetary_detect_range(cubes: list, grid: Path, image: dict):
@@ -15,27 +17,16 @@ def planetary_detect_range(cubes: list, grid: Path, image: dict):
     grid -- map template (.map) to write
     image -- the option `map`, and what the engine is asked; what the map's template, or else its other options, say
         comes before what is found
+
+    Raises ValueError when the grid would be far larger than what the images show.
     """
     options = image["map"]
-    found = engine(image["engine"]).template([Path(cube) for cube in cubes], grid, image)
-    found |= projection.read_template(options["template"]) if options["template"] else asked(options, found)
-    group = pvl.Block(found, "Group")
-    files.write_bytes(grid, f"{pvl.dumps({'Mapping': group})}End\n".encode())
-
-
-def asked(options, found):
-    """Keywords of a template that the options give; where a range is given, its middle is the centre."""
-    keywords = {}
-    for name, axis in (("latitude", "Latitude"), ("longitude", "Longitude")):
-        if name in options:
-            low, high = options[name]
-            keywords |= {f"Minimum{axis}": low, f"Maximum{axis}": high, f"Center{axis}": (low + high) / 2}
-        if f"center_{name}" in options:
-            keywords[f"Center{axis}"] = options[f"center_{name}"]
-    if "resolution" in options:
-        keywords["PixelResolution"] = pvl.Quantity(options["resolution"], "meters/pixel")
-        found.pop("Scale", None)
-    return {key: value for key, value in keywords.items() if key in found or key != "CenterLatitude"}
+    given = grids.given(options)
+    found = engine(image["engine"]).template([Path(cube) for cube in cubes], grid, given, image)
+    group = grids.group(found, given)
+    pixels = sum(lines * samples for _, lines, samples in map(size, cubes))
+    grids.require_worth(Mapping.from_template(group), pixels, options["largest"])
+    files.write_bytes(grid, f"{pvl.dumps({'Mapping': pvl.Block(group, 'Group')})}End\n".encode())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import rasterio.windows
 
 from darkroom import entrypoint, files
 from darkroom.planetary.formats import cog
-from darkroom.planetary.formats.cubes import Cube
+from darkroom.planetary.formats.cubes import Cube, at_once
 from darkroom.planetary.formats.stac import item as stac_item
 from darkroom.planetary.stretch import PERCENT
 from darkroom.planetary.stretch import preview as stretched_preview
@@ -55,8 +55,8 @@ def planetary_plot(
         best = next(cube for cube in own if stage(cube) == stage(own[-1]))
         stretched_preview(best, preview, percent)
         checks = [check(cube, image_of[cube.path]) for cube in own]
-        found = [cube.path.with_suffix(suffix) for cube in own for suffix in (".cub", ".tif", ".xml", ".img")]
-        assets = [*(path for path in found if path.exists()), Path(preview)]
+        beside = [cube.path.with_suffix(suffix) for cube in own for suffix in (".cub", ".tif", ".xml", ".img")]
+        assets = [*(path for path in beside if path.exists()), Path(preview)]
         files.write_json(item, stac_item(folder.name, own, assets, [Cube(path) for path in others]))
         content = Record(
             engine=engine,
@@ -91,8 +91,9 @@ def check(cube, image):
 
 def _band(source, made, band):
     count, total, low, high = 0, 0.0, np.inf, -np.inf
-    for first in range(0, source.height, ROWS):
-        window = rasterio.windows.Window(0, first, source.width, min(ROWS, source.height - first))
+    rows = at_once(source.width, ROWS)
+    for first in range(0, source.height, rows):
+        window = rasterio.windows.Window(0, first, source.width, min(rows, source.height - first))
         values = source.read(band, window=window, masked=True)
         if not _same(values, made.read(band, window=window, masked=True)):
             raise ValueError(f"{made.name}: band {band}, lines from {first + 1} on: not the values of {source.name}")

@@ -43,10 +43,10 @@ def publish_manifest(
     """
     folder = manifest.parent
     clear_partials(folder)
-    found = read_inventory(inventory)
+    source = read_inventory(inventory)
     stages = [read_record(path) for path in records]
     with ThreadPoolExecutor(2) as pool:
-        inputs = list(pool.map(lambda file: digested(found.root, file), found.files))
+        inputs = list(pool.map(lambda file: digested(source.root, file), source.files))
         names = [tops(folder, paths) for paths in ([*(folder / name for name in folders), *products], records)]
         listed = [[entry(folder, name, pool) for name in kind] for kind in names]
     write_bytes(checksums, b"".join(lines for kind in listed for _, lines in kind))
@@ -55,7 +55,7 @@ def publish_manifest(
         campaign=campaign,
         **{"recipe": None, **row},
         engine=next((stage.engine for stage in stages if stage.engine), "native"),
-        inputs=Inputs(found.root, found.bytes, inputs),
+        inputs=Inputs(source.root, source.bytes, inputs),
         products=[described for described, _ in listed[0]],
         records=[described for described, _ in listed[1]],
         notes=[note for stage in stages for note in stage.notes or []],

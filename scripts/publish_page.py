@@ -37,16 +37,17 @@ def publish_page(
     published -- the `published.json` of every dataset, where there is a published copy
     page -- the HTML file, beside the folders of the datasets
     campaign -- name of the campaign
-    benchmarks -- folder of Snakemake's benchmark files, one folder per dataset
+    benchmarks -- folder of Snakemake's benchmark files: a folder per dataset, and files of jobs that took many of them
     catalog -- a STAC catalog to write beside the page, of the datasets that have a STAC item
     """
     copies = {Path(path).parent: files.read_json(path) for path in published or []}
     datasets = [dataset(Path(path), benchmarks, len(manifests) <= EMBEDDED, copies) for path in manifests]
+    jobs = times(Path(benchmarks)) if benchmarks else []
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(files.SCRIPTS), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     templates.filters |= {"human": files.human, "duration": duration, "figure": figure, "json": plain}
-    content = templates.get_template("publish_page.html").render(campaign=campaign, datasets=datasets)
+    content = templates.get_template("publish_page.html").render(campaign=campaign, datasets=datasets, jobs=jobs)
     files.clear_partials(page.parent)
     files.write_bytes(page, content.encode())
     if catalog:
@@ -180,15 +181,15 @@ def duration(seconds):
 
 def times(folder):
     """Rule, seconds and peak memory in bytes (None where it was not measured) of the steps of a dataset, in order."""
-    found = []
+    steps = []
     for path in sorted(folder.glob("*.tsv"), key=lambda path: path.stat().st_mtime_ns):
         with path.open() as file:
             row = next(csv.DictReader(file, delimiter="\t"), None)
         if row:
             memory = number(row["max_rss"])
             size = memory * 1e6 if memory >= SAMPLED else None
-            found.append({"rule": path.stem, "seconds": number(row["s"]), "bytes": size})
-    return found
+            steps.append({"rule": path.stem, "seconds": number(row["s"]), "bytes": size})
+    return steps
 
 
 def number(text):

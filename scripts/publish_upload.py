@@ -203,9 +203,9 @@ def content_type(name):
 def described(store, entry):
     """What `published.json` says of an object."""
     item, content = entry.item, entry.content
-    known = {"name": item.name, "url": store.url(item.name), "bytes": content.bytes, "md5": content.md5}
-    known["content_type"] = item.content_type
-    return known | ({"content_encoding": item.content_encoding} if item.content_encoding else {})
+    about = {"name": item.name, "url": store.url(item.name), "bytes": content.bytes, "md5": content.md5}
+    about["content_type"] = item.content_type
+    return about | ({"content_encoding": item.content_encoding} if item.content_encoding else {})
 
 
 def _write_published(path, content, objects):

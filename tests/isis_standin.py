@@ -13,10 +13,8 @@ import json
 import os
 import re
 import shutil
-import struct
 import sys
 import time
-import zlib
 from pathlib import Path
 
 from darkroom.planetary.formats import pvl
@@ -66,17 +64,18 @@ NEEDS_CAMERA = (
     "campt",
     "footprintinit",
     "spicefit",
+    "moccal",
+    "thmvistrim",
 )
 SUMMING_1 = {"ctxevenodd": "SpatialSumming", "mocnoise50": "CrosstrackSumming", "mocevenodd": "CrosstrackSumming"}
-PROJECTIONS = {"polarstereographic": "PolarStereographic", "simplecylindrical": "SimpleCylindrical"}
+SUN = ("mdiscal", "ctxcal", "moccal", "hical")  # programs that look up how far the Sun is
+CLOCK = ("mdiscal", "moccal", "hical")  # and by the spacecraft's clock, when
+SATURATED = -sys.float_info.max  # bits that ISIS takes for high saturation, not for an unknown number
 # What mosrange finds of any images.
 MAP = {
     "CenterLongitude": "0.0",
     "EquatorialRadius": "1000000.0 <meters>",
     "PolarRadius": "1000000.0 <meters>",
-    "LatitudeType": "Planetocentric",
-    "LongitudeDirection": "PositiveEast",
-    "LongitudeDomain": "360",
     "PixelResolution": "1000.0 <meters/pixel>",
 }
 MAP_RANGE = ("MinimumLatitude", "MaximumLatitude", "MinimumLongitude", "MaximumLongitude")
@@ -123,11 +122,14 @@ def install(folder, areas=AREAS):
         )
     install_heights(root / "heights.tif")
     for area in areas:
-        (data / area / "kernels").mkdir(parents=True)
+        (data / area / "kernels/sclk").mkdir(parents=True)
+        (data / area / "kernels/sclk/clock.tsc").touch()
         (data / area / "calibration").mkdir()
     if "base" in areas:
         (data / "base/kernels/lsk").mkdir()
         (data / "base/kernels/lsk/naif0012.tls").write_text("KPL/LSK\n")
+        (data / "base/kernels/spk").mkdir()
+        (data / "base/kernels/spk/de430.bsp").touch()
     return {"ISISROOT": str(root), "ISISDATA": str(data)}
 
 
@@ -192,7 +194,7 @@ def misbehave(program, fault, made):
         time.sleep(600)
     if fault == "short":
         for path in made:
-            os.truncate(path, path.stat().st_size - SIZE)
+            os.truncate(path, LABEL_BYTES + SIZE * SIZE * 4 - SIZE)
     if fault == "fail":
         cannot = "Cannot read file [./input]. Position [99840]. Byte count [512]."
         raise IsisError((4, f"{program} was told to fail [it did]."), (1, cannot))
@@ -384,8 +386,8 @@ def session_log(program, entered, preferences):
 class Cube:
     """A small cube in memory: groups, the object Core, the bytes of its pixels."""
 
-    def __init__(self, groups, core, pixels):
-        self.groups, self.core, self.pixels = groups, core, pixels
+    def __init__(self, groups, core, pixels, angles=(), original=b""):
+        self.groups, self.core, self.pixels, self.angles, self.original = groups, core, pixels, angles, original
 
     @classmethod
     def ramp(cls, groups, bands=1):
@@ -403,18 +405,25 @@ class Cube:
 
     @classmethod
     def read(cls, path):
-        isis = pvl.load(path)["IsisCube"]
+        label = pvl.load(path)
+        isis, angles = label["IsisCube"], [float(table.get("SolarLongitude", 0)) for table in label.all("Table")]
         groups = {name: dict(group.items()) for name, group in isis.items() if name != "Core"}
-        start = int(isis["Core"]["StartByte"]) - 1
+        start, content = int(isis["Core"]["StartByte"]) - 1, path.read_bytes()
         isis["Core"]["StartByte"] = LABEL_BYTES + 1
-        return cls(groups, isis["Core"], path.read_bytes()[start:])
+        end, original = len(content), b""
+        if place := label.get("OriginalLabel"):
+            end = int(place["StartByte"]) - 1
+            original = content[end : end + int(place["Bytes"])]
+        return cls(groups, isis["Core"], content[start:end], angles, original)
 
     def write(self, path):
         isis = pvl.Block({"Core": self.core, **self.groups}, "Object", "IsisCube")
         size = pvl.Block({"Bytes": LABEL_BYTES}, "Object", "Label")
-        label = (pvl.dumps(pvl.Block({"IsisCube": isis, "Label": size})) + "End\n").encode()
+        place = {"Name": "IsisCube", "StartByte": LABEL_BYTES + len(self.pixels) + 1, "Bytes": len(self.original)}
+        kept = {"OriginalLabel": pvl.Block(place, "Object", "OriginalLabel")} if self.original else {}
+        label = (pvl.dumps(pvl.Block({"IsisCube": isis, "Label": size, **kept})) + "End\n").encode()
         partial = path.with_name(path.name + ".new")
-        partial.write_bytes(label.ljust(LABEL_BYTES, b"\0") + self.pixels)
+        partial.write_bytes(label.ljust(LABEL_BYTES, b"\0") + self.pixels + self.original)
         partial.replace(path)
 
     @property
@@ -425,6 +434,9 @@ class Cube:
         if "InstrumentPointing" not in self.groups.get("Kernels", {}):
             stale = "The camera model used to create a camera for this cube is out of date, please re-run spiceinit."
             raise IsisError((1, "Unable to initialize camera model in Camera Factory."), (1, stale))
+        if SATURATED in self.angles:
+            special = "Angle cannot be a non-Null special pixel"
+            raise IsisError((1, "Unable to initialize camera model in Camera Factory."), (3, special))
 
 
 def with_extension(path, extension):
@@ -477,7 +489,9 @@ def import_product(program, values, files):
     elif groups["Instrument"]["InstrumentId"] == "THEMIS_VIS":
         parts = [".even", ".odd"]
     for part in parts:
-        Cube.ramp(groups).write(files["TO"].with_name(f"{files['TO'].stem}{part}.cub"))
+        made = Cube.ramp(groups)
+        made.original = source.read_bytes() if source.stat().st_size < LABEL_BYTES else b""
+        made.write(files["TO"].with_name(f"{files['TO'].stem}{part}.cub"))
 
 
 def find(block, keyword):
@@ -502,10 +516,32 @@ def process(program, values, files):
         raise IsisError((2, f"This program is intended for use on THEMIS VIS images only. [{files['FROM']}]"))
     if program == "mdiscal" and str(instrument["Unlutted"]) != "1":
         raise IsisError((2, "Calibration can only be performed on unlutted data."))
+    if program in SUN:
+        require_sun(program, cube)
+    if (
+        program == "photomet"
+        and values.get("NORMNAME", "").upper() == "ALBEDO"
+        and values["THRESH"] == "None Specified"
+    ):
+        raise IsisError((2, "The ALBEDO Normalization model requires a value for the THRESH parameter."))
     if program == "photomet" and "FROMPVL" not in files and values.get("PHTNAME") == "FROMPVL":
         raise IsisError((2, "A photometric model must be specified before running this program."))
     if "TO" in files:
         cube.write(files["TO"])
+
+
+def require_sun(program, cube):
+    """Ephemerides of planets, and where there are no kernels in the cube the clock of its spacecraft."""
+    data = Path(os.environ["ISISDATA"])
+    if not list(data.glob("base/kernels/spk/de???.bsp")):
+        missing = "No existing files found with a numerical version matching [de???.bsp] in [base/kernels/spk]."
+        raise IsisError((1, "Unable to determine the sun-target distance."), (1, missing))
+    if (
+        program in CLOCK
+        and "InstrumentPointing" not in cube.groups["Kernels"]
+        and not list(data.glob("*/kernels/sclk/*"))
+    ):
+        raise IsisError((1, "Unable to determine the sun-target distance."), (1, "No Spacecraft Clock Kernels found."))
 
 
 def spiceinit(program, values, files):
@@ -539,11 +575,19 @@ def mosrange(program, values, files):
     cubes = read_list(files["FROMLIST"])
     for cube in cubes:
         cube.require_camera()
-    name = PROJECTIONS.get(values["PROJECTION"], values["PROJECTION"].capitalize())
-    target = {"ProjectionName": name, "TargetName": cubes[0].groups["Instrument"].get("TargetName", "Mars")}
-    bounds = dict(zip(MAP_RANGE, ("-1.0", "1.0", "0.0", "2.0"), strict=True))
+    target = {
+        "ProjectionName": values["PROJECTION"],  # as it was written
+        "TargetName": cubes[0].groups["Instrument"].get("TargetName", "Mars"),
+        "LatitudeType": values["LATTYPE"].capitalize(),
+        "LongitudeDirection": f"Positive{values['LONDIR'][8:].capitalize()}",
+        "LongitudeDomain": values["LONDOM"],
+    }
+    west, east = "0.0", "2.0"
+    if fault_of(program) == "meridian":  # the images lie on both sides of it
+        west, east = ("-1.0", "1.0") if values["LONDOM"] == "180" else ("0.0", "360.0")
+    bounds = dict(zip(MAP_RANGE, ("-1.0", "1.0", west, east), strict=True))
     if "TO" in files:
-        text = pvl.dumps({"Mapping": target | MAP | bounds}).replace('"', "")
+        text = pvl.dumps({"Mapping": MAP | target | bounds}).replace('"', "")
         with_extension(files["TO"], ".map").write_text(text + "End\n")
 
 
@@ -593,22 +637,6 @@ def hijitreg(program, values, files):
         )
 
 
-def isis2std(program, values, files):
-    cube = Cube.read(files["FROM"])
-    if cube.bands > 1 and "+" not in str(values["FROM"]):
-        raise IsisError((2, "Input cube must have exactly one band."))
-    rows = b"".join(b"\0" + bytes(range(SIZE)) for _ in range(SIZE))
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", SIZE, SIZE, 8, 0, 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows)),
-        (b"IEND", b""),
-    )
-    png = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
-    with_extension(files["TO"], ".png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(png))
-
-
 def report(program, values, files):
     """Programs that tell of a cube: to the terminal, or to a file that is appended to by default."""
     text = pvl.dumps({"Results": {"From": str(files["FROM"]), "Program": program}})
@@ -626,7 +654,6 @@ WORK = {
     "automos": automos,
     "handmos": handmos,
     "hijitreg": hijitreg,
-    "isis2std": isis2std,
     **dict.fromkeys(("spicefit", "findrx", "footprintinit"), edit),
     **dict.fromkeys(("stats", "catlab", "campt", "catoriglab", "getkey"), report),
 }

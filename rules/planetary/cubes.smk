@@ -22,7 +22,7 @@ rule planetary_check_isis:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
         needs=lambda wildcards: PLANETARY.needs,
         parameters=config["planetary"]["parameters"],
@@ -52,10 +52,10 @@ rule planetary_import_geometry:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=memory("geometry"),
         web=lambda wildcards: int(made(wildcards).asks_web),
     params:
-        image=lambda wildcards: planetary_plan.geometry_of(made(wildcards), part_of(wildcards)),
+        image=lambda wildcards: planetary_steps.geometry_of(made(wildcards), part_of(wildcards)),
     script:
         "../../scripts/planetary_import_geometry.py"
 
@@ -90,9 +90,9 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
             *MODULES,
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 1000 * attempt,
+            mem_mb=memory("import"),
         params:
-            images=batch.each(lambda dataset, part: planetary_plan.import_of(PLANETARY[dataset], part.strip("."))),
+            images=batch.each(lambda dataset, part: planetary_steps.import_of(PLANETARY[dataset], part.strip("."))),
         script:
             "../../scripts/planetary_import.py"
 
@@ -117,9 +117,9 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
             *MODULES,
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 11000 * attempt,
+            mem_mb=memory("calibrate"),
         params:
-            images=batch.each(lambda dataset, part: planetary_plan.calibration_of(PLANETARY[dataset])),
+            images=batch.each(lambda dataset, part: planetary_steps.calibration_of(PLANETARY[dataset])),
         script:
             "../../scripts/planetary_calibrate.py"
 
@@ -142,9 +142,9 @@ rule planetary_merge_channels:
         *MODULES,
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory("join"),
         web=lambda wildcards: int(made(wildcards).asks_web),
     params:
-        image=lambda wildcards: planetary_plan.join_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.join_of(made(wildcards)),
     script:
         "../../scripts/planetary_merge_channels.py"

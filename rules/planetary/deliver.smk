@@ -27,7 +27,7 @@ for batch in batches(CAMPAIGN.rows, CUBES, ("{dataset}", "{cube}"), ".{cube}", c
             "../../envs/planetary.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            mem_mb=memory("convert"),
         script:
             "../../scripts/planetary_convert.py"
 
@@ -66,7 +66,7 @@ for batch in batches(CAMPAIGN.rows, DATASETS, ("{dataset}", ""), "", config["pla
             "../../envs/planetary.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 1000 * attempt,
+            mem_mb=memory("plot"),
         params:
             engine=ENGINE,
             stretch=batch.each(lambda dataset, _: CAMPAIGN[dataset].options["stretch"]),
@@ -90,7 +90,7 @@ rule planetary_convert_tiles:
         "../../envs/planetary.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=memory("tiles"),
     params:
         stretch=option("stretch"),
     script:
@@ -114,6 +114,6 @@ rule planetary_plot_tiles:
         "../../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
     script:
         "../../scripts/planetary_plot_tiles.py"

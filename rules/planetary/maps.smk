@@ -23,9 +23,9 @@ rule planetary_correct:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=memory("correct"),
     params:
-        image=lambda wildcards: planetary_plan.light_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.light_of(made(wildcards)),
     script:
         "../../scripts/planetary_correct.py"
 
@@ -48,9 +48,9 @@ rule planetary_project_backplanes:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=memory("backplanes"),
     params:
-        image=lambda wildcards: planetary_plan.backplanes_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.backplanes_of(made(wildcards)),
     script:
         "../../scripts/planetary_project_backplanes.py"
 
@@ -73,9 +73,9 @@ rule planetary_detect_range:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=memory("range"),
     params:
-        image=lambda wildcards: planetary_plan.range_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.range_of(made(wildcards)),
     script:
         "../../scripts/planetary_detect_range.py"
 
@@ -99,9 +99,9 @@ rule planetary_project:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt, input: attempt * max(2000, 6 * input.size_mb),
+        mem_mb=memory("project"),
     params:
-        image=lambda wildcards: planetary_plan.projection_of(made(wildcards), wildcards.image),
+        image=lambda wildcards: planetary_steps.projection_of(made(wildcards), wildcards.image),
     script:
         "../../scripts/planetary_project.py"
 
@@ -127,8 +127,8 @@ rule planetary_merge:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=memory("merge"),
     params:
-        image=lambda wildcards: planetary_plan.merge_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.merge_of(made(wildcards)),
     script:
         "../../scripts/planetary_merge.py"

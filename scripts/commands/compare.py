@@ -49,10 +49,10 @@ class Rules:
             return expected != made
         if not (self.tolerance or self.relative):
             return (expected != made) & ((expected == expected) | (made == made))
-        wanted, found = expected.astype("f8"), made.astype("f8")
+        right, given = expected.astype("f8"), made.astype("f8")
         with np.errstate(invalid="ignore"):
-            near = np.abs(found - wanted) <= self.tolerance + self.relative * np.abs(wanted)
-        return ~(near | (wanted == found) | (np.isnan(wanted) & np.isnan(found)))
+            near = np.abs(given - right) <= self.tolerance + self.relative * np.abs(right)
+        return ~(near | (right == given) | (np.isnan(right) & np.isnan(given)))
 
 
 def differences(expected, made, rules):
@@ -98,32 +98,32 @@ def of_json(expected, made, rules):
     yield from of_values(wanted, found, rules, "")
 
 
-def of_values(wanted, found, rules, place):
+def of_values(expected, made, rules, place):
     """Lines of two JSON values, each with the path of keys to it."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        for key in dict.fromkeys([*wanted, *found]):
+    if isinstance(expected, dict) and isinstance(made, dict):
+        for key in dict.fromkeys([*expected, *made]):
             if key in rules.ignore:
                 continue
             at = f"{place}.{key}".lstrip(".")
-            if key not in found or key not in wanted:
-                yield f"{at}: {'missing' if key in wanted else 'not expected'}"
+            if key not in made or key not in expected:
+                yield f"{at}: {'missing' if key in expected else 'not expected'}"
             else:
-                yield from of_values(wanted[key], found[key], rules, at)
-    elif isinstance(wanted, list) and isinstance(found, list):
-        if len(wanted) != len(found):
-            yield f"{place}: expected {len(wanted)} entries, made {len(found)}"
-        for index, (one, other) in enumerate(zip(wanted, found, strict=False)):
+                yield from of_values(expected[key], made[key], rules, at)
+    elif isinstance(expected, list) and isinstance(made, list):
+        if len(expected) != len(made):
+            yield f"{place}: expected {len(expected)} entries, made {len(made)}"
+        for index, (one, other) in enumerate(zip(expected, made, strict=False)):
             yield from of_values(one, other, rules, f"{place}[{index}]")
-    elif not same(wanted, found, rules):
-        yield f"{place}: expected {json.dumps(wanted)}, made {json.dumps(found)}"
+    elif not same(expected, made, rules):
+        yield f"{place}: expected {json.dumps(expected)}, made {json.dumps(made)}"
 
 
-def same(wanted, found, rules):
+def same(expected, made, rules):
     """Whether two plain values are the same: numbers within the tolerance, anything else exactly."""
-    numbers = [isinstance(value, int | float) and not isinstance(value, bool) for value in (wanted, found)]
+    numbers = [isinstance(value, int | float) and not isinstance(value, bool) for value in (expected, made)]
     if all(numbers):
-        return not rules.apart(np.array(wanted, "f8"), np.array(found, "f8")).any()
-    return type(wanted) is type(found) and wanted == found
+        return not rules.apart(np.array(expected, "f8"), np.array(made, "f8")).any()
+    return type(expected) is type(made) and expected == made
 
 
 def of_xml(expected, made, rules):
@@ -132,20 +132,20 @@ def of_xml(expected, made, rules):
     yield from of_elements(wanted, found, rules, wanted.tag)
 
 
-def of_elements(wanted, found, rules, place):
+def of_elements(expected, made, rules, place):
     """Lines of two elements, each with the path of tags to it."""
-    if wanted.tag != found.tag:
-        yield f"{place}: expected <{wanted.tag}>, made <{found.tag}>"
+    if expected.tag != made.tag:
+        yield f"{place}: expected <{expected.tag}>, made <{made.tag}>"
         return
-    if wanted.tag in rules.ignore:
+    if expected.tag in rules.ignore:
         return
     for what in ("text", "attrib"):
-        one, other = (plain(getattr(element, what)) for element in (wanted, found))
+        one, other = (plain(getattr(element, what)) for element in (expected, made))
         if not same(one, other, rules):
             yield f"{place}: expected {one!r}, made {other!r}"
-    if len(wanted) != len(found):
-        yield f"{place}: expected {len(wanted)} elements, made {len(found)}"
-    for number, (one, other) in enumerate(zip(wanted, found, strict=False), 1):
+    if len(expected) != len(made):
+        yield f"{place}: expected {len(expected)} elements, made {len(made)}"
+    for number, (one, other) in enumerate(zip(expected, made, strict=False), 1):
         yield from of_elements(one, other, rules, f"{place}/{one.tag}[{number}]")
 
 
@@ -167,13 +167,13 @@ def of_netcdf(expected, made, rules):
         yield from of_groups(wanted, found, rules, "")
 
 
-def of_groups(wanted, found, rules, place):
+def of_groups(expected, made, rules, place):
     """Lines of two groups of a netCDF file and of the groups in them."""
-    sizes = [{name: len(dimension) for name, dimension in group.dimensions.items()} for group in (wanted, found)]
+    sizes = [{name: len(dimension) for name, dimension in group.dimensions.items()} for group in (expected, made)]
     yield from of_values(*sizes, Rules(), f"{place}dimensions")
-    yield from of_attributes(wanted, found, rules, place)
+    yield from of_attributes(expected, made, rules, place)
     for kind, compare_kind in (("variables", of_variables), ("groups", of_groups)):
-        ours, theirs = getattr(wanted, kind), getattr(found, kind)
+        ours, theirs = getattr(expected, kind), getattr(made, kind)
         for name in dict.fromkeys([*ours, *theirs]):
             at = f"{place}{name}"
             if name not in theirs or name not in ours:
@@ -182,9 +182,9 @@ def of_groups(wanted, found, rules, place):
                 yield from compare_kind(ours[name], theirs[name], rules, f"{at}/" if kind == "groups" else at)
 
 
-def of_attributes(wanted, found, rules, place):
+def of_attributes(expected, made, rules, place):
     """Lines of the attributes of two variables or groups."""
-    ours, theirs = ({name: listed(item.getncattr(name)) for name in item.ncattrs()} for item in (wanted, found))
+    ours, theirs = ({name: listed(item.getncattr(name)) for name in item.ncattrs()} for item in (expected, made))
     yield from of_values(ours, theirs, rules, place.rstrip("/"))
 
 
@@ -193,21 +193,21 @@ def listed(value):
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
-def of_variables(wanted, found, rules, place):
+def of_variables(expected, made, rules, place):
     """Lines of two variables: dimensions, type, attributes, and the first few stored values that differ."""
-    yield from of_attributes(wanted, found, rules, place)
+    yield from of_attributes(expected, made, rules, place)
     for what in ("dimensions", "shape", "dtype"):
-        one, other = getattr(wanted, what), getattr(found, what)
+        one, other = getattr(expected, what), getattr(made, what)
         if one != other:
             yield f"{place}: expected {what} {one}, made {other}"
             if what == "shape":
                 return
-    for variable in (wanted, found):
+    for variable in (expected, made):
         variable.set_auto_maskandscale(False)
     number = 0
-    for first, last in blocks(wanted.shape):
-        part = slice(first, last) if wanted.shape else ...
-        one, other = np.asarray(wanted[part]), np.asarray(found[part])
+    for first, last in blocks(expected.shape):
+        part = slice(first, last) if expected.shape else ...
+        one, other = np.asarray(expected[part]), np.asarray(made[part])
         for index in np.argwhere(rules.apart(one, other)):
             number += 1
             if number <= SHOWN:
@@ -215,7 +215,7 @@ def of_variables(wanted, found, rules, place):
                 whole = [at[0] + first, *at[1:]] if at else []
                 yield f"{place}{whole or ''}: expected {one[at]}, made {other[at]}"
     if number > SHOWN:
-        yield f"{place}: {number - SHOWN} more values differ, of {math.prod(wanted.shape)}"
+        yield f"{place}: {number - SHOWN} more values differ, of {math.prod(expected.shape)}"
 
 
 def blocks(shape):

@@ -5,10 +5,10 @@ import importlib.util
 import os
 import sys
 
+from darkroom.campaign.starting import only_looks
 from darkroom.files import HOUSE
 
 LOGGER = "rich"  # draws bars of progress; a failed job and its log come last
-DRY = ("-n", "--dry-run", "--dryrun")
 
 
 def command(arguments: list) -> list:
@@ -21,7 +21,7 @@ def command(arguments: list) -> list:
     if not {"-s", "--snakefile"} & set(arguments):
         line += ["--snakefile", str(HOUSE / "Snakefile")]
     brief = importlib.util.find_spec(f"snakemake_logger_plugin_{LOGGER}") and "--logger" not in arguments
-    if brief and not any(argument in DRY for argument in arguments):
+    if brief and not only_looks(arguments):
         line += ["--logger", LOGGER]
     return [*line, *arguments]
 

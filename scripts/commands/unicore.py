@@ -2,12 +2,16 @@
 
 import logging
 import os
+import sys
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-import httpx
-import pyunicore.client
-import pyunicore.credentials
+try:
+    import httpx
+    import pyunicore.client
+    import pyunicore.credentials
+except ModuleNotFoundError:  # there is no wheel of it, so no lock file has it
+    pyunicore = None
 
 from darkroom import entrypoint
 from darkroom.files import read_json, replacing
@@ -30,6 +34,8 @@ def unicore(action: str, url: str, files: list, *, job: Path | None = None, dest
     of the site must be good; SSL_CERT_FILE names that of an authority of its own. Raises ValueError for what cannot
     be asked, OSError when the site refuses or a file does not arrive whole.
     """
+    if pyunicore is None:
+        raise ValueError(f"needs pyunicore, which is not here: {sys.executable} -m pip install pyunicore")
     if action not in ACTIONS:
         raise ValueError(f"{action!r} is unknown; known are {', '.join(ACTIONS)}")
     transport = pyunicore.client.Transport(login(), verify=True)  # which is not its default

@@ -3,12 +3,16 @@
 import contextlib
 import http.server
 import logging
+import os
 import re
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from darkroom import entrypoint
+
+OWN_NAMES = ("127.0.0.1", "localhost", "::1")
+NOT_THERE = "/dev/null/nothing"
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +23,8 @@ def view(folder: Path, *, port: int = 8000):
     folder -- what to serve
     port -- where; 0 takes a free one
 
-    Whatever web page is open in a browser on this machine can read the folder meanwhile, as Neuroglancer does.
+    Whatever web page is open in a browser on this machine can read the folder meanwhile, as Neuroglancer does, and so
+    can whoever else is logged in to it: on a login node, those are many. Links that lead out of it are not followed.
     Raises ValueError when there is no such folder, OSError when the port is taken.
     """
     if not folder.is_dir():
@@ -29,6 +34,7 @@ def view(folder: Path, *, port: int = 8000):
         for page in sorted(folder.glob("*/index.html")) or [folder]:
             place = quote(page.relative_to(folder).as_posix().removeprefix("."))
             print(f"http://127.0.0.1:{server.server_port}/{place}", flush=True)
+        print(f"Until Ctrl-C, every user of this machine can read {folder} there.", flush=True)
         server.serve_forever()
 
 
@@ -46,6 +52,28 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def handle_one_request(self):
         self.packed, self.left = False, None  # is the answer gzip? how many bytes of the file are the answer?
         super().handle_one_request()
+
+    def parse_request(self):
+        """Whether a request is one for us: a page of another site may have its own name lead to this address."""
+        if not super().parse_request():
+            return False
+        host = urlsplit(f"//{self.headers.get('Host', 'localhost')}").hostname
+        if host not in OWN_NAMES:
+            self.send_error(421, explain="this server is asked for by 127.0.0.1 or localhost alone")
+            return False
+        return True
+
+    def translate_path(self, path):
+        """The file of a path. Not there is what lies outside of the folder once links are followed, or has no name."""
+        name, root = super().translate_path(path), Path(self.directory).resolve()
+        try:
+            places = [Path(name, index).resolve() for index in ("", "index.html", "index.htm")]
+            os.lstat(name)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError):  # too long, or with a NUL
+            return NOT_THERE
+        return name if all(place.is_relative_to(root) for place in places) else NOT_THERE
 
     def do_OPTIONS(self):
         """What a browser asks before a page of another site may ask for a range, or for this machine at all."""

@@ -10,13 +10,17 @@ asks for them). On a command line, parameters before `*` are positional, those a
 """
 
 import argparse
+import functools
 import inspect
 import json
 import logging
+import os
 import sys
 import types
 import typing
 from pathlib import Path
+
+from darkroom import memory
 
 LINE = "%(asctime)s %(levelname)s %(message)s"
 
@@ -34,12 +38,22 @@ def run(function, snakemake=None, argv=None):
         log = {"filename": snakemake.log[0], "filemode": "w"} if snakemake.log else {"stream": sys.stderr}
         logging.basicConfig(**log, format=LINE, level="INFO")
         given = rule_arguments(function, snakemake)
+        memory.watch(getattr(snakemake.resources, "mem_mb", None), functools.partial(outgrown, snakemake.rule))
     logging.captureWarnings(True)
     try:
         return function(**given)
     except (Exception, KeyboardInterrupt) as error:
         logging.error("%s failed", function.__name__, exc_info=snakemake is not None)
         sys.exit(f"{function.__name__}: {message(error)}")
+
+
+def outgrown(rule, line):
+    """End this process, whatever it is about, as it has more memory than its rule declares."""
+    line = f"{line}; ask for more: --set-resources {rule}:mem_mb=..., or look whether a file says that it is huge"
+    logging.error("%s", line)
+    print(f"{rule}: {line}", file=sys.stderr, flush=True)
+    logging.shutdown()
+    os._exit(1)
 
 
 def message(error):
@@ -60,7 +74,7 @@ def rule_arguments(function, snakemake):
         given["mem_mb"] = snakemake.resources.mem_mb
     for name, value in given.items():
         if name in parameters and _without_none(parameters[name].annotation) is Path:
-            given[name] = Path(value)
+            given[name] = Path(value) if value != [] else None  # an input function that gave no file
     return given
 
 

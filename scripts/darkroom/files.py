@@ -1,5 +1,7 @@
-"""Files that are whole or absent: atomic writes, digests, room on the disk."""
+"""Files that are whole or absent: atomic writes that outlast a power cut, digests, room on the disk."""
 
+import contextlib
+import ctypes
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -14,19 +16,82 @@ BLOCK = 1 << 20
 HOUSE = Path(__file__).parents[2]  # a rule's own script cannot tell: of a workflow on a Git host it is a URL
 CONFIG = HOUSE / "config"
 SCRIPTS = HOUSE / "scripts"
+SIZE = "user.darkroom.bytes"  # the attribute of a file with the size that it had when it got its name
 
 
 @contextmanager
-def replacing(path):
-    """Give a temporary path in the folder of `path`, and rename it to `path` when the block ends without an error."""
+def replacing(path, durable=True):
+    """Give a temporary path in the folder of `path`, and rename it to `path` when the block ends without an error.
+
+    durable -- whether the file is on the disk before it has its name, so that a power cut leaves the old one or the new
+        one; for the many files of a folder `settle` sees to that in one go
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield partial
-        partial.replace(path)
+        place(partial, path, durable)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def place(partial, path, durable=True):
+    """Give a file that is whole its name; see `replacing`. Its size goes with it, for `is_cut` to compare."""
+    if durable:
+        _flush(partial)
+    note_size(partial)
+    partial.replace(path)
+    if durable:
+        _flush(path.parent)
+
+
+def note_size(path):
+    """Keep the size of a whole file with it, where the file system has a place for that."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.setxattr(path, SIZE, str(path.stat().st_size).encode())
+
+
+def _flush(path):
+    """Bring the content of a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def settle(folder):
+    """Bring all that was written below a folder to the disk: one call for its file system, instead of one a file."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(folder))
+    except AttributeError:  # Linux alone has it
+        os.sync()
+    finally:
+        os.close(descriptor)
+
+
+def is_cut(path):
+    """Whether a file has lost its end since it got its name, as a power cut or a full disk may leave it.
+
+    Where the file system keeps no size with it, that is seen of JSON alone.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    try:
+        return size < int(os.getxattr(path, SIZE))
+    except (OSError, AttributeError, ValueError):
+        return path.suffix == ".json" and not _is_json(path)
+
+
+def _is_json(path):
+    try:
+        read_json(path)
+    except ValueError:
+        return False
+    return True
 
 
 def clear_partials(folder):
@@ -35,9 +100,9 @@ def clear_partials(folder):
         partial.unlink(missing_ok=True)
 
 
-def write_bytes(path, content):
-    """Write a whole file or nothing."""
-    with replacing(path) as partial:
+def write_bytes(path, content, durable=True):
+    """Write a whole file or nothing; see `replacing`."""
+    with replacing(path, durable) as partial:
         partial.write_bytes(content)
 
 
@@ -50,7 +115,7 @@ def read_json(path):
     """Parse a JSON file. Raises ValueError naming the file when it is no JSON."""
     try:
         return json.loads(Path(path).read_bytes())
-    except ValueError as error:  # no JSON, or no text
+    except (ValueError, RecursionError) as error:  # no JSON, no text, or brackets without end
         raise ValueError(f"{path}: not JSON ({error})") from error
 
 

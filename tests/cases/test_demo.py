@@ -14,7 +14,13 @@ from darkroom import schema
 
 SHEET = [line.split("\t") for line in (ROOT / "config/datasets.tsv").read_text().splitlines()]
 PIPELINES = {dataset: pipeline for dataset, pipeline, *_ in SHEET[1:]}
-CHECKS = {"planetary": "planetary_check", "atlas": "precomputed_check", "airborne": "airborne_check"}
+CHECKS = {
+    "planetary": "planetary_check",
+    "atlas": "precomputed_check",
+    "airborne": "airborne_check",
+    "copernicus": "copernicus_check_products",
+    "calcium": "calcium_check",
+}
 
 
 def volume(folder, scale=0):
@@ -29,6 +35,8 @@ def test_dry_run_explains_every_job_and_makes_nothing(campaign):
         "atlas": ("atlas_import", "atlas_chunk", "atlas_check_precomputed", "atlas_plot"),
         "planetary": ("planetary_plot",),
         "airborne": ("airborne_convert", "airborne_convert_metadata", "airborne_check", "airborne_plot"),
+        "copernicus": ("copernicus_search", "copernicus_check_products", "copernicus_plot_products"),
+        "calcium": ("calcium_import", "calcium_detect_motion", "calcium_detect_cells", "calcium_check", "calcium_plot"),
         "": ("fetch_input", "publish_manifest"),
     }.items():
         expected = sum(pipeline in ("", own) for own in PIPELINES.values())
@@ -52,11 +60,11 @@ def test_every_dataset_is_whole(demo, dataset):
 def test_manifest_records_and_inventory_are_as_their_schemas_say(demo, dataset):
     manifest = json.loads((demo.results / dataset / "manifest.json").read_text())
     inventory = json.loads((demo.folder / f"resources/{dataset}/inventory.json").read_text())
-    assert schema.problem(manifest, "manifest", dataset) == ""
-    assert schema.problem(inventory, "inventory", dataset) == ""
+    assert not list(schema.problems(manifest, schema.validator("manifest"), dataset))
+    assert not list(schema.problems(inventory, schema.validator("inventory"), dataset))
     for record in manifest["records"]:
         content = json.loads((demo.results / dataset / record["path"]).read_text())
-        assert schema.problem(content, "record", record["path"]) == ""
+        assert not list(schema.problems(content, schema.validator("record"), record["path"]))
 
 
 @pytest.mark.parametrize("dataset", [dataset for dataset, pipeline in PIPELINES.items() if pipeline == "atlas"])
@@ -82,7 +90,7 @@ def test_second_run_does_nothing(demo):
 
 def test_the_same_campaign_gives_the_same_bytes(demo, campaign):
     """A dataset of each kind, made again elsewhere."""
-    again = {"mercury-1", "mercury-2", "mercury", "labels", "dropsondes", "lidar"}
+    again = {"mercury-1", "mercury-2", "mercury", "labels", "dropsondes", "lidar", "scenes"}
     rows = ["\t".join(row) for row in SHEET if row[0] in {"dataset", *again}]
     campaign.write([], campaign="demo")
     (campaign.folder / "datasets.tsv").write_text("\n".join(rows) + "\n")

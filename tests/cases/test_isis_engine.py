@@ -36,7 +36,12 @@ MINE = {
 }
 # dataset, recipe, files of the archive, options; where no recipe is named, the name of the file tells it
 IMAGES = [
-    ("mdis", "mdis", ["EN1072174528M.IMG"], {"geometry": "web", "map": {"projection": "sinusoidal", "resolution": 20}}),
+    (
+        "mdis",
+        "mdis",
+        ["EN1072174528M.IMG"],
+        {"geometry": "web", "map": {"projection": "sinusoidal", "resolution": 500}},
+    ),
     ("nac", "lroc_nac", ["M114145549LE.IMG"], MAPPED | {"map": {"interpolation": "nearest"}}),
     ("wac", "lroc_wac", ["M119923055CE.IMG"], MAPPED),
     ("wac_mono", "lroc_wac_mono", ["M1097931072ME.IMG"], {}),
@@ -52,7 +57,7 @@ IMAGES = [
     ("galileo", "galileo_ssi", ["3700r.lbl"], {}),
     ("kaguya_tc", "kaguya_tc", ["TC1S2B0_01_06691S820E0465.img"], {}),
     ("kaguya_mi", "kaguya_mi", ["MVA_2B2_01_02329S002E0302.img"], {}),
-    ("moc", "moc", ["m0002345.imq"], {}),
+    ("moc", "moc", ["m0002345.imq"], MAPPED),
     ("mine", "", ["SURVEY0001.IMG"], {}),
 ]
 JOINED = [
@@ -63,7 +68,7 @@ JOINED = [
 COMMANDS = {
     "automos priority=average": 1,
     "automos priority=ontop": 3,
-    "cam2map pixres=map defaultrange=map interp=cubicconvolution": 12,
+    "cam2map pixres=map defaultrange=map interp=cubicconvolution": 13,
     "cam2map pixres=map defaultrange=map interp=nearestneighbor": 1,
     "ciss2isis": 1,
     "cisscal units=I/F": 1,
@@ -95,17 +100,19 @@ COMMANDS = {
     "moccal iof=yes nullwago=no": 1,
     "mocevenodd": 1,
     "mocnoise50": 1,
-    "mosrange projection=equirectangular precision=4": 7,
-    "mosrange projection=sinusoidal precision=4": 1,
+    "mosrange projection=Equirectangular lattype=planetocentric londir=positiveeast londom=180": 8,
+    "mosrange projection=Equirectangular lattype=planetocentric londir=positiveeast londom=360": 8,
+    "mosrange projection=Sinusoidal lattype=planetocentric londir=positiveeast londom=180": 1,
+    "mosrange projection=Sinusoidal lattype=planetocentric londir=positiveeast londom=360": 1,
     "mroctx2isis fillgap=yes": 3,
     "noproj source=frommatch": 3,
     "parallel_stereo corrected.cub calibrated.cub stereo/run --session-type isis --processes 2 --threads-singleprocess 1": 1,
-    "phocube phase=yes emission=yes incidence=yes latitude=yes longitude=yes": 1,
-    "photomet maxemission=90 maxincidence=90 anglesource=ellipsoid phtname=minnaert normname=albedo incref=30 albedo=1.0 k=0.7": 1,
+    "phocube specialpixels=no phase=yes emission=yes incidence=yes latitude=yes longitude=yes": 1,
+    "photomet maxemission=90 maxincidence=90 anglesource=ellipsoid phtname=minnaert normname=albedo incref=30 albedo=1.0 thresh=30 k=0.7": 1,
     "point2dem stereo/run-PC.tif -o stereo/run --threads 2": 1,
     "remrx action=bilinear sdim=9 ldim=9": 1,
     "spicefit": 3,
-    "spiceinit": 12,
+    "spiceinit": 13,
     "spiceinit web=yes": 1,
     "thm2isis": 3,
     "thmvisflat": 2,
@@ -117,7 +124,7 @@ COMMANDS = {
     "viknopepper": 1,
     "viknosalt": 1,
 }
-KEYWORDS = {"summed": {"SAMPLING_FACTOR": 2}, "galileo": {"DATA_SET_ID": "GO-A/C-SSI-2-REDR-V1.0"}, "mine": {"INSTRUMENT_ID": "SURVEY"}}  # fmt: skip
+KEYWORDS = {"summed": {"SAMPLING_FACTOR": 2}, "galileo": {"DATA_SET_ID": "GO-A/C-SSI-2-REDR-V1.0"}, "mine": {"INSTRUMENT_ID": "SURVEY"}, "hrsc": {"REFLECTANCE_SCALING_FACTOR": 0.25}, "themis_ir": {"SPECTRAL_QUBE": pvl.Block({"CORE_NAME": "CALIBRATED_SPECTRAL_RADIANCE"}, "Object", "SPECTRAL_QUBE")}}  # fmt: skip
 
 
 def edr(path, recipe, **keywords):
@@ -232,9 +239,19 @@ def test_what_a_recipe_ends_in(archive, dataset, last):
             np.testing.assert_array_equal(image.read(masked=True).filled(-1), cube.read(masked=True).filled(-1))
 
 
+def test_what_isis_has_no_calibration_for_is_scaled(archive):
+    """To the units that engine native has, by the label of the archive's product."""
+    for dataset, factor in (("hrsc", 0.25), ("kaguya_tc", 1), ("themis_ir", 1)):
+        folder = archive.results / dataset
+        with rasterio.open(folder / "ingested.cub") as raw, rasterio.open(folder / "calibrated.cub") as made:
+            np.testing.assert_array_equal(made.read(1), raw.read(1) * factor)
+        told = json.loads((folder / "manifest.json").read_text())["skipped"]
+        assert told == ([] if factor != 1 else ["I/F: there is no public factor, the units are radiance"])
+
+
 def test_the_map_is_what_the_row_asks_for(archive):
     mapping = pvl.load(archive.results / "mdis/map.cub")["IsisCube"]["Mapping"]
-    assert (mapping["ProjectionName"], float(mapping["PixelResolution"])) == ("Sinusoidal", 20)
+    assert (mapping["ProjectionName"], float(mapping["PixelResolution"])) == ("Sinusoidal", 500)
     assert mapping["MinimumLatitude"] == "-1.0"  # as mosrange has found it
 
 
@@ -258,7 +275,7 @@ def test_a_failure_ends_in_the_words_of_isis(isis, tmp_path, monkeypatch):
         ("other", "mdis", ["EN1072174530M.IMG"], {}),
         ("half", "ctx", CTX[:1], {}),
         ("alone", "cassini_iss", ["N1472853667_1.LBL"], {}),
-        ("good", "moc", ["m0002345.imq"], {}),
+        ("good", "themis_ir", ["I00831002EDR.QUB"], {"calibrate": False}),
     ]
     campaign = prepare(tmp_path, images)
     edr(tmp_path / "edr +1/other/EN1072174530M.IMG", RECIPES["ctx"])
@@ -275,7 +292,7 @@ def test_a_failure_ends_in_the_words_of_isis(isis, tmp_path, monkeypatch):
         assert told in (tmp_path / f"logs/case/{dataset}/{rule}.log").read_text().splitlines()[-1]
     assert [path.parent.name for path in campaign.results.glob("*/manifest.json")] == ["good"]
     made = {str(path.relative_to(campaign.results)) for path in campaign.results.rglob("*.cub")}
-    assert made == {"failing/ingested.cub", "half/ingested.cub", "good/ingested.cub", "good/calibrated.cub"}
+    assert made == {"failing/ingested.cub", "half/ingested.cub", "good/ingested.cub"}
 
 
 @pytest.mark.parametrize(
@@ -310,11 +327,11 @@ def test_what_is_not_installed_is_told_before_anything_runs(isis, tmp_path, monk
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, ["wrong.yaml: the table of recipes cannot be read"]),
+        (None, ["planetary.recipes.0: 'wrong.yaml' is not there"]),
         (
             "recipes: {a: {title: A, names: '(', label: {B: c}, areas: [base], stages: {imports: [], spice: [{progam: x, parameters: {}}]}}}",
             [
-                "wrong.yaml recipes.a.names: '(' is not a 'regex'",
+                "wrong.yaml recipes.a.names: '(' is no regular expression",
                 "wrong.yaml recipes.a.stages: 'imports' is unknown; did you mean 'import'?",
                 "wrong.yaml recipes.a.stages.spice.0: 'progam' is unknown; did you mean 'program'?",
             ],

@@ -9,7 +9,8 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from campaign import ROOT, Campaign
+from campaign import QUICK, ROOT, Campaign
+from house import LIST, shipped
 
 WORKFLOW = """
 module darkroom:
@@ -55,25 +56,13 @@ def products(campaign):
     return {path: content for path, content in campaign.tree().items() if "/." not in path}
 
 
-def shipped():
-    """Files that scripts need beside themselves, and that no rule names."""
-    helpers = [*ROOT.glob("scripts/darkroom/**/*.py"), *ROOT.glob("scripts/*.html")]
-    data = [
-        *ROOT.glob("config/*/*.yaml"),
-        ROOT / "config/recipes.yaml",
-        ROOT / "config/standard_names.tsv",
-        ROOT / "config/coastline.txt",
-    ]
-    return sorted(path.relative_to(ROOT).as_posix() for path in [*helpers, *data])
-
-
 def test_from_a_folder(local):
     assert (local.folder / "sizes.txt").read_text().count("manifest.json") == 3
     assert (local.results / "index.html").is_file()
 
 
 def test_what_scripts_need_is_named():
-    assert (ROOT / "scripts/shipped.txt").read_text().split() == shipped()
+    assert LIST.read_text().split() == shipped()
 
 
 OTHERS = """
@@ -107,13 +96,13 @@ rule scripted:
 
 
 def test_rules_of_others_are_planned_as_ever(tmp_path):
-    """What rules/planning.smk does once for each rule is right for rules that are not like ours."""
+    """What quick plans do once for each rule is right for rules that are not like ours."""
     Campaign(tmp_path).write(["a\tatlas\tsample:labels\t{type: segmentation}\t"])
     (tmp_path / "Snakefile").write_text(OTHERS.format(snakefile=str(ROOT / "Snakefile")))
     (tmp_path / "good.py").touch()
 
     def plan(*targets):
-        line = [sys.executable, "-m", "snakemake", "--cores", "2", "--dry-run", *targets]
+        line = [sys.executable, "-c", QUICK, "--cores", "2", "--dry-run", *targets]
         done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=100)
         return done.returncode, done.stdout + done.stderr
 

@@ -284,7 +284,8 @@ def test_a_template_for_three_frames(mdis_camera):
     """Each frame lies within its map."""
     cameras = [mdis_camera(f"EN10721745{number}M") for number in (28, 30, 32)]
     ranges = [projection.range_of(camera) for camera in cameras]
-    common = projection.Mapping.from_template(projection.common_template(ranges, cameras[0].isd, "Equirectangular"))
+    wanted = {"ProjectionName": "Equirectangular"}
+    common = projection.Mapping.from_template(projection.common_template(ranges, cameras[0].isd, wanted))
     for camera in cameras:
         seen = camera.outline()
         sample, line = common.pixel(seen.latitude, seen.longitude)

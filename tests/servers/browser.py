@@ -125,11 +125,11 @@ class Browser:
         shutil.rmtree(self._profile, ignore_errors=True)
         self._viewer = None
 
-    def screenshot(self, layers, position_m, layout="4panel", cross_section_scale=1e-6, size=(800, 600), timeout=60):
+    def screenshot(self, layers, position_m, layout="4panel", cross_section_scale=1e-6, size=(800, 600), timeout=300):
         """Picture of layers around a place: see `viewer_state` and `screenshot_state`."""
         return self.screenshot_state(viewer_state(layers, position_m, layout, cross_section_scale), size, timeout)
 
-    def screenshot_state(self, state, size=(800, 600), timeout=60, plain=False):
+    def screenshot_state(self, state, size=(800, 600), timeout=300, plain=False):
         """Picture of a viewer state once all its visible chunks are drawn.
 
         state: a dict, as in a Neuroglancer URL after `#!`. plain: without axis lines, scale bar and bounding boxes.
@@ -174,7 +174,7 @@ class Browser:
             self._viewer.async_screenshot(reports.put, statistics_callback=reports.put)  # of the state before
 
     @contextlib.contextmanager
-    def page(self, url, timeout=20):
+    def page(self, url, timeout=120):
         """Open a page in a window of its own, and give it once it and all it refers to is loaded: see `Page`."""
         call = self._devtools.call
         target = call("Target.createTarget", url="about:blank", newWindow=True)["targetId"]
@@ -258,7 +258,7 @@ class DevTools:
         os.close(self._commands)
         os.close(self._messages)
 
-    def call(self, method, session=None, timeout=20, **parameters):
+    def call(self, method, session=None, timeout=120, **parameters):
         """Give a command and wait for its answer. Raises ValueError when it is refused, TimeoutError."""
         number = next(self._numbers)
         command = {"id": number, "method": method, "params": parameters} | ({"sessionId": session} if session else {})

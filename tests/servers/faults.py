@@ -121,7 +121,7 @@ class FaultyProxy:
             if self.faults:
                 fault = self.faults[0] if self.always and len(self.faults) == 1 else self.faults.pop(0)
         try:
-            connection = http.client.HTTPConnection(self.behind.hostname, self.behind.port, timeout=10)
+            connection = http.client.HTTPConnection(self.behind.hostname, self.behind.port, timeout=120)
             sent = {name: value for name, value in handler.headers.items() if name not in self.dropped}
             connection.request(handler.command, handler.path, headers=sent | {"Connection": "close"})
             response = connection.getresponse()

@@ -29,7 +29,7 @@ def start(command, log):
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, preexec_fn=tie)
 
 
-def wait_for_port(port, process, log, seconds=30):
+def wait_for_port(port, process, log, seconds=300):
     """Return when `port` accepts connections. Raises RuntimeError with the log's end when that does not happen."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:

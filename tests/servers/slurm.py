@@ -164,13 +164,13 @@ class Slurm:
 
     def client(self, *command):
         """What a client program of SLURM says."""
-        done = subprocess.run(command, env=os.environ | self.environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=os.environ | self.environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         return done.stdout
 
     def succeeds(self, *command):
         environment = os.environ | self.environment
-        return subprocess.run(command, env=environment, capture_output=True, timeout=60).returncode == 0
+        return subprocess.run(command, env=environment, capture_output=True, timeout=600).returncode == 0
 
     def jobs(self, folder, columns):
         """Every job that was submitted in a folder: id -> columns, which squeue's format names."""
@@ -194,7 +194,7 @@ class Slurm:
             SYSTEM_CONFIG.unlink()
 
 
-def wait_for(condition, what, seconds=60):
+def wait_for(condition, what, seconds=600):
     """Return when `condition()` holds. Raises TimeoutError when it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():

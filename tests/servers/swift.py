@@ -141,7 +141,7 @@ class Swift:
         self._configure("proxy", PROXY + PROXY_AUTH, auth="tempauth")
         rings = [f"{name}={self.ports[name]}" for name in SERVICES[:-1]]
         subprocess.run(
-            [self.programs / "python", "-P", "-c", RINGS, self.state / "etc", *rings], check=True, timeout=60
+            [self.programs / "python", "-P", "-c", RINGS, self.state / "etc", *rings], check=True, timeout=600
         )
         as_root = ["-u", getpass.getuser()] if os.geteuid() == 0 else []
         try:
@@ -188,7 +188,7 @@ class Swift:
         self.start(name)
         return f"http://127.0.0.1:{self.ports[name]}"
 
-    def wait_for_proxy(self, name="proxy", seconds=30):
+    def wait_for_proxy(self, name="proxy", seconds=300):
         """Return the address of a proxy when it answers."""
         self._wait_for_port(name)
         address, deadline = f"http://127.0.0.1:{self.ports[name]}", time.monotonic() + seconds

@@ -200,7 +200,7 @@ def draw(browser, state, position, pixel=PIXEL, layout="xy", size=WINDOW, **chan
     """Picture of a state at another place (nm) and magnification (nm per pixel); more changes for its layer."""
     layers = [layer | changes for layer in state["layers"]]
     moved = state | {"position": list(position), "crossSectionScale": pixel, "layout": layout, "layers": layers}
-    return browser.screenshot_state(moved, size=size, timeout=30, plain=True)
+    return browser.screenshot_state(moved, size=size, timeout=300, plain=True)
 
 
 def seen(voxels, middle, z, size=WINDOW):
@@ -389,12 +389,12 @@ def test_campaign_page_opens_every_volume_in_neuroglancer(browser, results, view
     assert [shown["layers"][0]["name"] for shown in states] == list(VOLUMES)
     for shown, name in zip(states, VOLUMES, strict=True):
         url = shown["layers"][0]["source"]["url"].removeprefix("precomputed://")
-        with urllib.request.urlopen(f"{url}/info", timeout=5) as answer:
+        with urllib.request.urlopen(f"{url}/info", timeout=60) as answer:
             assert json.load(answer) == json.loads((results / "octants" / name / "precomputed/info").read_text())
-        picture = browser.screenshot_state(shown, size=(400, 300), timeout=30, plain=True)
+        picture = browser.screenshot_state(shown, size=(400, 300), timeout=300, plain=True)
         assert picture[:150, :200].std() > 10
     for link in {link.partition("#")[0] for link in links if not link.startswith(NEUROGLANCER)}:
-        with urllib.request.urlopen(urljoin(viewed, link), timeout=5) as answer:
+        with urllib.request.urlopen(urljoin(viewed, link), timeout=60) as answer:
             assert answer.status == 200
 
 

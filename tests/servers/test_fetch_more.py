@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -130,7 +131,7 @@ def private(request, tmp_path, swift, faulty):
     base = f"{storage}/{quote(here.container)}"
     for name in ("", *here.objects):
         url = f"{base}/{quote(name)}" if name else base
-        requests.put(url, here.objects.get(name), headers={"X-Auth-Token": owner}, timeout=10).raise_for_status()
+        requests.put(url, here.objects.get(name), headers={"X-Auth-Token": owner}, timeout=60).raise_for_status()
     here.proxy = faulty(address(storage))
     who["os_storage_url"] = storage.replace(address(storage), here.proxy.url)
     here.settings = settings(tmp_path / "settings.json", who)
@@ -297,7 +298,9 @@ def test_a_password_stays_with_its_host(served, faulty, tmp_path, given):
         fetch_input(url, destination=tmp_path / "out")
     else:
         url = url.replace("http://", f"http://me:{SECRET}@")
-        with pytest.raises(ValueError, match=r"/big: has a password or a signature.* belongs in ~/\.netrc") as refused:
+        with pytest.raises(
+            ValueError, match=r"/big: has what may be a password, a signature.* belongs in ~/\.netrc"
+        ) as refused:
             fetch_input(url, destination=tmp_path / "out")
         assert SECRET not in str(refused.value)
         download(remote.remote_files([url]), tmp_path / "out")
@@ -494,7 +497,7 @@ def test_connections_in_all_are_bounded(tmp_path, nginx, monkeypatch):
 
 
 def wait_for_bytes(path, least):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while not path.exists() or path.stat().st_size < least:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -627,8 +630,10 @@ def test_full_disk_while_unpacking(served, small_disk):
 
 
 CODE = """
-import logging, sys, _entrypoint, _progress, fetch_input
-_progress.LOGGED = 0.3
+import logging, sys, fetch_input
+from darkroom import entrypoint
+from darkroom.transfer import progress
+progress.LOGGED = 0.3
 if sys.argv.pop() == "quiet":
     logging.disable(logging.INFO)
 entrypoint.run(fetch_input.fetch_input)
@@ -653,7 +658,7 @@ def test_progress_on_a_terminal(tmp_path, nginx):
         while block := os.read(ours, 4096):
             shown += block
     os.close(ours)
-    assert process.wait(10) == 0 and process.stdout.read() == b""
+    assert process.wait(300) == 0 and process.stdout.read() == b""
     *drawn, last = shown.decode().split("\r\x1b[K")
     assert len(drawn) > 3
     assert any(
@@ -669,7 +674,7 @@ def test_progress_in_a_log(tmp_path, nginx):
     server = nginx(tmp_path / "root", limit_rate="600k")
     for how in ("loud", "quiet"):
         process = fetch_in_a_process(f"{server.url}/big", tmp_path / how, subprocess.PIPE, how)
-        _, told = process.communicate(timeout=20)
+        _, told = process.communicate(timeout=300)
         lines = told.decode().splitlines()
         assert process.returncode == 0
         if how == "quiet":
@@ -677,3 +682,41 @@ def test_progress_in_a_log(tmp_path, nginx):
         else:
             assert 2 <= sum(" INFO 0/1 files, " in line for line in lines) <= 40
             assert "\x1b" not in told.decode() and "\r" not in told.decode()
+
+
+# Checks of one's own, and files that cannot be had
+
+
+def test_a_check_of_ones_own(tmp_path, served):
+    asked = []
+
+    def check(path, entry):
+        asked.append((path.read_bytes() == ONE_MB, entry["bytes"], entry["sha1"]))
+        return "not what was ordered" if len(asked) < 2 else ""
+
+    item = Remote("big", f"{served.url}/big", check=check, hashes={"sha1": hashlib.sha1})
+    download([item], tmp_path / "got")
+    assert asked == [(True, len(ONE_MB), hashlib.sha1(ONE_MB).hexdigest())] * 2
+    asked.clear()
+    with pytest.raises(OSError, match=r"not what was ordered \(2 attempts\)"):
+        download([dataclasses.replace(item, name="other", check=lambda *_: "not what was ordered")], tmp_path / "got")
+    assert not (tmp_path / "got/other").exists()
+
+
+def test_what_cannot_be_had_may_be_left_out(tmp_path, served):
+    items, failed, arrived = remote_files(f"{served.url}/{name}" for name in ("absent", "big")), [], []
+    got = download(
+        items,
+        tmp_path / "got",
+        arrived=lambda item, entry: arrived.append(entry["name"]),
+        failed=lambda *one: failed.append(one),
+    )
+    assert (got[0], got[1].name, arrived) == (None, "big", ["big"])
+    ((item, error),) = failed
+    assert item is items[0] and isinstance(error, FileNotFoundError)
+
+    def stop(item, error):
+        raise PermissionError("enough")
+
+    with pytest.raises(PermissionError, match="enough"):
+        download(items, tmp_path / "none", failed=stop)

@@ -97,7 +97,7 @@ def start(slurm, folder, *arguments, **environment):
 
 def finish(process):
     """What Snakemake said, when it has ended."""
-    return process.communicate(timeout=200)[0]
+    return process.communicate(timeout=900)[0]
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,7 @@ def test_the_whole_demo_has_the_bytes_of_a_local_run(slurm, demo, tmp_path):
     (tmp_path / "config").symlink_to(ROOT / "config")
     run = start(slurm, tmp_path, "--snakefile", ROOT / "Snakefile")
     try:
-        said = run.communicate(timeout=1200)[0]
+        said = run.communicate(timeout=1800)[0]
     finally:
         run.kill()
     assert run.returncode == 0, said

@@ -10,6 +10,8 @@ from campaign import ROOT, Campaign
 from commands.unicore import unicore
 from servers import unicore_site
 
+pytest.importorskip("pyunicore", reason="pyunicore is not installed (pip install pyunicore); CI has it")
+
 ROWS = [("labels", "sample:labels", {"type": "segmentation", "chunk_size": 64})]
 
 

@@ -1,5 +1,6 @@
 """One function, run from a rule and from a command line."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,8 @@ def rule(tmp_path, source="x", **params):
         output={"folder": str(tmp_path)},
         params=params,
         threads=2,
-        resources=SimpleNamespace(mem_mb=100),
+        resources=SimpleNamespace(mem_mb=10_000),
+        rule="step",
         log=[str(tmp_path / "step.log")],
     )
 
@@ -91,3 +93,36 @@ def test_every_script_explains_itself(script):
     assert done.returncode == 0
     assert done.stdout.startswith(f"usage: darkroom {script.stem}")
     assert "--" in done.stdout
+
+
+@pytest.mark.parametrize("how", ["python", "numpy", "thread"])
+def test_a_job_that_outgrows_its_memory_ends_itself_with_a_line(tmp_path, how):
+    ways = {
+        "python": "held = [b'x' * 1_000_000 for _ in range(2000)]",
+        "numpy": "import numpy; held = numpy.ones(250_000_000)",
+        "thread": "import threading; t = threading.Thread(target=lambda: [b'x' * 10**6 for _ in range(2000)]); t.start(); t.join()",
+    }  # fmt: skip
+    code = f"""
+import sys, time
+from types import SimpleNamespace
+from darkroom import entrypoint
+
+def step():
+    {ways[how]}
+    time.sleep(60)
+
+given = dict(input={{}}, output={{}}, params={{}}, threads=1, log=[sys.argv[1]])
+entrypoint.run(step, SimpleNamespace(**given, rule="step", resources=SimpleNamespace(mem_mb=400)))
+"""
+    environment = {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "step.log"], env=environment, capture_output=True, text=True
+    )
+    if not Path("/proc/self/status").exists():
+        pytest.skip("memory is watched where there is /proc (Linux)")
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"step: it has [\d,]+ MB of memory where 400 MB were declared; ask for more: --set-resources step:mem_mb=.*\n",
+        done.stderr,
+    )
+    assert "where 400 MB were declared" in (tmp_path / "step.log").read_text()

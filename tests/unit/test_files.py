@@ -1,9 +1,15 @@
 """Files that are whole or absent."""
 
 import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 
+from campaign import SCRIPTS
 from darkroom import files
 
 
@@ -50,3 +56,40 @@ def test_room(tmp_path):
 @pytest.mark.parametrize(("size", "told"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2.5e12, "2.5 TB")])
 def test_human(size, told):
     assert files.human(size) == told
+
+
+def test_what_has_lost_its_end_is_seen(tmp_path):
+    for name in ("chunk", "plan.json", "empty.csv"):
+        files.write_bytes(tmp_path / name, b"" if name == "empty.csv" else b'{"a": 1}\n', durable=name != "chunk")
+    assert not any(files.is_cut(path) for path in tmp_path.iterdir())
+    try:
+        os.getxattr(tmp_path / "chunk", files.SIZE)
+    except OSError:
+        pytest.skip("this file system keeps no attributes of files")
+    for size in (8, 1, 0):
+        os.truncate(tmp_path / "chunk", size)
+        assert files.is_cut(tmp_path / "chunk")
+    files.write_bytes(tmp_path / "chunk", b"shorter")
+    assert not files.is_cut(tmp_path / "chunk")
+
+
+def test_without_attributes_json_alone_tells_that_it_is_cut(tmp_path):
+    for name, content, cut in [("a.json", b"", True), ("b.json", b'{"a": ', True), ("c.json", b"{}", False)]:
+        (tmp_path / name).write_bytes(content)
+        assert files.is_cut(tmp_path / name) == cut
+    (tmp_path / "empty").write_bytes(b"")
+    assert not files.is_cut(tmp_path / "empty")
+
+
+def test_what_has_its_name_is_on_the_disk(tmp_path):
+    """strace sees what the kernel was asked for, in this order."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed (Debian: apt install strace)")
+    code = "import sys; from darkroom import files; files.write_bytes(sys.argv[1], b'x'); files.settle('.')"
+    command = ["strace", "-f", "-e", "trace=fsync,rename,renameat,renameat2,syncfs", sys.executable, "-c", code, "file"]
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    if "PTRACE" in told.stderr:
+        pytest.skip("this machine lets nobody be traced")
+    calls = re.findall(r"(fsync|rename|syncfs)\w*\(", told.stderr)
+    assert calls == ["fsync", "rename", "fsync", "syncfs"], told.stderr

@@ -272,6 +272,8 @@ def test_page_speaks_to_people(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t-\t{memory}\n")
         os.utime(path, (number, number))
+    for number in (0, 1):
+        (benchmarks / f"planetary_convert_{number}.tsv").write_text(f"s\th:m:s\tmax_rss\n{number + 3}\t-\t200\n")
     page = page_of(
         make(tmp_path, "brain", notes=["section 13 is missing"]),
         make(tmp_path, "other", checks=checks, preview=False, source=""),
@@ -292,12 +294,16 @@ def test_page_speaks_to_people(tmp_path):
         "atlas_chunk 1 h 2 min 1.2 GB",
         "atlas_import 0.4 s",
         "from a catalogue query",
+        "Steps that took many datasets at once: 7.0 s",
+        "planetary_convert_1 4.0 s",
     ):
         assert said in text
     assert "bad" not in {tag.get("class") for tag in Document(page).all("span")}
     assert [tag["style"] for tag in Document(page).all("i")] == [
         "width: 100.0%",
         "width: 0.0%",
+        "width: 75.0%",
+        "width: 100.0%",
         "width: 0.0%",
         "width: 100.0%",
     ]

@@ -1,10 +1,7 @@
 """What the house promises of itself: names, the manual, versions, environments."""
 
-import ast
 import collections
-import functools
 import re
-import sys
 import tomllib
 
 import pytest
@@ -15,6 +12,7 @@ from campaign import ROOT, SCRIPTS
 from darkroom.planetary.instruments import registry
 from darkroom.planetary.plan import with_cameras
 from darkroom.version import VERSION
+from house import PIPELINES, drawn, imports, place
 
 RULE_FILES = sorted((ROOT / "rules").glob("**/*.smk"))
 VERBS = [
@@ -30,6 +28,10 @@ VERBS = [
     "check",
     "plot",
     "publish",
+    "search",
+    "order",
+    "install",
+    "process",
 ]
 RULE = re.compile(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule ?\w*:|\Z)", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r'name:\s+f"(\w+){batch.suffix}"')  # one of the rules that take an image or a batch of them
@@ -42,20 +44,17 @@ RULES = [
 ENGINES = {"planetary": "isis", "isis": "native"}
 # Import names that differ from the names of their packages.
 PACKAGES = {
+    "blake3": "python-blake3",
     "swiftclient": "python-swiftclient",
     "yaml": "pyyaml",
     "matplotlib": "matplotlib-base",
     "openstack": "openstacksdk",
     "netCDF4": "netcdf4",
+    "elftools": "pyelftools",
 }
-# Modules that load the one of an instrument or a format when they know which.
-LOADED_BY_NAME = {
-    "airborne/granule": "airborne/readers/*.py",
-    "planetary/instruments/registry": "planetary/instruments/**/*.py",
-}
-PIPELINES = ("planetary", "atlas", "airborne", "copernicus", "calcium")
+WHEELS = {"python-blake3": "blake3"}  # conda packages that have another name than the wheel
 LOCKS = ("requirements.lock", "requirements-test.lock")
-WITH_OTHERS = {"urllib3": "requests"}  # installed by another package that is named
+WITH_OTHERS = {"urllib3": "requests", "isx": "the installer of IDPS"}  # installed by another package that is named
 
 
 @pytest.mark.parametrize(("pipeline", "name", "body"), RULES, ids=[name for _, name, _ in RULES])
@@ -78,7 +77,7 @@ def test_no_rule_runs_python_of_its_own():
 
 def options(sections):
     """Every option by the name that the manual has it under, with its rule: those of a pipeline without its name."""
-    for section in ("fetch", "publish", "atlas", "planetary", "airborne"):
+    for section in ("fetch", "publish", "atlas", "planetary", "airborne", "copernicus"):
         for option, rule in sections[section]["properties"].items():
             name = f"{section}.{option}" if section in ("fetch", "publish") else option
             inner = rule.get("properties", {})
@@ -124,40 +123,12 @@ def test_every_direct_dependency_is_locked_with_hashes():
     assert run <= tested  # what runs is what the tests ran with
 
 
-@functools.cache
-def imports(script):
-    """What a script or module imports: files of ours, also those it loads by name, and top-level packages."""
-    here = script.relative_to(SCRIPTS).with_suffix("").as_posix().removeprefix("darkroom/")
-    ours, packages = set((SCRIPTS / "darkroom").glob(LOADED_BY_NAME.get(here, "none"))), set()
-    for node in ast.walk(ast.parse(script.read_text())):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom):
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            path = SCRIPTS / name.replace(".", "/")
-            if (module := path.with_suffix(".py")).is_file():
-                ours.add(module)
-            elif not (SCRIPTS / name.partition(".")[0]).exists() and not path.parent.with_suffix(".py").is_file():
-                packages.add(name.partition(".")[0])
-    return ours, packages - sys.stdlib_module_names
-
-
 def imported(script, seen):
     """Top-level packages that a script of ours imports, itself or by another one that is not in `seen`."""
     ours, packages = imports(script)
     new = ours - seen
     seen |= new
     return packages.union(*(imported(module, seen) for module in new))
-
-
-def place(path):
-    """Where a file stands: (floor, room). Floors: 0 what every room stands on, 1 a room, 2 a rule script, 3 a command."""
-    parts = path.relative_to(SCRIPTS).parts
-    if parts[0] == "commands":
-        return 3, ""
-    if parts[0] != "darkroom":
-        return 2, ""
-    return (0, "") if len(parts) == 2 else (1, parts[1])
 
 
 @pytest.mark.parametrize("path", sorted(SCRIPTS.glob("**/*.py")), ids=lambda path: path.relative_to(SCRIPTS).as_posix())
@@ -189,7 +160,7 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
         locked = locked_for(versions["python"])
         assert content["channels"] == [*["usgs-astrogeology"] * (env == "isis"), "conda-forge", "nodefaults"]
         for name, version in versions.items():
-            wheel = name.removesuffix("-base").replace("_", "-")
+            wheel = WHEELS.get(name, name.removesuffix("-base").replace("_", "-"))
             assert name in ("python", "gdal", "isis") or f"{locked[wheel]}.".startswith(f"{version}."), (env, name)
 
 
@@ -204,3 +175,8 @@ def test_test_files_have_names_of_their_own():
     """pytest imports them by these."""
     names = collections.Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py")
     assert {name for name, number in names.items() if number > 1} == set()
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_code():
+    """`make format` draws it."""
+    assert drawn() in (ROOT / "docs/architecture.md").read_text()

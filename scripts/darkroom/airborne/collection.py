@@ -8,14 +8,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from darkroom import schema
+from darkroom import schema, yaml_files
 from darkroom.airborne import times, units
 from darkroom.files import CONFIG
 
 FOLDER = CONFIG / "collections"
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where PyYAML has it: ten times as fast
 NOT_ATTRIBUTES = ("name", "source_units", "fill", "column")  # keys of a variable's entry that are for the readers
 # Attributes of a source that are kept as they are; what others mean changes with the values, or is the collection's.
 KEPT = ("flag_values", "flag_masks", "flag_meanings", "cell_methods", "comment", "positive", "ancillary_variables")
@@ -73,10 +70,7 @@ def load(paths=(FOLDER,)):
     validator = schema.validator("collection")
     found, origin = {}, {}
     for path in _files(paths):
-        try:
-            collection = yaml.load(path.read_bytes(), LOADER)
-        except (yaml.YAMLError, ValueError) as error:
-            raise ValueError(f"{path}: no YAML in UTF-8 ({' '.join(str(error).split())})") from error
+        collection = yaml_files.read(path)
         schema.refuse(schema.problems(collection, validator, path))
         name = collection["short_name"]
         if name in found:

@@ -1,7 +1,7 @@
 """Judge a volume: every voxel of every scale, read back by tensorstore, against what it must be.
 
-The judge shares neither decoder nor arithmetic with the writer: chunks are decoded by tensorstore, slices are put in
-their place by nibabel, means and modes are tensorstore's.
+The judge shares neither decoder nor arithmetic with the writer: the source is read by `witness`, chunks are decoded by
+tensorstore, slices are put in their place by nibabel, means and modes are tensorstore's.
 """
 
 import itertools
@@ -14,8 +14,7 @@ import nibabel
 import numpy as np
 import tensorstore
 
-from darkroom.atlas import blocks, orientation, precomputed, readback, volume
-from darkroom.atlas.stack import open_stack
+from darkroom.atlas import blocks, orientation, precomputed, readback, volume, witness
 
 logger = logging.getLogger(__name__)
 
@@ -28,23 +27,23 @@ def figures(planned, scales, threads, mem_mb):
     where noise lets no JPEG come that near, as tensorstore's own. Raises ValueError naming the scale and the place that
     differs, and for files that are missing or no chunks.
     """
-    found = [{"key": scale.info["key"], "chunks": require_files(scale)} for scale in scales]
-    with ThreadPoolExecutor(threads) as pool, open_stack(planned["source"], threads) as stack:
-        found[0] |= compare(scales[0], pairs_with_source(planned, stack, scales[0], mem_mb * 300_000))
-        for (fine, coarse), figure in zip(itertools.pairwise(scales), found[1:], strict=True):
+    by_scale = [{"key": scale.info["key"], "chunks": require_files(scale)} for scale in scales]
+    with ThreadPoolExecutor(threads) as pool, witness.opened(planned["source"], threads) as stack:
+        by_scale[0] |= compare(scales[0], pairs_with_source(planned, stack, scales[0], mem_mb * 300_000))
+        for (fine, coarse), figure in zip(itertools.pairwise(scales), by_scale[1:], strict=True):
             pairs = pairs_with_finer(fine, coarse, planned["values"]["labels"], pool, mem_mb * 300_000)
             figure |= compare(coarse, pairs)
-    return found
+    return by_scale
 
 
 def require_files(scale):
     """Number of chunks of a scale. Raises ValueError when the folder holds other files than its chunks or shards."""
     chunks = list(blocks.chunks(scale.box, scale.sides))
     below = len(f"{scale.folder}/")  # names as texts: there may be millions of them
-    wanted = {str(path)[below:] for path in itertools.chain(scale.indexes, map(scale.file, chunks))}
+    expected = {str(path)[below:] for path in itertools.chain(scale.indexes, map(scale.file, chunks))}
     there = {f"{place}/{name}"[below:] for place, _, names in os.walk(scale.folder) for name in names}
-    if wanted != there:
-        missing, extra = sorted(wanted - there)[:3], sorted(there - wanted)[:3]
+    if expected != there:
+        missing, extra = sorted(expected - there)[:3], sorted(there - expected)[:3]
         raise ValueError(f"{scale.folder}: missing chunks {missing}, files that are no chunks {extra}")
     return len(chunks)
 
@@ -58,12 +57,12 @@ def pairs_with_source(planned, stack, scale, budget):
     for (first, last, top, bottom), _ in blocks.blocks(stack.shape, itemsize, axes, scale.sides, budget):
         # Plane by plane, because a conversion takes many times the memory of what it converts.
         planes = np.stack([convert(plane) for plane in stack.read(first, last, top, bottom)])
-        wanted = nibabel.orientations.apply_orientation(planes.transpose(2, 1, 0, 3), turn)
+        expected = nibabel.orientations.apply_orientation(planes.transpose(2, 1, 0, 3), turn)
         box = [None, None, None]
         spans = [(0, stack.shape[2]), (top, bottom), (first, last)]
         for (axis, direction), (low, high), extent in zip(turn, spans, reversed(stack.shape[:3]), strict=True):
             box[int(axis)] = (low, high) if direction > 0 else (extent - high, extent - low)
-        yield box, wanted, readback.read(scale, box), 0
+        yield box, expected, readback.read(scale, box), 0
 
 
 def pairs_with_finer(fine, coarse, labels, pool, budget):
@@ -131,14 +130,14 @@ def compare(scale, pairs):
     return figures | {"psnr_db": reached, "psnr_lowest_chunk_db": lowest, "psnr_floor_db": floor}
 
 
-def apart(wanted, found):
+def apart(expected, stored):
     """Distance of each two values as floats: infinite where one is no number, never 0 where they are not the same."""
-    if wanted.dtype == np.uint8:
-        return np.abs(found.astype("f4") - wanted)
+    if expected.dtype == np.uint8:
+        return np.abs(stored.astype("f4") - expected)
     with np.errstate(invalid="ignore"):
-        difference = np.abs(found.astype("f8") - wanted.astype("f8"))
+        difference = np.abs(stored.astype("f8") - expected.astype("f8"))
     difference[np.isnan(difference)] = np.inf
-    same = (wanted == found) | ((wanted != wanted) & (found != found))
+    same = (expected == stored) | ((expected != expected) & (stored != stored))
     return np.where(same, 0, np.maximum(difference, np.finfo("f8").tiny))
 
 

@@ -90,7 +90,8 @@ class Scale(precomputed.Scale):
 
     def _ordered(self, numbers, channels):
         """Numbers for x, y, z in the order of the array, with one for channels where it has them."""
-        return [*[channels] * (self.channels > 1), *reversed(numbers)]
+        first = [channels] if self.channels > 1 else []
+        return [*first, *reversed(numbers)]
 
     @property
     def metadata(self):
@@ -118,7 +119,7 @@ class Scale(precomputed.Scale):
 def axes(channels):
     """Axes of the arrays, in their order. Lengths are in nm, as in `info`."""
     space = [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"]
-    return [*[{"name": "c", "type": "channel"}] * (channels > 1), *space]
+    return [{"name": "c", "type": "channel"}, *space] if channels > 1 else space
 
 
 def place(scale, channels):
@@ -155,8 +156,8 @@ def group(planned, name):
         ome["image-label"] = {"version": "0.5"}  # without `colors`: viewers would leave out labels that have none
     elif channels := shown(planned):
         ome["omero"] = {"channels": channels}
-    known = {"notes": planned["notes"], **({"transform": planned["transform"]} if planned["transform"] else {})}
-    return {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome, "darkroom": known}}
+    own = {"notes": planned["notes"], **({"transform": planned["transform"]} if planned["transform"] else {})}
+    return {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome, "darkroom": own}}
 
 
 def shown(planned):

@@ -25,11 +25,11 @@ def scales(size, resolution, voxel_offset, chunk_size, encoding, max_scales=None
     voxels are as isotropic as halving makes them, and no axis below one voxel. Coarse voxels lie on the grid of the
     fine ones, so offset and end are rounded outwards.
     """
-    found = []
+    pyramid = []
     low, high, resolution = list(voxel_offset), [a + b for a, b in zip(voxel_offset, size, strict=True)], resolution
     while True:
         size = [end - start for start, end in zip(low, high, strict=True)]
-        found.append(
+        pyramid.append(
             {
                 "key": "_".join(f"{length:.10g}" for length in resolution),
                 "size": size,
@@ -41,8 +41,8 @@ def scales(size, resolution, voxel_offset, chunk_size, encoding, max_scales=None
         )
         axes = halved_axes(size, resolution)
         fits = all(extent <= chunk for extent, chunk in zip(size, chunk_size, strict=True))
-        if fits or not axes or len(found) == max_scales:
-            return found
+        if fits or not axes or len(pyramid) == max_scales:
+            return pyramid
         low = [start // 2 if axis in axes else start for axis, start in enumerate(low)]
         high = [-(-end // 2) if axis in axes else end for axis, end in enumerate(high)]
         resolution = [length * 2 if axis in axes else length for axis, length in enumerate(resolution)]
@@ -98,7 +98,7 @@ class Scale:
 
     def done(self, chunk):
         """Whether a chunk is there, in a file of its own or packed into its shard."""
-        return self.path(chunk).exists() or (self.sharded and self.file(chunk).exists())
+        return _is_whole(self.path(chunk)) or (self.sharded and _is_whole(self.file(chunk)))
 
     def shard_store(self, shard):
         """Spec of tensorstore's key-value store that writes a shard."""
@@ -111,7 +111,7 @@ class Scale:
 
     def write(self, chunk, block):
         """Write the voxels (channel, z, y, x) of a chunk; the file appears when it is whole."""
-        files.write_bytes(self.path(chunk), self.encode(block))
+        files.write_bytes(self.path(chunk), self.encode(block), durable=False)  # `pyramid.write` settles all of them
 
     def encode(self, block):
         """Content of the file of a chunk with these voxels (channel, z, y, x)."""
@@ -138,6 +138,10 @@ class Scale:
             voxels = self.decode(self.path(chunk).read_bytes(), chunk)
             block[blocks.window(part, box)] = voxels[blocks.window(part, chunk)]
         return block
+
+
+def _is_whole(path):
+    return path.exists() and not files.is_cut(path)
 
 
 def _plane(block):

@@ -47,6 +47,7 @@ def write(planned, scales, threads, mem_mb):
     for scale in scales:
         if scale.sharded:
             shards.pack(scale)
+    files.settle(scales[0].folder)
 
 
 def write_finest(planned, stack, scale, pool, budget):

@@ -8,6 +8,8 @@ import itertools
 
 import tensorstore
 
+from darkroom import files
+
 # 64 chunks share an index, 8 such indexes a file: of 64 x 64 x 64 uint8 chunks that is 134 MB before compression.
 PRESHIFT_BITS, MINISHARD_BITS = 6, 3
 
@@ -93,5 +95,6 @@ def pack(scale):
                 contents = store.with_transaction(transaction)
                 for code, chunk in members:
                     contents[scale.shard_key(code, chunk)] = scale.path(chunk).read_bytes()
+            files.note_size(shard)
         for _, chunk in members:
             scale.path(chunk).unlink(missing_ok=True)

@@ -26,21 +26,21 @@ def describe(root, names, kind="image", slices=None, missing="error", blank_valu
     clutter = [name for name in names if CLUTTER.search(name)]
     names = [name for name in names if not CLUTTER.search(name)]
     only = root / names[0] if len(names) == 1 and not slices else None
-    found = None
+    source = None
     if zarr := arrays.zarr_folder(root, names):
-        found = arrays.describe_zarr(zarr)
+        source = arrays.describe_zarr(zarr)
     elif only and only.name.lower().endswith(arrays.NIFTI):
-        found = arrays.describe_nifti(only, ignore_scaling)
+        source = arrays.describe_nifti(only, ignore_scaling)
     elif only and only.suffix == ".npy":
-        found = arrays.describe_npy(only)
+        source = arrays.describe_npy(only)
     elif only and only.suffix.lower() in sections.TIFFS:
-        found = arrays.describe_tiff(only, kind)
-    found = found or sections.describe(root, names, kind, slices, missing, blank_value)
-    if min(found["shape"]) < 1:
-        raise ValueError(f"{root}: the volume is empty, its shape is {found['shape']}")
+        source = arrays.describe_tiff(only, kind)
+    source = source or sections.describe(root, names, kind, slices, missing, blank_value)
+    if min(source["shape"]) < 1:
+        raise ValueError(f"{root}: the volume is empty, its shape is {source['shape']}")
     if clutter:
-        found["notes"].append(f"left alone: {sections.some(clutter)}")
-    return found
+        source["notes"].append(f"left alone: {sections.some(clutter)}")
+    return source
 
 
 def open_stack(source, threads=1):

@@ -31,5 +31,5 @@ def minutes(size: int, attempt: int) -> int:
 
 def files_of(paths: list[str], suffix: str) -> list[str]:
     """Files that an option names, those of folders one by one, so that a change of any is seen."""
-    found = [sorted(path.glob(f"*{suffix}")) if path.is_dir() else [path] for path in map(Path, paths)]
-    return [literal(str(file)) for files in found for file in files]
+    lists = [sorted(path.glob(f"*{suffix}")) if path.is_dir() else [path] for path in map(Path, paths)]
+    return [literal(str(file)) for files in lists for file in files]

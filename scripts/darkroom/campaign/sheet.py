@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-import yaml
-
-from darkroom import schema, urls
+from darkroom import schema, urls, yaml_files
 
 DATASET = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 # What the campaign itself has in the folders of results and logs, beside those of its datasets.
-OF_CAMPAIGN = ("index.html", "catalog.json", "isis.json", "publish_page.log", "publish_page.tsv")
+OF_CAMPAIGN = {"index.html", "catalog.json", "checks.json", "isis.json"}
+OF_CAMPAIGN |= {f"publish_{step}.{suffix}" for step in ("page", "check") for suffix in ("log", "tsv")}
 SOURCES = "a file, a folder, a URL, swift://CONTAINER/PREFIX or sample:NAME"
 
 
@@ -121,15 +120,19 @@ def _problems(cells, where, rows):
         yield f"{where} dataset: {name!r} is in {rows[name].where} already"
     if name in OF_CAMPAIGN:
         yield f"{where} dataset: {name!r} is the name of a file of the campaign itself; take another one"
-    if flow_map(text := cells.get("options", "{}")) is None:
-        yield f"{where} options: {text!r} is no YAML flow map, such as {{type: image, orientation: RIA}}"
+    try:
+        flow_map(cells.get("options", "{}"))
+    except ValueError as error:
+        yield f"{where} options: {error}"
 
 
 @functools.cache  # of the rows of a long sheet, many say the same
-def flow_map(text: str) -> dict | None:
-    """A YAML map as a dict; None when it is none."""
+def flow_map(text: str) -> dict:
+    """A YAML map as a dict. Raises ValueError when it is none, has a key twice, or comes to too much."""
     try:
-        value = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # in C, where it is there
-    except yaml.YAMLError:
-        value = None
-    return value if isinstance(value, dict) else None
+        value, wrong = yaml_files.load(text, ""), ""
+    except ValueError as error:
+        value, wrong = None, f" ({str(error).rpartition('not YAML: ')[2]})"
+    if not isinstance(value, dict):
+        raise ValueError(f"{text!r} is no YAML flow map, such as {{type: image, orientation: RIA}}{wrong}")
+    return value

@@ -25,13 +25,13 @@ def jobs(folder, logs):
     folder -- the working directory
     logs -- the executor's folder of job logs, as `slurm-logdir` gives it
     """
-    found, logs = {}, Path(folder).resolve() / logs
+    rule_of, logs = {}, Path(folder).resolve() / logs
     for path in sorted(Path(folder).glob(".snakemake/log/*.log")):
         for job, log in SUBMITTED.findall(path.read_text(errors="replace")):
             if logs in Path(log).parents:
                 kind, _, name = Path(log).relative_to(logs).parts[0].partition("_")
-                found[job] = name if kind == "rule" else f"group {name}"
-    return found
+                rule_of[job] = name if kind == "rule" else f"group {name}"
+    return rule_of
 
 
 def ending(log):
@@ -44,18 +44,18 @@ def ending(log):
 
 def endings(logs):
     """Jobs that SLURM ended, of those whose logs are kept: id -> why."""
-    found = {path.stem: ending(path.read_text(errors="replace")) for path in sorted(Path(logs).rglob("*.log"))}
-    return {job: why for job, why in found.items() if why}
+    reasons = {path.stem: ending(path.read_text(errors="replace")) for path in sorted(Path(logs).rglob("*.log"))}
+    return {job: why for job, why in reasons.items() if why}
 
 
 def usage(reports):
     """What jobs used, by the executor's efficiency reports: id -> Usage. A job of several steps has the most of any."""
-    found = {}
+    most = {}
     for path in reports:
         with Path(path).open(newline="") as file:
             for row in csv.DictReader(file):
                 numbers = ("RequestedMem_MB", "MaxRSS_MB", "NCPUS", "Elapsed_sec", "TotalCPU_sec")
                 step = Usage(*(float(row[name] or 0) for name in numbers))
-                known = found.get(row["MainJobID"], step)
-                found[row["MainJobID"]] = Usage(*map(max, known, step))
-    return found
+                before = most.get(row["MainJobID"], step)
+                most[row["MainJobID"]] = Usage(*map(max, before, step))
+    return most

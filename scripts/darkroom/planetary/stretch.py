@@ -39,8 +39,9 @@ def limits(cube, band=1, percent=PERCENT):
 
 def _valid(cube, band):
     """Valid values of each block of lines that has any."""
-    for first in range(0, cube.lines, cubes.ROWS):
-        values, codes = cube.read(first, cubes.ROWS, band)
+    rows = cubes.at_once(cube.samples)
+    for first in range(0, cube.lines, rows):
+        values, codes = cube.read(first, rows, band)
         values = values.ravel() if codes is None else values[codes == 0]
         if values.size:
             yield values
@@ -63,7 +64,7 @@ def reduced(cube, band=1, side=SIDE):
     if step == 1:
         return cube.read(band=band)[0]
     columns = np.arange(0, cube.samples, step)
-    rows = max(cubes.ROWS // step, 1) * step
+    rows = max(cubes.at_once(cube.samples) // step, 1) * step
     blocks = []
     for first in range(0, cube.lines, rows):
         values, codes = cube.read(first, rows, band)

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import yaml
-
-from darkroom import schema
+from darkroom import schema, yaml_files
 from darkroom.files import CONFIG
 
 OURS = CONFIG / "recipes.yaml"
@@ -18,8 +16,8 @@ def read(paths: list[str | Path]) -> list[dict]:
     tables = []
     for path in paths:
         try:
-            table = yaml.safe_load(Path(path).read_text())
-        except (OSError, ValueError, yaml.YAMLError) as error:
+            table = yaml_files.read(path)
+        except (OSError, ValueError) as error:
             raise ValueError(f"{path}: the table of recipes cannot be read: {' '.join(str(error).split())}") from error
         schema.refuse(schema.problems(table, schema.validator("recipes"), path))
         tables.append(table)

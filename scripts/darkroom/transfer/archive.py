@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from darkroom.files import described, free_bytes, human, read_json, write_json
+from darkroom.files import described, free_bytes, human, note_size, read_json, settle, write_json
 from darkroom.files import digest as file_digest
 from darkroom.inventory import File, files_of
 from darkroom.transfer import remote
@@ -32,6 +32,8 @@ ENDINGS = (".zip", *TARS)
 RATIO = 100  # bytes unpacked for each byte of the archive
 SMALL = 100_000_000  # bytes that any archive may hold
 MEMBERS = 1_000_000
+LARGEST_HEAD = 1 << 20  # bytes of what goes before a member: long names, attributes
+HEADS = (b"x", b"g", b"X", b"L", b"K")  # types of such
 DAMAGED = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -39,6 +41,8 @@ DAMAGED = (
     lzma.LZMAError,
     gzip.BadGzipFile,
     EOFError,
+    OverflowError,
+    RecursionError,  # heads of heads
     struct.error,
     UnicodeDecodeError,
 )
@@ -81,6 +85,7 @@ def unpack(archive, folder, pattern="", digest="", ratio=RATIO, members=MEMBERS)
     partial.mkdir(parents=True)
     try:
         files = _write(archive, partial, expression, _Budget(archive, folder, ratio, members))
+        settle(partial)
         # The note goes first: a folder without one is somebody else's.
         shutil.rmtree(folder, ignore_errors=True)
         write_json(note, made_of | {"files": described(files)})
@@ -150,6 +155,8 @@ def _write(archive, folder, expression, budget):
     except DAMAGED as error:
         raise ValueError(f"{archive}: damaged, or not what its name says ({type(error).__name__}: {error})") from None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ValueError(f"{archive}: member {path[:40]!r}... has a longer name than a file can have") from None
         if error.errno != errno.EINVAL:
             raise
         raise ValueError(f"{archive}: damaged; a member would begin before the file") from None
@@ -186,6 +193,7 @@ def _copy(source, path, name, budget):
             file.write(block)
             digest.update(block)
             size += len(block)
+    note_size(path)
     return File(name, size, sha256=digest.hexdigest())
 
 
@@ -223,12 +231,15 @@ def _tar_members(archive, opened, budget):
 
 
 class _Member(tarfile.TarInfo):
-    """A member whose damaged head is an error; tarfile itself takes it for the end."""
+    """A member whose damaged head is an error, which tarfile itself takes for the end, and an endless one, too."""
 
     @classmethod
     def frombuf(cls, buf, encoding, errors):
         try:
-            return super().frombuf(buf, encoding, errors)
+            member = super().frombuf(buf, encoding, errors)
+            if member.type in HEADS and not 0 <= member.size <= LARGEST_HEAD:  # tarfile would read all of it
+                raise EOFError(f"the head of a member has {human(member.size)}")
+            return member
         except tarfile.HeaderError as error:
             if len(buf) == tarfile.BLOCKSIZE and not any(buf):
                 raise

@@ -17,6 +17,7 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
 from darkroom.retry import PASSING, PassingError, persistently, retry_after
+from darkroom.transfer import remote
 from darkroom.transfer.remote import BROKEN
 from darkroom.urls import public_url
 
@@ -40,6 +41,7 @@ class Account:
     """
 
     anonymous = False
+    follows = False  # whether a token goes along with redirects
 
     def __init__(self, source, log_in, url="", cacert=None):
         """`log_in(old)` gives (storage URL or "", token); `old` is a token that was refused, or None."""
@@ -63,6 +65,15 @@ class Account:
                 if self.token == refused:
                     raise PermissionError(f"{self.source}: the token is refused (401) and cannot be renewed")
             return self.token
+
+    def sign(self, request, token):
+        """Put what opens the store into a request, as `auth=` of requests does."""
+        request.prepare_headers({**request.headers, "X-Auth-Token": token})  # which looks at what a header may be
+        return request
+
+    def connection(self, stopped):
+        """A context that holds one of the connections the service bears: as many as are asked for."""
+        return contextlib.nullcontext()
 
     def _enter(self, refused):
         """Log in; a server that is busy is asked again, after as long as it says."""
@@ -131,8 +142,7 @@ def require_private(path):
         raise FileNotFoundError(f"{path}: no such settings file; {WAYS}") from None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(f"{path}: a folder, no settings file; {WAYS}")
-    if stat.S_IMODE(mode) & 0o077:
-        raise PermissionError(f"{path} can be read by others; type: chmod 600 {path}")
+    remote.require_private(Path(path))
 
 
 def _account(values, source):

@@ -22,7 +22,7 @@ from darkroom.retry import PASSING, PassingError, persistently, retry_after
 from darkroom.transfer import checksums, remote
 from darkroom.urls import public_url
 
-BLOCK = 1 << 16  # what a broken connection may lose
+BLOCK = 1 << 18  # what a broken connection may lose
 STEP = 1 << 15  # bytes that are progress
 PATIENCE = 60  # seconds that a step may take
 UNSIZED = 10_000_000_000  # bytes of a file whose size neither the server nor a listing tells
@@ -33,7 +33,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 log = logging.getLogger(__name__)
 
 
-def download(items, folder, connections=8, attempts=6, progress=None):
+def download(items, folder, connections=8, attempts=6, progress=None, arrived=None, failed=None):
     """Download files to `folder/name`, at most `connections` at a time from each host, and say what each one is.
 
     Gives the `File` of each, in the order given (its `url` as `public_url` shows it). Bytes are stored as the server
@@ -45,6 +45,8 @@ def download(items, folder, connections=8, attempts=6, progress=None):
 
     `progress(stored, expected, sized, done)` is called, by one thread at a time, with what is new: bytes stored or
     found (fewer than none when a file starts over), bytes of files whose size is known, their number, files done.
+    `arrived(item, entry)` is called, in the thread of that file, when it is whole. `failed(item, error)` takes the
+    error of one file, whose result is None then, and the others go on, unless it raises one itself.
 
     Raises ValueError for names that collide and URLs that cannot be fetched; OSError when there is no room, or for the
     first file that cannot be had. Files in flight are then finished, and no more are begun.
@@ -69,8 +71,15 @@ def download(items, folder, connections=8, attempts=6, progress=None):
                 try:
                     results[index] = _fetch(items[index], session, run)
                     run.report(done=1)
+                    if arrived:
+                        arrived(items[index], results[index])
                 except Exception as error:
-                    errors.append(error)
+                    try:
+                        if failed is None:
+                            raise
+                        failed(items[index], error)
+                    except Exception as last:
+                        errors.append(last)
 
     # Hosts take turns, so that all of them are at work where there are more workers than connections.
     connections = max(1, connections)
@@ -84,7 +93,9 @@ def download(items, folder, connections=8, attempts=6, progress=None):
             raise
     if errors:
         raise errors[0]
-    return [File(entry["name"], entry["bytes"], entry["url"], sha256=entry["sha256"]) for entry in results]
+    return [
+        entry and File(entry["name"], entry["bytes"], entry["url"], sha256=entry.get("sha256")) for entry in results
+    ]
 
 
 def _check_names(items):
@@ -125,11 +136,12 @@ class _Run:
     def known(self, item):
         """The journal's entry of a file that is whole on the disk, came from the same URL and is what was promised."""
         entry, path = self.entries.get(item.name), self.folder / item.name
-        if entry and item.digest and not _kept(item.digest, entry):
+        if not entry or entry["url"] != public_url(item.url) or not path.is_file() or _size(path) != entry["bytes"]:
             return None
-        if entry and entry["url"] == public_url(item.url) and path.is_file() and _size(path) == entry["bytes"]:
-            return entry if files.digest(path) == entry["sha256"] else None
-        return None
+        entry = {name: files.digest(path, name) for name in _algorithms(item) - entry.keys()} | entry
+        if files.digest(path) != entry["sha256"] or (item.digest and not _kept(item.digest, entry)):
+            return None
+        return entry
 
     def record(self, entry):
         with self.lock, self.journal.open("a", encoding="utf-8") as file:
@@ -146,7 +158,7 @@ def _entry(line):
     """A line of the journal, or None for the torn line of a killed run."""
     try:
         entry = json.loads(line)
-        return entry if {"name", "url", "bytes", "sha256", "md5", "etag", "modified"} <= entry.keys() else None
+        return entry if {"name", "url", "bytes", "sha256", "etag", "modified"} <= entry.keys() else None
     except (ValueError, AttributeError):
         return None
 
@@ -154,29 +166,38 @@ def _entry(line):
 class _Part:
     """The bytes of one file so far, their digests, and a note beside them that says which version they are of."""
 
-    def __init__(self, target, url, size, report):
+    def __init__(self, target, url, item, report):
         self.target, self.url, self.report, self.expected = target, url, report, None
-        self.expect(size)
+        # Without a validator of the server's own, only a file that is checked when whole may be continued.
+        self.checked = bool(item.digest or item.check)
+        self.makers = dict.fromkeys(_algorithms(item), _md5) | (item.hashes or {"sha256": hashlib.sha256})
+        self.expect(item.size)
         self.path, self.note_path = _beside(target, ".part"), _beside(target, ".part.json")
         self._forget()
         try:
             note = json.loads(self.note_path.read_bytes())
             present, total = self.path.stat().st_size, note["bytes"]
-            if note["url"] != url or not (note["etag"] or note["modified"]) or (total is not None and present > total):
+            versioned = note["etag"] or note["modified"] or self.checked
+            if note["url"] != url or not versioned or (total is not None and present > total):
                 return
         except (OSError, ValueError, TypeError, KeyError):
             return
+        self._forget(note)
         with self.path.open("rb+") as file:
             # A whole part asks for its last byte again: a request for nothing could not tell that the file changed.
             file.truncate(max(0, present - (present == total)))
             while block := file.read(BLOCK):
                 self._count(block)
-        self.note = note
 
     @property
     def resumable(self):
         """Whether there are bytes of a version that a server can be asked to go on with."""
-        return bool(self.size and (self.note["etag"] or self.note["modified"]))
+        return bool(self.size and (self.version or self.checked))
+
+    @property
+    def version(self):
+        """What the server calls the version of the bytes so far, or None."""
+        return self.note["etag"] or self.note["modified"]
 
     def have(self, entry):
         """Count a file that is there already; gives its entry."""
@@ -186,16 +207,16 @@ class _Part:
 
     def entry(self, name):
         """What the journal says of the part, once it is the file."""
-        entry = {"name": name, "url": self.url, "bytes": self.size, "sha256": self.sha256.hexdigest()}
-        return entry | {"md5": self.md5.hexdigest(), **{key: self.note[key] for key in ("etag", "modified", "large")}}
+        digests = {algorithm: one.hexdigest() for algorithm, one in self.hashes.items()}
+        entry = {"name": name, "url": self.url, "bytes": self.size} | digests
+        return entry | {key: self.note[key] for key in ("etag", "modified", "large")}
 
     def start(self, note=None):
         """Forget the bytes so far. The note is written before any byte that it is about."""
         self.report(-self.size)
-        self._forget()
+        self._forget(note)
         self.path.unlink(missing_ok=True)
         self.note_path.unlink(missing_ok=True)
-        self.note = note
         if note:
             self.expect(note["bytes"])
             files.write_json(self.note_path, note)
@@ -218,16 +239,18 @@ class _Part:
                 self._count(block)
 
     def finish(self):
-        self.path.replace(self.target)
+        files.place(self.path, self.target)
         self.note_path.unlink(missing_ok=True)
 
-    def _forget(self):
-        self.note, self.size, self.sha256, self.md5 = None, 0, hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    def _forget(self, note=None):
+        self.note, self.size = note, 0
+        promised = {"md5": _md5} if note and note.get("md5") else {}
+        self.hashes = {name: make() for name, make in (promised | self.makers).items()}
 
     def _count(self, block):
         self.size += len(block)
-        self.sha256.update(block)
-        self.md5.update(block)
+        for one in self.hashes.values():
+            one.update(block)
         self.report(len(block))
 
 
@@ -235,7 +258,7 @@ def _fetch(item, session, run):
     """The journal's entry of one file, which takes as many attempts as it needs while bytes come in."""
     target, url = run.folder / item.name, public_url(item.url)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = _Part(target, url, item.size, run.report)
+    part = _Part(target, url, item, run.report)
     known = None if part.size else run.known(item)
     if known and not _as_listed(known, item):
         # Of a large object a listing may know neither size nor MD5.
@@ -262,14 +285,15 @@ def _fetch(item, session, run):
 
 def _as_listed(entry, item):
     """Whether a file of the journal has the size and the MD5 that a listing tells, where it tells them."""
-    return item.md5 in (None, entry["md5"]) and item.size in (None, entry["bytes"])
+    return item.md5 in (None, entry.get("md5")) and item.size in (None, entry["bytes"])
 
 
 def _attempt(item, session, run, part, known):
     """One request: the entry of the file, now whole, or of the `known` one that is still right."""
     if not part.resumable:
         part.start()
-    with session.fetch(item.url, _conditions(part, known), item.account) as response:
+    turn = item.account.connection(run.stopped) if item.account else contextlib.nullcontext()
+    with turn, session.fetch(item.url, _conditions(part, known), item.account) as response:
         note = _note(response, part.url)
         if known and _is_same(response.status_code, note, known):
             return part.have(known)
@@ -298,7 +322,8 @@ def _conditions(part, known):
     # Without this a server may compress on the fly, and lengths and digests were not those of the file.
     headers = {"Accept-Encoding": "identity"}
     if part.resumable:
-        headers |= {"Range": f"bytes={part.size}-", "If-Range": part.note["etag"] or part.note["modified"]}
+        headers["Range"] = f"bytes={part.size}-"
+        headers |= {"If-Range": part.version} if part.version else {}
     elif known and known["etag"]:
         headers["If-None-Match"] = known["etag"]
     elif known and known["modified"]:
@@ -327,19 +352,24 @@ def _begin(response, note, part, item):
         raise PassingError(told, retry_after(response.headers))
     elif status == 401 or (status == 403 and item.account):
         raise PermissionError(f"{part.url}: {told}; {_advice(item, response)}")
+    elif status in (404, 410):
+        raise FileNotFoundError(f"{part.url}: {told}")
     elif status != 206:
         raise OSError(f"{part.url}: {told}")
 
 
 def _check(entry, item, part):
-    """Reject a part whose digests are not those that the listing, the server or the user promised."""
+    """Reject a part that is not what the listing, the server or the user promised, or what its own check wants."""
     listed = None if part.note["large"] else item.md5
-    promised = [f"md5:{md5}" for md5 in (listed, part.note["md5"]) if md5] + [item.digest] * bool(item.digest)
+    told = [f"md5:{md5}" for md5 in (listed, part.note.get("md5")) if md5]
+    promised = told + ([item.digest] if item.digest else [])
     for digest in promised:
         if not _kept(digest, entry):
             algorithm, _, expected = digest.partition(":")
             got = f"{checksums.LABELS[algorithm]} {expected} expected, {entry[algorithm]} got"
             part.reject(got, twice=True)
+    if wrong := item.check(part.path, entry) if item.check else "":
+        part.reject(wrong, twice=True)
 
 
 def _check_segments(item, session, part):
@@ -361,12 +391,21 @@ def _check_segments(item, session, part):
         part.reject("the list of its segments is that of another version", twice=True)
     with part.path.open("rb") as file:
         for segment in segments:
-            md5, left = hashlib.md5(usedforsecurity=False), segment["bytes"]
+            md5, left = _md5(), segment["bytes"]
             while left and (block := file.read(min(BLOCK, left))):
                 md5.update(block)
                 left -= len(block)
             if left or md5.hexdigest() != segment["hash"]:
                 part.reject(f"MD5 {segment['hash']} of {segment['name']} expected, {md5.hexdigest()} got", twice=True)
+
+
+def _algorithms(item):
+    """What is computed besides SHA-256 for the promises that go along with an item."""
+    return {"md5"} if item.md5 or item.digest.startswith("md5:") else set()
+
+
+def _md5():
+    return hashlib.md5(usedforsecurity=False)
 
 
 def _kept(digest, entry):

@@ -36,6 +36,8 @@ class Remote:
 
     `digest` is what somebody promised, `sha256:HEX` or `md5:HEX`; `sidecar` the ending of the file beside it that
     holds such a promise; `source` the URL that led to it; `account` (of `credentials`) the one whose token opens it.
+    `check(path, entry)` says what is wrong with the whole file, whose bytes and digests are in `entry`, or "", and
+    `hashes` make the digests that it wants there, by their names, in place of SHA-256.
 
     Raises ValueError for a name that would leave the folder or is no file's name.
     """
@@ -48,6 +50,8 @@ class Remote:
     sidecar: str = ""
     source: str = field(default="", repr=False, compare=False)
     account: object = field(default=None, repr=False, compare=False)
+    check: object = field(default=None, repr=False, compare=False)
+    hashes: dict = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self):
         if "\0" in self.name or any(part in ("", ".", "..") for part in self.name.split("/")):
@@ -57,21 +61,23 @@ class Remote:
 class Session(requests.Session):
     """A session whose tokens and passwords stay with the host they are for, wherever that redirects to."""
 
+    account = None  # of the request under way, which redirects belong to
+
     def fetch(self, url, headers=None, account=None):
         """GET, as a stream; with an account's token, and once more with a new one when that has expired.
 
-        Raises PermissionError for a password file that others may read.
+        Raises PermissionError for a password file that others may read, and what the account does.
         """
-        headers = headers or {}
+        headers, self.account = headers or {}, account
         if account is None:
-            _check_netrc(url)
+            private_netrc(url)
             return self.get(url, headers=headers, stream=True, timeout=TIMEOUT)
         token = account.token
         for last in (False, True):
             response = self.get(
                 url,
-                headers=headers | {"X-Auth-Token": token},
-                auth=lambda request: request,  # keeps ~/.netrc out of it
+                headers=headers,
+                auth=functools.partial(account.sign, token=token),  # keeps ~/.netrc out of it
                 verify=account.cacert,
                 stream=True,
                 timeout=TIMEOUT,
@@ -85,22 +91,32 @@ class Session(requests.Session):
         """Of a redirect: requests itself takes `Authorization` alone away."""
         if self.should_strip_auth(response.request.url, prepared_request.url):
             prepared_request.headers.pop("X-Auth-Token", None)
-        _check_netrc(prepared_request.url)
+        if self.account is not None and self.account.follows:
+            self.account.sign(prepared_request, self.account.token)
+            return
+        private_netrc(prepared_request.url)
         super().rebuild_auth(prepared_request, response)
 
 
-def _check_netrc(url):
-    """Raise PermissionError where requests would take a password for this URL out of a file that others may read.
+def private_netrc(url):
+    """The file that requests would take a password for this URL from, or None.
 
-    Python's own netrc looks at the mode only of the file that it finds itself; requests names the file to it.
+    Raises PermissionError where others may read it: Python's own netrc looks at the mode only of the file that it finds
+    itself; requests names the file to it. Raises ValueError for a file that is none.
     """
     try:
         if not get_netrc_auth(url, raise_errors=True):
-            return
+            return None
     except NetrcParseError as error:  # its text may quote a password
         raise ValueError(f"{error.filename} line {error.lineno} is not as a .netrc file should be") from None
     named = [os.environ["NETRC"]] if "NETRC" in os.environ else [f"~/{name}" for name in NETRC_FILES]
     path = next(path for path in (Path(name).expanduser() for name in named) if path.exists())
+    require_private(path)
+    return path
+
+
+def require_private(path):
+    """Raise PermissionError when a file with secrets can be read by anyone but its owner."""
     if path.stat().st_mode & 0o077:
         raise PermissionError(f"{path} can be read by others; type: chmod 600 {path}")
 
@@ -190,7 +206,7 @@ def list_container(url, pattern="", account=None):
         first = itertools.islice(_objects(storage, container, prefix, shown, account), 1000)
         found = {name.removeprefix(folder): known for name, known in first}
         beside = {last + end for end in SIDECARS} & found.keys()
-        data = [last] * (last in found)
+        data = [last] if last in found else []
     base = f"{storage}/{quote(container, safe='')}/"
     return [
         Remote(
@@ -286,15 +302,15 @@ def _page(session, container, prefix, marker, shown, account):
     raise PassingError(f"status {status}", wait)
 
 
-def body(response, most=LARGEST_PAGE, seconds=LONGEST_PAGE):
+def body(response):
     """The whole body of an answer. Raises PassingError for one that is too long or takes too long."""
     content, began = bytearray(), time.monotonic()
     while block := response.raw.read1(1 << 16, decode_content=True):
         content += block
-        if len(content) > most:
-            raise PassingError(f"the answer is longer than {human(most)}", twice=True)
-        if time.monotonic() - began > seconds:
-            raise PassingError(f"the answer is not there after {seconds} s", twice=True)
+        if len(content) > LARGEST_PAGE:
+            raise PassingError(f"the answer is longer than {human(LARGEST_PAGE)}", twice=True)
+        if time.monotonic() - began > LONGEST_PAGE:
+            raise PassingError(f"the answer is not there after {LONGEST_PAGE} s", twice=True)
     return bytes(content)
 
 
@@ -302,7 +318,7 @@ def listed(content):
     """The entries that the body of a listing holds. Raises PassingError for what is no listing, as proxies send it."""
     try:
         entries = json.loads(content or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         page = "an HTML page" if content.lstrip()[:1] == b"<" else "something else"
         raise PassingError(f"{page} came in place of a listing") from None
     keys = {"name", "bytes", "hash"}

@@ -3,8 +3,8 @@
 A store holds the objects of one dataset by their names below it. `where` is its place, or that of a source, as a URL to
 compare; `prepare` makes it ready, `listing` gives the names in it, one after the other, with what they are; `listed`
 says whether that is a content, `holds` whether nothing of it is missing, `told` whether readers hear how to take it;
-`put` and `delete` change it, `tidy` removes what an earlier content left, `problem` reads an object back, `fresh`
-gives a new client that only reads, and `stopped` ends all waiting.
+`put`, `put_if_absent` and `delete` change it, `tidy` removes what an earlier content left, `problem` reads an object
+back, `fresh` gives a new client that only reads, and `stopped` ends all waiting.
 """
 
 import contextlib
@@ -36,6 +36,7 @@ MOST_PARTS = 1000  # Swift's own limit for a large object
 LONGEST_NAME = 1024  # bytes
 ATTEMPTS = 10  # of one request; about two minutes of back-off
 DAMAGED = 422  # Swift's answer to a body that is not that of the ETag
+GONE = "it is not there"
 UNSETTLED = (401, 403, 409)  # to strangers, for as long as a proxy remembers what a container's rights were (a minute)
 PUBLIC_READ = (".r:*", ".rlistings")
 CORS = {
@@ -193,6 +194,10 @@ class Folder:
         if problem := self.problem(item, content):
             raise OSError(f"{self.url(item.name)}: {problem}")
 
+    def put_if_absent(self, item, content):
+        if not (self.folder / item.name).exists():
+            self.put(item, content)
+
     def delete(self, name):
         path = self.folder / name
         path.unlink(missing_ok=True)
@@ -207,8 +212,10 @@ class Folder:
 
     def problem(self, item, content):
         path = self.folder / item.name
-        md5 = files.digest(path, "md5") if path.is_file() else None
-        return "" if md5 == content.md5 else f"MD5 {content.md5} expected, {md5 or 'nothing'} found"
+        if not path.is_file():
+            return GONE
+        md5 = files.digest(path, "md5")
+        return "" if md5 == content.md5 else f"MD5 {content.md5} expected, {md5} found"
 
     def fresh(self):
         return Folder(self.folder)
@@ -312,7 +319,7 @@ class Swift:
                 raise
             self._page = None
             return self._list_page(*args, **options)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise PassingError("an HTML page or something else came in place of a listing") from None
 
     def listed(self, found, item, content):
@@ -348,6 +355,12 @@ class Swift:
         self._send(
             self.container, item.name, item.path, (0, content.bytes, content.md5), data, item.content_type, headers
         )
+
+    def put_if_absent(self, item, content):
+        """Send a file unless there is an object of its name."""
+        whole, headers = (0, content.bytes, content.md5), {"If-None-Match": "*"}
+        with contextlib.suppress(FileExistsError):
+            self._send(self.container, item.name, item.path, whole, None, item.content_type, headers)
 
     def put_parts(self, item, content, connections):
         """Send the parts that are missing, then the list of them that makes them one object."""
@@ -411,7 +424,7 @@ class Swift:
         try:
             size, md5, headers = self._ask(self._read, self.container, self.prefix + item.name, query=query)
         except FileNotFoundError:
-            return "it is not there"
+            return GONE
         told = headers.get("content-type"), headers.get("content-encoding")
         if (size, md5) != (content.bytes, content.md5):
             return f"MD5 {content.md5} of {content.bytes} bytes expected, {md5} of {size} found"
@@ -498,6 +511,8 @@ class Swift:
             return PermissionError(f"{shown}: {refused}")
         if status == 404:
             return FileNotFoundError(f"{shown}: not there ({reason})")
+        if status == 412:
+            return FileExistsError(f"{shown}: there already ({reason})")
         if status and status != DAMAGED and status not in PASSING:
             return OSError(f"{shown}: {reason}")
         return PassingError(reason, retry_after(error.http_response_headers or {}))

@@ -10,9 +10,10 @@ from pathlib import PurePosixPath
 
 from darkroom import retry
 from darkroom.transfer.catalogue import CHECKSUMS, DATA, INDEX, INDEXES, MANIFEST
-from darkroom.transfer.store import contents, each
+from darkroom.transfer.store import GONE, contents, each
 
 SAMPLE = 100  # objects that are read back whole, besides indexes, manifest and large objects
+ROUNDS = 5  # of verification, where another run publishes the same
 SETTLING = 6  # listings of a store until it agrees: that of a busy Swift is late
 FIRST = 10  # names in a report
 REPORT = 30  # seconds between lines of progress
@@ -72,7 +73,8 @@ class Upload:
             raise ValueError(f"{item.path} has changed since its dataset was finished; run again")
         again = self.withdrawn and item.name == self.manifest
         if again or not (found and self.store.holds(found, item, content) and self.store.told(item)):
-            self._withdraw()
+            if item.name != self.manifest:
+                self._withdraw()
             if content.parts:
                 self.store.put_parts(item, content, self.connections)
             else:
@@ -97,36 +99,49 @@ class Upload:
 def verify(store, catalogue, connections):
     """Read the copy as a new client does: every name, size and digest listed, and a good part of it whole.
 
+    Another run that publishes the same takes the manifest away before its first change, and puts it back at its end: it
+    is waited for, and put back here where that run is too slow or has ended before.
+
     Raises OSError when anything is not as it is here; a manifest of ours is then taken away.
     """
     own = next(catalogue.entries("turn = ?", MANIFEST))
-    fresh = store.fresh()
-    try:
-        wrong, read = _unlisted(fresh, catalogue), 0
-        if not wrong:
-            found = {}
-            check = functools.partial(_read_back, fresh, found)
-            each(_chosen(catalogue, own.content.md5), check, connections, fresh.stopped)
-            wrong, read = [f"{name}: {found[name]}" for name in sorted(found) if found[name]], len(found)
-    finally:
-        fresh.close()
+    for _ in range(ROUNDS):
+        wrong, read = _differences(store, catalogue, own, connections)
+        if wrong != {own.item.name: GONE}:
+            break
+        log.info("%s was taken away by another run, and is put back", own.item.name)
+        store.put_if_absent(own.item, own.content)
     if wrong:
         if not store.problem(own.item, own.content):
             store.delete(own.item.name)
-        some = "; ".join(wrong[:3]) + (" ..." if len(wrong) > 3 else "")
+        some = "; ".join(f"{name}: {wrong[name]}" for name in sorted(wrong)[:3]) + (" ..." if len(wrong) > 3 else "")
         raise OSError(f"{len(wrong)} objects are not as they were sent, or somebody else has changed them: {some}")
     log.info("%d objects listed and %d of them read back from %s", catalogue.count(), read, store.url())
+
+
+def _differences(store, catalogue, own, connections):
+    """What a new client finds wrong, by the names of objects, and how many it has read back."""
+    fresh = store.fresh()
+    try:
+        if wrong := _unlisted(fresh, catalogue):
+            return wrong, 0
+        found = {}
+        check = functools.partial(_read_back, fresh, found)
+        each(_chosen(catalogue, own.content.md5), check, connections, fresh.stopped)
+        return {name: problem for name, problem in found.items() if problem}, len(found)
+    finally:
+        fresh.close()
 
 
 def _unlisted(fresh, catalogue):
     """What the listing says is wrong, once it had some time to become right."""
     for attempt in range(1, SETTLING + 1):
         catalogue.find(fresh.listing())
-        wrong = [
-            f"{entry.item.name}: {'listed otherwise' if entry.found else 'not listed'}"
+        wrong = {
+            entry.item.name: "listed otherwise" if entry.found else GONE
             for entry in catalogue.entries()
             if not entry.found or not fresh.listed(entry.found, entry.item, entry.content)
-        ]
+        }
         if not wrong:
             break
         if attempt < SETTLING:

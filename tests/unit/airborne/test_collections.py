@@ -126,7 +126,7 @@ def test_two_of_one_name(tmp_path, hs3avaps):
 
 def test_no_yaml_and_no_folder(tmp_path):
     (tmp_path / "bad.yaml").write_text("a: [1")
-    with pytest.raises(ValueError, match="no YAML"):
+    with pytest.raises(ValueError, match="not YAML"):
         load_collections([tmp_path])
     with pytest.raises(FileNotFoundError, match="no such file or folder"):
         load_collections([tmp_path / "nowhere"])
@@ -137,8 +137,8 @@ def test_no_yaml_and_no_folder(tmp_path):
     [
         (b"", "is empty, not a map; right is: a map with short_name and more"),
         (b"[1, 2]", r"is a list, \[1, 2\], not a map; right is: a map with short_name and more"),
-        (b"title: \xe9", "no YAML in UTF-8"),
-        (b"version: 2012-13-45", "no YAML in UTF-8 .*month"),
+        (b"title: \xe9", "not YAML in UTF-8"),
+        (b"version: 2012-13-45", "not YAML in UTF-8: .*month"),
     ],
 )
 def test_files_that_are_no_collection(tmp_path, content, text):

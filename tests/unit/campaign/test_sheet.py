@@ -53,7 +53,15 @@ def test_columns_of_blanks_must_be_aligned(read):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("a\tatlas\t\there\t{a: 1\n", "line 2 options: '{a: 1' is no YAML flow map"),
+        (
+            "a\tatlas\t\there\t{a: 1\n",
+            "line 2 options: '{a: 1' is no YAML flow map, such as {type: image, orientation: RIA} (did not find expected ',' or '}')",
+        ),
+        ("a\tatlas\t\there\t{b: 1, b: 2}\n", "key 'b' stands twice"),
+        (
+            "a\tatlas\t\there\t{a: &a [x, x, x, x, x, x, x, x, x], b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a], c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b], d: [*c, *c, *c]}\n",
+            "with its aliases it comes to",
+        ),
         ("a\tatlas\t\there\t[1]\n", "line 2 options: '[1]' is no YAML flow map"),
         ("a/b\tatlas\t\there\t\n", "line 2 dataset: 'a/b' does not match"),
         ("index.html\tatlas\t\there\t\n", "line 2 dataset: 'index.html' is the name of a file of the campaign itself"),

@@ -200,7 +200,7 @@ def test_what_changed_is_read_again(ask):
 )
 def test_nothing_outside_is_served(server, path):
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as one:
-        one.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        one.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(partial(one.recv, 1 << 16), b""))
     assert answer.startswith(b"HTTP/1.1 404")
     assert b"not served" not in answer
@@ -220,7 +220,7 @@ def test_a_browser_that_goes_away_is_no_error(server, capfd):
     for _ in range(5):
         one = socket.create_connection(("127.0.0.1", server.server_port), timeout=10)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # closing resets
-        one.sendall(b"GET /shard HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        one.sendall(b"GET /shard HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
         one.close()
     time.sleep(0.3)
     assert "Traceback" not in capfd.readouterr().err
@@ -274,3 +274,36 @@ def test_command_says_what_is_wrong(command, tmp_path):
         assert ended.returncode == 1
         assert said in ended.stderr
         assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("link", ["link", "links/secret", "links/", "inner/", "indexed/", "packed"])
+def test_links_lead_nowhere_outside(folder, ask, link):
+    outside = folder.parent / "secret"
+    for name, target in {"link": outside, "links": folder.parent / "results-of-others", "packed.gz": outside}.items():
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(target)
+    (folder / "indexed").mkdir(exist_ok=True)
+    (folder / "indexed/index.html").unlink(missing_ok=True)
+    (folder / "indexed/index.html").symlink_to(outside)
+    (folder / "inner").unlink(missing_ok=True)
+    (folder / "inner").symlink_to(folder / "listed")
+    answer = ask(f"/{link}")
+    assert answer.status == (200 if link == "inner/" else 404)
+    assert b"not served" not in answer.body
+
+
+@pytest.mark.parametrize("path", ["/info%00", "/%00", "/info%00.gz", "/" + "x" * 5000, "/a%0ab"])
+def test_names_that_no_file_has(ask, path):
+    assert ask(path).status == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:8000", 200), ("localhost", 200), ("LOCALHOST:1", 200), ("[::1]:8000", 200), ("evil.example", 421),
+     ("127.0.0.1.evil.example:8000", 421), ("", 421), ("localhost@evil.example", 421)],
+)  # fmt: skip
+def test_a_foreign_host_is_not_answered(ask, host, status):
+    """A page whose name leads to this address would else be of the same origin as the folder."""
+    answer = ask("/info", Host=host)
+    assert answer.status == status
+    assert (b"scales" in answer.body) == (status == 200)

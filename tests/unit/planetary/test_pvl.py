@@ -1,10 +1,15 @@
 """Labels read and written, against what the pvl package reads of the same text."""
 
+import gzip
+import os
+from pathlib import Path
+
 import pvl
 import pytest
 
 from darkroom.planetary.formats.pvl import Block, Quantity, dumps, load, loads
 
+CASES = Path(os.environ.get("CASES", Path(__file__).parents[4] / "shared/cases")) / "planetary"
 LABEL = """\
 PDS_VERSION_ID = PDS3
 /* a comment = not a keyword */
@@ -136,3 +141,44 @@ def test_what_is_no_label(tmp_path, text, told):
     with pytest.raises(ValueError, match=told) as failure:
         load(file)
     assert str(file) in str(failure.value)
+
+
+def records(*lines):
+    """A label of records with their lengths in front, padded to even numbers of bytes, and pixels behind it."""
+    label = b"".join(len(line).to_bytes(2, "little") + line + b"\0" * (len(line) % 2) for line in lines)
+    return label + b"\4\0\1\2\3\4"
+
+
+def test_a_label_of_records_with_lengths(tmp_path):
+    """As Viking's, Voyager's and MOC's compressed images have them."""
+    lines = [b"CCSD3ZF0000100000001NJPL3IF0PDS200000001 = SFDU_LABEL", b"/*  FILE FORMAT  */", b"RECORD_BYTES = 1204"]
+    path = tmp_path / "f348b26.imq"
+    path.write_bytes(records(*lines, b'NOTE = "two', b'lines"', b"SPACECRAFT_NAME = VIKING_ORBITER_1", b"END"))
+    found = load(path)
+    assert found["RECORD_BYTES"] == "1204"
+    assert found["SPACECRAFT_NAME"] == "VIKING_ORBITER_1"
+    path.write_bytes(b"\x35\0ELSE" + bytes(60))
+    with pytest.raises(ValueError, match="no PDS3 or ISIS label at byte 1"):
+        load(path)
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason=f"{CASES} is not here")
+def test_case_a_compressed_viking_image(tmp_path):
+    path = tmp_path / "f348b26.imq"
+    path.write_bytes(gzip.decompress((CASES / "viking_imq/f348b26.imq.gz").read_bytes()))
+    assert str(load(path)["SPACECRAFT_NAME"]).startswith("VIKING_ORBITER_1")
+
+
+@pytest.mark.parametrize("behind", [b"", b"\r\n", b" \n\0\0", b"\xf8\x0b(", b"\x01A"])
+def test_end_ends_a_label_whatever_comes_behind(tmp_path, behind):
+    path = tmp_path / "a.img"
+    path.write_bytes(b'A = 1\r\nNOTE = "to the\r\nEND of it"\r\nEND' + behind)
+    assert [key for key, _ in load(path).items()] == ["A", "NOTE"]
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason=f"{CASES} is not here")
+def test_case_pixels_right_behind_end(tmp_path):
+    path = tmp_path / "a.img"
+    path.write_bytes(gzip.decompress((CASES / "end_byte/EN1072174528M.IMG.gz").read_bytes()))
+    assert load(path)["INSTRUMENT_ID"] == "MDIS-NAC"
+    assert "DATA_SET_ID" in load(CASES / "end_byte/MI_MAP_02_N65E328N64E329SC_cropped.img")

@@ -174,7 +174,7 @@ def test_mosaic_shows_the_surface(calibrated, tmp_path):
     """Map and frames agree about where things are: the mosaic has the reflectance of its own latitudes, longitudes."""
     cameras = [camera_of(path) for path in calibrated]
     ranges = [projection.range_of(camera) for camera in cameras]
-    template = projection.common_template(ranges, cameras[0].isd, "Equirectangular")
+    template = projection.common_template(ranges, cameras[0].isd, {"ProjectionName": "Equirectangular"})
     whole = projection.Mapping.from_template(template)
     names = []
     for path, camera in zip(calibrated, cameras, strict=True):

@@ -12,7 +12,7 @@ import pytest
 from darkroom.files import digest as file_digest
 from darkroom.transfer import checksums, remote
 from darkroom.transfer import progress as progress_module
-from darkroom.urls import public_url, with_variables
+from darkroom.urls import problem, public_url, with_variables
 from fetch_input import fetch_input
 
 
@@ -192,28 +192,138 @@ def test_names_in_a_list():
 
 # URLs with secrets
 
+# What services call that which opens a file.
+KEYS = [
+    "access",
+    "access_token",
+    "acl",
+    "apikey",
+    "api_key",
+    "auth",
+    "authkey",
+    "authorization",
+    "authuser_token",
+    "awsaccesskeyid",
+    "cid",
+    "client_secret",
+    "code",
+    "credential",
+    "download_token",
+    "e",
+    "email",
+    "exp",
+    "expires",
+    "guid",
+    "h",
+    "hash",
+    "hdnea",
+    "hdnts",
+    "hmac",
+    "id_token",
+    "jwt",
+    "k",
+    "key",
+    "key-pair-id",
+    "ks",
+    "link_key",
+    "login",
+    "md5",
+    "oauth_token",
+    "otp",
+    "p",
+    "pass",
+    "password",
+    "pid",
+    "pin",
+    "policy",
+    "private_token",
+    "pw",
+    "pwd",
+    "reskey",
+    "resourcekey",
+    "rlkey",
+    "s",
+    "se",
+    "secret",
+    "security",
+    "session",
+    "sessionid",
+    "share",
+    "share_id",
+    "sid",
+    "sig",
+    "signature",
+    "sk",
+    "sp",
+    "sr",
+    "st",
+    "sv",
+    "t",
+    "ticket",
+    "tk",
+    "token",
+    "u",
+    "uid",
+    "upn",
+    "urlkey",
+    "user",
+    "usertoken",
+    "userToken",
+    "uuid",
+    "view_only",
+    "x-amz-credential",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-goog-signature",
+    "xsrf",
+]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://cloud/s/AbCd3fGhIjKlMno/download", "https://cloud/s/***/download"),
+        ("https://dropbox/scl/fi/a1b2c3d4e5f6g7/x.tif?dl=1", "https://dropbox/scl/fi/***/x.tif?dl=1"),
+        ("https://drive/file/d/1a2B3c4D5e6F7g8H9i0J/view", "https://drive/file/d/***/view"),
+        ("https://host/public.php/dav/files/AbCd3fGhIjKlMno/x.nc", "https://host/public.php/dav/files/***/x.nc"),
+        ("https://host/d/20120906_000000/x.eol", None),
+        ("https://host/data/s/section-0001/x.tif", None),
+        ("https://host/a.nc?service=WCS&bbox=1,2,3,4&TIME=2012-09-06&id=42", None),
+        ("https://host/odata/v1/Products?$filter=Name%20eq%20'x'&$top=10", None),
+        ("https://host/a?id=8f14e45fceea167a5a36dedd4bea2543", "https://host/a?id=***"),
+    ],
+)
+def test_what_opens_a_share_is_hidden_and_what_chooses_data_is_not(url, shown):
+    assert public_url(url) == (shown or url)
+    assert bool(problem(url)) == bool(shown)
+
 
 def test_a_url_with_a_secret_is_refused_and_a_variable_stands_in_for_it(monkeypatch):
     for url in (
         "https://me:se=cret@host/a",
         "https://host/a?temp_url_sig=se=cret",
         "swift://a/b https://host/?key=se=cret",
+        "https://host/a?dl=1&rlkey=se=cret",
+        "https://host/a?se=cret",
+        "https://host/a;jsessionid=se=cret",
+        *(f"https://host/a?page=1&{key}=se=cret" for key in KEYS),
     ):
-        with pytest.raises(ValueError, match=r"has a password or a signature.* write \$\{NAME\}") as refused:
+        with pytest.raises(ValueError, match=r"may be a password, a signature.* write \$\{NAME\}") as refused:
             with_variables(url)
         assert "se=cret" not in str(refused.value)
     for url, says in {
         "https://host/a?${ABSENT}": "ABSENT is not in the environment",
-        "https://host/${SIGNED}/a": r"may stand behind the \? of a URL alone",
+        "https://host/x/${SIGNED}": "is not to name host or file",
+        "https://${SIGNED}/x/a": "is not to name host or file",
     }.items():
         with pytest.raises(ValueError, match=says):
             with_variables(url)
     monkeypatch.setenv("SIGNED", "temp_url_sig=se=cret&ticket=hush")
     monkeypatch.setenv("TICKET", "quiet")
-    urls = with_variables("https://host/a?${SIGNED} https://host/b?c=1&ticket=${TICKET}")
-    assert urls == "https://host/a?temp_url_sig=se=cret&ticket=hush https://host/b?c=1&ticket=quiet"
+    urls = with_variables("https://host/a?${SIGNED} https://host/s/${TICKET}/b?page=1&ticket=${TICKET}")
+    assert urls == "https://host/a?temp_url_sig=se=cret&ticket=hush https://host/s/quiet/b?page=1&ticket=quiet"
     shown = [public_url(url) for url in urls.split()]
-    assert shown == ["https://host/a?temp_url_sig=***&ticket=***", "https://host/b?c=1&ticket=***"]
+    assert shown == ["https://host/a?temp_url_sig=***&ticket=***", "https://host/s/***/b?page=1&ticket=***"]
 
 
 def test_a_token_that_no_request_can_have_is_not_quoted(tmp_path):

@@ -5,7 +5,10 @@ from pathlib import Path
 from darkroom.planetary import recipes
 from darkroom.planetary.engines import programs
 from darkroom.planetary.formats import pvl
+from darkroom.planetary.geometry.projection import narrower
+from darkroom.planetary.instruments.calibrate import write as calibrate_natively
 
+THRESHOLD = 30  # of photomet: as much brighter a pixel may become; beyond it is NULL
 # Names that cam2map has for what the options say.
 INTERPOLATIONS = {"nearest": "nearestneighbor", "bilinear": "bilinear", "cubic": "cubicconvolution"}
 
@@ -24,7 +27,10 @@ def spiceinit(cube, located, image):
 
 
 def calibrate(cube, calibrated, image):
-    """Calibrate a cube, and take out the noise that the recipe knows of."""
+    """Calibrate a cube, and take out the noise that the recipe knows of; products that are calibrated are scaled."""
+    if "calibration" in image:
+        calibrate_natively(cube, calibrated, image)
+        return
     run(image, calibrated, {"input": Path(cube)})
 
 
@@ -41,7 +47,7 @@ def correct(cube, corrected, image):
     """Bring the brightness of every pixel to one light."""
     options = image["photometry"]
     model = {"hapke": "hapkehen"}.get(options["model"], options["model"])
-    light = {"phtname": model, "normname": "albedo", "incref": options["incidence"], "albedo": 1.0}
+    light = {"phtname": model, "normname": "albedo", "incref": options["incidence"], "albedo": 1.0, "thresh": THRESHOLD}
     run(image, corrected, {"input": Path(cube)}, photomet=light | options["parameters"])
 
 
@@ -50,10 +56,23 @@ def backplanes(cube, made, image):
     run(image, made, {"input": Path(cube)})
 
 
-def template(cubes, grid, image):
-    """Keywords of the template of a map that holds all cubes, as mosrange finds them; `grid` is where it writes."""
-    run(image, grid, {"list": cubes, "projection": image["map"]["projection"]})
-    return dict(pvl.load(grid)["Mapping"].items())
+def template(cubes, grid, given, image):
+    """Keywords of the template of a map that holds all cubes, as mosrange finds them; `given` -- those that are known.
+
+    Without a LongitudeDomain that is the one in which they are narrower: mosrange itself takes 360. `grid` is where it
+    writes.
+    """
+    domains = [str(given["LongitudeDomain"])] if "LongitudeDomain" in given else ["360", "180"]
+    conventions = {
+        "lattype": str(given.get("LatitudeType", "Planetocentric")).lower(),
+        "londir": str(given.get("LongitudeDirection", "PositiveEast")).lower(),
+    }
+    found = []
+    for domain in domains:
+        inputs = {"list": cubes, "projection": given["ProjectionName"]}
+        run(image, grid, inputs, mosrange=conventions | {"londom": domain})
+        found.append(dict(pvl.load(grid)["Mapping"].items()))
+    return narrower(found)
 
 
 def project(cube, grid, projected, image):

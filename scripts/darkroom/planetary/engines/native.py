@@ -1,21 +1,17 @@
 """The planetary stages in our own code; `isis` has the same functions with the programs of ISIS."""
 
-import logging
-
 import numpy as np
 
 from darkroom.planetary import notes, recipes
 from darkroom.planetary.formats import pds3, pvl
-from darkroom.planetary.formats.cubes import NULL, Cube, Image
+from darkroom.planetary.formats.cubes import NULL, Cube, Image, at_once
 from darkroom.planetary.formats.cubes import write as write_cube
 from darkroom.planetary.geometry import mosaic, photometry, projection, resample
 from darkroom.planetary.geometry.camera import of as camera_of
 from darkroom.planetary.instruments import ingest, registry
-from darkroom.planetary.instruments.calibrate import image as calibrated_image
+from darkroom.planetary.instruments.calibrate import write as write_calibrated
 
-logger = logging.getLogger(__name__)
-
-ROWS = 256  # of a block whose angles are all in memory
+ROWS, PIXELS = 256, 1 << 18  # of a block whose angles are all in memory, at most
 BACKPLANES = {
     "phase": "Phase Angle",
     "emission": "Emission Angle",
@@ -23,13 +19,13 @@ BACKPLANES = {
     "latitude": "Latitude",
     "longitude": "Longitude",
 }
-PROJECTIONS = {name.lower(): name for name in projection.PROJECTIONS}
 
 
 def import_image(source, cube, image):
     """Read a product of an archive, or one part of it, into a cube."""
     recipes.require_label(pds3.Product(source).label, image["label"], f"{image['recipe']} ({image['title']})", source)
-    made = ingest.image(source, image["part"], image["ingest"], camera(image))
+    camera = registry.of_recipe(image["recipe"], image.get("camera", ""))
+    made = ingest.image(source, image["part"], image["ingest"], camera)
     skipped = [] if image["calibrate"] else ["calibration: these are the numbers of the archive's product"]
     made.groups = notes.noted(made.groups, [f"read from {source.name}"], skipped)
     write_cube(cube, made)
@@ -37,16 +33,7 @@ def import_image(source, cube, image):
 
 def calibrate(cube, calibrated, image):
     """Calibrate a cube; what was done and what was left out goes into its label."""
-    result = calibrated_image(Cube(cube), image["calibration"], camera(image))
-    for step in result.skipped:
-        logger.warning("skipped: %s", step)
-    result.image.groups = notes.noted(result.image.groups, result.done, result.skipped)
-    write_cube(calibrated, result.image)
-
-
-def camera(image):
-    """The camera of an image."""
-    return registry.of_recipe(image["recipe"], image.get("camera", ""))
+    write_calibrated(cube, calibrated, image)
 
 
 def correct(cube, corrected, image):
@@ -55,8 +42,9 @@ def correct(cube, corrected, image):
     light = {"model": options["model"], "parameters": options["parameters"], "incref": options["incidence"]}
 
     def blocks():
-        for first in range(0, source.lines, ROWS):
-            values, codes = source.read(first, ROWS)
+        rows = at_once(source.samples, ROWS, PIXELS)
+        for first in range(0, source.lines, rows):
+            values, codes = source.read(first, rows)
             ground = sight.backplanes(first, len(values))
             made = photometry.normalise(values, ground.phase, ground.incidence, ground.emission, **light)
             unknown = np.where(np.isnan(made), NULL, 0)
@@ -71,9 +59,10 @@ def backplanes(cube, made, image):
     source, sight = Cube(cube), camera_of(cube)
 
     def blocks():
-        for first in range(0, source.lines, ROWS):
-            _, codes = source.read(first, ROWS)
-            ground = sight.backplanes(first, min(ROWS, source.lines - first))
+        rows = at_once(source.samples, ROWS, PIXELS)
+        for first in range(0, source.lines, rows):
+            _, codes = source.read(first, rows)
+            ground = sight.backplanes(first, min(rows, source.lines - first))
             planes = np.stack([getattr(ground, plane) for plane in BACKPLANES])
             yield (planes if codes is None else np.where(codes == 0, planes, np.nan)), None
 
@@ -82,11 +71,11 @@ def backplanes(cube, made, image):
     write_cube(made, source.image(blocks=blocks(), **changes))
 
 
-def template(cubes, grid, image):
-    """Keywords of the template of a map that holds all cubes."""
+def template(cubes, grid, given, image):
+    """Keywords of the template of a map that holds all cubes; `given` -- those that are known."""
     cameras = [camera_of(cube) for cube in cubes]
     ranges = [projection.range_of(camera) for camera in cameras]
-    return projection.common_template(ranges, cameras[0].isd, PROJECTIONS[image["map"]["projection"]])
+    return projection.common_template(ranges, cameras[0].isd, given)
 
 
 def project(cube, grid, projected, image):
@@ -100,12 +89,27 @@ def project(cube, grid, projected, image):
 
 def merge(cubes, merged, priority, image):
     """Lay maps over each other; an average has a second band with the number of images."""
-    mapping, placed = mosaic.place([Cube(cube) for cube in cubes])
+    require_one_filter(cubes := [Cube(cube) for cube in cubes])
+    mapping, placed = mosaic.place(cubes)
     blocks = mosaic.merge(placed, mapping.lines, mapping.samples, priority)
     bands, groups = placed[0][0].bands, in_common([cube.groups for cube, *_ in placed])
     if priority == "average":
         bands, groups["BandBin"] = 2 * bands, counted(groups.get("BandBin", {}), bands)
     write_cube(merged, mapped(mapping, bands, groups, blocks))
+
+
+def require_one_filter(cubes):
+    """Raise ValueError naming a cube whose bands are not those of the first one, as automos does."""
+    first, *others = cubes
+    wanted = dict(first.groups.get("BandBin", {}).items())
+    for cube in others:
+        found = dict(cube.groups.get("BandBin", {}).items())
+        for key in wanted.keys() | found.keys():
+            if found.get(key) != wanted.get(key):
+                raise ValueError(
+                    f"{cube.path}: BandBin {key} is {found.get(key)}, in {first.path} it is {wanted.get(key)}; images "
+                    "of different filters make no mosaic, give each filter a row of its own"
+                )
 
 
 def counted(bandbin, bands):

@@ -19,12 +19,13 @@ import shlex
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
+from darkroom import files
+from darkroom.interrupts import stoppable
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.recipes import steps as recipe_steps
 from darkroom.retry import PassingError, persistently
@@ -54,6 +55,8 @@ Group = Performance
   GlobalThreads = {threads}
 End_Group
 """
+SUN = {"mdiscal", "ctxcal", "moccal", "hical"}  # programs that look up how far the Sun is
+CLOCK = {"mdiscal", "moccal", "hical"}  # and by the spacecraft's clock, when
 GRACE = 10  # seconds that a program has to end when it is told to
 LONGEST_PAUSE = 300  # seconds
 
@@ -98,23 +101,6 @@ def working_folder(output):
         yield work
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-@contextmanager
-def stoppable():
-    """Let SIGTERM end a stage as Ctrl-C does: programs are told, and what they have left is removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number, frame):
-        raise KeyboardInterrupt("stopped by SIGTERM")
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _placed(value, work):
@@ -329,7 +315,7 @@ def _hand_over(made, output):
         link, made = made, made.with_name(_free_name("copy", made.parent))
         shutil.copyfile(link, made)
     output.parent.mkdir(parents=True, exist_ok=True)
-    made.replace(output)
+    files.place(made, output)
 
 
 def cube_label(path):
@@ -434,6 +420,7 @@ def problems(needs, environ, parameters=None):
         found += _program_problems(needs, environ["PATH"], root, parameters or {})
     if data:
         found += _data_problems(needs, data)
+        found += _clock_problems(needs, data)
     return found
 
 
@@ -461,23 +448,40 @@ def _program_problems(needs, path, root, parameters):
             yield f"parameters: {program} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}"
 
 
+def _clock_problems(needs, data):
+    """What calibrations need of kernels, whatever the geometry: where the Sun is, and the spacecraft's clock."""
+    programs = set().union(*(recipe["programs"] for recipe in needs.values()))
+    if programs & SUN and (data / "base").is_dir() and not any((data / "base/kernels/spk").glob("de???.bsp")):
+        yield f"{data}/base has no ephemerides of planets (kernels/spk/de???.bsp); run: {download('base')}"
+    for recipe in needs.values():
+        area = recipe["areas"][-1]
+        there = (data / area).is_dir() and "local" not in recipe["geometry"]
+        if there and CLOCK & set(recipe["programs"]) and not any((data / area / "kernels/sclk").glob("*")):
+            yield f"{data}/{area} has no clock of the spacecraft (kernels/sclk); run: {download(area, clock=True)}"
+
+
 def _data_problems(needs, data):
     kernels = {}  # area -> whether its kernels are needed
+    clocks = {recipe["areas"][-1] for recipe in needs.values() if CLOCK & set(recipe["programs"])}
     for recipe in needs.values():
         for area in recipe["areas"]:
             kernels[area] = kernels.get(area, area == "base") or "local" in recipe["geometry"]
     for area, needed in kernels.items():
         if not (data / area).is_dir():
-            yield f"{data}/{area} is missing; run: {download(area, needed)}"
+            clock = area in clocks
+            yield f"{data}/{area} is missing; run: {download(area, needed)}" + (
+                f"; {download(area, clock=True)}" if clock and not needed else ""
+            )
         elif area == "base" and not any((data / "base/kernels/lsk").glob("naif*.tls")):
             yield f"{data}/base has no leap seconds (kernels/lsk/naif????.tls); run: {download(area)}"
         elif needed and not (data / area / "kernels").is_dir():
             yield f"{data}/{area} has no kernels; run: {download(area)}; or let the SPICE web service have them"
 
 
-def download(area, kernels=True):
-    """The command that installs an area; its kernels are most of it."""
-    return f"downloadIsisData {area} $ISISDATA" + ("" if kernels else ' --exclude="kernels/**"')
+def download(area, kernels=True, clock=False):
+    """The command that installs an area; its kernels are most of it. clock -- those of the clock alone."""
+    part = ' --include="kernels/sclk/**"' if clock else "" if kernels else ' --exclude="kernels/**"'
+    return f"downloadIsisData {area} $ISISDATA{part}"
 
 
 def version(environ):

@@ -4,6 +4,7 @@ Format: USGS ISIS documentation, "Logical Cube Format Guide"; special pixels: Sp
 """
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ NAMES = {code: name for name, code in TYPES.items()}
 FIELDS = {"Double": "f8", "Real": "f4", "Integer": "i4", "Text": "S"}
 LABEL_BYTES = 65536
 ROWS = 1024  # of a block, at most
+BLOCK = 1 << 22  # pixels of a block, at most
 
 
 @dataclass
@@ -188,8 +190,8 @@ class Cube:
         # Tiles down and across, and their lines and samples; a band-sequential cube is one of tiles of a line.
         self._tiles = -(-self.lines // rows), -(-self.samples // columns), rows, columns
         needed = start + self.bands * math.prod(self._tiles) * self._type.itemsize
-        if self._file.stat().st_size < needed:
-            raise ValueError(f"{self._file}: cut off: {self._file.stat().st_size} bytes, its label speaks of {needed}")
+        if (size := self._file.stat().st_size) < needed:
+            raise ValueError(f"{self._file}: cut off: {size} bytes, its label speaks of {needed}")
 
     def image(self, **changes):
         """All there is of this cube, to be written again with changes: `image(blocks=..., dtype="f4")`."""
@@ -228,6 +230,7 @@ class Cube:
 
     def blocks(self, rows=ROWS):
         """All lines as blocks for an Image: values (bands, n, samples) and codes."""
+        rows = at_once(self.samples, rows)
         for first in range(0, self.lines, rows):
             values, codes = zip(*(self.read(first, rows, band + 1) for band in range(self.bands)), strict=True)
             some = any(code is not None for code in codes)
@@ -263,6 +266,24 @@ class Cube:
         with self.path.open("rb") as file:
             file.seek(int(place["StartByte"]) - 1)
             return file.read(int(place["Bytes"]))
+
+
+def at_once(samples, rows=ROWS, pixels=BLOCK):
+    """Lines of a block, so many at most, so that memory is bounded however wide an image is."""
+    return max(1, min(rows, pixels // samples))
+
+
+def size(path):
+    """Bands, lines and samples of a cube, by a look at the start of its label.
+
+    Raises ValueError when it is none.
+    """
+    with Path(path).open("rb") as file:
+        found = re.search(rb"Samples\s*=\s*(\d+)\s+Lines\s*=\s*(\d+)\s+Bands\s*=\s*(\d+)", file.read(1 << 16))
+    if found is None:
+        raise ValueError(f"{path}: no Dimensions in the first 64 kB; an ISIS cube with its label in front has them")
+    samples, lines, bands = map(int, found.groups())
+    return bands, lines, samples
 
 
 def decode(raw, dtype):

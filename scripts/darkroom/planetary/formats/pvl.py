@@ -19,9 +19,12 @@ TOKEN = re.compile(
 )
 # A word may go on in the next line, which is indented and no statement of its own.
 CONTINUED = re.compile(r"(?<=\S)-\r?\n[ \t]+(?=\S)(?![^\n=]*\S[ \t]*=)")
-END = re.compile(rb"(?:^|[\n\r\0])[ \t]*END[ \t]*(?=[\r\n\0]|$)", re.IGNORECASE)
+# Alone on its line, or with what is no text right behind it: the first pixel.
+END = re.compile(rb"(?:^|[\n\r\0])[ \t]*END(?=[ \t]*(?:[\r\n\0]|$)|[^\t -~])", re.IGNORECASE)
 OPENS = {"OBJECT": "Object", "BEGIN_OBJECT": "Object", "GROUP": "Group", "BEGIN_GROUP": "Group"}
 CLOSES = {"END_OBJECT", "END_GROUP", "ENDOBJECT", "ENDGROUP"}
+SFDU = (b"CCSD", b"NJPL", b"PDS_", b"FILE_TYPE")  # what labels of records begin with
+LONGEST_RECORD = 4096  # bytes
 LONGEST = 16 << 20  # bytes of a label; what is longer is no label
 WIDTH = 80
 
@@ -100,6 +103,7 @@ def load(path, offset=0):
     Raises ValueError when there is none, OSError when the file cannot be read.
     """
     head = read_head(path, offset).removeprefix(codecs.BOM_UTF8)
+    head = _of_records(head) or head
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ValueError(f"{path}: the label is written in UTF-16; right is ASCII or UTF-8")
     if not re.match(rb"\s*(/\*|\#|\^?\w[\w:]*\s*=)", head):
@@ -108,6 +112,24 @@ def load(path, offset=0):
         return loads(_decoded(head))
     except ValueError as error:
         raise ValueError(f"{path}: the label cannot be read: {error}") from error
+
+
+def _of_records(head):
+    """The lines of a label whose records have their lengths in front (VMS, as Viking's and Voyager's), else b"".
+
+    A length is two bytes, the least significant first; a record is padded to an even number of bytes.
+    """
+    lines, at = [], 0
+    while at + 2 <= len(head):
+        size = int.from_bytes(head[at : at + 2], "little")
+        line = head[at + 2 : at + 2 + size]
+        if not 0 < size <= LONGEST_RECORD or not line.isascii() or (not lines and not line.startswith(SFDU)):
+            break
+        lines.append(line.rstrip())
+        if lines[-1] == b"END":
+            break
+        at += 2 + size + size % 2
+    return b"\n".join(lines)
 
 
 def _decoded(head):

@@ -9,7 +9,7 @@ import pystac
 from scipy.spatial import ConvexHull, QhullError
 
 from darkroom.planetary.formats import cog
-from darkroom.planetary.formats.cubes import NULL, ROWS, STORED, decode
+from darkroom.planetary.formats.cubes import NULL, STORED, at_once, decode
 from darkroom.planetary.geometry import projection
 
 SSYS = "https://stac-extensions.github.io/ssys/v1.1.0/schema.json"
@@ -134,8 +134,9 @@ def footprint(cube):
 def _corners(cube):
     """Corners (n, 2), sample and line, of the first and the last valid pixel of each line."""
     found = []
-    for first in range(0, cube.lines, ROWS):
-        raw = cube.raw(first, ROWS)
+    rows = at_once(cube.samples)
+    for first in range(0, cube.lines, rows):
+        raw = cube.raw(first, rows)
         codes = decode(raw, cube.dtype)
         valid = np.ones(raw.shape, bool) if codes is None else codes == 0
         lines = np.flatnonzero(valid.any(axis=1))

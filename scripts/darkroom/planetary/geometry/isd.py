@@ -29,7 +29,7 @@ QUATERNION = ("J2000Q0", "J2000Q1", "J2000Q2", "J2000Q3")
 ANGULAR_VELOCITY = ("AV1", "AV2", "AV3")
 POSITION = ("J2000X", "J2000Y", "J2000Z")
 VELOCITY = ("J2000XV", "J2000YV", "J2000ZV")
-ISIS_MISSING = -1.7976931348623157e308  # what ISIS writes for an unknown number
+ISIS_MISSING = -1.79769313486231e308  # what ISIS writes for an unknown number; the lowest of all is saturation to it
 
 
 @dataclass(frozen=True)

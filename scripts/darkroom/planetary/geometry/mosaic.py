@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from darkroom.planetary.formats.cubes import NULL
+from darkroom.planetary.formats.cubes import NULL, at_once
 from darkroom.planetary.geometry import projection
 
+ROWS, PIXELS = 512, 1 << 20  # of a block, at most
 PRIORITIES = ("ontop", "beneath", "average")
 
 
@@ -43,7 +44,7 @@ def place(cubes):
     return replace(first, left=left, top=top, lines=lines, samples=samples, bounds=tuple(bounds)), placed
 
 
-def merge(placed, lines, samples, priority="ontop", rows=512):
+def merge(placed, lines, samples, priority="ontop", rows=None):
     """Yield a mosaic in blocks of lines: values float64 and codes uint8, both (bands, n, samples).
 
     placed -- (cube, row offset, column offset) in their order: with "ontop" the last valid pixel wins, with "beneath"
@@ -54,6 +55,7 @@ def merge(placed, lines, samples, priority="ontop", rows=512):
     if priority not in PRIORITIES:
         raise ValueError(f"priority {priority!r}: must be one of {', '.join(PRIORITIES)}")
     bands = placed[0][0].bands
+    rows = rows or at_once(samples * bands, ROWS, PIXELS)
     for first in range(0, lines, rows):
         shape = bands, min(rows, lines - first), samples
         values, codes, counts = np.zeros(shape), np.full(shape, NULL, "u1"), np.zeros(shape, "u4")

@@ -147,7 +147,7 @@ class Mapping:
     @classmethod
     def _of_group(cls, group):
         a, c = _checked_radii(group)
-        name = _text(group, "ProjectionName")
+        name = name_of(_text(group, "ProjectionName"))
         south, north, west, east = bounds = tuple(_number(group, key) for key in RANGE)
         for low, high, key in ((south, north, "Latitude"), (west, east, "Longitude")):
             if not low < high:
@@ -411,7 +411,7 @@ def read_template(template):
     with _naming(_file(template)):
         if not isinstance(group, (dict, pvl.Block)) or "ProjectionName" not in group:
             raise ValueError("no ProjectionName in a group Mapping; a map template has one")
-    return dict(group.items())
+    return dict(group.items()) | {"ProjectionName": name_of(str(group["ProjectionName"]))}
 
 
 def _file(template):
@@ -456,18 +456,29 @@ def range_of(camera, outline=None):
     return Range((south, north), longitudes, (float(resolution.min()), float(resolution.max())))
 
 
-def common_template(ranges, isd, projection, latitude_type="Planetocentric", direction="PositiveEast", domain=360):
+def name_of(word):
+    """The name of a projection as ISIS writes it, of the same word in any case; the word itself where there is none."""
+    return {name.lower(): name for name in PROJECTIONS}.get(word.lower(), word)
+
+
+def narrower(templates):
+    """Of complete templates, each in another domain, the one with the narrowest longitudes; of equal ones the first."""
+    return min(templates, key=lambda group: _number(group, "MaximumLongitude") - _number(group, "MinimumLongitude"))
+
+
+def common_template(ranges, isd, given):
     """A complete template that holds several images, as mosrange makes it (without its rounding).
 
-    ranges -- of the images; isd -- of one of them. Feed it to `Mapping.from_template`; the resolution may be changed.
+    ranges -- of the images; isd -- of one of them; given -- ProjectionName, and what else of its conventions is known:
+        without a LongitudeDomain it is the one in which the images together are narrower
+
+    Feed it to `Mapping.from_template`; the resolution may be changed.
     """
-    wanted = {
-        "ProjectionName": projection,
-        "LatitudeType": latitude_type,
-        "LongitudeDirection": direction,
-        "LongitudeDomain": str(_whole_domain(domain, ranges)),
-    }
-    each = [_completed(wanted, isd, one) for one in ranges]
+    if "LongitudeDomain" not in given:
+        domains = ({**given, "LongitudeDomain": domain} for domain in ("360", "180"))
+        return narrower([common_template(ranges, isd, one) for one in domains])
+    given = {key: value for key, value in given.items() if key not in RANGE}
+    each = [_completed(given, isd, one, turn=False) for one in ranges]
     south, west = (min(group[key] for group in each) for key in RANGE[::2])
     north, east = (max(group[key] for group in each) for key in RANGE[1::2])
     finest, coarsest = min(one.resolutions[0] for one in ranges), max(one.resolutions[1] for one in ranges)
@@ -502,8 +513,11 @@ def _inside(camera, sample, line):
     return (sample >= 0.5) & (line >= 0.5) & (sample <= camera.samples + 0.5) & (line <= camera.lines + 0.5)
 
 
-def _completed(group, isd, found):
-    """A template with what it leaves open: radii and name of the body, conventions, the range of an image."""
+def _completed(group, isd, found, turn=True):
+    """A template with what it leaves open: radii and name of the body, conventions, the range of an image.
+
+    turn -- whether it may get the other domain, where the seam of its own cuts the image
+    """
     a, _, c = (float(radius) * 1000 for radius in isd.radii)
     group = {
         "TargetName": isd.target,
@@ -515,7 +529,8 @@ def _completed(group, isd, found):
         **group,
     }
     a, c = _checked_radii(group)
-    domain = _whole_domain(int(_text(group, "LongitudeDomain")), [found])
+    domain = int(_text(group, "LongitudeDomain"))
+    domain = _whole_domain(domain, found) if turn else domain
     group["LongitudeDomain"] = str(domain)
     ratio = (a / c) ** 2
     graphic = _text(group, "LatitudeType") == "Planetographic"
@@ -532,17 +547,18 @@ def _completed(group, isd, found):
 def _checked_radii(group):
     """Radii of the body in metres, once these and the conventions of the group are known to be right."""
     for key, known in CHOICES.items():
-        if _text(group, key) not in known:
-            raise ValueError(f"{key} = {_text(group, key)}: must be one of {', '.join(known)}")
+        value = _text(group, key)
+        if (name_of(value) if key == "ProjectionName" else value) not in known:
+            raise ValueError(f"{key} = {value}: must be one of {', '.join(known)}")
     a, c = _number(group, "EquatorialRadius"), _number(group, "PolarRadius")
     if not 0 < c <= a:
         raise ValueError(f"PolarRadius = {c:g}: must be above 0 and at most EquatorialRadius = {a:g}")
     return a, c
 
 
-def _whole_domain(domain, ranges):
+def _whole_domain(domain, found):
     """The domain, or the other one where its seam cuts an image and that of the other does not."""
-    cut = {each: any(np.ptp(one.longitudes[each]) > 359 for one in ranges) for each in (360, 180)}
+    cut = {each: np.ptp(found.longitudes[each]) > 359 for each in (360, 180)}
     return 540 - domain if cut[domain] and not cut[540 - domain] else domain
 
 

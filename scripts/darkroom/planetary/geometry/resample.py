@@ -10,6 +10,7 @@ from darkroom.planetary.formats import cubes
 MARGIN = {"nearest": 0, "bilinear": 1, "cubic": 2}  # pixels around that an interpolation reads
 FRAME = 2  # columns of NULL on either side of the image
 ROWS = 512  # read at a time
+BLOCK = 256, 1 << 19  # lines and pixels of the map that are made at once, at most
 CELL = 16  # pixels of the map along the side of a cell, which has 3 x 3 exact positions
 TOLERANCE = 1e-4  # image pixels by which the other positions of a cell may be off
 # Quadratic Lagrange weights (CELL, 3) of the three positions along a side.
@@ -18,7 +19,7 @@ WEIGHTS = np.stack([(1 - PART) * (1 - 2 * PART), 4 * PART * (1 - PART), PART * (
 WORST = CELL // 4  # where a quadratic through the three is off most, nearly
 
 
-def project(read, camera, mapping, interpolation="bilinear", rows=256):
+def project(read, camera, mapping, interpolation="bilinear", rows=None):
     """Yield the map in blocks of lines: values float32 and codes uint8, both (1, n, samples), as `cubes.Image` wants.
 
     read -- read(first_line, lines) -> values (n, samples) and codes or None, lines from 0, as `_cubes.Cube.read`
@@ -27,6 +28,7 @@ def project(read, camera, mapping, interpolation="bilinear", rows=256):
     """
     if interpolation not in MARGIN:
         raise ValueError(f"interpolation {interpolation!r}: must be one of {', '.join(MARGIN)}")
+    rows = rows or max(CELL, cubes.at_once(mapping.samples, *BLOCK) // CELL * CELL)
     window = _Window(read, camera.lines, camera.samples)
     for first in range(0, mapping.lines, rows):
         sample, line = positions(camera, mapping, first, min(rows, mapping.lines - first))

@@ -4,6 +4,7 @@ Formulas are those of the instruments' teams and of the programs of USGS ISIS, w
 of a float32 where not said otherwise.
 """
 
+import logging
 import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,6 +13,9 @@ import numpy as np
 
 from darkroom.planetary.formats import cubes, pvl
 from darkroom.planetary.instruments import registry
+from darkroom.planetary.notes import noted
+
+logger = logging.getLogger(__name__)
 
 CALIBRATED = ("RadiometricCalibration", "Radiometry")  # groups that a calibration leaves behind
 ROWS = 32  # lines of a block, so that it stays in the processor's cache
@@ -60,6 +64,19 @@ def image(cube, options, camera=None):
         return camera.calibrate(cube, settings)
     except KeyError as error:
         raise ValueError(f"{cube.path}: the calibration of {camera.name} misses something: {error.args[0]}") from error
+
+
+def write(path, calibrated, asked):
+    """Calibrate a cube of a file; what was done and what was left out goes into the label of the new one.
+
+    asked -- recipe, the option `calibration`, and `camera`: the file of one of the user's own
+    """
+    camera = registry.of_recipe(asked["recipe"], asked.get("camera", ""))
+    made = image(cubes.Cube(path), asked["calibration"], camera)
+    for step in made.skipped:
+        logger.warning("skipped: %s", step)
+    made.image.groups = noted(made.image.groups, made.done, made.skipped)
+    cubes.write(calibrated, made.image)
 
 
 def radiance(cube, options, units):

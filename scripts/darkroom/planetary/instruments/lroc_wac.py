@@ -99,7 +99,7 @@ def _band_bin(product, camera):
     """Number, wavelength and width of the filters; 1 and 2 are ultraviolet."""
     names = {"FilterNumber": "FILTER_NUMBER", "Center": "CENTER_FILTER_WAVELENGTH", "Width": "BANDWIDTH"}
     table = ingest.translate(product.label, {name: Key(key, "") for name, key in names.items()})
-    columns = {name: pds3.sequence(value) for name, value in table.items()}
+    columns = {name: [ingest.plain(one) for one in pds3.sequence(value)] for name, value in table.items()}  # as ISIS
     wanted = [(int(number) <= 2) == (camera == "uv") for number in columns["FilterNumber"]]
     chosen = {
         name: tuple(item for item, own in zip(value, wanted, strict=True) if own) for name, value in columns.items()

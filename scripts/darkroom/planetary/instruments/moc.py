@@ -197,7 +197,7 @@ def detectors(cube, constants, notes):
 
 CAMERA = Camera(
     name="MOC",
-    label={"INSTRUMENT_ID": "MOC*"},
+    label={"INSTRUMENT_ID": ["MOC-NA", "MOC-WA"]},
     level={"DATA_SET_ID": ["MGS-M-MOC-NA/WA-2-DSDP-L0-*", "MGS-M-MOC-NA/WA-2-SDP-L0-*"]},
     wanted="a DSDP or SDP of level 0",
     recipes={

@@ -1,0 +1,24 @@
+"""Before a run: the lock of a dead one and files that have lost their end. After one that failed: why, in a line each."""
+
+import sys
+from pathlib import Path
+
+from darkroom.campaign import failures, locks, mending, starting
+
+STATE = Path(".snakemake")
+LOOKS = starting.only_looks(sys.argv[1:])
+
+if workflow.is_main_process:
+    sources = {name: Path(PLACES.apply(f"<resources>/{name}")) for name in CAMPAIGN.rows}
+    found = mending.mend(Path(PLACES.apply("<results>/<campaign>")), sources, dry=LOOKS)
+    found += [] if LOOKS else filter(None, [locks.clear_dead(STATE)])
+    for line in found:
+        print(line, file=sys.stderr)
+
+
+onstart:
+    locks.hold(STATE, [Path(path) for path in getattr(workflow.persistence, "_lockfile", {}).values()])
+
+
+onerror:
+    failures.tell_last([Path(path) for path in log])

@@ -1,0 +1,46 @@
+"""Movies in HDF5 files: our own stages and products, and any other dataset (frames, rows, columns)."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import h5py
+
+from darkroom.calcium import store
+from darkroom.calcium.movie import Movie
+from darkroom.calcium.timing import Timing
+
+
+def read_movie(path, dataset=None):
+    """A movie of an HDF5 file: of `dataset`, or of its only array of three axes: frames, rows, columns.
+
+    What `store` has written brings its times and pixel size; other files have neither start nor rate (the period is 0,
+    which `series` asks the user for). Raises ValueError naming the file and what arrays it has.
+    """
+    path = Path(path)
+    try:
+        file = h5py.File(path)
+    except OSError as error:
+        raise ValueError(f"{path}: is no whole HDF5 file ({error})") from error
+    with file:
+        if store.is_own(file) and dataset is None:
+            return store.open_movie(path)
+        found = {}
+        file.visititems(lambda name, item: found.update({name: item.shape}) if _is_movie(item) else None)
+        known = ", ".join(f"{name} {shape}" for name, shape in found.items()) or "none"
+        if dataset is None and len(found) != 1:
+            raise ValueError(f"{path}: `dataset` must say which array is the movie; of three axes are {known}")
+        dataset = (dataset or next(iter(found))).strip("/")
+        if dataset not in found:
+            raise ValueError(f"{path}: has no array {dataset} of three axes (frames, rows, columns); there are {known}")
+        shape, dtype = found[dataset], file[dataset].dtype
+
+    def read(first, count):
+        with h5py.File(path) as opened:
+            return opened[dataset][first : first + count]
+
+    notes = (f"the axes of {dataset} in {path.name} are taken as frames, rows, columns",)
+    return Movie(shape, dtype, Timing(Fraction(0), shape[0]), read, notes=notes)
+
+
+def _is_movie(item):
+    return isinstance(item, h5py.Dataset) and item.ndim == 3 and item.dtype.kind in "uif" and item.shape[0] > 0

@@ -1,0 +1,229 @@
+"""The grid of a map, for frames turned to any place of a body: it holds them, and nothing else, whatever its conventions."""
+
+import dataclasses
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darkroom.planetary.engines import native
+from darkroom.planetary.formats import cubes
+from darkroom.planetary.geometry import grid, isd, projection
+from darkroom.planetary.geometry.camera import Camera
+from darkroom.planetary.geometry.projection import Mapping
+from darkroom.samples import planetary as sample
+
+CASES = Path(os.environ.get("CASES", Path(__file__).parents[4] / "shared/cases")) / "planetary"
+METRES = 100  # of a pixel of the maps, ten of the frames
+OPTIONS = {"template": "", "projection": "equirectangular", "latitude_type": "planetocentric", "largest": 50}
+FLAT = np.array([2439.4, 2439.4, 2300.0])  # km: flatter than any planet, so that kinds of latitude are far apart
+
+
+def looking_at(latitude, longitude, radii=None):
+    """A camera as that of the demo's frames, with the body turned so that it looks there."""
+    described = isd.from_isd(sample.mdis_isd(1))
+    centre = Camera(described).ground(256.5, 256.5)
+    turn = rotation(latitude, longitude) @ rotation(float(centre.latitude), float(centre.longitude)).T
+    body = dataclasses.replace(described.body, constant=turn @ described.body.constant)
+    return Camera(dataclasses.replace(described, body=body, radii=described.radii if radii is None else radii))
+
+
+def rotation(latitude, longitude):
+    """The matrix that turns the x axis to a place."""
+    down, east = math.radians(latitude), math.radians(longitude)
+    level = [[math.cos(down), 0, -math.sin(down)], [0, 1, 0], [math.sin(down), 0, math.cos(down)]]
+    around = [[math.cos(east), -math.sin(east), 0], [math.sin(east), math.cos(east), 0], [0, 0, 1]]
+    return np.array(around) @ np.array(level)
+
+
+def whole_map(cameras, **keywords):
+    """The map of cameras, as the rule makes it of these keywords."""
+    ranges = [projection.range_of(camera) for camera in cameras]
+    wanted = {"ProjectionName": "Equirectangular", "PixelResolution": METRES} | keywords
+    return Mapping.from_template(grid.group(projection.common_template(ranges, cameras[0].isd, wanted), wanted))
+
+
+def seen(camera, mapping):
+    """Pixels of a map that a camera sees, counted from those of `mapping`: by brute force, one by one."""
+    line, column = np.mgrid[1 : mapping.lines + 1, 1 : mapping.samples + 1]
+    sample, row = camera.image(*mapping.ground(column, line))
+    with np.errstate(invalid="ignore"):
+        return (sample >= 0.5) & (row >= 0.5) & (sample <= camera.samples + 0.5) & (row <= camera.lines + 0.5)
+
+
+PLACES = {
+    "prime meridian": [(10, 0.12), (10, 359.9)],
+    "date line": [(-40, 179.95), (-40, 180.1)],
+    "elsewhere": [(55, 100.0), (55, 100.1)],
+    "north pole": [(89.99, 30.0), (89.9, 100.0)],
+    "south pole": [(-89.98, 200.0)],
+}
+CONVENTIONS = {
+    "as ISIS": {},
+    "planetographic": {"LatitudeType": "Planetographic"},
+    "west": {"LongitudeDirection": "PositiveWest"},
+    "both": {"LatitudeType": "Planetographic", "LongitudeDirection": "PositiveWest"},
+}
+
+
+# A cylinder with a pole is as wide as the body.
+MAPS = [
+    (place, name)
+    for place in PLACES
+    for name in ("Equirectangular", "Sinusoidal", "Mercator", "PolarStereographic")
+    if "pole" not in place or name == "PolarStereographic"
+]
+
+
+@pytest.mark.parametrize("conventions", CONVENTIONS.values(), ids=CONVENTIONS)
+@pytest.mark.parametrize(("place", "name"), MAPS)
+def test_a_map_holds_all_that_its_images_see(place, conventions, name):
+    """As brute force finds it on a grid with a margin, and no more than a pixel or two around."""
+    cameras = [looking_at(*where, radii=FLAT) for where in PLACES[place]]
+    mapping = whole_map(cameras, ProjectionName=name, **conventions)
+    margin = 4
+    wider = dataclasses.replace(
+        mapping,
+        left=mapping.left - margin * METRES,
+        top=mapping.top + margin * METRES,
+        lines=mapping.lines + 2 * margin,
+        samples=mapping.samples + 2 * margin,
+    )
+    assert mapping.lines * mapping.samples < 4e5
+    inside = (slice(margin, -margin),) * 2
+    for camera in cameras:
+        by_force = seen(camera, wider)
+        part = Mapping.for_camera(camera, mapping.group()).within(mapping)
+        made = seen(camera, part)
+        assert by_force.sum() - by_force[inside].sum() <= 2  # an edge may round away
+        assert made.sum() == by_force[inside].sum()
+        assert made.sum() > 1500
+        row, column = (mapping.top - part.top) / METRES, (part.left - mapping.left) / METRES
+        assert np.array_equal(np.argwhere(made) + np.round([row, column]), np.argwhere(by_force[inside]))
+
+
+@pytest.mark.parametrize(
+    ("place", "domain", "width"),
+    [("prime meridian", 180, 0.4), ("date line", 360, 0.4), ("elsewhere", 360, 0.4), ("south pole", 360, 360.1)],
+)
+def test_the_domain_is_that_in_which_the_images_are_narrower(place, domain, width):
+    mapping = whole_map([looking_at(*where) for where in PLACES[place]], PixelResolution=20e3)
+    assert mapping.longitude_domain == domain
+    assert mapping.bounds[3] - mapping.bounds[2] < width
+
+
+def test_a_domain_that_is_asked_for_is_kept():
+    mapping = whole_map([looking_at(10, 0.12), looking_at(10, 359.9)], LongitudeDomain="360", PixelResolution=20e3)
+    assert mapping.longitude_domain == 360
+    assert mapping.bounds[3] - mapping.bounds[2] > 359
+
+
+@pytest.mark.parametrize(
+    ("place", "longitude", "domain"),
+    [
+        ((10, 0.0), [-0.2, 0.2], 180),
+        ((10, 0.0), [359.8, 360.2], 180),
+        ((10, 248.07), [-112, -111.9], 180),
+        ((10, 248.07), [248.0, 248.1], 360),
+        ((-40, 180.0), [179.9, 180.1], 360),
+        ((-40, 180.0), [-180.1, -179.9], 360),
+        ((10, 20.0), [19.9, 20.1], 360),
+        ((10, 248.07), [-112, -111.9], 360),
+    ],
+)
+def test_a_range_may_be_written_in_either_domain(place, longitude, domain):
+    """The whole of the range, and the image in the middle of it."""
+    options = OPTIONS | {"longitude": longitude, "resolution": METRES}
+    options |= {"domain": 360} if domain == 360 and longitude[0] == -112 else {}
+    keywords = grid.given(options)
+    camera = looking_at(*place)
+    found = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
+    mapping = Mapping.from_template(grid.group(found, keywords))
+    assert mapping.longitude_domain == domain
+    assert mapping.bounds[3] - mapping.bounds[2] == pytest.approx(longitude[1] - longitude[0])
+    part = Mapping.for_camera(camera, mapping.group()).within(mapping)
+    assert seen(camera, part).sum() > 1500
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"longitude": [20, 10]}, r"map\.longitude \[20, 10\]: the first must be below the second, by at most 360"),
+        ({"longitude": [0, 361]}, "by at most 360"),
+        ({"longitude": [-90, 200]}, "runs across 0 and 180 degrees, where maps begin; give a part of it"),
+        ({"longitude": [-10, 10], "domain": 360}, r"runs across the seam of map\.domain 360"),
+        ({"latitude": [80, 100]}, r"map\.latitude \[80, 100\]: the first must be below the second, from -90 to 90"),
+    ],
+)
+def test_a_range_that_is_none_is_refused(options, told):
+    with pytest.raises(ValueError, match=told):
+        grid.given(OPTIONS | options)
+
+
+def test_latitudes_of_a_range_are_of_the_kind_of_the_map():
+    camera = looking_at(45, 100, radii=FLAT)
+    for kind, latitude in (("planetocentric", 45.0), ("planetographic", 48.36)):  # tan b = (a/c)^2 tan a
+        options = OPTIONS | {"latitude": [latitude - 0.02, latitude + 0.02], "latitude_type": kind}
+        keywords = grid.given(options | {"resolution": METRES})
+        found = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
+        mapping = Mapping.from_template(grid.group(found, keywords))
+        part = Mapping.for_camera(camera, mapping.group()).within(mapping)
+        assert seen(camera, part).mean() > 0.5
+
+
+def test_a_template_without_a_resolution_may_have_a_scale():
+    found = {"ProjectionName": "Sinusoidal", "PixelResolution": 10.0, "CenterLongitude": 3.0}
+    assert grid.group(found, {"Scale": 4.0, "CenterLatitude": 5.0}) == {
+        "ProjectionName": "Sinusoidal",
+        "CenterLongitude": 3.0,
+        "Scale": 4.0,
+    }
+
+
+def test_an_absurd_map_is_refused_with_the_sizes():
+    mapping = whole_map([looking_at(10, 0.12), looking_at(10, 359.9)], LongitudeDomain="360")
+    with pytest.raises(
+        ValueError,
+        match=r"a map of 15\d,\d{3} x 5\d pixels .* of images with 524,288 pixels: that is 15 .* map.largest",
+    ):
+        grid.require_worth(mapping, 2 * 512 * 512, 5)
+    grid.require_worth(mapping, 2 * 512 * 512, 50)
+
+
+def test_filters_are_never_put_together(tmp_path):
+    made = []
+    for name, centre in (("a", "747.7"), ("b", "747.7"), ("c", "433.2")):
+        groups = {"BandBin": {"Name": "X", "Center": centre}}
+        path = tmp_path / f"{name}.cub"
+        cubes.write(path, cubes.Image(1, 2, 3, "f4", groups, [(np.zeros((1, 2, 3)), None)]))
+        made.append(cubes.Cube(path))
+    native.require_one_filter(made[:2])
+    with pytest.raises(
+        ValueError, match=r"c\.cub: BandBin Center is 433\.2, in .*a\.cub it is 747\.7; images of different"
+    ):
+        native.require_one_filter(made)
+
+
+# Inputs that once failed, with what is right.
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason=f"{CASES} is not here")
+@pytest.mark.parametrize("name", ["planetocentric", "planetographic"])
+def test_case_a_template_of_either_kind_of_latitude(name):
+    folder = CASES / "planetographic_template"
+    camera = Camera(isd.of(folder / "B10_013341_1010_XN_79S172W.isd.json"))
+    keywords = grid.given(OPTIONS | {"template": str(folder / f"{name}.map")})
+    found = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
+    mapping = Mapping.from_template(grid.group(found, keywords))
+    part = Mapping.for_camera(camera, mapping.group()).within(mapping)
+    assert seen(camera, part).sum() == pytest.approx(48073, rel=0.025)  # degrees of the other kind are 2 % longer here
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason=f"{CASES} is not here")
+def test_case_frames_on_both_sides_of_the_meridian():
+    cameras = [Camera(isd.of(CASES / f"meridian_mosaic/{name}.isd.json")) for name in ("east", "west")]
+    mapping = whole_map(cameras, PixelResolution=8)
+    assert mapping.samples == pytest.approx(1270, abs=10)  # 0.22 degrees and a frame
+    assert mapping.lines == pytest.approx(116, abs=2)
