@@ -20,7 +20,7 @@ from darkroom import files
 from darkroom.inventory import File
 from darkroom.retry import PASSING, PassingError, persistently, retry_after
 from darkroom.transfer import checksums, remote
-from darkroom.urls import public_url
+from darkroom.urls import identity, public_url
 
 BLOCK = 1 << 18  # what a broken connection may lose
 STEP = 1 << 15  # bytes that are progress
@@ -136,7 +136,12 @@ class _Run:
     def known(self, item):
         """The journal's entry of a file that is whole on the disk, came from the same URL and is what was promised."""
         entry, path = self.entries.get(item.name), self.folder / item.name
-        if not entry or entry["url"] != public_url(item.url) or not path.is_file() or _size(path) != entry["bytes"]:
+        if (
+            not entry
+            or entry.get("asked", entry["url"]) != identity(item.url)
+            or not path.is_file()
+            or _size(path) != entry["bytes"]
+        ):
             return None
         entry = {name: files.digest(path, name) for name in _algorithms(item) - entry.keys()} | entry
         if files.digest(path) != entry["sha256"] or (item.digest and not _kept(item.digest, entry)):
@@ -167,7 +172,8 @@ class _Part:
     """The bytes of one file so far, their digests, and a note beside them that says which version they are of."""
 
     def __init__(self, target, url, item, report):
-        self.target, self.url, self.report, self.expected = target, url, report, None
+        self.target, self.url, self.report, self.expected = target, public_url(url), report, None
+        self.asked = identity(url)  # what tells it from others
         # Without a validator of the server's own, only a file that is checked when whole may be continued.
         self.checked = bool(item.digest or item.check)
         self.makers = dict.fromkeys(_algorithms(item), _md5) | (item.hashes or {"sha256": hashlib.sha256})
@@ -178,7 +184,7 @@ class _Part:
             note = json.loads(self.note_path.read_bytes())
             present, total = self.path.stat().st_size, note["bytes"]
             versioned = note["etag"] or note["modified"] or self.checked
-            if note["url"] != url or not versioned or (total is not None and present > total):
+            if note["url"] != self.asked or not versioned or (total is not None and present > total):
                 return
         except (OSError, ValueError, TypeError, KeyError):
             return
@@ -208,7 +214,8 @@ class _Part:
     def entry(self, name):
         """What the journal says of the part, once it is the file."""
         digests = {algorithm: one.hexdigest() for algorithm, one in self.hashes.items()}
-        entry = {"name": name, "url": self.url, "bytes": self.size} | digests
+        asked = {"asked": self.asked} if self.asked != self.url else {}
+        entry = {"name": name, "url": self.url, **asked, "bytes": self.size} | digests
         return entry | {key: self.note[key] for key in ("etag", "modified", "large")}
 
     def start(self, note=None):
@@ -294,7 +301,7 @@ def _attempt(item, session, run, part, known):
         part.start()
     turn = item.account.connection(run.stopped) if item.account else contextlib.nullcontext()
     with turn, session.fetch(item.url, _conditions(part, known), item.account) as response:
-        note = _note(response, part.url)
+        note = _note(response, part.asked)
         if known and _is_same(response.status_code, note, known):
             return part.have(known)
         _begin(response, note, part, item)
