@@ -28,8 +28,8 @@ HARMLESS = re.compile(
 )
 # Those of which it is known that they sign.
 SIGNS = re.compile(
-    r"""(?ix) sig(nature)?($|[^a-z]) | jwt | token | expires | policy | credential | secret | passw | hmac | hdnts | ticket
-    | session | auth | ^x-(amz|goog)- | (^|[^a-z])(key|code|pwd|pw|sid)($|[^a-z]) | rlkey | resourcekey"""
+    r"""(?ix) sig(nature)?($|[^a-z]) | jwt | token | expires | policy | credential | secret | passw | hmac | hdnts
+    | ticket | session | auth | ^x-(amz|goog)- | (^|[^a-z])(key|code|pwd|pw|sid)($|[^a-z]) | rlkey | resourcekey"""
 )
 NUMBER = re.compile(r"[0-9]{1,9}")  # of an `id`: a longer one may be what opens a file
 # Of a path, what follows such a folder opens a share to everyone who has it: letters and digits as nobody names files.

@@ -580,6 +580,8 @@ def test_urls_that_differ_in_what_they_ask_for_are_different_files(served, fault
     for number in (1, 2):
         download([Remote("big", f"{proxy.url}/big?design={number}")], tmp_path)
     assert [status for *_, status, _ in proxy.seen] == [200, 200]
+    download([Remote("big", f"{proxy.url}/big?design=2")], tmp_path)
+    assert [status for *_, status, _ in proxy.seen] == [200, 200, 304]
 
 
 def test_file_spoilt_on_the_disk_is_fetched_again(tmp_path, served):

@@ -136,12 +136,9 @@ class _Run:
     def known(self, item):
         """The journal's entry of a file that is whole on the disk, came from the same URL and is what was promised."""
         entry, path = self.entries.get(item.name), self.folder / item.name
-        if (
-            not entry
-            or entry.get("asked", entry["url"]) != identity(item.url)
-            or not path.is_file()
-            or _size(path) != entry["bytes"]
-        ):
+        if not entry or entry.get("asked", entry["url"]) != identity(item.url):
+            return None
+        if not path.is_file() or _size(path) != entry["bytes"]:
             return None
         entry = {name: files.digest(path, name) for name in _algorithms(item) - entry.keys()} | entry
         if files.digest(path) != entry["sha256"] or (item.digest and not _kept(item.digest, entry)):
@@ -265,7 +262,7 @@ def _fetch(item, session, run):
     """The journal's entry of one file, which takes as many attempts as it needs while bytes come in."""
     target, url = run.folder / item.name, public_url(item.url)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = _Part(target, url, item, run.report)
+    part = _Part(target, item.url, item, run.report)
     known = None if part.size else run.known(item)
     if known and not _as_listed(known, item):
         # Of a large object a listing may know neither size nor MD5.
@@ -472,9 +469,8 @@ def _note(response, url):
 
 
 def _same_version(one, other):
-    """Whether the validators that both have agree; None when they have none in common."""
-    pairs = [(one[key], other[key]) for key in ("etag", "modified") if one[key] and other[key]]
-    return all(a == b for a, b in pairs) if pairs else None
+    """Whether the best validator that both have agrees; None when they have none in common."""
+    return next((one[key] == other[key] for key in ("etag", "modified") if one[key] and other[key]), None)
 
 
 def _continues(response, note, part):
