@@ -9,18 +9,13 @@ from darkroom.atlas import plan as atlas_plan
 CAMPAIGN.add("atlas", Pipeline(products=atlas_plan.products, records=atlas_plan.records))
 
 
-def stack(wildcards):
-    """The inventory that a volume is made of: of the source, or of what another pipeline has made to be looked at."""
-    return "<source>/inventory.json" if row(wildcards).pipeline == "atlas" else "<dataset>/tiles.json"
-
-
 include: "atlas/zarr.smk"
 
 
 rule atlas_import:
     """Read the headers of a source; plan its place in RAS+ space, its values and its scales."""
     input:
-        inventory=stack,
+        inventory=lambda wildcards: atlas_plan.inventory(row(wildcards)),
     output:
         volume="<dataset>/volume.json",
     log:
@@ -41,7 +36,7 @@ rule atlas_import:
 rule atlas_chunk:
     """Cut a volume into Neuroglancer chunks, coarser scales included."""
     input:
-        inventory=stack,
+        inventory=lambda wildcards: atlas_plan.inventory(row(wildcards)),
         volume="<dataset>/volume.json",
     output:
         info="<dataset>/precomputed/info",

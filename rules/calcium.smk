@@ -24,11 +24,6 @@ NATIVE = one_of([row.dataset for row in CALCIUM if calcium_plan.is_session(row, 
 SESSIONS = one_of([row.dataset for row in CALCIUM if not calcium_plan.is_longitudinal(row)])
 
 
-def movie_memory(factor):
-    """Megabytes of a step that reads a movie by blocks: they do not grow with its length, but with that of its traces."""
-    return lambda wildcards, input, attempt: attempt * int(1000 + factor * input.size_mb)
-
-
 rule calcium_import:
     """Take stock of a recording: its files, timing, gaps, what the instrument says."""
     input:
@@ -109,7 +104,7 @@ rule calcium_detect_motion:
         "../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=movie_memory(0.05),
+        mem_mb=calcium_plan.movie_memory(0.05),
         runtime=whole_source,
     params:
         options=lambda wildcards: calcium_plan.motion_options(row(wildcards)),
@@ -158,7 +153,7 @@ rule calcium_project:
         "../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=movie_memory(0.05),
+        mem_mb=calcium_plan.movie_memory(0.05),
         runtime=whole_source,
     params:
         cell_diameter=option("cell_diameter"),
@@ -184,7 +179,7 @@ rule calcium_detect_cells:
         "../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=movie_memory(0.2),
+        mem_mb=calcium_plan.movie_memory(0.2),
         runtime=whole_source,
     params:
         method=option("method"),

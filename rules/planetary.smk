@@ -8,6 +8,7 @@ framelet set, a detector) stands before the suffix: calibrated.even.cub. Which c
 from darkroom.campaign.inputs import literal
 from darkroom.planetary import memory as planetary_memory
 from darkroom.planetary import plan as planetary_plan
+from darkroom.planetary import steps as planetary_steps
 
 
 wildcard_constraints:
@@ -39,6 +40,18 @@ def memory(step):
     return lambda wildcards, input, attempt: attempt * planetary_memory.asked(
         step, ENGINE, planetary_memory.largest(input)
     )
+
+
+def own_cameras(batch):
+    """The files of cameras of the user's own that the images of a batch are of."""
+    of_each = batch.each(lambda dataset, _: map(literal, PLANETARY[dataset].files))
+    return lambda wildcards: sorted(set().union(*of_each(wildcards)))
+
+
+def all_delivered(batch, suffix):
+    """The cubes that the datasets of a batch end in, or their GeoTIFFs."""
+    of_each = batch.each(lambda dataset, _: [f"{cube.path[:-4]}.{suffix}" for cube in PLANETARY[dataset].delivered])
+    return lambda wildcards: sum(of_each(wildcards), [])
 
 
 include: "planetary/cubes.smk"

@@ -111,8 +111,6 @@ rule publish_check:
     resources:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
-        allowed=lambda wildcards: [
-            name for name, row in CAMPAIGN.rows.items() if row.options.get("allow_losses")
-        ],
+        allowed=lambda wildcards: [name for name, row in CAMPAIGN.rows.items() if row.options.get("allow_losses")],
     script:
         "../scripts/publish_check.py"

@@ -36,6 +36,9 @@ def airborne_check(
     described, a product that differs from its source, and metadata that is not valid, are told in the notes, and the
     check has not passed. Raises ValueError where that is so of all granules.
     """
+    for name in quality.SCHEMAS.values() if schemas else ():
+        if not Path(schemas, name).is_file():
+            raise FileNotFoundError(f"{Path(schemas, name)}: no such schema of CMR")
     made, folder = files.read_json(granules), granules.parent
     known = collection.load(collections or [collection.FOLDER])
     listed = files.read_json(metadata)
@@ -55,8 +58,6 @@ def airborne_check(
         logger.info("%s: checked, %d flags", report["granule"], len(report["flags"]), extra=about)
     product.keep_only(folder / "quality", [f"{report['granule']}.json" for report in reports])
     total = len(made["granules"])
-    if losses:
-        logger.error("%d of %d granules failed", len(losses), total)
     if len(losses) == total:
         told = "; ".join(f"{name}: {wrong}" for name, wrong in losses.items())
         raise ValueError(told if total == 1 else f"all {total} granules failed: {told}")

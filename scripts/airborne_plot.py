@@ -1,8 +1,10 @@
 """Draw the soundings, lidar curtains or swaths of a dataset, and a map of where they were made."""
 
+import logging
 import math
 from pathlib import Path
 
+import matplotlib.collections
 import matplotlib.dates
 import matplotlib.figure
 import numpy as np
@@ -11,12 +13,16 @@ from darkroom import entrypoint, files
 from darkroom.airborne import product
 from darkroom.airborne.extent import good as good_positions
 from darkroom.airborne.extent import wrapped
+from darkroom.coastline import coastlines
 
-SHOWN = 3  # granules that have a panel; the map has more
+logger = logging.getLogger(__name__)
+
+SHOWN = 12  # granules that have a panel, evenly chosen; the map has more
 MAPPED = 300
 TRACK_POINTS = 2000
 COLUMNS, ROWS = 900, 300  # of the picture of a curtain
 BARBS = 15
+SOUNDING = 1  # record_kind of a sonde that falls
 LEVELS = (1000, 925, 850, 700, 500, 400, 300, 250, 200, 150, 100, 70, 50, 30, 20, 10)  # hPa, the standard ones of WMO
 
 
@@ -28,18 +34,37 @@ def airborne_plot(granules: Path, preview: Path):
     """
     listed = [granule for granule in files.read_json(granules)["granules"] if granule["netcdf"]]
     paths = [granules.parent / granule["netcdf"] for granule in listed]
-    shown = min(SHOWN, len(listed))
-    size = (12, max(4.4, 3.2 * shown))
+    chosen = some_of(len(paths), SHOWN)
+    columns = 1 if len(chosen) <= 3 else 2 if len(chosen) <= 6 else 3
+    rows = -(-len(chosen) // columns)
+    size = (7.2 * columns + 4.8, max(4.4, 3.2 * rows))
     figure = matplotlib.figure.Figure(figsize=size, dpi=100, layout="constrained", facecolor="white")
-    grid = figure.add_gridspec(shown, 2, width_ratios=(3, 2))
-    for number in range(shown):
-        with product.opened(paths[number]) as granule:
-            axes = figure.add_subplot(grid[number, 0])
-            panel(granule)(granule, axes)
-            axes.set_title(listed[number]["id"], fontsize="medium")
-    draw_map(paths[:MAPPED], len(listed), figure.add_subplot(grid[:, 1]))
+    grid = figure.add_gridspec(rows, columns + 1, width_ratios=(*[3] * columns, 2))
+    for place, number in enumerate(chosen):
+        axes = figure.add_subplot(grid[place // columns, place % columns])
+        draw_panel(paths[number], axes)
+        axes.set_title(listed[number]["id"], fontsize="medium")
+    map_axes = figure.add_subplot(grid[:, columns])
+    draw_map([paths[number] for number in some_of(len(paths), MAPPED)], len(listed), map_axes)
+    if len(chosen) < len(paths):
+        map_axes.set_xlabel(f"{len(chosen)} of {len(paths)} are drawn, evenly chosen", fontsize="small")
     with files.replacing(preview) as partial:
         figure.savefig(partial, format="png", metadata={"Software": None})
+
+
+def some_of(number, most):
+    """Numbers of at most `most` things, evenly from the first to the last."""
+    return np.unique(np.linspace(0, number - 1, min(number, most)).round().astype(int)).tolist()
+
+
+def draw_panel(path, axes):
+    """Draw a product; one that cannot be drawn says so in its place."""
+    try:
+        with product.opened(path) as granule:
+            panel(granule)(granule, axes)
+    except Exception as error:  # a picture stops nothing
+        logger.warning("%s: not drawn: %s", path.name, entrypoint.message(error))
+        axes.text(0.5, 0.5, f"not drawn: {entrypoint.message(error)}", ha="center", va="center", wrap=True)
 
 
 def panel(granule):
@@ -57,8 +82,10 @@ def draw_sounding(granule, axes):
 
     def profiles(name):
         variable = granule.by_standard_name(name)
-        return np.split(variable.values(), ends) if variable else None
+        return np.split(np.where(falling, variable.values(), np.nan), ends) if variable else None
 
+    kind = granule.variables.get("record_kind")
+    falling = kind.array() == SOUNDING if kind else True  # not what a raw file has of before the launch
     ends = np.cumsum(granule.variables["row_size"].array())[:-1] if granule.is_flight_of_sondes else []
     pressure = profiles("air_pressure")
     for name, colour, label in (
@@ -193,21 +220,40 @@ def draw_height(granule, axes):
 
 
 def draw_map(paths, number, axes):
-    """Tracks on a plain grid of degrees; those across longitude 180 stay in one piece."""
+    """Tracks and coastlines on a plain grid of degrees; tracks across longitude 180 stay in one piece."""
     tracks = [track for track in map(read_track, paths) if track[0].size]
     around = tracks[0][0].mean() if tracks else 0
     for longitude, latitude in tracks:
         longitude = longitude + 360 * round((around - longitude.mean()) / 360)
         axes.plot(longitude, latitude, linewidth=1, marker="o", markersize=3, markevery=[0])
+    axes.margins(0.1)
     if tracks:
         middle = np.concatenate([latitude for _, latitude in tracks]).mean()
-        axes.set_aspect(1 / max(0.1, math.cos(math.radians(middle))), adjustable="datalim")
-    axes.margins(0.1)
+        west, east, south, north = (*axes.get_xlim(), *axes.get_ylim())
+        narrow = 1 / max(0.1, math.cos(math.radians(middle)))
+        box = axes.get_position()
+        wide = box.width * axes.figure.get_figwidth() / (box.height * axes.figure.get_figheight())
+        breadth = max(east - west, (north - south) * narrow * wide, 2.0)
+        height = min(180.0, max(north - south, breadth / (narrow * wide)))
+        south = min(max((south + north - height) / 2, -90.0), 90.0 - height)
+        axes.set_xlim((west + east - breadth) / 2, (west + east + breadth) / 2)
+        axes.set_ylim(south, south + height)
+        draw_coast(axes)
     axes.xaxis.set_major_formatter(lambda degrees, _: _degrees(float(wrapped(degrees)), "W", "E"))
     axes.yaxis.set_major_formatter(lambda degrees, _: _degrees(degrees, "S", "N"))
     axes.locator_params(nbins=6)
     axes.grid(linewidth=0.4)
     axes.set_title(f"{number} granule{'s' * (number > 1)}", fontsize="medium")
+
+
+def draw_coast(axes):
+    """Coastlines within the limits of a map."""
+    west, east, south, north = (*axes.get_xlim(), *axes.get_ylim())
+    turns = range(math.floor((west - 180) / 360), math.ceil((east + 180) / 360) + 1)
+    lines = [coast + np.array([360 * turn, 0]) for turn in turns for coast in coastlines()]
+    seen = [line for line in lines if (line.max(0) >= (west, south)).all() and (line.min(0) <= (east, north)).all()]
+    coast = matplotlib.collections.LineCollection(seen, colors="0.55", linewidths=0.7, zorder=1)
+    axes.add_collection(coast, autolim=False)
 
 
 def read_track(path):

@@ -13,9 +13,9 @@ SCRIPTS = ROOT / "scripts"
 QUICK = f"""
 import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
+from snakemake.cli import main
 from darkroom.campaign import planning
 planning.quicken()
-from snakemake.cli import main
 main()
 """
 

@@ -194,7 +194,7 @@ def misbehave(program, fault, made):
         time.sleep(600)
     if fault == "short":
         for path in made:
-            os.truncate(path, path.stat().st_size - SIZE)
+            os.truncate(path, LABEL_BYTES + SIZE * SIZE * 4 - SIZE)
     if fault == "fail":
         cannot = "Cannot read file [./input]. Position [99840]. Byte count [512]."
         raise IsisError((4, f"{program} was told to fail [it did]."), (1, cannot))
@@ -386,8 +386,8 @@ def session_log(program, entered, preferences):
 class Cube:
     """A small cube in memory: groups, the object Core, the bytes of its pixels."""
 
-    def __init__(self, groups, core, pixels, angles=()):
-        self.groups, self.core, self.pixels, self.angles = groups, core, pixels, angles
+    def __init__(self, groups, core, pixels, angles=(), original=b""):
+        self.groups, self.core, self.pixels, self.angles, self.original = groups, core, pixels, angles, original
 
     @classmethod
     def ramp(cls, groups, bands=1):
@@ -408,16 +408,22 @@ class Cube:
         label = pvl.load(path)
         isis, angles = label["IsisCube"], [float(table.get("SolarLongitude", 0)) for table in label.all("Table")]
         groups = {name: dict(group.items()) for name, group in isis.items() if name != "Core"}
-        start = int(isis["Core"]["StartByte"]) - 1
+        start, content = int(isis["Core"]["StartByte"]) - 1, path.read_bytes()
         isis["Core"]["StartByte"] = LABEL_BYTES + 1
-        return cls(groups, isis["Core"], path.read_bytes()[start:], angles)
+        end, original = len(content), b""
+        if place := label.get("OriginalLabel"):
+            end = int(place["StartByte"]) - 1
+            original = content[end : end + int(place["Bytes"])]
+        return cls(groups, isis["Core"], content[start:end], angles, original)
 
     def write(self, path):
         isis = pvl.Block({"Core": self.core, **self.groups}, "Object", "IsisCube")
         size = pvl.Block({"Bytes": LABEL_BYTES}, "Object", "Label")
-        label = (pvl.dumps(pvl.Block({"IsisCube": isis, "Label": size})) + "End\n").encode()
+        place = {"Name": "IsisCube", "StartByte": LABEL_BYTES + len(self.pixels) + 1, "Bytes": len(self.original)}
+        kept = {"OriginalLabel": pvl.Block(place, "Object", "OriginalLabel")} if self.original else {}
+        label = (pvl.dumps(pvl.Block({"IsisCube": isis, "Label": size, **kept})) + "End\n").encode()
         partial = path.with_name(path.name + ".new")
-        partial.write_bytes(label.ljust(LABEL_BYTES, b"\0") + self.pixels)
+        partial.write_bytes(label.ljust(LABEL_BYTES, b"\0") + self.pixels + self.original)
         partial.replace(path)
 
     @property
@@ -483,7 +489,9 @@ def import_product(program, values, files):
     elif groups["Instrument"]["InstrumentId"] == "THEMIS_VIS":
         parts = [".even", ".odd"]
     for part in parts:
-        Cube.ramp(groups).write(files["TO"].with_name(f"{files['TO'].stem}{part}.cub"))
+        made = Cube.ramp(groups)
+        made.original = source.read_bytes() if source.stat().st_size < LABEL_BYTES else b""
+        made.write(files["TO"].with_name(f"{files['TO'].stem}{part}.cub"))
 
 
 def find(block, keyword):

@@ -4,7 +4,7 @@
 rule atlas_convert_zarr:
     """Write a volume as OME-Zarr, from its source as atlas_chunk does."""
     input:
-        inventory=stack,
+        inventory=lambda wildcards: atlas_plan.inventory(row(wildcards)),
         volume="<dataset>/volume.json",
     output:
         index="<dataset>/volume.ome.zarr/zarr.json",

@@ -4,20 +4,7 @@ calcium.installer -> versions.json, once for the campaign; session.json -> idps/
 sets, event sets and tables beside it -> the stages of engine native, from motion.h5 to events.h5.
 """
 
-from darkroom.calcium.idps import adapter
-
 IDPS = [row for row in CALCIUM if calcium_plan.is_session(row, "idps")]
-
-
-def asked_of_idps(row):
-    """The options of a row that IDPS gets."""
-    return {name: row.options[name] for name in adapter.OPTIONS if name in row.options}
-
-
-def algorithms_of_idps():
-    """Functions of isx that the rows need, where our adapter calls them."""
-    rows = [] if config["calcium"]["adapter"] else IDPS
-    return sorted({name for row in rows for name in adapter.algorithms(asked_of_idps(row))})
 
 
 rule calcium_install:
@@ -39,7 +26,7 @@ rule calcium_install:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         cache=lambda wildcards: PLACES.apply("<resources>/idps"),
-        algorithms=lambda wildcards: algorithms_of_idps(),
+        algorithms=lambda wildcards: [] if config["calcium"]["adapter"] else calcium_plan.idps_algorithms(IDPS),
         python=config["calcium"]["python"],
     script:
         "../../scripts/calcium_install.py"
@@ -72,7 +59,7 @@ rule calcium_process:
         mem_mb=lambda wildcards, attempt: attempt * (4000 + 3 * CAMPAIGN.source_bytes(wildcards.dataset) // 10**6),
         runtime=whole_source,
     params:
-        options=lambda wildcards: asked_of_idps(row(wildcards)),
+        options=lambda wildcards: calcium_plan.idps_options(row(wildcards)),
         python=config["calcium"]["python"],
     script:
         "../../scripts/calcium_process.py"
@@ -103,7 +90,7 @@ rule calcium_convert_idps:
         "../../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=movie_memory(0.2),
+        mem_mb=calcium_plan.movie_memory(0.2),
         runtime=whole_source,
     params:
         temporal_downsample_factor=option("temporal_downsample_factor"),

@@ -48,7 +48,7 @@ rule calcium_detect_cells_part:
         "../../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=movie_memory(0.2),
+        mem_mb=calcium_plan.movie_memory(0.2),
         runtime=whole_source,
     params:
         options=lambda wildcards: calcium_plan.cell_options(row(wildcards)),

@@ -3,19 +3,12 @@
 LONGITUDINAL = one_of([row.dataset for row in CALCIUM if calcium_plan.is_longitudinal(row)])
 
 
-def of_sessions(name):
-    """A file of every session that a row names."""
-    return lambda wildcards: [
-        f"<results>/<campaign>/{session}/{name}" for session in row(wildcards).options["sessions"]
-    ]
-
-
 rule calcium_merge_sessions:
     """Register the cell maps of sessions, match their cells, and give each a name of its own."""
     input:
-        cells=of_sessions("cells.h5"),
-        lists=of_sessions("cells.csv"),
-        projections=of_sessions("projections.h5"),
+        cells=lambda wildcards: calcium_plan.of_sessions(row(wildcards), "cells.h5"),
+        lists=lambda wildcards: calcium_plan.of_sessions(row(wildcards), "cells.csv"),
+        projections=lambda wildcards: calcium_plan.of_sessions(row(wildcards), "projections.h5"),
     output:
         matches="<dataset>/matches.csv",
         sessions="<dataset>/sessions.json",

@@ -55,15 +55,9 @@ rule planetary_import_geometry:
         mem_mb=memory("geometry"),
         web=lambda wildcards: int(made(wildcards).asks_web),
     params:
-        image=lambda wildcards: planetary_plan.geometry_of(made(wildcards), part_of(wildcards)),
+        image=lambda wildcards: planetary_steps.geometry_of(made(wildcards), part_of(wildcards)),
     script:
         "../../scripts/planetary_import_geometry.py"
-
-
-def own_cameras(batch):
-    """The files of cameras of the user's own that the images of a batch are of."""
-    of_each = batch.each(lambda dataset, _: map(literal, PLANETARY[dataset].files))
-    return lambda wildcards: sorted(set().union(*of_each(wildcards)))
 
 
 for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", config["planetary"]["batch"]):
@@ -92,7 +86,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
         resources:
             mem_mb=memory("import"),
         params:
-            images=batch.each(lambda dataset, part: planetary_plan.import_of(PLANETARY[dataset], part.strip("."))),
+            images=batch.each(lambda dataset, part: planetary_steps.import_of(PLANETARY[dataset], part.strip("."))),
         script:
             "../../scripts/planetary_import.py"
 
@@ -119,7 +113,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
         resources:
             mem_mb=memory("calibrate"),
         params:
-            images=batch.each(lambda dataset, part: planetary_plan.calibration_of(PLANETARY[dataset])),
+            images=batch.each(lambda dataset, part: planetary_steps.calibration_of(PLANETARY[dataset])),
         script:
             "../../scripts/planetary_calibrate.py"
 
@@ -145,6 +139,6 @@ rule planetary_merge_channels:
         mem_mb=memory("join"),
         web=lambda wildcards: int(made(wildcards).asks_web),
     params:
-        image=lambda wildcards: planetary_plan.join_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.join_of(made(wildcards)),
     script:
         "../../scripts/planetary_merge_channels.py"

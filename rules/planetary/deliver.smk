@@ -32,12 +32,6 @@ for batch in batches(CAMPAIGN.rows, CUBES, ("{dataset}", "{cube}"), ".{cube}", c
             "../../scripts/planetary_convert.py"
 
 
-def all_delivered(batch, suffix):
-    """The cubes that the datasets of a batch end in, or their GeoTIFFs."""
-    of_each = batch.each(lambda dataset, _: [f"{cube.path[:-4]}.{suffix}" for cube in PLANETARY[dataset].delivered])
-    return lambda wildcards: sum(of_each(wildcards), [])
-
-
 for batch in batches(CAMPAIGN.rows, DATASETS, ("{dataset}", ""), "", config["planetary"]["batch"]):
 
     rule:

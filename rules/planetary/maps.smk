@@ -25,7 +25,7 @@ rule planetary_correct:
     resources:
         mem_mb=memory("correct"),
     params:
-        image=lambda wildcards: planetary_plan.light_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.light_of(made(wildcards)),
     script:
         "../../scripts/planetary_correct.py"
 
@@ -50,7 +50,7 @@ rule planetary_project_backplanes:
     resources:
         mem_mb=memory("backplanes"),
     params:
-        image=lambda wildcards: planetary_plan.backplanes_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.backplanes_of(made(wildcards)),
     script:
         "../../scripts/planetary_project_backplanes.py"
 
@@ -75,7 +75,7 @@ rule planetary_detect_range:
     resources:
         mem_mb=memory("range"),
     params:
-        image=lambda wildcards: planetary_plan.range_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.range_of(made(wildcards)),
     script:
         "../../scripts/planetary_detect_range.py"
 
@@ -101,7 +101,7 @@ rule planetary_project:
     resources:
         mem_mb=memory("project"),
     params:
-        image=lambda wildcards: planetary_plan.projection_of(made(wildcards), wildcards.image),
+        image=lambda wildcards: planetary_steps.projection_of(made(wildcards), wildcards.image),
     script:
         "../../scripts/planetary_project.py"
 
@@ -129,6 +129,6 @@ rule planetary_merge:
     resources:
         mem_mb=memory("merge"),
     params:
-        image=lambda wildcards: planetary_plan.merge_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.merge_of(made(wildcards)),
     script:
         "../../scripts/planetary_merge.py"

@@ -22,7 +22,7 @@ rule planetary_detect_terrain:
     resources:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
     params:
-        image=lambda wildcards: planetary_plan.terrain_of(made(wildcards)),
+        image=lambda wildcards: planetary_steps.terrain_of(made(wildcards)),
     script:
         "../../scripts/planetary_detect_terrain.py"
 

@@ -106,7 +106,7 @@ def process(indir, outdir, environment=None):
         staged = {granule["id"] for granule in described["granules"]} - set(failed)
         answer(asked, outdir, described, staged, failed, settings.get("PRODUCTION_TIME"))
     if failed:
-        logger.error("%d of %d granules failed", len(failed), len(made["granules"]))
+        logger.warning("%d of %d granules failed", len(failed), len(made["granules"]))
     return 0 if yes(settings, "ALLOW_LOSSES") else len(failed)
 
 

@@ -24,6 +24,7 @@ import airborne_files
 import airborne_folders as folders
 from campaign import ROOT
 from darkroom.samples import airborne
+from darkroom.version import RELEASED
 
 EXPECTED = Path(__file__).parent / "airborne_expected"
 NAME = "D20120906_224116_1.QC"
@@ -326,7 +327,7 @@ def test_conventions_of_a_rerun(sondes, tmp_path):
 @pytest.mark.parametrize(
     ("environment", "produced"),
     [
-        ({}, "2012-09-06T22:41:25Z"),  # the end of the data
+        ({}, f"{RELEASED}T00:00:00Z"),  # before this version nothing could be made
         ({"SOURCE_DATE_EPOCH": "1600000000"}, "2020-09-13T12:26:40Z"),  # date --utc --date=@1600000000
         ({"SOURCE_DATE_EPOCH": "1600000000", "PRODUCTION_TIME": "2026-01-02T03:04:05Z"}, "2026-01-02T03:04:05Z"),
     ],
@@ -372,8 +373,8 @@ def test_a_wrong_setting_spoils_nothing(copy, name):
         (lambda folder: None, "input: no such folder or payload"),
         (lambda folder: folder.mkdir(), "input: no granule among 0 files; no collection knows their names"),
         (lambda folder: folder.write_text("no payload"), "input: not JSON (Expecting value: line 1 column 1 (char 0))"),
-        (lambda folder: folder.write_text("[]"), "input: the file is empty; right is a payload: {"),
-        (lambda folder: folder.write_text("[1]"), "input: the file is a list, [1]; right is a payload: {"),
+        (lambda folder: folder.write_text("[]"), "input: is empty, not a map; right is: a payload: {"),
+        (lambda folder: folder.write_text("[1]"), "input: is a list, [1], not a map; right is: a payload: {"),
     ],
     ids=["missing", "empty", "no JSON", "another JSON", "a list"],
 )
@@ -387,7 +388,7 @@ def test_an_input_that_is_none(tmp_path, prepare, told):
 
 def test_it_tells_how_to_use_it():
     process = start()
-    assert "usage: process.py INPUT OUTPUT" in process.communicate()[1]
+    assert "usage: darkroom process INPUT OUTPUT" in process.communicate()[1]
     assert process.returncode == 2
     process = start("--help")
     told, _ = process.communicate()

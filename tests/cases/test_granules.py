@@ -21,7 +21,7 @@ from commands import process as process_command
 from commands.compare import Rules, differences
 
 SHIPPED = str(ROOT / "config/collections")
-MIXED = ("mixed", "mixed", {"collections": [SHIPPED, "storm.yaml", "rival.yaml"]})
+MIXED = ("mixed", "mixed", {"collections": [SHIPPED, "storm.yaml", "rival.yaml"], "allow_losses": True})
 ROWS = [
     ("sondes", "sample:dropsondes", {}),
     ("icartt", "sample:icartt", {}),
@@ -108,7 +108,11 @@ def test_the_manifest_and_the_checksums(made, dataset):
     number = len(PRODUCTS[dataset])
     assert listed == {"netcdf/": number, "metadata/": 3 * number, "quality/": number, "preview.png": None}
     checked = manifest["checks"]["airborne_check"]
-    assert (checked["passed"], checked["granules"], checked["metadata_files"]) == (True, number, 3 * number)
+    assert (checked["passed"], checked["granules"], checked["metadata_files"]) == (
+        dataset != "mixed",
+        number,
+        3 * number,
+    )
     counted = sum(read_json(path)["round_trip"]["values"] for path in folder.glob("quality/*.json"))
     assert checked["values"] == counted > 0
     assert all(read_json(path)["round_trip"]["differences"] == [] for path in folder.glob("quality/*.json"))
@@ -214,6 +218,27 @@ def test_a_bad_granule_has_one_clear_line(made, name):
     assert len([note for note in notes if entry["error"] in note]) == 1
     log = (made.folder / "logs/case/mixed/airborne_convert.log").read_text().splitlines()
     assert len([line for line in log if "ERROR" in line and entry["error"] in line]) == 1
+
+
+def test_losses_are_told(made):
+    manifest = read_json(made.results / "mixed/manifest.json")
+    lost = len(read_json(made.results / "mixed/granules.json")["granules"]) - len(folders.GOOD)
+    assert manifest["notes"][0] == f"{lost} of {lost + len(folders.GOOD)} granules failed"
+    assert manifest["notes"][0] in (made.results / "index.html").read_text()
+
+
+def test_a_loss_fails_the_campaign_where_it_is_not_allowed(campaign):
+    header, table = folders.short_sonde()
+    (campaign.folder / "drops").mkdir()
+    (campaign.folder / "drops/D20120906_224110_1.QC.eol").write_bytes(b"".join(header + table))
+    (campaign.folder / "drops/D20120906_224111_1.QC.eol").write_bytes(b"")
+    campaign.write([("drops", "drops", {})], pipeline="airborne")
+    assert "drops: 1 of 2 granules failed" in campaign.run(fails=True)
+    assert (campaign.results / "drops/manifest.json").exists()
+    assert "drops: 1 of 2 granules failed" in campaign.run(fails=True)  # as long as that is so
+    campaign.write([("drops", "drops", {"allow_losses": True})], pipeline="airborne")
+    campaign.run()
+    assert read_json(campaign.results / "checks.json") == {"drops": {"airborne_check": False}}
 
 
 def test_unknown_files_are_named(made):
@@ -329,7 +354,7 @@ STAGES = [
 
 
 def test_a_dry_run_plans_every_stage_once_and_a_second_run_does_nothing(drops):
-    assert drops.plan == collections.Counter([*STAGES, "publish_page", "all"])
+    assert drops.plan == collections.Counter([*STAGES, "publish_page", "publish_check", "all"])
     assert not planned(drops)
 
 
@@ -352,7 +377,7 @@ def test_an_option_of_the_metadata_leaves_the_netcdf_alone(drops):
 
 def test_other_conventions(drops, tmp_path):
     with_options(drops, conventions="CF-1.11")
-    assert set(planned(drops)) == {*STAGES[1:], "publish_page", "all"}
+    assert set(planned(drops)) == {*STAGES[1:], "publish_page", "publish_check", "all"}
     drops.run()
     for path in drops.results.glob("drops/netcdf/*.nc"):
         passed, text = airborne_files.compliance(path, "cf:1.11", tmp_path)

@@ -36,7 +36,12 @@ MINE = {
 }
 # dataset, recipe, files of the archive, options; where no recipe is named, the name of the file tells it
 IMAGES = [
-    ("mdis", "mdis", ["EN1072174528M.IMG"], {"geometry": "web", "map": {"projection": "sinusoidal", "resolution": 20}}),
+    (
+        "mdis",
+        "mdis",
+        ["EN1072174528M.IMG"],
+        {"geometry": "web", "map": {"projection": "sinusoidal", "resolution": 500}},
+    ),
     ("nac", "lroc_nac", ["M114145549LE.IMG"], MAPPED | {"map": {"interpolation": "nearest"}}),
     ("wac", "lroc_wac", ["M119923055CE.IMG"], MAPPED),
     ("wac_mono", "lroc_wac_mono", ["M1097931072ME.IMG"], {}),
@@ -119,7 +124,7 @@ COMMANDS = {
     "viknopepper": 1,
     "viknosalt": 1,
 }
-KEYWORDS = {"summed": {"SAMPLING_FACTOR": 2}, "galileo": {"DATA_SET_ID": "GO-A/C-SSI-2-REDR-V1.0"}, "mine": {"INSTRUMENT_ID": "SURVEY"}}  # fmt: skip
+KEYWORDS = {"summed": {"SAMPLING_FACTOR": 2}, "galileo": {"DATA_SET_ID": "GO-A/C-SSI-2-REDR-V1.0"}, "mine": {"INSTRUMENT_ID": "SURVEY"}, "hrsc": {"REFLECTANCE_SCALING_FACTOR": 0.25}, "themis_ir": {"SPECTRAL_QUBE": pvl.Block({"CORE_NAME": "CALIBRATED_SPECTRAL_RADIANCE"}, "Object", "SPECTRAL_QUBE")}}  # fmt: skip
 
 
 def edr(path, recipe, **keywords):
@@ -234,9 +239,19 @@ def test_what_a_recipe_ends_in(archive, dataset, last):
             np.testing.assert_array_equal(image.read(masked=True).filled(-1), cube.read(masked=True).filled(-1))
 
 
+def test_what_isis_has_no_calibration_for_is_scaled(archive):
+    """To the units that engine native has, by the label of the archive's product."""
+    for dataset, factor in (("hrsc", 0.25), ("kaguya_tc", 1), ("themis_ir", 1)):
+        folder = archive.results / dataset
+        with rasterio.open(folder / "ingested.cub") as raw, rasterio.open(folder / "calibrated.cub") as made:
+            np.testing.assert_array_equal(made.read(1), raw.read(1) * factor)
+        told = json.loads((folder / "manifest.json").read_text())["skipped"]
+        assert told == ([] if factor != 1 else ["I/F: there is no public factor, the units are radiance"])
+
+
 def test_the_map_is_what_the_row_asks_for(archive):
     mapping = pvl.load(archive.results / "mdis/map.cub")["IsisCube"]["Mapping"]
-    assert (mapping["ProjectionName"], float(mapping["PixelResolution"])) == ("Sinusoidal", 20)
+    assert (mapping["ProjectionName"], float(mapping["PixelResolution"])) == ("Sinusoidal", 500)
     assert mapping["MinimumLatitude"] == "-1.0"  # as mosrange has found it
 
 

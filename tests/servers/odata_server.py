@@ -167,18 +167,19 @@ class Catalogue:
                 return 400, {"detail": f"Invalid filter: {error}"}
         with self.lock, Session(self.engine) as session:
             found = select(Product.row).where(condition)
-            total = session.scalar(select(func.count()).select_from(Product).where(condition))
+            counted = options.get("$count", "").lower() in ("true", "1")
+            total = session.scalar(select(func.count()).select_from(Product).where(condition)) if counted else None
             if order := options.get("$orderby"):
                 path, _, direction = order.partition(" ")
                 column = PATHS[tuple(path.split("/"))] if "/" in path else getattr(Product, path)
                 found = found.order_by(column.desc() if direction == "desc" else column, Product.Id)
             else:
                 found = found.order_by(func.random())
-            rows = session.scalars(found.offset(skip).limit(top)).all()
+            *rows, more = [*session.scalars(found.offset(skip).limit(top + 1)), None][: top + 1]
         parts = [f'"value": [{", ".join(rows)}]']
-        if options.get("$count", "").lower() in ("true", "1"):
+        if counted:
             parts.insert(0, f'"@odata.count": {total}')
-        if len(rows) == top and skip + top < total and skip + top <= self.skip:
+        if more and skip + top <= self.skip:
             following = urlencode(options | {"$skip": str(skip + top)})
             parts.append(f'"@odata.nextLink": "{base}?{following}"')
         return 200, "{" + ", ".join(parts) + "}"

@@ -139,7 +139,7 @@ def test_a_page_that_fails_once_is_asked_for_again(catalogue, rows):
     server, asked = catalogue()
     server.control(fail=[503, 429], after=1)
     assert len(found(asked, type="S2MSI1C")) == COUNT
-    assert [request["attempts"] for request in asked.client.requests] == [1, 3, 1]
+    assert sum(request["attempts"] for request in asked.client.requests) == 3 + 2
 
 
 def test_products_that_come_and_go_between_pages(catalogue, rows):

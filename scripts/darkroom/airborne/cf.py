@@ -290,6 +290,11 @@ def global_attributes(granule, conventions, made):
         "source_files": ", ".join(granule.files),
         "institution": collection["institution"],
         "creator_name": collection.get("creator", collection["institution"]),
+        "creator_email": collection.get("creator_email", ""),
+        "creator_url": collection.get("creator_url", ""),
+        **{f"publisher_{key}": value for key, value in collection.get("publisher", {}).items()},
+        "naming_authority": collection.get("naming_authority", ""),
+        "acknowledgement": collection.get("acknowledgement", ""),
         "references": f"https://doi.org/{collection['doi']}" if "doi" in collection else collection["title"],
         "license": collection.get("license", ""),
         "processing_level": collection.get("processing_level", ""),
@@ -320,6 +325,8 @@ def _coverage(granule):
         "time_coverage_end": time_text(extent.end),
         "time_coverage_duration": f"PT{seconds:g}S" if seconds < 1e5 else f"PT{seconds:.0f}S",
     }
+    bounds = _bounds(west, south, east, north)
+    attributes |= {"geospatial_bounds": bounds, "geospatial_bounds_crs": "EPSG:4326"} if bounds else {}
     if granule.altitude_range:
         attributes |= {
             "geospatial_vertical_min": granule.altitude_range[0],
@@ -328,6 +335,14 @@ def _coverage(granule):
             "geospatial_vertical_positive": "up",
         }
     return attributes
+
+
+def _bounds(west, south, east, north):
+    """The box as well-known text, latitude first as in EPSG:4326; "" where longitude 180 cuts it, and of a point."""
+    if west >= east or south >= north:
+        return ""
+    corners = ((south, west), (south, east), (north, east), (north, west), (south, west))
+    return f"POLYGON (({', '.join(f'{latitude:.5f} {longitude:.5f}' for latitude, longitude in corners)}))"
 
 
 def variable_attributes(granule, name, conventions):

@@ -43,11 +43,6 @@ class Match:
         """Labels of the collection that a header does not have."""
         return [label for label in self.header if not str(header.get(label, "")).strip()]
 
-    def claims(self, header):
-        """Whether a header says that its file is of this collection."""
-        told = {label: str(header.get(label, "")) for label in self.header}
-        return bool(told) and all(re.search(self.header[label], text, re.IGNORECASE) for label, text in told.items())
-
     def require_header(self, header, path):
         """Raise ValueError, naming both, where the header says that the file is of another collection."""
         for label, expression in self.header.items():

@@ -101,24 +101,24 @@ def find(files, collections, root=None):
 
 
 def claimed(name, collections, root):
-    """The `Match` of a file, or None. Raises ValueError where two collections claim it and its header tells neither."""
+    """The `Match` of a file, or None. Raises ValueError where two collections claim it, by its header as well."""
     matches = collection.rivals(name, collections)
     if matches and all((match.role, match.granule) == ("companion", matches[0].granule) for match in matches):
         return matches[0]  # it goes with the file of that granule, whichever collection has that
     if len(matches) < 2 or root is None:
         return collection.match(name, collections)
-    told, unread = [], []
+    fitting, wrong = [], []
     for match in matches:
         try:
-            if match.claims(reading.header_of(match, root / name)):
-                told.append(match)
-        except Exception as error:  # of another format, perhaps
-            unread.append(error)
-    if len(told) == 1:
-        return told[0]
-    if len(unread) == len(matches):
-        raise unread[0]
-    raise ValueError(collection.ambiguous(name, matches))
+            match.require_header(reading.header_of(match, root / name) if match.header else {}, root / name)
+            fitting.append(match)
+        except Exception as error:  # of another collection, or of another format
+            wrong.append(error)
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise wrong[0]
+    raise ValueError(collection.ambiguous(name, fitting))
 
 
 def with_navigation(job, jobs):

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import struct
+import zlib
 from pathlib import Path
 
 import nibabel
@@ -10,6 +11,7 @@ import numpy as np
 import tensorstore
 import tifffile
 from nibabel.arrayproxy import ArrayProxy
+from nibabel.openers import ImageOpener
 
 from darkroom import files
 from darkroom.atlas import sections
@@ -20,6 +22,13 @@ NM = {
     "angstrom": 0.1, "å": 0.1, "nm": 1.0, "nanometer": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3,
     "micrometer": 1e3, "mm": 1e6, "millimeter": 1e6, "cm": 1e7, "centimeter": 1e7, "m": 1e9, "meter": 1e9,
 }  # fmt: skip
+UNITS = {1: "m", 2: "mm", 3: "um"}  # NIfTI-1, xyzt_units
+PACKED = 1100  # deflate packs 1032 bytes into one at most
+# What readers of damaged files raise beside their own errors.
+DAMAGE = (
+    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RuntimeError,
+    struct.error, zlib.error, MemoryError,
+)  # fmt: skip
 ALPHA = "the alpha channel is dropped; colours are kept as they are stored"
 
 
@@ -42,8 +51,9 @@ class Array(contextlib.AbstractContextManager):
         try:
             planes = self._array[tuple(window.get(axis, 0) for axis in axes)[: self._array.ndim]]
             planes = np.asarray(planes.read().result() if isinstance(planes, tensorstore.TensorStore) else planes)
-        except (EOFError, OSError, ValueError) as error:
-            raise ValueError(f"{self._source['path']}: the volume is damaged or cut short ({error})") from error
+        except DAMAGE as error:
+            said = " ".join(str(error).split())  # nibabel's has two lines
+            raise ValueError(f"{self._source['path']}: the volume is damaged or cut short ({said})") from error
         kept = [axis for axis in axes if axis in window]
         planes = planes.transpose([kept.index(axis) for axis in "zyxc" if axis in kept])
         planes = planes[tuple(slice(None) if axis in kept else None for axis in "zyxc")]
@@ -85,10 +95,22 @@ def _describe(reader, path, axes, shape, dtype, **more):
     return {"reader": reader, "path": str(path), "axes": axes, "shape": shape, "dtype": dtype, "notes": [], **more}
 
 
-def _require_bytes(path, needed):
-    """Refuse a file that is too small for what its header promises."""
-    if path.stat().st_size < needed:
+def _require_bytes(path, needed, most=math.inf):
+    """Refuse a file that is too small for what its header promises, or larger than `most`."""
+    size = path.stat().st_size
+    if size < needed:
         raise ValueError(f"{path}: the volume is cut short, the file is smaller than its header says")
+    if size > most:
+        raise ValueError(
+            f"{path}: {size} bytes; by its header it has {most}: what is too much may stand anywhere, so the volume "
+            "may be shifted"
+        )
+
+
+def unreadable(path, kind, error):
+    """The error of a file that is no `kind`, from what its reader says; a KeyError says no more than a key."""
+    said = str(error) if isinstance(error, (ValueError, OSError)) else repr(error)
+    return ValueError(f"{path} is no {kind} that can be read: {said}")
 
 
 def describe_npy(path):
@@ -97,6 +119,7 @@ def describe_npy(path):
         array = np.load(path, mmap_mode="r")
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path} is no NumPy array that can be mapped: {error}") from error
+    _require_bytes(path, 0, array.offset + array.nbytes)
     if array.ndim not in (3, 4):
         raise ValueError(f"{path}: shape {array.shape} is not (slice, row, column) or (slice, row, column, channel)")
     return _describe("npy", path, "zyxc"[: array.ndim], array.shape, array.dtype)
@@ -111,7 +134,9 @@ def describe_nifti(path, ignore_scaling=False):
     try:
         image = nibabel.load(path)
         affine = image.affine
-    except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError, OSError, EOFError) as error:
+        with ImageOpener(path) as file:  # nibabel forgets the slope that it reads
+            slope = float(type(image.header).from_fileobj(file, check=False)["scl_slope"])
+    except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError, *DAMAGE) as error:
         raise ValueError(f"{path} is no NIfTI file that can be read: {error}") from error
     if not np.isfinite(affine).all():
         raise ValueError(f"{path}: the affine has entries that are no numbers (NaN); repair its sform or qform")
@@ -119,15 +144,27 @@ def describe_nifti(path, ignore_scaling=False):
     if not sizes.all() or abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-6:
         raise ValueError(f"{path}: the affine is singular, it flattens the volume; repair its sform or qform")
     header, proxy, notes = image.header, image.dataobj, []
-    unit = header.get_xyzt_units()[0]
-    if unit not in NM:
+    if np.isinf(slope) and not ignore_scaling:
+        raise ValueError(
+            f"{path}: scl_slope is {slope}; right is a finite number, or 0 for none; `ignore_scaling: true` takes the "
+            "stored values"
+        )
+    unit = UNITS.get(code := int(header["xyzt_units"]) & 7, "")
+    if code and not unit:
+        notes.append(
+            f"{path.name}: no reader knows the length unit {code} of its NIfTI header; millimetres are assumed"
+        )
+    elif not unit:
         notes.append("the NIfTI header names no length unit; millimetres are assumed")
     if not header["sform_code"] and not header["qform_code"]:
         notes.append("the NIfTI header has neither sform nor qform: x to the left, origin in the middle is assumed")
     shape, stored = [*proxy.shape, 1, 1][: max(3, proxy.ndim)], proxy.dtype
     axes = "xyz" + "".join("c" if size > 1 else "-" for size in shape[3:])
     if not path.name.lower().endswith(".gz"):
-        _require_bytes(path, proxy.offset + math.prod(shape) * stored.itemsize)
+        whole = proxy.offset + math.prod(shape) * stored.itemsize
+        _require_bytes(path, whole, whole)
+    elif math.prod(shape) * stored.itemsize > PACKED * path.stat().st_size:
+        raise ValueError(f"{path}: no gzip file of its size holds {tuple(shape)} values of {stored}; it is damaged")
     scaling = [float(proxy.slope), float(proxy.inter)]
     if ignore_scaling or scaling == [1, 0]:
         scaling = None
@@ -165,8 +202,8 @@ def describe_tiff(path, kind):
             plain = key.photometric in (1, 2) and not key.extrasamples and not {"C", "S"} <= set(axes)
             start, whole = series[0].dataoffset, shape == series[0].shape
             mapped = start is not None and whole and (plain or len(offsets) == 1)
-    except (tifffile.TiffFileError, struct.error, IndexError) as error:
-        raise ValueError(f"{path} is no TIFF that can be read: {error}") from error
+    except DAMAGE as error:
+        raise error if str(path) in str(error) else unreadable(path, "TIFF", error) from error
     leading = axes[:-3] if axes.endswith("SYX") else axes.rstrip("YXS")
     stack = [axis for axis, size in zip(leading, shape, strict=False) if axis != "C" and size > 1]
     if not stack and len(pages) == 1:

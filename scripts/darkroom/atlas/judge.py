@@ -1,7 +1,7 @@
 """Judge a volume: every voxel of every scale, read back by tensorstore, against what it must be.
 
-The judge shares neither decoder nor arithmetic with the writer: chunks are decoded by tensorstore, slices are put in
-their place by nibabel, means and modes are tensorstore's.
+The judge shares neither decoder nor arithmetic with the writer: the source is read by `witness`, chunks are decoded by
+tensorstore, slices are put in their place by nibabel, means and modes are tensorstore's.
 """
 
 import itertools
@@ -14,8 +14,7 @@ import nibabel
 import numpy as np
 import tensorstore
 
-from darkroom.atlas import blocks, orientation, precomputed, readback, volume
-from darkroom.atlas.stack import open_stack
+from darkroom.atlas import blocks, orientation, precomputed, readback, volume, witness
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +28,7 @@ def figures(planned, scales, threads, mem_mb):
     differs, and for files that are missing or no chunks.
     """
     by_scale = [{"key": scale.info["key"], "chunks": require_files(scale)} for scale in scales]
-    with ThreadPoolExecutor(threads) as pool, open_stack(planned["source"], threads) as stack:
+    with ThreadPoolExecutor(threads) as pool, witness.opened(planned["source"], threads) as stack:
         by_scale[0] |= compare(scales[0], pairs_with_source(planned, stack, scales[0], mem_mb * 300_000))
         for (fine, coarse), figure in zip(itertools.pairwise(scales), by_scale[1:], strict=True):
             pairs = pairs_with_finer(fine, coarse, planned["values"]["labels"], pool, mem_mb * 300_000)

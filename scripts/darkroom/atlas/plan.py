@@ -17,6 +17,11 @@ def records(row: Row) -> list[str]:
     return ["volume.json", "precomputed_check.json", *(["zarr_check.json"] if row.options["ome_zarr"] else [])]
 
 
+def inventory(row: Row) -> str:
+    """The inventory that a volume is made of: of the source, or of what another pipeline has made to be looked at."""
+    return "<source>/inventory.json" if row.pipeline == "atlas" else "<dataset>/tiles.json"
+
+
 def volume_options(row: Row, options_of) -> dict:
     """The options that the plan of a volume goes by: all but whether there is an OME-Zarr too, so that asking for one
     later makes nothing else again.

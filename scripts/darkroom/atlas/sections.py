@@ -23,6 +23,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", *TIFFS)
 PALETTES = {"palette": 3, "grey palette": 1}  # channels that the values of a band stand for
 MOST_SLICES = 1_000_000  # numbers that ask for more, such as times of day, number no slices
 END_MARKS = {b"\x89PNG": b"IEND\xaeB`\x82", b"\xff\xd8\xff": b"\xff\xd9"}
+PLACES, WHOLE = (273, 279, 324, 325), {3, 4, 16}  # tags that tell where strips and tiles lie; types of such a tag
+PACKING = (1, 5, 8, 32946, 32773)  # TIFF: none, LZW, deflate, PackBits
+PACKED, SLACK = 3000, 1 << 26  # bytes that LZW makes of one, at most (deflate: 1032); no small image is worth a word
 
 # Decoding a truncated PNG at one go succeeds silently in GDAL 3.10; row by row it fails, as it should. Neither
 # sidecar files nor the listing of a folder of 10,000 sections at each opening is wanted.
@@ -73,10 +76,16 @@ class Sections(contextlib.AbstractContextManager):
                 if page not in self._open:
                     self._open[page] = rasterio.open(page)
                 dataset = self._open[page]
-                rows = dataset.read(self._source["bands"], window=((top, bottom), (0, dataset.width)))
-        except rasterio.errors.RasterioError as error:
+                rows = self._rows(page, dataset, top, bottom)
+        except ValueError:
+            raise
+        except Exception as error:
             raise ValueError(f"{page}: the image is damaged or cut short ({error.__cause__ or error})") from error
         return _table(dataset)[rows[0]][..., :palette] if palette else rows.transpose(1, 2, 0)
+
+    def _rows(self, page, dataset, top, bottom):
+        """Rows of the bands that count, (band, row, column)."""
+        return dataset.read(self._source["bands"], window=((top, bottom), (0, dataset.width)))
 
     def __exit__(self, *_):
         # After an error in one thread, others may still read: a dataset closed under them would end the process.
@@ -195,16 +204,19 @@ def _header(page):
                 table = _table(dataset)
                 colours = ("grey palette",) if (table == table[:, :1]).all() else ("palette",)
             header = (page, dataset.width, dataset.height, dataset.dtypes[0], colours)
-    except rasterio.errors.RasterioError as error:
+    except ValueError:
+        raise
+    except Exception as error:  # GDAL's errors come by many names, some of them private to rasterio
         raise ValueError(f"{page} is not an image that can be read: {error}") from error
     if not page.startswith("GTIFF_DIR:"):
-        _require_end(page)
+        _require_end(page, dataset.width * dataset.height * len(colours) * np.dtype(header[3]).itemsize)
     return header
 
 
-def _require_end(path):
-    """Refuse a file that is cut short, as far as this is seen without decoding it."""
+def _require_end(path, needed):
+    """Refuse a file that is cut short, or packs more bytes than it can, as far as this is seen without decoding it."""
     path = Path(path)
+    squeezes = path.suffix.lower() == ".png"
     with path.open("rb") as file:
         start = file.read(8)
         file.seek(max(0, path.stat().st_size - 4096))
@@ -213,14 +225,20 @@ def _require_end(path):
         try:
             with tifffile.TiffFile(path) as tiff:
                 page = tiff.pages.first
+                kinds = {tag.dtype for tag in page.tags if tag.code in PLACES}
+                if not kinds <= WHOLE:  # GDAL takes them for blank
+                    raise ValueError("the places of its strips are no whole numbers")
+                squeezes = page.compression in PACKING
                 last = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
-        except (tifffile.TiffFileError, IndexError) as error:
-            raise ValueError(f"{path} is no TIFF that can be read: {error}") from error
+        except Exception as error:  # tifffile has no one error for what is damaged
+            raise ValueError(f"{path} is no TIFF that can be read: {error!r}") from error
         whole = last <= path.stat().st_size
     else:
         whole = all(mark in end for magic, mark in END_MARKS.items() if start.startswith(magic))
     if not whole:
         raise ValueError(f"{path}: the image is cut short, its end is missing")
+    if squeezes and needed > SLACK + PACKED * path.stat().st_size:
+        raise ValueError(f"{path}: no file of its size holds {needed} bytes of pixels; its header is damaged")
 
 
 def _pixels(header):

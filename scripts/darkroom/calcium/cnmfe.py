@@ -16,8 +16,9 @@ from darkroom.calcium import contrast
 from darkroom.calcium.cells import cells_of, level_of, weighted, workers
 from darkroom.calcium.ring import Ring, scales
 
+HELD, COPIES = 100 << 20, 3  # bytes of the patches in memory, which hold their bins so many times
 LOOKS = 2  # at a patch: each finds what the ones before have left
-LOOSE, TIGHT = 12.0, 4.0  # spread of ring weights: no haze may stay where cells are looked for, no noise come in traces
+SPREAD = 10.0  # of ring weights: loose enough that no haze stays where cells are looked for
 ROUNDS = 2  # of background, traces and shapes after each look
 SWEEPS = 3  # over the cells when their shapes are fitted
 EDGE = 0.1  # share of a footprint's peak below which it ends
@@ -92,7 +93,7 @@ def detect_cells(
     output_unit_type="df_over_noise",
     threads=2,
 ):
-    """The `Cells` of a registered movie, read twice by blocks; `threads` patches are in memory at once.
+    """The `Cells` of a registered movie, read twice by blocks; at most `threads` patches are in memory at once.
 
     Pixels that have no value (NaN) in some frame belong to no cell. Bins wait in an unnamed temporary folder.
     Raises ValueError for an option that makes no sense.
@@ -107,7 +108,10 @@ def detect_cells(
 
 def found_in(movie, wanted, options, threads=2):
     """The `Shapes` of each of these patches: of all, or of those that are a job of their own."""
-    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder, workers(threads) as pool:
+    bins = max(1, len(movie) // contrast.bin_size(movie.timing.rate, len(movie)))
+    largest = max((COPIES * 4 * bins * patch.shape[0] * patch.shape[1] for patch in wanted), default=1)
+    at_once = int(np.clip(HELD // largest, 1, threads))
+    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder, workers(at_once) as pool:
         files = [Path(folder, f"{number}.bins") for number in range(len(wanted))]
         cut(movie, wanted, files)
         return list(pool.map(lambda patch, file: shapes(patch, bins_of(patch, file), options), wanted, files))
@@ -180,9 +184,8 @@ def shapes(patch, bins, options):
             fit.update()
         if fit.merge():
             fit.update()
-    kept = fit.kept(patch)
-    fit.update_background(TIGHT)
-    return Shapes(patch, kept, ring.weights)
+    fit.update_background()
+    return Shapes(patch, fit.kept(patch), ring.weights)
 
 
 def seeded(rest, visible, options):
@@ -196,7 +199,9 @@ def seeded(rest, visible, options):
     visible -- (rows, columns) where seeds may be
     """
     diameter, shape = options.cell_diameter, rest.shape[1:]
-    filtered = contrast.centre_surround(rest, diameter)
+    filtered = np.empty_like(rest)
+    for part in contrast.chunks(len(rest)):
+        filtered[part] = contrast.centre_surround(rest[part], diameter)
     found, reach = [], int(np.ceil(diameter))
     correlation, pnr = _maps(filtered)
     visible = visible & (correlation >= options.min_corr) & (pnr >= options.min_pnr)
@@ -311,12 +316,15 @@ class Factors:
         """Slices of bins, few enough that copies of them are small."""
         return contrast.chunks(len(self.bins))
 
-    def update_background(self, spread=LOOSE):
-        """Fit the ring to what the cells leave."""
-        coarse = [
-            self.ring.coarse(self.bins[part] - self.traces[:, part].T @ self.footprints) for part in self._parts()
-        ]
-        self.ring.fit(np.concatenate(coarse), spread)
+    def update_background(self):
+        """Fit the ring to what the pulses of cells leave.
+
+        What traces do between pulses may be haze that was not taken away, which the ring must learn.
+        """
+        above, noise = contrast.standing_out(self.traces.T)
+        pulses = np.where(above > contrast.ACTIVE * noise, above, 0).T
+        coarse = [self.ring.coarse(self.bins[part] - pulses[:, part].T @ self.footprints) for part in self._parts()]
+        self.ring.fit(np.concatenate(coarse), SPREAD)
 
     def cleared(self, part):
         """Some bins (count, pixels) without background."""

@@ -8,10 +8,12 @@ from darkroom.calcium.readers import series
 AUTO = "auto"
 
 
-def share(count, part, parts):
-    """(first frame, count) of part `part` (from 0) of so many frames."""
-    edges = [count * number // parts for number in (part, part + 1)]
-    return edges[0], edges[1] - edges[0]
+def share(movie, part, parts):
+    """(first frame, count) of part `part` (from 0) of a movie: whole blocks, so that rounding is the same."""
+    step = movie.block(registration.BLOCK_BYTES)
+    blocks = -(-len(movie) // step)
+    first, last = (min(len(movie), blocks * number // parts * step) for number in (part, part + 1))
+    return first, last - first
 
 
 def measure(movie, options, reference=(), part=0, parts=1, threads=2):
@@ -27,7 +29,7 @@ def measure(movie, options, reference=(), part=0, parts=1, threads=2):
     low, high = options["low_bandpass_cutoff"], options["high_bandpass_cutoff"]
     return registration.measured(
         movie,
-        *share(len(movie), part, parts),
+        *share(movie, part, parts),
         max_translation=options["max_translation"],
         low=None if low == AUTO else low or 0,
         high=None if high == AUTO else high or 1,

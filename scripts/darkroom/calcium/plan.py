@@ -1,5 +1,7 @@
 """What a row of the pipeline calcium ends in, what its steps are asked, and what is wrong with it."""
 
+from darkroom.calcium.idps import adapter
+
 LONGITUDINAL = "longitudinal"
 OF_CAMPAIGN = ("installer", "adapter", "python", "container")
 
@@ -133,3 +135,24 @@ def problems(row, rows, config):
     for key in OF_CAMPAIGN:
         if options[key] != config[key]:
             yield f"options: {key!r} is of the whole campaign; set it in the config"
+
+
+def movie_memory(factor):
+    """Memory (MB) of a step that reads a movie by blocks, as a function of its job: it does not grow with the length of
+    the movie, but with that of its traces, which are so much of it."""
+    return lambda wildcards, input, attempt: attempt * int(1000 + factor * input.size_mb)
+
+
+def of_sessions(row, name):
+    """A file of every session that a longitudinal row names."""
+    return [f"<results>/<campaign>/{session}/{name}" for session in row.options["sessions"]]
+
+
+def idps_options(row):
+    """The options of a row that IDPS gets."""
+    return {name: row.options[name] for name in adapter.OPTIONS if name in row.options}
+
+
+def idps_algorithms(rows):
+    """Functions of isx that rows need, where our adapter calls them."""
+    return sorted({name for row in rows for name in adapter.algorithms(idps_options(row))})

@@ -8,6 +8,7 @@ from scipy import fft
 
 TEMPLATE_FRAMES = 200  # are averaged to make the reference,
 TEMPLATE_BYTES = 200 << 20  # fewer of a large field: so much as float32
+BLOCK_BYTES = 8 << 20  # of frames that are transformed at once, as float32
 ROUNDS = 3  # of aligning these to their own mean
 SOFT = 0.15  # share of a cutoff over which the band-pass fades
 TAPER = 0.1  # share of each side over which a picture fades to nothing before its transform
@@ -208,7 +209,7 @@ def measured(
     options = {"max_translation": max_translation, "low": low, "high": high, "cell_diameter": cell_diameter, "roi": roi}
     mean, target = template(movie, **options, reference=reference, threads=threads)
     shifts, quality, found = np.zeros((count, 2)), np.zeros(count), np.zeros(count, bool)
-    before, step = None, movie.block(8 << 20)
+    before, step = None, movie.block(BLOCK_BYTES)
     for first in range(0, count, step):
         waves = filters(movie.read(begin + first, min(step, count - first)), threads)
         here = slice(first, first + len(waves))

@@ -2,7 +2,7 @@
 
 That is more than half of the time of a plan of 60,000 jobs, and a fifth of its memory (tests/bench/scale.py). Plans
 stay the same. Only the release that was looked into is touched, and only for campaigns of many datasets; all others run
-plain Snakemake. The one module of the library that knows of Snakemake: rules import it, no script does.
+plain Snakemake. The one module of the library that knows of Snakemake, once it is asked to.
 """
 
 import atexit
@@ -11,15 +11,6 @@ import gc
 import itertools
 import os
 import types
-
-import snakemake
-import snakemake.common
-import snakemake.dag
-import snakemake.io
-import snakemake.iocontainers
-import snakemake.jobs
-import snakemake.rules
-import snakemake.sourcecache
 
 RELEASE = "9.27."
 LARGE = 500  # datasets from which on a plan takes long enough to be worth it
@@ -86,6 +77,16 @@ def if_nested(check):
 
 def quicken():
     """Let Snakemake plan quickly, where it is the release that was looked into."""
+    # Here, as Snakemake's modules bear to be loaded in its own order alone: it is running by now.
+    import snakemake
+    import snakemake.common
+    import snakemake.dag
+    import snakemake.io
+    import snakemake.iocontainers
+    import snakemake.jobs
+    import snakemake.rules
+    import snakemake.sourcecache
+
     # The graph of jobs grows and stays: to look through it for garbage as it grows takes a sixth of the time, to take
     # it apart when Snakemake ends another one.
     gc.set_threshold(100_000, 20, 100)

@@ -179,6 +179,9 @@ def repaired(wkt):
 
 def valid(geometry):
     """A geometry of a product made valid and cut at the antimeridian, see `repaired`."""
+    west, _, east, _ = geometry.bounds
+    if east - west <= 180 and geometry.is_valid:
+        return _within_world(geometry)
     if geometry.geom_type.endswith("Polygon"):
         polygons = getattr(geometry, "geoms", [geometry])
         geometry = unary_union([shapely.make_valid(_unwrapped(polygon)) for polygon in polygons])

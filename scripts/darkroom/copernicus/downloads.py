@@ -108,7 +108,8 @@ def in_place(products, catalogue, store, patterns=()):
     unpacked = any("archive" in entry for entry in found.values())
     root = Path(os.path.commonpath([*tops, store.absolute()] if unpacked else tops))
     listed = [inventory.File(path.relative_to(root).as_posix(), **entry) for path, entry in sorted(found.items())]
-    return inventory.Inventory(str(root), listed)
+    absolute = not products or Path(products[0].path).is_absolute()
+    return inventory.Inventory(str(root if absolute else os.path.relpath(root)), listed)
 
 
 def made_for(products, catalogue, store):

@@ -1,12 +1,10 @@
 """What a map of footprints needs: an extent that holds them, also over the antimeridian, and coastlines in it."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import shapely
 
-COASTLINE = Path(__file__).with_name("coastline.json")  # says itself where it is from
+from darkroom import coastline
+
 MARGIN = 0.6  # of the width of what is shown, to each side of it
 LEAST = 2.0  # degrees
 SHAPE = 2.2  # width of a map over its height, on paper
@@ -40,8 +38,7 @@ class View:
 
     def coastlines(self):
         """Coastlines that this view may show, as arrays of points (n, 2)."""
-        lines = [np.array(line) for line in json.loads(COASTLINE.read_text())["coordinates"]]
-        copies = [line + np.array([shift, 0]) for shift in (-360, 0, 360) for line in lines]
+        copies = [line + np.array([shift, 0]) for shift in (-360, 0, 360) for line in coastline.coastlines()]
         west, east = self.xlim
         south, north = self.ylim
         return [

@@ -4,13 +4,13 @@ The naming rules are those of the missions' product specifications: Sentinel-1 (
 (S2-PDGS-TAS-DI-PSD), Sentinel-3 (S3IPF.PDS.002), Sentinel-5P (S5P-L2-DLR-PUM), Landsat (LSDS-1618) and Copernicus Land.
 """
 
+import functools
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from darkroom import schema
 
-STAMP = "%Y%m%dT%H%M%S"
 S1_MODES = ("S1", "S2", "S3", "S4", "S5", "S6", "IW", "EW", "WV", "EN", "N1", "N2", "N3", "N4", "N5", "N6", "IM")
 S3_TYPES = (
     "OL_1_EFR___", "OL_1_ERR___", "OL_1_RAC___", "OL_1_SPC___", "OL_2_LFR___", "OL_2_LRR___", "OL_2_WFR___",
@@ -132,6 +132,7 @@ def stem(name):
     return name
 
 
+@functools.lru_cache(1 << 15)  # a search asks several times of each product
 def parsed(name):
     """What a product's name tells, or None for a name of no rule that is known."""
     bare = stem(name.rstrip("/").rpartition("/")[2])
@@ -216,10 +217,12 @@ READERS = (
 
 def iso(stamp):
     """`20200808T010311` as `2020-08-08T01:03:11Z`; what is no time is given back as it is."""
+    text = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:{stamp[13:]}Z"
     try:
-        return datetime.strptime(stamp, STAMP).replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        datetime.fromisoformat(text)
     except ValueError:
         return stamp
+    return text
 
 
 def mission_of(word):

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 
 from darkroom import files
 from darkroom.copernicus import areas
@@ -93,19 +93,18 @@ def write_products(folder, products):
         file.write('{"type": "FeatureCollection", "features": [')
         for number, product in enumerate(products):
             file.write(",\n" if number else "\n")
-            json.dump(_feature(product), file, ensure_ascii=False)
+            file.write(json.dumps(_feature(product), ensure_ascii=False))
         file.write("\n]}\n")
 
 
 def _row(product):
-    known = asdict(product)
     checksums = " ".join(f"{algorithm}:{digest}" for algorithm, digest in sorted(product.checksums.items()))
-    known |= {"checksums": checksums, "online": str(product.online).lower()}
+    known = vars(product) | {"checksums": checksums, "online": str(product.online).lower()}
     return ["" if known[column] is None else known[column] for column in (*COLUMNS, *MORE)]
 
 
 def _feature(product):
-    properties = asdict(product)
+    properties = vars(product) | {"assets": [vars(asset) for asset in product.assets]}
     geometry = areas.repaired(product.footprint) if product.footprint else None
     return {
         "type": "Feature",

@@ -39,7 +39,7 @@ def test_a_preview_of_several_granules_is_the_same_on_every_run(granules, tmp_pa
         airborne_plot.airborne_plot(granules, tmp_path / name)
     content = (tmp_path / "one.png").read_bytes()
     assert content == (tmp_path / "two.png").read_bytes()
-    assert struct.unpack(">II", content[16:24]) == (1200, 960)  # three panels
+    assert struct.unpack(">II", content[16:24]) == (1920, 640)  # four panels, two and two
 
 
 @pytest.mark.parametrize(

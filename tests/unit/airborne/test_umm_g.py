@@ -103,7 +103,7 @@ def test_the_same_product_gives_the_same_bytes(describe, tmp_path):
 
 
 def test_a_granule_without_positions_is_named(describe):
-    with pytest.raises(ValueError, match="D20120907_124116: no position is known"):
+    with pytest.raises(ValueError, match=r"D20120907_124116\.nc: no position is known"):
         describe({"latitude": np.full(20, -999.0), "longitude": np.full(20, -999.0)})
 
 
@@ -111,6 +111,6 @@ def test_a_url_path_with_an_unknown_group_is_named(describe, monkeypatch):
     monkeypatch.setitem(airborne_product.COLLECTION, "url_path", "{flight}/{date}")
     with pytest.raises(
         ValueError,
-        match=r"D20120907_124116: collection demosondes: url_path '\{flight\}/\{date\}' uses 'flight'; known are .*\{granule\}",
+        match=r"collection demosondes: url_path '\{flight\}/\{date\}': uses 'flight', which is not there; known are .*\{granule\}",
     ):
         describe(SONDE)

@@ -74,13 +74,19 @@ def test_motion_of_parts_is_that_of_the_whole(tmp_path):
     lost = np.arange(FRAMES) == 7
     parts = []
     for part in range(3):
-        first, count = motion.share(FRAMES, part, 3)
-        here = slice(first, first + count)
+        here = slice(4 * part, 4 * part + 4)
         results.save_motion(tmp_path / "a.h5", Motion(whole[here], whole[here, 0], lost[here], np.zeros(SHAPE)))
         parts.append(results.load_motion(tmp_path / "a.h5"))
     found = registration.joined(parts, 20)
     assert np.allclose(found.shifts[~lost], whole[~lost]) and np.allclose(found.shifts[7], whole[[6, 8]].mean(axis=0))
     assert found.notes == (f"1 of {FRAMES} frames have no shift within 20 pixels; the neighbours' is taken",)
+
+
+def test_shares_of_a_movie_are_whole_blocks():
+    long = movie.of_array(np.broadcast_to(np.float32(0), (50, 1024, 1024)))  # two frames a block
+    shares = [motion.share(long, part, 4) for part in range(4)]
+    assert shares == [(0, 12), (12, 12), (24, 12), (36, 14)]
+    assert [motion.share(registered(), part, 2) for part in range(2)] == [(0, 0), (0, FRAMES)]
 
 
 FULL_DISK = """

@@ -72,7 +72,7 @@ CONVENTIONS = {
 MAPS = [
     (place, name)
     for place in PLACES
-    for name in ("Equirectangular", "Sinusoidal", "PolarStereographic")
+    for name in ("Equirectangular", "Sinusoidal", "Mercator", "PolarStereographic")
     if "pole" not in place or name == "PolarStereographic"
 ]
 

@@ -137,11 +137,13 @@ def test_qube_with_suffixes(tmp_path, values, axes):
         ("('data.img', 0002)", RECORD),
     ],
 )
-@pytest.mark.parametrize("given", ["data.lbl", "data.img"])
-def test_detached_labels(tmp_path, pointer, skip, given):
+@pytest.mark.parametrize(
+    ("given", "named"), [("data.lbl", "data.lbl"), ("data.img", "data.lbl"), ("data.img", "Data.LBL")]
+)
+def test_detached_labels(tmp_path, pointer, skip, given, named):
     """The label or the file with the data may be given; names are found in any case."""
     image = block("image", lines=2, line_samples=3, sample_type="unsigned_integer", sample_bits=8)
-    (tmp_path / "data.lbl").write_bytes(label(image, **{"^image": pointer, "Record_Bytes": RECORD}))
+    (tmp_path / named).write_bytes(label(image, **{"^image": pointer, "Record_Bytes": RECORD}))
     (tmp_path / "data.img").write_bytes(bytes(skip) + bytes(range(6)))
     assert pds3.Product(tmp_path / given).rows(0, 2).tolist() == [[[0, 1, 2], [3, 4, 5]]]
 

@@ -8,6 +8,7 @@ import yaml
 from campaign import ROOT
 from darkroom.campaign import Campaign, CampaignError
 from darkroom.planetary import plan as planetary_plan
+from darkroom.planetary import steps as planetary_steps
 from darkroom.planetary.plan import Cube, Image
 
 [SURVEY] = re.findall(r"```python\n(.*?)```", (ROOT / "config/README.md").read_text(), re.DOTALL)
@@ -150,19 +151,19 @@ def asked(made):
     found = {}
     for dataset in made.datasets:
         one = made[dataset]
-        steps = {"range": planetary_plan.range_of, "merge": planetary_plan.merge_of}
+        steps = {"range": planetary_steps.range_of, "merge": planetary_steps.merge_of}
         if isinstance(one, Image):
-            steps |= {"calibrate": planetary_plan.calibration_of, "correct": planetary_plan.light_of}
-            steps |= {"backplanes": planetary_plan.backplanes_of}
-            steps |= {"join": planetary_plan.join_of} if one.joined else {}
+            steps |= {"calibrate": planetary_steps.calibration_of, "correct": planetary_steps.light_of}
+            steps |= {"backplanes": planetary_steps.backplanes_of}
+            steps |= {"join": planetary_steps.join_of} if one.joined else {}
         elif one.stage == "terrain":
-            steps |= {"terrain": planetary_plan.terrain_of}
+            steps |= {"terrain": planetary_steps.terrain_of}
         found |= {(step, dataset): function(one) for step, function in steps.items()}
         for part in one.parts if isinstance(one, Image) else ():
-            found["import", dataset, part] = planetary_plan.import_of(one, part)
-            found["geometry", dataset, part] = planetary_plan.geometry_of(one, part)
+            found["import", dataset, part] = planetary_steps.import_of(one, part)
+            found["geometry", dataset, part] = planetary_steps.geometry_of(one, part)
         for name in one.to_project:
-            found["project", dataset, name] = planetary_plan.projection_of(one, name)
+            found["project", dataset, name] = planetary_steps.projection_of(one, name)
     return found
 
 
@@ -230,7 +231,7 @@ def test_the_file_of_a_camera_of_ones_own_is_told(plan, tmp_path):
     (tmp_path / "survey.py").write_text(SURVEY)
     image = plan({"mine": ("survey", "sample:ctx", {})}, instruments=["survey.py"])["mine"]
     assert image.files == ["survey.py"]
-    told = planetary_plan.calibration_of(image)
+    told = planetary_steps.calibration_of(image)
     assert told == {"engine": "native", "recipe": "survey", "camera": "survey.py", "calibration": {"gain": 0.5}}
     assert plan(ROWS)["left"].files == []
 

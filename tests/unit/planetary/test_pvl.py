@@ -167,3 +167,18 @@ def test_case_a_compressed_viking_image(tmp_path):
     path = tmp_path / "f348b26.imq"
     path.write_bytes(gzip.decompress((CASES / "viking_imq/f348b26.imq.gz").read_bytes()))
     assert str(load(path)["SPACECRAFT_NAME"]).startswith("VIKING_ORBITER_1")
+
+
+@pytest.mark.parametrize("behind", [b"", b"\r\n", b" \n\0\0", b"\xf8\x0b(", b"\x01A"])
+def test_end_ends_a_label_whatever_comes_behind(tmp_path, behind):
+    path = tmp_path / "a.img"
+    path.write_bytes(b'A = 1\r\nNOTE = "to the\r\nEND of it"\r\nEND' + behind)
+    assert [key for key, _ in load(path).items()] == ["A", "NOTE"]
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason=f"{CASES} is not here")
+def test_case_pixels_right_behind_end(tmp_path):
+    path = tmp_path / "a.img"
+    path.write_bytes(gzip.decompress((CASES / "end_byte/EN1072174528M.IMG.gz").read_bytes()))
+    assert load(path)["INSTRUMENT_ID"] == "MDIS-NAC"
+    assert "DATA_SET_ID" in load(CASES / "end_byte/MI_MAP_02_N65E328N64E329SC_cropped.img")

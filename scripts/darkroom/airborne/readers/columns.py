@@ -1,5 +1,7 @@
 """How a column or an array of a source becomes a variable of the model, by the table of its collection."""
 
+import numpy as np
+
 from darkroom.airborne import collection, granule
 
 
@@ -23,6 +25,10 @@ def put(variables, flags, table, source, values, dims=("time",), told=None, fill
     fills = [*fills, *described.fills]
     codes = dict.fromkeys(fills[1:], "other_missing_code") | (codes or {})
     codes.pop(fills[0] if fills else None, None)
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f" and (endless := np.isinf(values)).any():
+        values = np.where(endless, values.dtype.type(fills[0] if fills else np.nan), values)
+        note = f"{source} is infinite in {np.count_nonzero(endless)} places, which are taken as missing"
+        flags.append({"flag": "infinite", "note": note})
     variable = values if isinstance(values, granule.Variable) else granule.Variable.of(values, dims)
     variable.attrs, variable.codes, variable.source = attrs, codes, source
     if fills:

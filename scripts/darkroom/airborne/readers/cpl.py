@@ -14,6 +14,7 @@ import numpy as np
 
 from darkroom.airborne import granule
 from darkroom.airborne.readers.columns import put
+from darkroom.airborne.readers.netcdf_file import require_likely
 
 DAYS = ("Dec_JDay", "profile/Profile_Decimal_Julian_Day", "layer_descriptor/Profile_Decimal_Julian_Day")
 BINS = ("Bin_Alt", "metadata_parameters/Bin_Altitude_Array")
@@ -31,6 +32,8 @@ def read(path, form):
     with opened(path) as file:
         found = {}
         file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        sizes = ((name, (item.size or 0) * item.dtype.itemsize) for name, item in found.items())
+        require_likely(path, sizes, Path(path).stat().st_size)
         day = next((name for name in DAYS if name in found), None)
         if day is None:
             raise ValueError(f"{path}: no {' or '.join(DAYS)}; this is no CPL file")

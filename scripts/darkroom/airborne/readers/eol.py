@@ -33,15 +33,15 @@ def read(path, form):
     if at is None or at < 3:
         raise ValueError(f"{path}: no line of dashes below a header; this is no EOL sounding file")
     header = text.labels(rows[: at - 2])
-    several = [number for number, row in enumerate(rows, 1) if row.startswith((b"Data Type:", b"Data Type/"))]
-    if len(several) > 1:
-        begin = " and ".join(f"line {number}" for number in several[:2])
-        raise ValueError(f"{path}: {len(several)} soundings, which begin at {begin}; a granule is one: split the file")
     ends, _ = text.dash_ends(rows[at])
     names, units = (text.text(row).split() for row in rows[at - 2 : at])
     for what, found, line in (("names", names, at - 1), ("units", units, at)):
         if len(found) != len(ends):
             raise ValueError(f"{path} line {line}: {len(found)} {what} above {len(ends)} columns of dashes")
+    several = [number for number, row in enumerate(rows, 1) if row.startswith((b"Data Type:", b"Data Type/"))]
+    if len(several) > 1:
+        begin = " and ".join(f"line {number}" for number in several[:2])
+        raise ValueError(f"{path}: {len(several)} soundings, which begin at {begin}; a granule is one: split the file")
     names = [unit if unit in UTC else name for name, unit in zip(names, units, strict=True)]
     launch = launch_time(path, header)
     body = rows[at + 1 :]

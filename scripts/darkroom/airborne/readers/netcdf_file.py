@@ -10,6 +10,8 @@ import numpy as np
 
 # Of the classic formats, by their first bytes: counts and offsets in the header, as letters of `struct`.
 CLASSIC = {b"CDF\1": ("I", "I"), b"CDF\2": ("I", "Q"), b"CDF\5": ("Q", "Q")}
+PACKED, SLACK = 1100, 1 << 26  # deflate packs 1032 bytes into one at most; small arrays may be of fill values alone
+PADDING = 4  # of the last variable, which need not be there
 SIZES = (0, 1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8)  # bytes of a value by the number of its type
 
 
@@ -22,14 +24,14 @@ def opened(path):
     size = Path(path).stat().st_size
     if not size:
         raise ValueError(f"{path}: the file is empty")
+    _require_classic_size(path, size)
     try:
         file = netCDF4.Dataset(path)
     except (OSError, RuntimeError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"{path}: no netCDF file, or one that is cut ({reason})") from error
     try:
-        if size < (whole := classic_size(path)):
-            raise ValueError(f"{path}: the file is cut: {size} bytes; by its header it has {whole}")
+        require_likely(path, _sizes(file), size)
         file.set_auto_maskandscale(False)
         file.set_auto_chartostring(False)
         yield file
@@ -37,6 +39,40 @@ def opened(path):
         raise ValueError(f"{path}: the netCDF file is damaged ({error})") from error
     finally:
         file.close()
+
+
+def _require_classic_size(path, size):
+    """Refuse a file of a classic format that is not as long as its header says, before the library believes that."""
+    try:
+        whole = classic_size(path)
+    except (struct.error, IndexError, OverflowError) as error:
+        raise ValueError(f"{path}: the header of the netCDF file is damaged: it names what is not there") from error
+    if size < whole:
+        raise ValueError(f"{path}: the file is cut: {size} bytes; by its header it has {whole}")
+    if whole and size >= whole + PADDING:
+        raise ValueError(
+            f"{path}: {size} bytes; by its header it has {whole}: what is too much may stand anywhere, or the number "
+            "of records was not updated"
+        )
+
+
+def _sizes(group):
+    """(name, bytes) of the numbers of a dataset and its groups."""
+    for name, variable in group.variables.items():
+        if variable.dtype is not str and isinstance(variable.dtype, np.dtype):
+            yield name, math.prod(variable.shape) * variable.dtype.itemsize
+    for inner in group.groups.values():
+        yield from _sizes(inner)
+
+
+def require_likely(path, sizes, size):
+    """Refuse arrays, as (name, bytes), that are larger than what a file of `size` bytes could have packed.
+
+    HDF5 gives memory to what its header says, and fills what is not stored.
+    """
+    for name, needed in sizes:
+        if needed > SLACK + PACKED * size:
+            raise ValueError(f"{path}: {name} has {needed} bytes by its header, the file {size}; the header is damaged")
 
 
 def classic_size(path):
@@ -49,6 +85,7 @@ def classic_size(path):
         if not count:
             return 0
         records, _, lengths = _number(file, count), _number(file, "I"), []
+        # A count that lies ends the walk at the end of the file, where there is no number.
         for _ in range(_number(file, count)):
             _skip(file, _number(file, count))
             lengths.append(_number(file, count))
@@ -78,7 +115,10 @@ def _padded(size):
 
 
 def _skip(file, size):
-    file.seek(_padded(size), 1)
+    end = file.seek(0, 1) + _padded(size)
+    if end > file.seek(0, 2):
+        raise IndexError("behind the end of the file")
+    file.seek(end)
 
 
 def _skip_attributes(file, count):

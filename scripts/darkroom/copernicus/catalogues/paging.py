@@ -1,7 +1,10 @@
 """All pages of an answer in the order of time, also where a service lets nobody skip to the last of them."""
 
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+AHEAD = 2  # pages that are asked for at a time
 REPEATS = 3  # whole searches of a catalogue that changes while it is asked
 
 
@@ -38,7 +41,7 @@ def paged(ask, limits, limit):
 
 
 def _paged(ask, limits, limit):
-    found, known, since, skip = [], set(), "", 0
+    found, known, since = [], set(), ""
     page = ask(since, 0, limits.page, True)
     total = wanted = page.total
     if total is None:
@@ -48,18 +51,20 @@ def _paged(ask, limits, limit):
             f"the catalogue has {total} products for this query, and its limit is {limit}; narrow it by area, start, "
             "end, tile or orbit, or raise limit"
         )
-    while page.products:
-        for product in page.products:
-            if (key := product.id or product.name) not in known:
-                known.add(key)
-                found.append(product)
-        skip += len(page.products)
-        if skip >= wanted:
-            break
-        if skip > limits.skip:
-            since, skip = _restart(since, found[-1].begin, limits), 0
-        page = ask(since, skip, limits.page, skip == 0)
-        wanted = page.total if skip == 0 else wanted
+    with ThreadPoolExecutor(AHEAD) as pool:
+        while page.products:
+            step = len(page.products)  # the service may give fewer than it was asked for
+            skips = range(step, min(wanted, limits.skip + 1), step)
+            following = pool.map(lambda skip, since=since: ask(since, skip, limits.page, False), skips)
+            for product in itertools.chain(page.products, *(later.products for later in following)):
+                if (key := product.id or product.name) not in known:
+                    known.add(key)
+                    found.append(product)
+            if (skips[-1] + step if skips else step) >= wanted:
+                break
+            since = _restart(since, found[-1].begin, limits)
+            page = ask(since, 0, limits.page, True)
+            wanted = page.total
     if len(found) != total:
         raise ChangedError(f"{total} products are counted, {len(found)} came")
     return found, total

@@ -190,8 +190,8 @@ class Cube:
         # Tiles down and across, and their lines and samples; a band-sequential cube is one of tiles of a line.
         self._tiles = -(-self.lines // rows), -(-self.samples // columns), rows, columns
         needed = start + self.bands * math.prod(self._tiles) * self._type.itemsize
-        if self._file.stat().st_size < needed:
-            raise ValueError(f"{self._file}: cut off: {self._file.stat().st_size} bytes, its label speaks of {needed}")
+        if (size := self._file.stat().st_size) < needed:
+            raise ValueError(f"{self._file}: cut off: {size} bytes, its label speaks of {needed}")
 
     def image(self, **changes):
         """All there is of this cube, to be written again with changes: `image(blocks=..., dtype="f4")`."""

@@ -139,7 +139,22 @@ class Product:
                 f"{image.file}: cut off: {size} bytes; by LINES and LINE_SAMPLES of its label ({image.lines} x "
                 f"{image.samples}, {image.bands} bands) it has {image.end}"
             )
+        stated = self._stated()
+        if stated and size > stated >= image.end:
+            raise ProductError(
+                f"{image.file}: {size} bytes; by FILE_RECORDS and RECORD_BYTES of its label it has {stated}: "
+                "what is too much may stand anywhere, so the image may be shifted; get the file again, as binary"
+            )
         return image
+
+    def _stated(self):
+        """Bytes of the image's file by its label; 0 where that does not tell."""
+        name, _ = self.object()
+        holder = next((one for one in self._holders() if f"^{name}" in one and "FILE_RECORDS" in one), self.label)
+        if str(holder.get("RECORD_TYPE", self.label.get("RECORD_TYPE", ""))).upper() != "FIXED_LENGTH":
+            return 0
+        records = [str(holder.get(key, "")) for key in ("FILE_RECORDS", "RECORD_BYTES")]
+        return math.prod(map(int, records)) if all(map(str.isdigit, records)) else 0
 
     def object(self):
         """Name and block of the image object."""
@@ -389,7 +404,7 @@ def _label_path(path):
     if re.match(rb"\s*(/\*.*?\*/\s*)*(PDS_VERSION_ID|ODL_VERSION_ID|CCSD\w+|NJPL\w+)\s*=", head, re.DOTALL):
         return path
     for other in sorted(path.parent.iterdir()):
-        if other.stem == path.stem and other.suffix.upper() == ".LBL" and other != path:
+        if other.stem.lower() == path.stem.lower() and other.suffix.upper() == ".LBL" and other != path:
             return other
     raise ProductError(
         f"{path}: no PDS3 product: it does not begin with PDS_VERSION_ID, and there is no {path.stem}.LBL beside it"

@@ -19,7 +19,8 @@ TOKEN = re.compile(
 )
 # A word may go on in the next line, which is indented and no statement of its own.
 CONTINUED = re.compile(r"(?<=\S)-\r?\n[ \t]+(?=\S)(?![^\n=]*\S[ \t]*=)")
-END = re.compile(rb"(?:^|[\n\r\0])[ \t]*END[ \t]*(?=[\r\n\0]|$)", re.IGNORECASE)
+# Alone on its line, or with what is no text right behind it: the first pixel.
+END = re.compile(rb"(?:^|[\n\r\0])[ \t]*END(?=[ \t]*(?:[\r\n\0]|$)|[^\t -~])", re.IGNORECASE)
 OPENS = {"OBJECT": "Object", "BEGIN_OBJECT": "Object", "GROUP": "Group", "BEGIN_GROUP": "Group"}
 CLOSES = {"END_OBJECT", "END_GROUP", "ENDOBJECT", "ENDGROUP"}
 SFDU = (b"CCSD", b"NJPL", b"PDS_", b"FILE_TYPE")  # what labels of records begin with

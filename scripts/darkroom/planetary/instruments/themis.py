@@ -95,7 +95,9 @@ def calibrated(cube, options):
     label = calibrate.original(cube)
     core = label.get(QUBE, label.get("QUBE", {})).get("CORE_NAME", "unknown")
     if core.upper() != CALIBRATED:
-        raise ValueError(f"{cube.path}: CORE_NAME is {core}, not {CALIBRATED}; give an RDR of THEMIS")
+        raise ValueError(
+            f"{cube.path}: CORE_NAME is {core}, not {CALIBRATED}; give an RDR of THEMIS, or calibrate: false"
+        )
     return calibrate.radiance(cube, options, RADIANCE)
 
 

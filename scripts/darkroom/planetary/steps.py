@@ -1,0 +1,100 @@
+"""What the steps are asked: what they read and nothing else, so that an option makes again only what depends on it."""
+
+from darkroom.planetary import recipes
+from darkroom.planetary.plan import JOIN, Composite, Image
+from darkroom.planetary.recipes import Recipe
+
+
+def asked(engine: str, recipe: Recipe, options: dict, *stages: str) -> dict:
+    """What a step is asked of its engine: with ISIS the steps of its stages, and what a row says of their programs."""
+    if engine != "isis":
+        return {"engine": engine}
+    steps = {stage: recipe.stages.get(stage, []) for stage in stages}
+    programs = recipes.programs(recipe, stages)
+    parameters = {program: given for program, given in options["parameters"].items() if program in programs}
+    listed = {"steps": steps[stages[0]]} if len(stages) == 1 else {"stages": steps}
+    return {"engine": engine, "parameters": parameters} | listed
+
+
+def import_of(image: Image, part: str) -> dict:
+    """To ingest a part of an image."""
+    product = {"title": image.recipe.title, "label": image.recipe.label} | _file_of(image, part)
+    if image.engine == "isis":
+        return product | {"parts": list(image.recipe.parts)} | _asked(image, "import")
+    return product | _native(image, "ingest") | {"calibrate": image.level == "calibrated"}
+
+
+def geometry_of(image: Image, part: str) -> dict:
+    """To attach the geometry of a part of an image."""
+    way = image.row.options["geometry"]
+    if way == "isd":
+        return {"geometry": way, "isd": image.row.options["isd"]} | _file_of(image, part)
+    return {"geometry": way} | _asked(image, "spice")
+
+
+def calibration_of(image: Image) -> dict:
+    """To calibrate an image. What ISIS has no program for, as its archive calibrates it, is scaled by our own code."""
+    if image.engine != "isis":
+        return _native(image, "calibration")
+    scaled = image.camera and image.camera.calibrate and not image.recipe.stages.get("calibrate")
+    return _asked(image, "calibrate") | (_native(image, "calibration") | {"engine": "isis"} if scaled else {})
+
+
+def join_of(image: Image) -> dict:
+    """To make one image of its channels."""
+    return {"geometry": image.row.options["geometry"]} | _asked(image, *JOIN)
+
+
+def light_of(image: Image) -> dict:
+    """To bring an image to one light."""
+    return {"photometry": image.row.options["photometry"]} | _asked(image, "correct")
+
+
+def backplanes_of(image: Image) -> dict:
+    """To tell where the pixels of an image are."""
+    return _asked(image, "backplanes")
+
+
+def range_of(made: Image | Composite) -> dict:
+    """To find the grid of a map."""
+    options = {key: value for key, value in made.row.options["map"].items() if key != "interpolation"}
+    return {"map": options} | _asked_of(made, "map")
+
+
+def projection_of(made: Image | Composite, name: str) -> dict:
+    """To project one of the sources of a map."""
+    image, _ = made.sources[name]
+    interpolation = made.row.options["map"]["interpolation"]
+    return {"interpolation": interpolation} | asked(image.engine, image.recipe, made.row.options, "project")
+
+
+def merge_of(made: Image | Composite) -> dict:
+    """To lay the projected sources of a map over each other."""
+    return {"priority": made.row.options["priority"]} | _asked_of(made, "merge")
+
+
+def terrain_of(made: Composite) -> dict:
+    """To measure heights."""
+    return _asked_of(made, "terrain")
+
+
+def _asked(image, *stages):
+    return asked(image.engine, image.recipe, image.row.options, *stages)
+
+
+def _asked_of(made, stage):
+    """Of a map as a whole: by the recipe of its first image, with what the row of the map says."""
+    image, _ = next(iter(made.sources.values()))
+    return asked(image.engine, image.recipe, made.row.options, stage)
+
+
+def _file_of(image, part):
+    return {"recipe": image.name, "names": image.recipe.names, "part": part}
+
+
+def _native(image, section):
+    """What our own code is asked of an image: those of the options that its camera has, and whose file that is."""
+    given = image.row.options[section]
+    options = {key: given[key] for key in image.camera.options.get(section, {}) if key in given}
+    camera = {"camera": image.camera.file} if image.camera.file else {}
+    return {"engine": "native", "recipe": image.name, section: options} | camera
