@@ -3,6 +3,7 @@
 Needs nothing but Python, as the rules look at the sheet with it too.
 """
 
+import hashlib
 import os
 import re
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -24,6 +25,11 @@ HARMLESS = re.compile(
     | count | delimiter | filter | limit | line | marker | max_?results | offset | order | page(_?size)? | q | query
     | rows | size | skip | sort(by|param|order)? | top | max_?records | exact_?count
     | fields | filter-(lang|crs) | geometry | ids | intersects | cloud_?cover | completion_?date | processing_?level"""
+)
+# Those of which it is known that they sign.
+SIGNS = re.compile(
+    r"""(?ix) sig(nature)?($|[^a-z]) | jwt | token | expires | policy | credential | secret | passw | hmac | hdnts
+    | ticket | session | auth | ^x-(amz|goog)- | (^|[^a-z])(key|code|pwd|pw|sid)($|[^a-z]) | rlkey | resourcekey"""
 )
 NUMBER = re.compile(r"[0-9]{1,9}")  # of an `id`: a longer one may be what opens a file
 # Of a path, what follows such a folder opens a share to everyone who has it: letters and digits as nobody names files.
@@ -47,6 +53,17 @@ def public_url(url):
     path = "/".join("***" if folder in _hidden_folders else folder for folder in path.split("/"))
     query = "".join(_shown(part) for part in re.split(r"([&;])", parts.query))
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))
+
+
+def identity(url):
+    """What tells a URL from others: as `public_url` shows it, but with a digest in place of what it hides.
+
+    Values that sign are left out, as they change from day to day.
+    """
+    hidden = [part for part in re.split("[&;]", urlsplit(url).query) if part and _shown(part) != part]
+    asked = [part for part in hidden if not SIGNS.search(unquote(part.partition("=")[0]))]
+    digest = hashlib.sha256("&".join(asked).encode()).hexdigest()[:16]
+    return f"{public_url(url)}#{digest}" if asked else public_url(url)
 
 
 def _shown(part):

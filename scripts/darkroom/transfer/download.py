@@ -20,7 +20,7 @@ from darkroom import files
 from darkroom.inventory import File
 from darkroom.retry import PASSING, PassingError, persistently, retry_after
 from darkroom.transfer import checksums, remote
-from darkroom.urls import public_url
+from darkroom.urls import identity, public_url
 
 BLOCK = 1 << 18  # what a broken connection may lose
 STEP = 1 << 15  # bytes that are progress
@@ -136,7 +136,9 @@ class _Run:
     def known(self, item):
         """The journal's entry of a file that is whole on the disk, came from the same URL and is what was promised."""
         entry, path = self.entries.get(item.name), self.folder / item.name
-        if not entry or entry["url"] != public_url(item.url) or not path.is_file() or _size(path) != entry["bytes"]:
+        if not entry or entry.get("asked", entry["url"]) != identity(item.url):
+            return None
+        if not path.is_file() or _size(path) != entry["bytes"]:
             return None
         entry = {name: files.digest(path, name) for name in _algorithms(item) - entry.keys()} | entry
         if files.digest(path) != entry["sha256"] or (item.digest and not _kept(item.digest, entry)):
@@ -167,7 +169,8 @@ class _Part:
     """The bytes of one file so far, their digests, and a note beside them that says which version they are of."""
 
     def __init__(self, target, url, item, report):
-        self.target, self.url, self.report, self.expected = target, url, report, None
+        self.target, self.url, self.report, self.expected = target, public_url(url), report, None
+        self.asked = identity(url)  # what tells it from others
         # Without a validator of the server's own, only a file that is checked when whole may be continued.
         self.checked = bool(item.digest or item.check)
         self.makers = dict.fromkeys(_algorithms(item), _md5) | (item.hashes or {"sha256": hashlib.sha256})
@@ -178,7 +181,7 @@ class _Part:
             note = json.loads(self.note_path.read_bytes())
             present, total = self.path.stat().st_size, note["bytes"]
             versioned = note["etag"] or note["modified"] or self.checked
-            if note["url"] != url or not versioned or (total is not None and present > total):
+            if note["url"] != self.asked or not versioned or (total is not None and present > total):
                 return
         except (OSError, ValueError, TypeError, KeyError):
             return
@@ -208,7 +211,8 @@ class _Part:
     def entry(self, name):
         """What the journal says of the part, once it is the file."""
         digests = {algorithm: one.hexdigest() for algorithm, one in self.hashes.items()}
-        entry = {"name": name, "url": self.url, "bytes": self.size} | digests
+        asked = {"asked": self.asked} if self.asked != self.url else {}
+        entry = {"name": name, "url": self.url, **asked, "bytes": self.size} | digests
         return entry | {key: self.note[key] for key in ("etag", "modified", "large")}
 
     def start(self, note=None):
@@ -258,7 +262,7 @@ def _fetch(item, session, run):
     """The journal's entry of one file, which takes as many attempts as it needs while bytes come in."""
     target, url = run.folder / item.name, public_url(item.url)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = _Part(target, url, item, run.report)
+    part = _Part(target, item.url, item, run.report)
     known = None if part.size else run.known(item)
     if known and not _as_listed(known, item):
         # Of a large object a listing may know neither size nor MD5.
@@ -294,7 +298,7 @@ def _attempt(item, session, run, part, known):
         part.start()
     turn = item.account.connection(run.stopped) if item.account else contextlib.nullcontext()
     with turn, session.fetch(item.url, _conditions(part, known), item.account) as response:
-        note = _note(response, part.url)
+        note = _note(response, part.asked)
         if known and _is_same(response.status_code, note, known):
             return part.have(known)
         _begin(response, note, part, item)
@@ -465,9 +469,8 @@ def _note(response, url):
 
 
 def _same_version(one, other):
-    """Whether the validators that both have agree; None when they have none in common."""
-    pairs = [(one[key], other[key]) for key in ("etag", "modified") if one[key] and other[key]]
-    return all(a == b for a, b in pairs) if pairs else None
+    """Whether the best validator that both have agrees; None when they have none in common."""
+    return next((one[key] == other[key] for key in ("etag", "modified") if one[key] and other[key]), None)
 
 
 def _continues(response, note, part):
