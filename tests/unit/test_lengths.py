@@ -163,6 +163,17 @@ def test_more_voxels_than_gzip_packs(tmp_path):
     assert path.name in refused("no gzip file of its size", described, path)
 
 
+def test_more_pixels_than_a_file_packs(tmp_path):
+    tifffile.imwrite(tmp_path / "s.tif", np.ones((20, 30), "u1"), compression="zlib", rowsperstrip=20)
+    content = bytearray((tmp_path / "s.tif").read_bytes())
+    with tifffile.TiffFile(tmp_path / "s.tif") as tiff:
+        for name in ("ImageWidth", "ImageLength", "RowsPerStrip"):
+            tag = tiff.pages.first.tags[name]
+            struct.pack_into("<HII", content, tag.offset + 2, 4, 1, 30_000)
+    (tmp_path / "s.tif").write_bytes(content)
+    refused(r"s\.tif: no file of its size holds 900000000 bytes", described, tmp_path / "s.tif")
+
+
 @pytest.mark.parametrize("kind", [2, 5, 11, 12])
 def test_strips_of_an_odd_type(kind, tmp_path):
     path = tmp_path / "s.tif"

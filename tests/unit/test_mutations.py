@@ -8,7 +8,6 @@ import gzip
 import itertools
 import os
 import shutil
-import time
 import warnings
 
 import imagecodecs
@@ -170,7 +169,7 @@ def test_same_values_or_one_line(kind, tmp_path):
     alone.mkdir()
     path = shutil.move(path, alone / path.name)
     content, right = path.read_bytes(), read(path)
-    random, begin = np.random.default_rng([SEED, number]), time.process_time()
+    random = np.random.default_rng([SEED, number])
     for _ in range(number, MUTATIONS, len(FORMATS)):
         what, mutated = changed(content, random)
         path.write_bytes(mutated)
@@ -186,4 +185,3 @@ def test_same_values_or_one_line(kind, tmp_path):
         else:
             same = len(found) == len(right) and all(itertools.starmap(np.array_equal, zip(found, right, strict=True)))
             assert same or not is_covered, what
-    assert time.process_time() - begin < 60

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import struct
+import tokenize
 import zlib
 from pathlib import Path
 
@@ -27,7 +28,7 @@ PACKED = 1100  # deflate packs 1032 bytes into one at most
 # What readers of damaged files raise beside their own errors.
 DAMAGE = (
     OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RuntimeError,
-    struct.error, zlib.error, MemoryError,
+    struct.error, zlib.error, tokenize.TokenError, SyntaxError, MemoryError,
 )  # fmt: skip
 ALPHA = "the alpha channel is dropped; colours are kept as they are stored"
 
@@ -117,8 +118,8 @@ def describe_npy(path):
     """Source description of a NumPy file of (slice, row, column[, channel])."""
     try:
         array = np.load(path, mmap_mode="r")
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is no NumPy array that can be mapped: {error}") from error
+    except DAMAGE as error:
+        raise ValueError(f"{path} is no NumPy array that can be mapped: {' '.join(str(error).split())}") from error
     _require_bytes(path, 0, array.offset + array.nbytes)
     if array.ndim not in (3, 4):
         raise ValueError(f"{path}: shape {array.shape} is not (slice, row, column) or (slice, row, column, channel)")

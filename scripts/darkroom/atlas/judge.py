@@ -14,7 +14,7 @@ import nibabel
 import numpy as np
 import tensorstore
 
-from darkroom.atlas import blocks, orientation, precomputed, readback, volume, witness
+from darkroom.atlas import blocks, orientation, precomputed, readback, witness
 
 logger = logging.getLogger(__name__)
 
@@ -50,19 +50,44 @@ def require_files(scale):
 
 def pairs_with_source(planned, stack, scale, budget):
     """Blocks of scale 0 as (box, wanted, found, slack), arrays x, y, z, channel: from the source, and from chunks."""
-    convert = volume.converter(planned["values"])
     turn = nibabel.orientations.axcodes2ornt(planned["orientation"])
     axes = orientation.parse(planned["orientation"])
     itemsize = max(stack.dtype.itemsize, scale.dtype.itemsize)
     for (first, last, top, bottom), _ in blocks.blocks(stack.shape, itemsize, axes, scale.sides, budget):
         # Plane by plane, because a conversion takes many times the memory of what it converts.
-        planes = np.stack([convert(plane) for plane in stack.read(first, last, top, bottom)])
+        pairs = [converted(plane, planned["values"]) for plane in stack.read(first, last, top, bottom)]
+        planes, slack = (np.stack(part) if np.ndim(part[0]) else 0 for part in zip(*pairs, strict=True))
         expected = nibabel.orientations.apply_orientation(planes.transpose(2, 1, 0, 3), turn)
+        if np.ndim(slack):
+            slack = nibabel.orientations.apply_orientation(slack.transpose(2, 1, 0, 3), turn)
         box = [None, None, None]
         spans = [(0, stack.shape[2]), (top, bottom), (first, last)]
         for (axis, direction), (low, high), extent in zip(turn, spans, reversed(stack.shape[:3]), strict=True):
             box[int(axis)] = (low, high) if direction > 0 else (extent - high, extent - low)
-        yield box, expected, readback.read(scale, box), 0
+        yield box, expected, readback.read(scale, box), slack
+
+
+def converted(plane, values):
+    """A plane of the source in the volume's data type, and the difference of each value that is let pass (or 0).
+
+    The rule is that of `volume.converter`, in another order of operations: what a window makes of a value may be one
+    off where it lies between two integers, and in the last digit of a float32.
+    """
+    kind, window = np.dtype(values["data_type"]), values["window"]
+    if not window and plane.dtype.kind != "f":
+        return plane.astype(kind), 0
+    scaled = plane.astype("f8")
+    top = np.iinfo(kind).max if kind.kind != "f" else 1
+    if window:
+        share = (scaled - window[0]) / (window[1] - window[0])
+        scaled = np.minimum(np.maximum(share, 0), 1) * top
+    if kind.kind == "f":
+        stored = scaled.astype(kind)
+        return stored, np.where(np.isnan(stored), 0, np.abs(stored) * np.float32(2.0**-22)) if window else 0
+    scaled[np.isnan(scaled)] = 0
+    whole = np.round(scaled)
+    between = np.abs(np.abs(scaled - whole) - 0.5) < 1e-5
+    return whole.astype(kind), between.astype("u1") if window else 0
 
 
 def pairs_with_finer(fine, coarse, labels, pool, budget):

@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image
 
 from campaign import ROOT
-from darkroom.atlas import sections, witness
+from darkroom.atlas import judge, sections, volume, witness
 
 CASES = Path(os.environ.get("CASES", ROOT / "../shared/cases"))
 OPTIONS = {"chunk_size": 32, "resolution": 1000}
@@ -128,6 +128,20 @@ def test_the_damaged_section_that_was_published(make, tmp_path):
     shutil.copy(case / "s_1.tif", tmp_path)
     with pytest.raises(ValueError, match=r"s_1\.tif: the .* is damaged"):
         make(tmp_path, **OPTIONS).check()
+
+
+@pytest.mark.parametrize("stored", ["u1", "u2", "i4", "f4"])
+@pytest.mark.parametrize("wanted", ["uint8", "uint16", "int32", "float32"])
+def test_two_ways_to_convert_agree(stored, wanted):
+    plane = smooth(60, 50, 1, stored)
+    low, high = np.quantile(plane, [0.05, 0.95]).tolist()
+    values = {"data_type": wanted, "window": [low, high], "labels": False}
+    ours = volume.converter(values)(plane)
+    theirs, slack = judge.converted(plane, values)
+    assert (np.abs(ours.astype("f8") - theirs) <= slack).all()
+    assert np.mean(ours == theirs) > 0.9
+    changed = {"data_type": wanted, "window": [low, high * 0.9], "labels": False}
+    assert (np.abs(volume.converter(changed)(plane).astype("f8") - theirs) > slack).any()
 
 
 def test_sums_of_an_interlaced_png(tmp_path):

@@ -126,3 +126,13 @@ def test_a_cut_cube_is_refused(tmp_path, values):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ValueError, match="cut off"):
         cubes.Cube(path)
+
+
+def test_a_cube_that_ends_before_its_table(tmp_path, values):
+    path = tmp_path / "a.cub"
+    table = cubes.Table("Places", np.array([(1.0,), (2.0,)], [("X", "<f8")]))
+    cubes.write(path, image(values, tables=[table]))
+    assert cubes.Cube(path).table("Places").records["X"].tolist() == [1, 2]
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(ValueError, match=r"a\.cub: cut off: .* for Table"):
+        cubes.Cube(path)

@@ -192,6 +192,23 @@ class Cube:
         needed = start + self.bands * math.prod(self._tiles) * self._type.itemsize
         if (size := self._file.stat().st_size) < needed:
             raise ValueError(f"{self._file}: cut off: {size} bytes, its label speaks of {needed}")
+        self._require_objects()
+
+    def _require_objects(self):
+        """Refuse a file that ends before a table or text of its label; a tail is what ISIS leaves of deleted ones."""
+        size = self.path.stat().st_size
+        for name, _ in self.label.items():
+            for block in self.label.all(name):
+                if not isinstance(block, pvl.Block) or not {"StartByte", "Bytes"} <= set(block):
+                    continue
+                if f"^{name}" in block:
+                    continue
+                try:
+                    end = int(block["StartByte"]) - 1 + int(block["Bytes"])
+                except (TypeError, ValueError) as error:
+                    raise ValueError(f"{self.path}: {name}: {error}") from error
+                if end > size:
+                    raise ValueError(f"{self.path}: cut off: {size} bytes, its label speaks of {end} for {name}")
 
     def image(self, **changes):
         """All there is of this cube, to be written again with changes: `image(blocks=..., dtype="f4")`."""
