@@ -296,7 +296,7 @@ def refused(tmp_path_factory):
         ("none", "fetch_input: none: there are no files in it"),
         ("strangers", "airborne_convert: strangers: no granule among 1 files, such as notes.txt; no collection knows"),
         ("all_bad", "airborne_convert: all_bad/D20120906_224116_1.QC.eol: the file is empty"),
-        ("bad_collection", "airborne_convert: bad.yaml: formats.0.reader: 'xls' is not one of"),
+        ("bad_collection", "airborne_convert: bad.yaml formats.0.reader: 'xls' is unknown; known are"),
         ("bad_sample", "airborne_convert: sample.yaml: sample_file_name 'drop1.txt' does not match its own names"),
     ],
 )
