@@ -134,8 +134,9 @@ class Campaign:
         return [f"{self.rows[dataset].where} {wrong}" for wrong in self._wrong(self.rows[dataset])]
 
     def _wrong(self, row) -> Iterator[str]:
-        if wrong := urls.problem(f"{row.source} {row.options.get('checksum', '')}"):
-            yield f"source: {wrong}"
+        for name, text in (("source", row.source), ("options checksum", row.options.get("checksum", ""))):
+            if wrong := urls.problem(text):
+                yield f"{name}: {wrong}"
         if row.is_local and not Path(row.source).exists():
             yield f"source: {row.source!r} is not there; give {SOURCES}"
         if row.pipeline not in self.pipelines:
