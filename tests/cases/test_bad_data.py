@@ -107,7 +107,7 @@ def test_a_page_of_what_is_there_so_far(refused):
         ("nan", "atlas_import", "nan.nii: the affine has entries that are no numbers (NaN)"),
         ("above", "atlas_chunk", "labels.nii.gz, slices 0 to 5: label 70000 is outside the range of uint16, 0 to 65535"),
         ("no_resolution", "atlas_import", "good: resolution is missing, and the source does not tell it"),
-        ("no_sample", "fetch_input", "sample:nothing is unknown; there are ctx, dropsondes, icartt, labels, lidar, lroc-nac, mdis"),
+        ("no_sample", "fetch_input", "sample:nothing is unknown; there are calcium, calcium-demo, calcium-easy, calcium-hard, ctx, dropsondes, icartt, labels, lidar"),
     ],
 )  # fmt: skip
 def test_the_message(refused, dataset, rule, told):
