@@ -50,7 +50,9 @@ def test_a_signed_url_is_read_and_its_signature_is_nowhere(campaign, nginx, tmp_
     options = {"resolution": 1000}
     signed = ("signed", f"{url}?${{SIGNED}}", options)
     said = campaign.write([signed, ("told", f"{url}?temp_url_sig=plain-secret", options)]).run(fails=True)
-    assert "datasets.tsv line 3 source: " in said and "may be a password, a signature" in said and "write ${NAME}" in said
+    assert (
+        "datasets.tsv line 3 source: " in said and "may be a password, a signature" in said and "write ${NAME}" in said
+    )
     said += campaign.write([signed]).run()
     manifest = json.loads((campaign.results / "signed/manifest.json").read_text())
     assert manifest["source"] == f"{url}?${{SIGNED}}"

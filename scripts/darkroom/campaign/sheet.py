@@ -1,5 +1,6 @@
 """The sheet: a line for each dataset, in columns that tabs separate, or blanks where there are no tabs."""
 
+import csv
 import functools
 import re
 from dataclasses import dataclass, field
@@ -95,7 +96,13 @@ def columns(header: str):
 
 
 def _cells(text, names):
-    cells = [cell.strip() for cell in text.split("\t")]
+    try:
+        (cells,) = csv.reader([text], delimiter="\t", strict=True)
+    except csv.Error as error:
+        raise ValueError(
+            f"a cell that begins with a quote must end with one, as spreadsheets write it ({error})"
+        ) from None
+    cells = [cell.strip() for cell in cells]
     if any(cells[len(names) :]):
         raise ValueError(f"{len(cells)} cells, where the header has {len(names)} columns")
     return (cells + [""] * len(names))[: len(names)]

@@ -30,6 +30,12 @@ def test_rows_with_their_lines(read):
     assert (rows["NA"].line, rows["NA"].recipe, rows["NA"].source) == (5, "r", "")
 
 
+def test_cells_as_spreadsheets_quote_them(read):
+    rows, wrong = read(HEADER + 'a\tatlas\t\there\t"{""type"": ""image""}"\nb\tatlas\t\there\t{size: "5"}\n')
+    assert wrong == []
+    assert [sheet.flow_map(rows[name].text) for name in "ab"] == [{"type": "image"}, {"size": "5"}]
+
+
 def test_the_sheet_of_the_readme_works_when_it_is_copied(read):
     shown = re.search(r"^```\n(dataset .*?)```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)[1]
     assert "\t" not in shown
@@ -66,6 +72,7 @@ def test_columns_of_blanks_must_be_aligned(read):
         ("a/b\tatlas\t\there\t\n", "line 2 dataset: 'a/b' does not match"),
         ("index.html\tatlas\t\there\t\n", "line 2 dataset: 'index.html' is the name of a file of the campaign itself"),
         ("a\t\t\there\t\n", "line 2: 'pipeline' is missing; right is: What is made of it, such as atlas."),
+        ('a\tatlas\t\there\t"{b: 1}\n', "line 2: a cell that begins with a quote must end with one"),
         ("a\tatlas\t\there\t{}\tmore\n", "line 2: 6 cells, where the header has 5 columns"),
     ],
 )
