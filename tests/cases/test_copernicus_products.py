@@ -72,7 +72,7 @@ def test_what_was_found(made):
 
 def test_products_of_a_folder_lie_where_they_lay(made):
     inventory = json.loads((made.folder / "resources/fire/inventory.json").read_bytes())
-    assert os.path.realpath(inventory["root"]).startswith(os.path.realpath(made.folder / "eodata"))
+    assert os.path.realpath(made.folder / inventory["root"]).startswith(os.path.realpath(made.folder / "eodata"))
     assert not (made.folder / "resources/_products/mine").exists()
     bands = json.loads((made.folder / "resources/newest/inventory.json").read_bytes())["files"]
     assert sorted(file["name"].rpartition("/")[2] for file in bands) == ["MTD_MSIL2A.xml", "MTD_TL.xml", "T32TMR_20230622T101601_B12_20m.jp2", "manifest.safe"]  # fmt: skip

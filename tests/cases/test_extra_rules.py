@@ -23,6 +23,6 @@ def test_a_pipeline_from_outside(campaign):
 
 def test_the_demo_does_not_know_it(campaign):
     campaign.write(["frame\tthermal\tsample:labels\t"])
-    assert "pipeline: 'thermal' is unknown; known are airborne, atlas, planetary" in campaign.run(
+    assert "pipeline: 'thermal' is unknown; known are airborne, atlas, calcium, copernicus, planetary" in campaign.run(
         "--dry-run", fails=True
     )
