@@ -64,7 +64,7 @@ def counted(campaign, pipeline, rows):
 def test_a_row_costs_the_same_in_a_long_sheet(campaign, pipeline):
     few, many = counted(campaign, pipeline, 3), counted(campaign, pipeline, 300)
     assert many["jobs"] == many["planned"]  # no rule of another pipeline is tried in vain
-    assert (many["planned"] - 2) == 100 * (few["planned"] - 2)  # but for `all` and the page
+    assert (many["planned"] - 3) == 100 * (few["planned"] - 3)  # but for `all`, the page and its check
     assert many["validators"] == few["validators"]
 
 
@@ -165,5 +165,5 @@ def test_until_stops_at_a_stage(three, tmp_path):
 )
 def test_a_stage_made_anew_takes_along_only_what_depends_on_it(three, forced, also):
     jobs = rules(three, "--forcerun", forced)
-    assert jobs.pop("all") == jobs.pop("publish_page") == 1
+    assert jobs.pop("all") == jobs.pop("publish_page") == jobs.pop("publish_check") == 1
     assert jobs == {forced: 3, "publish_manifest": 3} | also

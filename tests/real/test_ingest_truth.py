@@ -3,6 +3,8 @@
 Numbers: ISIS's own functional tests (FunctionalTestsLronac2isis and so on) and `stats` of ISIS 8.3 runs.
 """
 
+import re
+
 import numpy as np
 import pytest
 
@@ -118,6 +120,7 @@ def test_label_of_the_real_frame(samples, tmp_path):
     folder = samples / "planetary/messenger"
     path = tmp_path / "EN1072174528M.IMG"
     text = (folder / "EN1072174528M_pds3.lbl").read_bytes()
+    text = re.sub(rb"(?m)^ +| +(?==)", b"", text)  # written anew with more blanks than there is room for
     path.write_bytes(text.ljust(14 * 512) + bytes(512 * 512))
     groups = ingested_image(path).groups
     truth = pvl.load(folder / "EN1072174528M_isis3.lbl")["IsisCube"]
