@@ -1,6 +1,6 @@
 # A conda environment of this folder as an image. Never built here. From the root of the repository:
 #   docker build -f envs/conda.Dockerfile --build-arg FAMILY=atlas -t darkroom-atlas envs
-# Families: atlas, fetch, planetary, publish
+# Families: atlas, copernicus, fetch, planetary, publish
 FROM mambaorg/micromamba:2.0
 
 ARG FAMILY

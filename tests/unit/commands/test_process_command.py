@@ -234,8 +234,8 @@ PLACE = {"regex": ".*nc", "bucket": "protected", "sampleFileName": "a.nc"}
         ({"input": {"granules": [{"files": "a.eol"}]}}, "input.granules.0.files: is 'a.eol', not a list"),
         ({"input": {"granules": [{}]}}, "input.granules has no file; right is such as [{"),
         (
-            {"input": [{"key": "a.eol"}]},
-            'input.0: {"key": "a.eol"} is not valid under any of the given schemas; right is: the path of a file, or a map',
+            {"input": [{"clef": "a.eol"}]},
+            'input.0: {"clef": "a.eol"} is not valid under any of the given schemas; right is: the path of a file, or a map',
         ),
         ({"input": [5]}, "input.0: is 5, not text or a map; right is: the path of a file"),
         ({"config": []}, "config: is empty, not a map; right is: a map of the collection"),
