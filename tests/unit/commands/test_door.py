@@ -124,3 +124,17 @@ def test_results_that_are_none(results, tmp_path):
     with pytest.raises(ValueError, match="is not finished"):
         upload_results(results, f"file://{tmp_path}/copy")
     assert not (tmp_path / "copy").exists()
+
+
+def test_an_environment_that_is_a_link_is_never_cleared(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.lock").touch()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("all of it")
+    (tmp_path / ".venv").symlink_to("mine")
+    done = subprocess.run(
+        ["make", f"PYTHON={sys.executable}", ".venv/runs"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert ".venv is a link" in done.stdout + done.stderr
+    assert (tmp_path / "mine/thesis.txt").read_text() == "all of it"
