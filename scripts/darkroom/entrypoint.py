@@ -44,16 +44,23 @@ def run(function, snakemake=None, argv=None):
         return function(**given)
     except (Exception, KeyboardInterrupt) as error:
         logging.error("%s failed", function.__name__, exc_info=snakemake is not None)
-        sys.exit(f"{function.__name__}: {message(error)}")
+        say(f"{function.__name__}: {message(error)}")
+        sys.exit(1)
 
 
 def outgrown(rule, line):
     """End this process, whatever it is about, as it has more memory than its rule declares."""
     line = f"{line}; ask for more: --set-resources {rule}:mem_mb=..., or look whether a file says that it is huge"
     logging.error("%s", line)
-    print(f"{rule}: {line}", file=sys.stderr, flush=True)
+    say(f"{rule}: {line}")
     logging.shutdown()
     os._exit(1)
+
+
+def say(line):
+    """One line on the terminal in one piece: `print` and `sys.exit` write its end apart, and jobs share a terminal."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def message(error):

@@ -64,9 +64,18 @@ def test_a_rule_gives_names_types_and_threads(tmp_path):
     assert entrypoint.run(step, rule(tmp_path, depth=5)) == ("x", tmp_path, 5, None, False, 2)
 
 
-def test_a_name_the_function_does_not_have_fails_loudly(tmp_path):
-    with pytest.raises(SystemExit, match="unexpected keyword argument 'dept'"):
+def test_a_name_the_function_does_not_have_fails_loudly(tmp_path, capsys):
+    with pytest.raises(SystemExit):
         entrypoint.run(step, rule(tmp_path, dept=5))
+    assert "unexpected keyword argument 'dept'" in capsys.readouterr().err
+
+
+def test_a_failure_is_written_in_one_piece_as_jobs_share_a_terminal(tmp_path, monkeypatch):
+    pieces = []
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=pieces.append, flush=lambda: None))
+    with pytest.raises(SystemExit):
+        entrypoint.run(step, rule(tmp_path, source="bad"))
+    assert pieces == ["step: a.png: cut short\n"]
 
 
 def test_one_line_on_the_terminal_the_traceback_in_the_log(tmp_path):
