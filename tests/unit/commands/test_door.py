@@ -88,7 +88,7 @@ def test_profiles_are_found_by_their_names(tmp_path):
     line = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--executor", "dryrun"]
     told = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
     told["XDG_CONFIG_HOME"] = str(tmp_path / "config")
-    done = subprocess.run(line, cwd=tmp_path / "case", env=told, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(line, cwd=tmp_path / "case", env=told, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0 and "Using profile slurm" in done.stderr, done.stderr
 
 
