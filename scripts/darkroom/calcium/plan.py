@@ -8,6 +8,7 @@ OF_CAMPAIGN = ("installer", "adapter", "python", "container")
 TABLES = ("cells.csv", "traces.csv", "events.csv", "motion.csv", "gpio.csv")
 PRODUCTS = ("movie.h5", "session.nwb", *TABLES, "cells.isxd", "events.isxd", "preview.png")
 MOVIES = {"isxd": "movie.isxd", "tiff": "movie.tif", "mp4": "movie.mp4"}  # on request
+MASKS = {"native": (".isxd", ".tif", ".tiff"), "idps": (".isxd",)}  # files of `rois` that an engine takes
 METHODS = {  # options of each way to find cells
     "cnmfe": (
         "cell_diameter",
@@ -126,6 +127,9 @@ def problems(row, rows, config):
         yield f"source: a recording has one; only rows of recipe {LONGITUDINAL} have none"
     if options["method"] == "rois" and not options["rois"]:
         yield "options rois: method rois needs a cell set (.isxd) or masks (TIFF)"
+    elif options["method"] == "rois" and not options["rois"].lower().endswith(MASKS[options["engine"]]):
+        ends = " or ".join(MASKS[options["engine"]])
+        yield f"options rois: {options['rois']!r} is a file of another kind; engine {options['engine']} takes {ends}"
     if options["engine"] == "idps" and not config["installer"]:
         yield "options engine: idps needs calcium.installer in the config, the installer of IDPS for Linux"
     if options["patch_overlap"] >= options["patch_size"]:

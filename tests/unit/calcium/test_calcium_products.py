@@ -223,6 +223,9 @@ def test_what_a_row_ends_in():
         (Row(OPTIONS, source=""), "source: a recording has one"),
         (Row(OPTIONS | {"patch_overlap": 80}), "options patch_overlap: 80 must be below patch_size 80"),
         (Row(OPTIONS | {"sessions": ["a", "a"]}, "longitudinal", ""), "options sessions: 'a' is no calcium recording"),
+        (Row(OPTIONS | {"method": "rois", "rois": "Drawn.TIFF"}), ""),
+        (Row(OPTIONS | {"method": "rois", "rois": "drawn.png"}), "'drawn.png' is a file of another kind"),
+        (Row(OPTIONS | {"method": "rois", "rois": "drawn.tif", "engine": "idps"}), "engine idps takes .isxd"),
         (Row(OPTIONS | {"installer": "x.sh"}), "options: 'installer' is of the whole campaign"),
     ],
 )
