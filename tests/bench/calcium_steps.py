@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts")]
 
 from darkroom import inventory  # noqa: E402
+from darkroom.calcium import plan  # noqa: E402
 from darkroom.calcium.movie import Movie  # noqa: E402
 from darkroom.calcium.readers import isxd  # noqa: E402
 from darkroom.calcium.timing import Timing  # noqa: E402
@@ -32,20 +33,20 @@ import json, re, sys, time
 from importlib import import_module
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-name, (paths, options) = sys.argv[2], map(json.loads, sys.argv[3:])
+name, paths, options = sys.argv[2], json.loads(sys.argv[3]), json.loads(sys.argv[4])
+paths = {key: Path(path) if isinstance(path, str) else path for key, path in paths.items()}
 begin = time.perf_counter()
-getattr(import_module(name), name)(**{key: Path(path) for key, path in paths.items()}, **options)
+getattr(import_module(name), name)(**paths, **options)
 peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
 print(time.process_time(), time.perf_counter() - begin, peak)
 """
-FOUND = ("movie", "motion", "projections", "cells", "events", "table")
 FILES = {
     "session": "session.json", "corrected": "corrected.h5", "motion": "motion.h5", "shifts": "motion.csv",
     "translations": "translations.csv", "crop_rect": "crop_rect.csv", "movie": "movie.h5",
     "projections": "projections.h5", "cells": "cells.h5", "events": "events.h5", "table": "cells.csv",
     "nwb": "session.nwb", "traces": "traces.csv", "event_table": "events.csv", "signals": "gpio.csv",
     "cell_set": "cells.isxd", "event_set": "events.isxd", "check": "calcium_check.json", "preview": "preview.png",
-    "inventory": "inventory.json",
+    "inventory": "inventory.json", "stages": plan.STAGES,
 }  # fmt: skip
 
 
@@ -67,9 +68,9 @@ def steps(space, diameter):
         ("calcium_detect_cells", ("movie", "cells"), {"options": cells}),
         ("calcium_detect_events", ("movie", "cells", "events"), {}),
         ("calcium_correct_cells", ("movie", "cells", "events", "table"), {}),
-        ("calcium_convert", ("session", *FOUND, *products, "traces", "event_table", "signals"), {}),
-        ("calcium_check", ("session", *FOUND, *products, "check"), {"cell_diameter": diameter}),
-        ("calcium_plot", (*FOUND, "preview"), {"dataset": "bench"}),
+        ("calcium_convert", ("session", "stages", *products, "traces", "event_table", "signals"), {}),
+        ("calcium_check", ("session", "stages", *products, "check"), {"cell_diameter": diameter}),
+        ("calcium_plot", ("stages", "preview"), {"dataset": "bench"}),
     ]
 
 
@@ -89,11 +90,16 @@ def recorded(folder, frames, size):
     inventory.write(folder / "inventory.json", inventory.local(folder, ["recording.isxd"]))
 
 
+def placed(folder, names):
+    """Paths of a file, or of several, in a folder."""
+    return str(folder / names) if isinstance(names, str) else [str(folder / name) for name in names]
+
+
 def measured(folder, space, diameter):
     """Run all steps; CPU seconds, seconds and peak (MB) of each."""
     cost = {}
     for name, used, options in steps(space, diameter):
-        paths = {key: str(folder / FILES[key]) for key in used}
+        paths = {key: placed(folder, FILES[key]) for key in used}
         command = [sys.executable, "-c", STEP, ROOT / "scripts", name, json.dumps(paths), json.dumps(options)]
         said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         cost[name] = tuple(map(float, said.split()[-3:]))

@@ -5,6 +5,8 @@ from darkroom.calcium.idps import adapter
 LONGITUDINAL = "longitudinal"
 OF_CAMPAIGN = ("installer", "adapter", "python", "container")
 
+# What the steps of either engine end in, from which products, check and picture are made (see `analysis`)
+STAGES = ("movie.h5", "motion.h5", "projections.h5", "cells.h5", "events.h5", "cells.csv")
 TABLES = ("cells.csv", "traces.csv", "events.csv", "motion.csv", "gpio.csv")
 PRODUCTS = ("movie.h5", "session.nwb", *TABLES, "cells.isxd", "events.isxd", "preview.png")
 MOVIES = {"isxd": "movie.isxd", "tiff": "movie.tif", "mp4": "movie.mp4"}  # on request
@@ -93,6 +95,11 @@ def reference(row):
 def given_cells(row):
     """The file with the cells of a row, where its method takes them as given."""
     return [row.options["rois"]] if row.options["method"] == "rois" else []
+
+
+def stages():
+    """The files of `STAGES` as inputs of a rule."""
+    return [f"<dataset>/{name}" for name in STAGES]
 
 
 def products(row):
