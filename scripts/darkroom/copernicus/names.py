@@ -125,10 +125,13 @@ class Name:
     timeliness: str = ""
 
 
+NOTHING = Name("", "", "", "", ())  # what a name of no known rule tells
+
+
 def stem(name):
     """The name of a product without `.SAFE`, `.nc`, `.zip` and the like, also several of them."""
-    while ending := next((ending for ending in ENDINGS if name.endswith(ending)), ""):
-        name = name.removesuffix(ending)
+    while name.endswith(ENDINGS):
+        name = name.removesuffix(next(ending for ending in ENDINGS if name.endswith(ending)))
     return name
 
 
