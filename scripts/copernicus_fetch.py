@@ -5,7 +5,7 @@ from pathlib import Path
 
 from darkroom import entrypoint, files
 from darkroom import inventory as inventories
-from darkroom.copernicus import downloads, settings
+from darkroom.copernicus import downloads, orders, settings
 from darkroom.copernicus.asking import Client
 from darkroom.copernicus.catalogues.made import MadeToOrder
 from darkroom.copernicus.catalogues.registry import open_catalogue
@@ -41,7 +41,7 @@ def copernicus_fetch(
     refused; ValueError where there is none, or no file of a product matches.
     """
     listed = read_products(products)
-    unavailable = {one["name"] for one in files.read_json(order)["products"] if one["state"] in ("archived", "refused")}
+    unavailable = orders.left_out(order)
     asked = [product for product in listed if product.name not in unavailable]
     made = inventories.Inventory(str(store), [])
     if asked:

@@ -12,7 +12,7 @@ import time
 
 import requests
 
-from darkroom import files
+from darkroom import files, record
 from darkroom.retry import LONGEST_WAIT, PASSING, retry_after
 from darkroom.retry import pause as backoff
 from darkroom.transfer import remote
@@ -22,12 +22,13 @@ FIRST, LONGEST = 30, 600  # seconds from one look to the next, which grow from t
 HOUR = datetime.timedelta(hours=1)
 KEPT = datetime.timedelta(hours=24)  # a service keeps what was restored; an order that is older may be repeated
 ORDERS = ".orders.json"
+UNAVAILABLE = ("archived", "refused")  # states of what cannot be had
 
 log = logging.getLogger(__name__)
 
 
 def order(products, catalogue, settings, store, account, wait, sleep=time.sleep):
-    """Order what is archived and wait until it is there; give an entry for each product, as order.json has it.
+    """Order what is archived and wait until it is there; give an entry for each product, see order.schema.yaml.
 
     wait -- minutes for all products together; `account()` gives the login for those that are ordered, see `login`
     sleep -- how a pause is made
@@ -60,6 +61,25 @@ def order(products, catalogue, settings, store, account, wait, sleep=time.sleep)
         if product not in pending:
             entries[product.name]["state"] = "online"
     return list(entries.values())
+
+
+def write(path, entries, name):
+    """Write order.json, by config/schemas/order.schema.yaml, with notes on what the catalogue of this name gave."""
+    record.write(path, record.Record(notes=list(_notes(entries, name))), {"products": entries})
+
+
+def left_out(path):
+    """Names of the products that order.json says cannot be had."""
+    return {entry["name"] for entry in files.read_json(path)["products"] if entry["state"] in UNAVAILABLE}
+
+
+def _notes(entries, name):
+    came = [entry for entry in entries if entry["state"] == "ordered"]
+    if came:
+        yield f"{len(came)} archived products were ordered of {name} and came"
+    for entry in entries:
+        if entry["state"] in UNAVAILABLE:
+            yield f"{entry['name']} is archived and left out: {entry['way']}"
 
 
 def _come(product, catalogue):

@@ -12,8 +12,8 @@ SIDES = ("minimum_longitude", "minimum_latitude", "maximum_longitude", "maximum_
 class Cmems(MadeToOrder):
     """A catalogue whose one product is a cut-out.
 
-    The login is the toolbox's own: COPERNICUSMARINE_SERVICE_USERNAME and _PASSWORD, or what `copernicusmarine login` has
-    saved.
+    The login is the toolbox's own: COPERNICUSMARINE_SERVICE_USERNAME and _PASSWORD, or what `copernicusmarine login`
+    has saved.
     """
 
     collection, needs = "CMEMS", "the id of a dataset as its type"
