@@ -21,6 +21,11 @@ def programs():
     return None
 
 
+def program(name):
+    """A program of the virtual environment."""
+    return Path(venvs.python(LOCK)).with_name(name)
+
+
 class PgStac:
     """A running API with these collections and items, at `url`."""
 
@@ -41,7 +46,7 @@ class PgStac:
             self._load("collections", collections)
             self._load("items", items)
             self._start(
-                [self._program("uvicorn"), "--factory", "stac_fastapi.pgstac.app:create_app", "--port", str(port)], port
+                [program("uvicorn"), "--factory", "stac_fastapi.pgstac.app:create_app", "--port", str(port)], port
             )
         except BaseException:
             self.stop()
@@ -76,8 +81,5 @@ class PgStac:
         self._run("load", table, path, "--method", "upsert")
 
     def _run(self, *arguments):
-        command = [self._program("pypgstac"), *arguments]
+        command = [program("pypgstac"), *arguments]
         subprocess.run(command, check=True, capture_output=True, timeout=300, env=self.environment)
-
-    def _program(self, name):
-        return Path(venvs.python(LOCK)).with_name(name)

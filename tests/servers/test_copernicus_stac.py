@@ -2,6 +2,7 @@
 
 import json
 import random
+import subprocess
 import sys
 import urllib.request
 from datetime import timedelta
@@ -121,6 +122,16 @@ def test_the_same_items_as_a_look_at_each_finds(either, asked, fits):
     fitting = {one["id"] for one in ITEMS if fits(one["properties"], shapely.geometry.shape(one["geometry"]))}
     assert {product.id for product in got} == fitting and fitting
     assert [product.begin for product in got] == sorted(product.begin for product in got)
+
+
+def test_the_api_conforms(database):
+    """What our client is tested with is a STAC API by its own validator."""
+    square = {"type": "Polygon", "coordinates": [[[-90, -60], [90, -60], [90, 60], [-90, 60], [-90, -60]]]}
+    classes = ("--conformance", "core", "--conformance", "item-search")
+    command = [pgstac.program("stac-api-validator"), "--root-url", database, *classes]
+    command += ["--collection", "sentinel-2-l2a", "--geometry", json.dumps(square)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "Errors: none" in done.stdout, done.stdout
 
 
 def test_pages_are_noted_and_products_are_whole(catalogue):
