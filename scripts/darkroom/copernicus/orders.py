@@ -93,27 +93,27 @@ def _ordered(product, request, settings, store, account, sleep):
     while wait := _full(product, store, settings.limits.orders):
         log.info("%s takes %d orders an hour; %s has to wait", settings.name, settings.limits.orders, product.name)
         sleep(min(wait, LONGEST))
-    with _orders(store) as known:
-        had = known.get(product.id, {})
+    with _orders(store) as orders:
+        had = orders.get(product.id, {})
         if had and datetime.datetime.fromisoformat(had["asked"]) > _now() - KEPT:
             log.info("%s was ordered at %s; waiting for it", product.name, had["asked"])
             return {key: value for key, value in had.items() if key != "name"} | {"state": "ordered"}
-        known[product.id] = {"name": product.name, "asked": _now().isoformat(timespec="seconds")}
+        orders[product.id] = {"name": product.name, "asked": _now().isoformat(timespec="seconds")}
     told = _send(product, request, settings, account, sleep)
-    with _orders(store) as known:
+    with _orders(store) as orders:
         if told["state"] == "refused":
-            del known[product.id]
+            del orders[product.id]
             return told
-        known[product.id] |= {key: told[key] for key in ("until",) if key in told}
-        return {key: value for key, value in known[product.id].items() if key != "name"} | {"state": "ordered"}
+        orders[product.id] |= {key: told[key] for key in ("until",) if key in told}
+        return {key: value for key, value in orders[product.id].items() if key != "name"} | {"state": "ordered"}
 
 
 def _full(product, store, limit):
     """Seconds until one more order is borne; none for a product that is ordered already."""
-    with _orders(store) as known:
-        asked = sorted(datetime.datetime.fromisoformat(one["asked"]) for one in known.values())
+    with _orders(store) as orders:
+        asked = sorted(datetime.datetime.fromisoformat(one["asked"]) for one in orders.values())
         recent = [one for one in asked if one > _now() - HOUR]
-        if not limit or len(recent) < limit or product.id in known:
+        if not limit or len(recent) < limit or product.id in orders:
             return 0
         return max(1, (recent[-limit] + HOUR - _now()).total_seconds())
 
@@ -185,9 +185,9 @@ def _orders(store):
     with (store / f"{ORDERS}.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         path = store / ORDERS
-        known = files.read_json(path) if path.exists() else {}
-        yield known
-        files.write_json(path, known)
+        orders = files.read_json(path) if path.exists() else {}
+        yield orders
+        files.write_json(path, orders)
 
 
 def _now():

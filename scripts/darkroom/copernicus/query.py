@@ -51,9 +51,9 @@ def resolve(asked, folder=Path(), where="query", catalogues="", now=None):
     Raises ValueError with all that is wrong.
     """
     now = now or datetime.now(UTC)
-    found = list(problems(asked, folder, where, catalogues, now))
-    if found:
-        raise ValueError("; ".join(found))
+    wrong = list(problems(asked, folder, where, catalogues, now))
+    if wrong:
+        raise ValueError("; ".join(wrong))
     try:
         return _resolved(asked, folder, now)
     except ValueError as error:
