@@ -21,6 +21,7 @@ HDF5, CLASSIC = b"\x89HDF\r\n\x1a\n", b"CDF"
 UNIX = (1e8, 4e9)  # what counts of seconds since an epoch are
 # Days that counts of seconds begin with: Unix, GPS, TAI93, J2000, LabVIEW and MATLAB's of instruments.
 EPOCHS = ("1970-01-01", "1980-01-06", "1993-01-01", "2000-01-01", "2001-01-01", "1904-01-01")
+SECONDS = ("s", "sec", "second", "seconds")
 AT_LAUNCH = 60  # seconds below which the first time counts from a launch, not from midnight
 LEAPING = EPOCHS[1:3]
 DATES, CLOCKS = ("%m/%d/%Y", "%d.%m.%Y", "%d/%m/%Y"), ("%H:%M:%S", "%I:%M:%S %p", "%H:%M")
@@ -94,10 +95,12 @@ def reader_of(path):
         return "avaps"
     if rows and rows[0].startswith(b"Data Type") and any(row.startswith(b"-----") for row in rows):
         return "eol"
+    if re.search(rb"\bXX(AA|BB|CC|DD)\s+\d{5}\s+99\d{3}\s", start):
+        return "tempdrop"
     if b"\0" not in start and table.Block.found([text.text(row) for row in rows], {}):
         return "table"
     raise ValueError(
-        f"{path}: no ICARTT, IWG1, AVAPS, EOL, netCDF, HDF5 or table of text by how it begins; it needs its own reader"
+        f"{path}: no ICARTT, IWG1, AVAPS, EOL, TEMP DROP, netCDF, HDF5 or table by how it begins; it needs a reader"
     )
 
 
@@ -171,20 +174,21 @@ def _read(path, form, notes):
     except ValueError as error:
         if form["reader"] not in ("netcdf", "table") or "no time" not in str(error):
             raise
-    read_so = {}
+    read_so = {}  # how sure a way is, 0 for the most, and what it gives
     for time in _times(clues(path, form["reader"]), tried["groups"]):
         try:
             variables, header, *_ = read(path, tried | {"time": time})
             day = moments(variables["time"]).min().astype("datetime64[D]")
         except ValueError:
             continue
-        read_so.setdefault(_is_near(day, tried["groups"]), (time, variables, header))
-        if True in read_so:
+        unsure = 2 if "variable" not in time else 0 if _is_near(day, tried["groups"]) else 1
+        read_so.setdefault(unsure, (time, variables, header))
+        if 0 in read_so:
             break
     if not read_so:
         raise ValueError(f"{path}: no time was found; tell `time` in the format by hand (see the tutorial)")
-    form["time"], variables, header = read_so.get(True) or read_so[False]
-    doubt = "" if True in read_so else ", which is not the day that the file name tells"
+    form["time"], variables, header = read_so[min(read_so)]
+    doubt = ", which is not the day that the file name tells" if min(read_so) == 1 else ""
     notes.append(f"time is taken for {form['time']}{doubt}: see whether that is so")
     if form["time"].get("units", "").endswith(LEAPING):
         notes.append("such counts often have leap seconds in them, by which time would be late: see whether that is so")
@@ -217,7 +221,7 @@ def _times(found, groups):
     """How the time of a file may be put together, by its `clues`; the likely ways first."""
     columns, header = found
     texts = {name: str(first) for name, (first, _) in columns.items() if isinstance(first, str)}
-    likely = {name: first for name, (first, _) in columns.items() if "time" in name.lower() and name not in texts}
+    likely = {name: first for name, (first, unit) in columns.items() if _is_time(name, unit) and name not in texts}
     for day, clock in itertools.permutations(columns, 2):
         if TIME_OF_DAY.fullmatch(texts.get(clock, "")) and _is_day(columns[day][0]):
             yield {"variable": [day, clock]}
@@ -244,6 +248,10 @@ def _times(found, groups):
             yield {"variable": name, "units": f"{unit} since {{date}}" + ("T{time}" if is_from_launch else "")}
     if "date" in groups:  # of a sounding without times of its levels
         yield {"since": "{date}T{time}" if "time" in groups else "{date}"}
+
+
+def _is_time(name, unit):
+    return "time" in name.lower() or (unit in SECONDS and re.fullmatch("t|sec.*|elapsed.*", name, re.IGNORECASE))
 
 
 def _is_day(first):
@@ -339,7 +347,7 @@ def table_of(variables, notes):
             short = name if name not in taken else f"{short}_2"
         taken.add(short)
         entry = {"name": short, "standard_name": standard_name, "long_name": item.attrs.get("long_name", item.source)}
-        entry |= _units(item, standard_name) | fill
+        entry |= _units(replace(item, fill=codes[0]) if codes else item, standard_name) | fill
         if not item.attrs.get("units"):
             supposed.append(f"{item.source} ({entry['units']})")
         if standard_name == "altitude":

@@ -48,6 +48,7 @@ ANGLE = re.compile(
 )
 WORDS = re.compile(r"\S+(?: [AP]M\b)?")
 UNIT = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
+SIDES = {"N": "degrees_north", "S": "degrees_south", "E": "degrees_east", "W": "degrees_west"}  # as units of a place
 PAIR = re.compile(r"([A-Za-z]\w*)\s*=\s*([^,;\s]+)")
 LABEL = re.compile(r"[\s%#]*(?P<label>[A-Za-z][^:,\t]*?)\s*[:,\t]\s*(?P<value>\S.*?)\s*")
 
@@ -140,6 +141,7 @@ class Block:
     delimiter: str | None
     width: int
     lines: list
+    is_open: bool = False  # whether a delimiter ends each row
 
     @property
     def first(self):
@@ -168,7 +170,7 @@ class Block:
         if width not in first:
             return None
         last = next(at for at in reversed(range(len(rows))) if cls._is_of(split(rows[at], delimiter), width))
-        return cls(delimiter, width, [at for at in range(first[width], last + 1) if rows[at].strip()])
+        return cls._between(rows, delimiter, width, first[width], last)
 
     @staticmethod
     def _is_of(fields, width):
@@ -185,7 +187,13 @@ class Block:
             return None
         width = counts[delimiter]
         last = next(end for end in reversed(range(len(rows))) if len(split(rows[end], delimiter)) == width)
-        return cls(delimiter, width, [number for number in range(at, last + 1) if rows[number].strip()])
+        return cls._between(rows, delimiter, width, at, last)
+
+    @classmethod
+    def _between(cls, rows, delimiter, width, first, last):
+        lines = [at for at in range(first, last + 1) if rows[at].strip()]
+        is_open = delimiter is not None and all(rows[at].rstrip().endswith(delimiter) for at in lines)
+        return cls(delimiter, width, lines, is_open)
 
     def fields(self, rows, path):
         """The fields of each row. Raises ValueError naming the line for another number of them."""
@@ -200,6 +208,8 @@ class Block:
         above, top = [], self.first
         for at in reversed(range(max(0, self.first - 6), self.first)):
             tokens = self._tokens(rows[at]) or self._below(rows[at], rows[self.first])
+            if PAIR.search(rows[at]):
+                break
             if tokens:
                 above.insert(0, tokens)
                 top = at
@@ -216,12 +226,17 @@ class Block:
             (match["name"] if match and match["name"] else name).strip()
             for match, name in zip(found, names, strict=True)
         ]
+        units = [
+            SIDES.get(unit, unit) if name.lower()[:3] in ("lat", "lon") else unit
+            for name, unit in zip(names, units, strict=True)
+        ]
         return unique(names), units, top
 
     def _tokens(self, row):
         """The words of a line of names as many as columns, or None; blanks may stand before a unit in brackets."""
         ways = [split(row, delimiter) for delimiter in dict.fromkeys([self.delimiter, ",", "\t", None])]
         ways += [re.findall(r"\S+(?: [\[(][^\])]*[\])])?", row), re.split(r"\s{2,}", row.strip())]
+        ways += [[*way, ""] for way in ways if self.is_open]
         return next((way for way in ways if len(way) == self.width and not is_row(way)), None)
 
     def _below(self, row, first):
@@ -236,9 +251,9 @@ class Block:
 
 
 def split(row, delimiter):
-    """The fields of a line, without quotes and blanks; a delimiter at its end begins no field."""
+    """The fields of a line, without quotes and blanks."""
     row = row.strip(" \r\n") if delimiter == "\t" else row.strip()
-    fields = WORDS.findall(row) if delimiter is None else row.removesuffix(delimiter).split(delimiter)
+    fields = WORDS.findall(row) if delimiter is None else row.split(delimiter)
     return [one.strip().strip('"').strip() for one in fields]
 
 
