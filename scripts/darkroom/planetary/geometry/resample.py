@@ -58,11 +58,11 @@ def positions(camera, mapping, first, lines):
         whole = beyond | ~(before | behind).any((0, 3, 4))
         off = WEIGHTS[WORST] @ cells @ WEIGHTS[WORST] - _exact(camera, mapping, column + WORST, row + WORST)
         rough = ~(whole & (np.abs(off) < TOLERANCE).all(0))
-    found = (WEIGHTS @ cells @ WEIGHTS.T).swapaxes(2, 3).reshape(2, down * CELL, across * CELL)
-    found = found[:, :lines, : mapping.samples]
+    places = (WEIGHTS @ cells @ WEIGHTS.T).swapaxes(2, 3).reshape(2, down * CELL, across * CELL)
+    places = places[:, :lines, : mapping.samples]
     row, column = np.nonzero(np.kron(rough, np.ones((CELL, CELL), bool))[:lines, : mapping.samples])
-    found[:, row, column] = _exact(camera, mapping, column + 1.0, row + first + 1.0)
-    return found
+    places[:, row, column] = _exact(camera, mapping, column + 1.0, row + first + 1.0)
+    return places
 
 
 def _exact(camera, mapping, sample, line):
@@ -116,11 +116,11 @@ class _Window:
 
     def _clear(self, place, offsets):
         """Whether there is no special pixel in the window of an interpolation."""
-        flat, found = self.codes.ravel(), np.ones(place.shape, bool)
+        flat, clear = self.codes.ravel(), np.ones(place.shape, bool)
         for row in offsets:
             for column in offsets:
-                found &= flat[place + row * self.width + column] == 0
-        return found
+                clear &= flat[place + row * self.width + column] == 0
+        return clear
 
     def _weighted(self, place, offsets, across, down):
         flat, total = self.values.ravel(), np.zeros(place.shape)

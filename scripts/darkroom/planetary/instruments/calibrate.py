@@ -190,4 +190,7 @@ def number(value):
 
 
 def _short(text):
-    return (text.rstrip("0") + "0" * text.rstrip("0").endswith(".")) if "." in text else text
+    if "." not in text:
+        return text
+    text = text.rstrip("0")
+    return f"{text}0" if text.endswith(".") else text
