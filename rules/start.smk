@@ -10,9 +10,9 @@ LOOKS = starting.only_looks(sys.argv[1:])
 
 if workflow.is_main_process:
     sources = {name: Path(PLACES.apply(f"<resources>/{name}")) for name in CAMPAIGN.rows}
-    found = mending.mend(Path(PLACES.apply("<results>/<campaign>")), sources, dry=LOOKS)
-    found += [] if LOOKS else filter(None, [locks.clear_dead(STATE)])
-    for line in found:
+    mended = mending.mend(Path(PLACES.apply("<results>/<campaign>")), sources, dry=LOOKS)
+    unlocked = "" if LOOKS else locks.clear_dead(STATE)
+    for line in filter(None, [*mended, unlocked]):
         print(line, file=sys.stderr)
 
 

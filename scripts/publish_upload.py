@@ -218,8 +218,8 @@ def _write_published(path, content, objects):
     # Of names that are no UTF-8, \udcXX remains, which is what JSON itself would escape them to.
     with files.replacing(path) as partial, partial.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(head + key)
-        for number, known in enumerate(objects):
-            file.write((",\n    " if number else "\n    ") + text(known).replace("\n", "\n    "))
+        for number, entry in enumerate(objects):
+            file.write((",\n    " if number else "\n    ") + text(entry).replace("\n", "\n    "))
         file.write("\n  " + tail + "\n")
 
 

@@ -72,10 +72,10 @@ def by_tile(products, query):
     """A row of each tile."""
     tiles = {}
     for product in products:
-        known = names.parsed(product.name)
-        if not (known and known.tile):
+        parsed = names.parsed(product.name)
+        if not (parsed and parsed.tile):
             raise ValueError(f"{product.name}: is of no tile; write a sheet by product or date")
-        tiles[known.tile] = query | {"tile": known.tile}
+        tiles[parsed.tile] = query | {"tile": parsed.tile}
     return dict(sorted(tiles.items()))
 
 

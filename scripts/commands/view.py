@@ -135,7 +135,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 def span(asked, size):
     """Where the bytes of a `Range` header start and end in a file of this size; None for what is no single range."""
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", asked)
-    first, last = (int(number) if number else None for number in match.groups()) if match else (None, None)
+    if match is None:
+        return None
+    first, last = (int(number) if number else None for number in match.groups())
     if first is None:
         return None if last is None else (max(0, size - last), size)
     if last is not None and last < first:

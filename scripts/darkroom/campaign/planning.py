@@ -34,8 +34,8 @@ def for_first(check):
 
 def for_functions(inspect):
     """What the parameters of a function are called, found out once; not every other callable can be remembered."""
-    known = functools.cache(inspect)
-    return lambda called: (known if isinstance(called, types.FunctionType) else inspect)(called)
+    remembered = functools.cache(inspect)
+    return lambda called: (remembered if isinstance(called, types.FunctionType) else inspect)(called)
 
 
 def share(guard):
