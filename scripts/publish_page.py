@@ -137,7 +137,7 @@ def agreement(scales):
 
 
 def cell(title, value):
-    """A figure of a check for people. The key of a scale is its voxel in nm; a PSNR of nothing that differs is null."""
+    """A figure of a check for people. The key of a scale is its voxel in nm; the PSNR of equal voxels is null."""
     if title == "key":
         return voxel(value)
     if value is None:

@@ -64,7 +64,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         return True
 
     def translate_path(self, path):
-        """The file of a path. Not there is what lies outside of the folder once links are followed, or has no name."""
+        """The file of a path. One outside of the folder once links are followed, or without a name, is not there."""
         name, root = super().translate_path(path), Path(self.directory).resolve()
         try:
             places = [Path(name, index).resolve() for index in ("", "index.html", "index.htm")]

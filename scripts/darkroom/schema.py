@@ -87,7 +87,7 @@ def _sentences(error, where, right=""):
 
 
 def _meant(error):
-    """Of the alternatives that a value may be, what is wrong by the one that it is of a type with; None if none is."""
+    """What is wrong by the one alternative whose type the value has; None where that is none or several of them."""
     if error.validator not in ("oneOf", "anyOf"):
         return None
     by_branch = {}

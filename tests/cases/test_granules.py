@@ -75,7 +75,7 @@ def files(folder):
 
 @pytest.mark.parametrize("dataset", PRODUCTS)
 def test_every_product_is_there_and_nothing_else(made, dataset):
-    """Among that no temporary file of a product; the record of what was made, for reruns, is hidden."""
+    """No temporary file of a product is left; the record of what was made, for reruns, is hidden."""
     kinds = (
         "netcdf/{}.nc",
         "quality/{}.json",

@@ -109,7 +109,7 @@ END_OBJECT = SPECTRAL_QUBE
 END
 """
 NUMBERS = np.random.default_rng(4).integers(-30000, 30000, (2, 144, 256)).astype(">i2")
-# Of the middles: 2.7 km lie between two frames.
+# The middles of two frames are 2.7 km apart.
 LATITUDE = {"left": 19.9366, "middle": 20.0, "right": 20.0634, "mosaic": 19.9683}
 DELIVERED = [
     "left/calibrated",

@@ -57,7 +57,7 @@ def test_percentages_are_those_of_isis(name, run, frames, cube):
 
 
 def test_greys_are_those_of_isis2std(frames, cube):
-    """Of an average mosaic, whose limits isis2std reported; where one image shows a place, it is as the one on top."""
+    """An average mosaic, whose limits isis2std reported; where one image shows a place, it is as the one on top."""
     expected = imagecodecs.imread(frames / "mosaic.equirectangular.png")
     values = cubes.Cube(cube("mosaic.equirectangular.bi.ontop")).read()[0]
     grey = stretch.to_bytes(values, 0.031487996282615, 0.09478883201273)

@@ -45,7 +45,7 @@ def completed(of_cameras, tables):
     tables -- contents of tables of the ISIS engine, right by their schema; a later one replaces recipes and common
         stages of an earlier one. What a table does not say of a recipe of a camera is as the camera has it.
 
-    Raises ValueError naming what a recipe lacks that no camera has.
+    Raises ValueError naming a recipe that is of no camera, and what it lacks.
     """
     stages, recipes = {}, dict(of_cameras)
     for table in tables:

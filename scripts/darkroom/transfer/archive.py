@@ -198,7 +198,7 @@ def _copy(source, path, name, budget):
 
 
 def _members(archive, budget):
-    """Of each member: its name, whether it is a file, a folder or what else, its size, and what opens it."""
+    """The name of each member, whether it is a file, a folder or what else, its size, and what opens it."""
     if archive.name.lower().endswith(".zip"):
         return _zip_members(archive)
     ending = next(ending for ending in TARS if archive.name.lower().endswith(ending))

@@ -187,7 +187,7 @@ class _Part:
             return
         self._forget(note)
         with self.path.open("rb+") as file:
-            # A whole part asks for its last byte again: a request for nothing could not tell that the file changed.
+            # A whole part asks for its last byte again: an empty range would not show that the file changed.
             file.truncate(max(0, present - (present == total)))
             while block := file.read(BLOCK):
                 self._count(block)
@@ -265,7 +265,7 @@ def _fetch(item, session, run):
     part = _Part(target, item.url, item, run.report)
     kept = None if part.size else run.entry(item)
     if kept and not _as_listed(kept, item):
-        # Of a large object a listing may know neither size nor MD5.
+        # A listing may know neither size nor MD5 of a large object.
         kept = kept if kept.get("large") else None
     elif kept and (item.md5 or item.digest):
         return part.have(kept)

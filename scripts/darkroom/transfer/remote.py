@@ -88,7 +88,7 @@ class Session(requests.Session):
             token = account.renew(token)
 
     def rebuild_auth(self, prepared_request, response):
-        """Of a redirect: requests itself takes `Authorization` alone away."""
+        """Take the token out of a redirect to another host; requests itself takes only `Authorization`."""
         if self.should_strip_auth(response.request.url, prepared_request.url):
             prepared_request.headers.pop("X-Auth-Token", None)
         if self.account is not None and self.account.follows:

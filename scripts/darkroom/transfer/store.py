@@ -2,7 +2,7 @@
 
 A store holds the objects of one dataset by their names below it. `where` is its place, or that of a source, as a URL to
 compare; `prepare` makes it ready, `listing` gives the names in it, one after the other, with what they are; `listed`
-says whether that is a content, `holds` whether nothing of it is missing, `told` whether readers hear how to take it;
+says whether that is a content, `holds` whether all of it is there, `told` whether readers hear how to take it;
 `put`, `put_if_absent` and `delete` change it, `tidy` removes what an earlier content left, `problem` reads an object
 back, `fresh` gives a new client that only reads, and `stopped` ends all waiting.
 """
@@ -185,7 +185,7 @@ class Folder:
     holds = listed
 
     def told(self, item):
-        """Nobody is told anything."""
+        """A folder tells readers nothing, so nothing can be told wrongly."""
         return True
 
     def put(self, item, content, data=None):
@@ -208,7 +208,7 @@ class Folder:
                 folder.rmdir()
 
     def tidy(self, contents, kept):
-        """Nothing is left behind."""
+        """A folder has no parts to remove."""
 
     def problem(self, item, content):
         path = self.folder / item.name
@@ -221,11 +221,11 @@ class Folder:
         return Folder(self.folder)
 
     def close(self):
-        """Nothing is open."""
+        """A folder holds no connection."""
 
 
 class Stranger:
-    """Who has no account: the reader of what is public."""
+    """A reader without an account, for whom there is what is public."""
 
     source, token, cacert, anonymous = "an anonymous reader", "", None, True
 

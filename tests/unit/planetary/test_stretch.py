@@ -21,7 +21,7 @@ def cube(tmp_path):
 
 
 def test_limits_are_centres_of_bins_where_the_percentage_is_reached(cube):
-    """Of 0 to 65535, each once, every value is the centre of a bin of its own."""
+    """Every value from 0 to 65535, each once, is the centre of a bin of its own."""
     values = np.arange(65536.0).reshape(256, 256)
     assert stretch.limits(cube(values)) == (327.0, 65208.0)  # 0.5 % are 327.68 values
 

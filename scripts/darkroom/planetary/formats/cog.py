@@ -22,8 +22,8 @@ CACHE = 128 << 20  # bytes that GDAL keeps of the images it reads and writes
 FINAL = {"compress": "deflate", "level": 6, "blocksize": TILE, "overviews": "force_use_existing", "bigtiff": "if_safer"}
 STAGED = {"tiled": True, "blockxsize": TILE, "blockysize": TILE, "bigtiff": "if_safer"}
 NAMES = ("Name", "FilterName", "OriginalBand", "Center")  # of BandBin, what tells bands apart
-# Of the codes of a body: geographic, equirectangular and sinusoidal around 0 and 180, north and south polar; of each
-# that of the ellipsoid with planetographic latitudes and that of the sphere.
+# Endings of a body's codes: geographic, equirectangular and sinusoidal around 0 and 180, north and south polar; each
+# on the ellipsoid with planetographic latitudes and on the sphere.
 SUFFIXES = [base + kind for base in (0, 10, 15, 20, 25, 30, 35) for kind in (1, 0)]
 # NAIF's numbers of the bodies that the archives have maps of; their IAU_2015 codes begin with them.
 BODIES = {

@@ -133,7 +133,7 @@ def _of_records(head):
 
 
 def _decoded(head):
-    """A label as text; what is no UTF-8 is Latin-1, and can be written again."""
+    """A label as text; bytes that are no UTF-8 are read as Latin-1, and can be written again."""
     try:
         return head.decode()
     except UnicodeDecodeError:

@@ -21,7 +21,7 @@ TYPES = {  # of a file: media type and roles
     ".xml": ("application/xml", ["metadata"]),
     ".png": ("image/png", ["thumbnail", "overview"]),
 }
-POINTS = 64  # about as many does a footprint have
+POINTS = 64  # of a footprint, about
 DIGITS = 7  # of degrees: some millimetres
 
 
@@ -175,7 +175,7 @@ def _cut(ring, limit, side):
 
 
 def bbox(geometry):
-    """West, south, east, north; west is above east where the geometry crosses 180 degrees. None without one."""
+    """West, south, east, north; west is above east where the geometry crosses 180 degrees. None without a geometry."""
     if geometry is None:
         return None
     many = geometry["type"] == "MultiPolygon"

@@ -93,7 +93,7 @@ class Camera:
         return self._frame(point, self.isd.start) if not self.isd.line_time else self._scan(point)
 
     def _scan(self, point):
-        """Of a line-scan camera: the time at which the point crosses the detector's line, by the secant method."""
+        """Image coordinates where the point crosses the line of a line-scan camera, by the secant method."""
         shape = point.shape[:-1]
         point = point.reshape(-1, 3)
         line = np.full(len(point), (self.lines + 1) / 2)
@@ -207,7 +207,7 @@ def angles(point, spacecraft, sun, radii):
 
 
 def _angle(first, second):
-    """Of vectors (..., 3); exact for small angles too (Kahan)."""
+    """Degrees between vectors (..., 3); exact for small angles too (Kahan)."""
     first, second = (vector / np.linalg.norm(vector, axis=-1, keepdims=True) for vector in (first, second))
     return np.degrees(2 * np.arctan2(np.linalg.norm(first - second, axis=-1), np.linalg.norm(first + second, axis=-1)))
 

@@ -96,7 +96,7 @@ def brightness(phase, incidence, emission, model, parameters=None, standard=Fals
 
 
 def lambert(mu0, mu):
-    """Of the cosines of incidence and emission."""
+    """The cosine of incidence; parameters are those of incidence and emission."""
     return mu0
 
 

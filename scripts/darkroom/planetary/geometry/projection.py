@@ -286,7 +286,7 @@ class Mapping:
 
     @property
     def _true_radius(self):
-        """Of the parallel of true scale, over its cosine on the sphere (Snyder 14-15, times a)."""
+        """Radius of the parallel of true scale, in metres (Snyder 14-15, times a)."""
         latitude, e = self._graphic_center, self._eccentricity
         return self.equatorial_radius * math.cos(latitude) / math.sqrt(1 - (e * math.sin(latitude)) ** 2)
 
@@ -462,7 +462,7 @@ def name_of(word):
 
 
 def narrower(templates):
-    """Of complete templates, each in another domain, the one with the narrowest longitudes; of equal ones the first."""
+    """The template with the narrowest longitudes, of complete ones in different domains; the first of equal ones."""
     return min(templates, key=lambda group: _number(group, "MaximumLongitude") - _number(group, "MinimumLongitude"))
 
 

@@ -53,7 +53,7 @@ def positions(camera, mapping, first, lines):
     size = np.array([camera.samples, camera.lines]).reshape(2, 1, 1, 1, 1)
     with np.errstate(invalid="ignore"):
         before, behind = cells < 0.5 + TOLERANCE, cells > size + 0.5 - TOLERANCE
-        # Of a cell without an edge, all positions lie beyond one edge, or none beyond any.
+        # In a cell that no edge crosses, all positions lie beyond the same edge, or all lie within the image.
         beyond = (before.all((3, 4)) | behind.all((3, 4))).any(0)
         whole = beyond | ~(before | behind).any((0, 3, 4))
         off = WEIGHTS[WORST] @ cells @ WEIGHTS[WORST] - _exact(camera, mapping, column + WORST, row + WORST)
