@@ -6,7 +6,7 @@ fetched. One job fetches all products of a row; `./darkroom copernicus_sheet` ma
 """
 
 from darkroom.campaign.campaign import one_of
-from darkroom.campaign.inputs import literal
+from darkroom.campaign.inputs import watchable
 from darkroom.copernicus import plan
 
 CAMPAIGN.add(
@@ -23,7 +23,7 @@ rule copernicus_search:
     """Ask the catalogue, or look through the source, and choose among what is found."""
     input:
         inventory=lambda wildcards: "<source>/inventory.json" if row(wildcards).source else [],
-        given=lambda wildcards: [literal(path) for path in plan.watched(row(wildcards))],
+        given=lambda wildcards: watchable(plan.watched(row(wildcards))),
     output:
         products="<dataset>/products.geojson",
         search="<dataset>/search.json",

@@ -35,7 +35,7 @@ rule planetary_import_geometry:
     input:
         cube="<dataset>/ingested{part}.cub",
         inventory="<source>/inventory.json",
-        camera=lambda wildcards: map(literal, made(wildcards).description),
+        camera=lambda wildcards: watchable(made(wildcards).description),
         isis=ISIS,
     output:
         located=temp("<dataset>/located{part}.cub"),

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import sys
 
+from darkroom import yaml_files
 from darkroom.campaign.starting import only_looks
 from darkroom.files import HOUSE
 
@@ -26,6 +27,19 @@ def command(arguments: list) -> list:
     return [*line, *arguments]
 
 
+def configfiles(arguments: list) -> list:
+    """The files that `--configfile` names: one with `=`, or all up to the next option."""
+    named, open_ended = [], False
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        if argument.startswith("-"):
+            open_ended = option in ("--configfile", "--configfiles") and not equals
+            named += [value] if equals and option in ("--configfile", "--configfiles") else []
+        elif open_ended:
+            named.append(argument)
+    return named
+
+
 def main():
     """The command line: all arguments but --help are Snakemake's."""
     parser = argparse.ArgumentParser(
@@ -35,6 +49,11 @@ def main():
         allow_abbrev=False,
     )
     _, arguments = parser.parse_known_args()
+    try:
+        for path in configfiles(arguments):
+            yaml_files.read(path)  # Snakemake would take hours over a few aliases that multiply
+    except (OSError, ValueError) as error:
+        sys.exit(f"darkroom run: {error}")
     line = command(arguments)
     os.execv(line[0], line)
 

@@ -21,8 +21,11 @@ LONGEST = 60  # characters of a value that are shown
 
 @FORMATS.checks("path")
 def exists(path):
-    """Whether an option names a file or folder that is there, relative to the working directory; "" names none."""
-    return not isinstance(path, str) or path == "" or Path(path).exists()
+    """Whether an option names a file or folder that is there, relative to the working directory; "" names none.
+
+    Rules read what options name as their input, in which Snakemake takes braces for wildcards.
+    """
+    return not isinstance(path, str) or path == "" or (Path(path).exists() and "{" not in path)
 
 
 @functools.cache
@@ -74,7 +77,8 @@ def _sentences(error, where, right=""):
         right = error.schema.get("properties", {}).get(lacking, {}).get("description", right)
         wrong = f"{lacking!r} is missing"
     elif error.validator == "format" and error.validator_value == "path":
-        wrong = f"{error.instance!r} is not there"
+        braces = ": Snakemake takes braces in a path for wildcards; rename it"
+        wrong = f"{error.instance!r}" + (braces if "{" in error.instance else " is not there")
     elif error.validator == "format" and error.validator_value == "regex":
         wrong = f"{brief(error.instance)} is no regular expression"
     elif error.validator == "type":

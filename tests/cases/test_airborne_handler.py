@@ -53,7 +53,7 @@ def start(*arguments, **environment):
 def run(*arguments, **environment):
     """(exit status, lines of the log as dicts) of the handler, which says nothing beside its log."""
     process = start(*arguments, **environment)
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=900)
     assert errors == ""
     return process.returncode, [json.loads(line) for line in out.splitlines()]
 

@@ -28,7 +28,7 @@ def followed(tmp_path_factory):
     for command in re.findall(r"```sh\n(.*?)\n```", TUTORIAL, re.DOTALL):
         line = command.replace("./darkroom", f"{sys.executable} {ROOT / 'darkroom'}")
         told = {key: value for key, value in os.environ.items() if key not in ("COLLECTIONS", "SHORT_NAME")}
-        done = subprocess.run(line, shell=True, cwd=folder, env=told, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(line, shell=True, cwd=folder, env=told, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         said.append(done.stdout)
     return folder, said

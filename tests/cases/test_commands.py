@@ -33,7 +33,7 @@ DEFINITION = {
 
 def command(script, *arguments, fails=False, cwd=None):
     line = [sys.executable, ROOT / "darkroom", script, *map(str, arguments)]
-    done = subprocess.run(line, capture_output=True, text=True, cwd=cwd, timeout=300)
+    done = subprocess.run(line, capture_output=True, text=True, cwd=cwd, timeout=900)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -41,7 +41,7 @@ def use(folder, snakefile, *arguments, **variables):
     (folder / "Snakefile").write_text(WORKFLOW.format(snakefile=snakefile))
     line = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
     told = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")} | variables
-    done = subprocess.run(line, cwd=folder, env=told, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(line, cwd=folder, env=told, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     return campaign
 
@@ -103,7 +103,7 @@ def test_rules_of_others_are_planned_as_ever(tmp_path):
 
     def plan(*targets):
         line = [sys.executable, "-c", QUICK, "--cores", "2", "--dry-run", *targets]
-        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=900)
         return done.returncode, done.stdout + done.stderr
 
     assert plan("picked.txt", "good.out")[0] == 0

@@ -21,7 +21,7 @@ def start(folder, **variables):
 
 def run(folder, **variables):
     process = start(folder, **variables)
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=900)
     return process.returncode, said
 
 
@@ -52,11 +52,11 @@ def test_a_failure_takes_the_marker_of_before_away(campaign):
 def test_it_ends_when_it_is_told_to(campaign):
     campaign.write([GOOD], "airborne")
     process = start(campaign.folder)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not (campaign.folder / ".snakemake").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
+    process.communicate(timeout=600)
     assert process.returncode == 1
     assert not (campaign.folder / "done.marker").exists()

@@ -56,7 +56,7 @@ def test_what_is_wrong_is_said_at_once(text, says):
     began = time.monotonic()
     with pytest.raises(ValueError, match=says):
         yaml_files.load(text, "options")
-    assert time.monotonic() - began < 10  # an expanded bomb would take hours
+    assert time.monotonic() - began < 600  # an expanded bomb would take hours
 
 
 def test_wide_is_fine():

@@ -9,7 +9,7 @@ import pytest
 from darkroom.campaign import Campaign, CampaignError, Pipeline
 from darkroom.campaign.batches import batches
 from darkroom.campaign.campaign import one_of
-from darkroom.campaign.inputs import files_of, local_source, minutes
+from darkroom.campaign.inputs import files_of, local_source, minutes, unwatched
 
 
 @pytest.fixture
@@ -77,6 +77,14 @@ def test_all_that_is_wrong_is_told_at_once(start):
     ):
         assert sum(line.startswith(said) for line in problems) == 1, said
     assert len(problems) == 7
+
+
+def test_a_file_that_snakemake_would_take_for_a_pattern(start, tmp_path):
+    (tmp_path / "in {x}.txt").touch()
+    campaign = start(["a\tatlas\t\tsample:labels\t{slices: 'in {x}.txt'}"])
+    campaign.add("atlas", PLAIN)
+    with pytest.raises(CampaignError, match=r"options slices: 'in \{x\}.txt': Snakemake takes braces .* rename it"):
+        campaign.check()
 
 
 def test_a_config_that_is_wrong(start):
@@ -159,14 +167,17 @@ def test_minutes():
 
 
 def test_a_source_is_seen_to_change(start, tmp_path):
-    campaign = start(["a\tatlas\t\tsrc {x}\t", "b\tatlas\t\tsample:x\t"])
-    folder = tmp_path / "src {x}"
+    campaign = start(["a\tatlas\t\tsrc\t", "b\tatlas\t\tsample:x\t", "c\tatlas\t\tsrc {x}\t"])
+    folder = tmp_path / "src"
     folder.mkdir()
+    (tmp_path / "src {x}").mkdir()
     for age, name in enumerate(("new", "old")):
         (folder / name).touch()
         os.utime(folder / name, (1000 - age, 1000 - age))
-    assert local_source(campaign["a"]) == ["src {{x}}", "src {{x}}/new"]
-    assert local_source(campaign["b"]) == []
+    assert local_source(campaign["a"]) == ["src", "src/new"]
+    assert local_source(campaign["b"]) == local_source(campaign["c"]) == []
+    (line,) = unwatched(list(campaign.rows.values()))
+    assert line.startswith("c: Snakemake takes braces") and "src {x}" in line
 
 
 def test_files_of_folders(tmp_path):

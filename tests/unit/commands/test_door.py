@@ -1,5 +1,6 @@
 """The one door: what it lists, how it runs it, and the commands that have no test file of their own."""
 
+import itertools
 import json
 import os
 import re
@@ -72,6 +73,16 @@ def test_another_snakefile():
     assert run.command(["-s", "mine"])[3:5] == ["--logger", "rich"]
 
 
+@pytest.mark.parametrize("named", (["--configfile", "more.yaml"], ["-c", "2", "--configfile=more.yaml"]))
+def test_a_config_that_multiplies_is_refused_before_snakemake_reads_it(tmp_path, named):
+    aliases = [
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in itertools.pairwise("abcdefghij")
+    ]
+    (tmp_path / "more.yaml").write_text("\n".join(["a: &a [1, 2]", *aliases]))
+    status, _, said = door("run", *named, cwd=tmp_path)
+    assert status == 1 and re.fullmatch(r"darkroom run: more\.yaml line 1: with its aliases it comes to .*\n", said)
+
+
 def test_profiles_are_found_by_their_names(tmp_path):
     folder = tmp_path / "config/snakemake"
     (folder / "daint").mkdir(parents=True)
@@ -88,7 +99,7 @@ def test_profiles_are_found_by_their_names(tmp_path):
     line = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--executor", "dryrun"]
     told = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
     told["XDG_CONFIG_HOME"] = str(tmp_path / "config")
-    done = subprocess.run(line, cwd=tmp_path / "case", env=told, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(line, cwd=tmp_path / "case", env=told, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0 and "Using profile slurm" in done.stderr, done.stderr
 
 

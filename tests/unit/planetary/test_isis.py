@@ -226,11 +226,11 @@ def test_a_stage_that_is_told_to_end_ends_its_program_and_leaves_nothing(isis):
     )
     began = time.monotonic()
     while not (made := list(isis.glob("out/.*/1_mdiscal.cub"))):
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 600
         time.sleep(0.02)
     program = int(subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True, check=True).stdout)
     job.send_signal(signal.SIGTERM)
-    assert b"KeyboardInterrupt: stopped by SIGTERM" in job.communicate(timeout=30)[1]
+    assert b"KeyboardInterrupt: stopped by SIGTERM" in job.communicate(timeout=600)[1]
     assert not made[0].exists()
     assert left(isis / "out") == []
     with pytest.raises(ProcessLookupError):

@@ -182,7 +182,7 @@ def test_heads_of_absurd_size(tmp_path, content):
     with pytest.raises((ValueError, OSError), match=r"scan\.tar") as told:
         unpack(tmp_path / "scan.tar", tmp_path / "out/scan")
     assert "\n" not in str(told.value) and len(str(told.value)) < 500
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 600
     assert not list((tmp_path / "out").glob("*"))
 
 
