@@ -28,8 +28,8 @@ class Ens:
 
         @app.get("/dias-catalogue/Products")
         def search():
-            prefix = flask.request.args["$search"].strip('"')
-            return {"value": [self._row(name) for name in self.products if name.startswith(prefix)]}
+            wanted = flask.request.args["$search"].strip('"')
+            return {"value": [self._row(name) for name in self.products if name.startswith(wanted)]}
 
         def stranger():
             login = flask.request.authorization
@@ -65,8 +65,8 @@ class Ens:
         if name in self.left:
             self.left[name] -= 1
             self.products[name] = self.left[name] >= 0
-        row = {"id": f"id-{name}", "name": name, "offline": self.products[name], "size": 7}
-        return row | {"pseudopath": "S/2020/01/01, S/01", "created": "2020-08-13T15:47:17.000Z"}
+        known = {"id": f"id-{name}", "name": name, "offline": self.products[name], "size": 7}
+        return known | {"pseudopath": "S/2020/01/01, S/01", "created": "2020-08-13T15:47:17.000Z"}
 
     def stop(self):
         self.server.shutdown()
