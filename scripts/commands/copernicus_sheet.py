@@ -72,10 +72,10 @@ def by_tile(products, query):
     """A row of each tile."""
     tiles = {}
     for product in products:
-        parsed = names.parsed(product.name)
-        if not (parsed and parsed.tile):
+        known = names.parsed(product.name)
+        if not (known and known.tile):
             raise ValueError(f"{product.name}: is of no tile; write a sheet by product or date")
-        tiles[parsed.tile] = query | {"tile": parsed.tile}
+        tiles[known.tile] = query | {"tile": known.tile}
     return dict(sorted(tiles.items()))
 
 
