@@ -57,6 +57,7 @@ def airborne_check(
         about = {"collection": report["collection"], "granule": report["granule"]}
         logger.info("%s: checked, %d flags", report["granule"], len(report["flags"]), extra=about)
     product.keep_only(folder / "quality", [f"{report['granule']}.json" for report in reports])
+    files.settle(folder / "quality")
     total = len(made["granules"])
     if len(losses) == total:
         told = "; ".join(f"{name}: {wrong}" for name, wrong in losses.items())
@@ -71,7 +72,7 @@ def report_of(granule, described, folder, root, collections, schemas=""):
     except Exception as error:  # whatever it is, it is that granule's
         report = {key: granule[key] for key in ("collection", "netcdf", "flags")} | {"granule": granule["id"]}
         report |= {"source": granule["files"], "error": granules_of.say(error, granule["netcdf"])}
-    files.write_json(folder / f"quality/{granule['id']}.json", report)
+    files.write_json(folder / f"quality/{granule['id']}.json", report, durable=False)
     return report
 
 

@@ -14,7 +14,7 @@ from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.airborne.parallel import in_processes
 from darkroom.airborne.told import told
-from darkroom.files import SCRIPTS, clear_partials, described, read_json, write_json
+from darkroom.files import SCRIPTS, clear_partials, described, read_json, settle, write_json
 from darkroom.files import digest as file_digest
 from darkroom.inventory import read as read_inventory
 
@@ -82,6 +82,7 @@ def airborne_convert(
     good = {record["id"] for record in records if not record["error"]}
     for name in set(before) - good:
         (folder / f"{name}.nc").unlink(missing_ok=True)
+    settle(folder)
     write_json(memory, {name: made[name] for name in sorted(good)})
     if not good:
         first = records[0]["error"]
@@ -112,7 +113,7 @@ def _make(job, root, folder, before, options):
         if not read:
             return {"records": bad}
         granule = job.joined(read)
-        cf.write(granule, path, **options)
+        cf.write(granule, path, **options, durable=False)
         tells = told(granule, cf.made_at(granule, options["production_time"]))
     except Exception as error:  # such as of a disk that is full
         return {"records": [granules_of.bad_record(job.id, job.collection, entries, error), *bad]}

@@ -16,7 +16,7 @@ from darkroom.airborne.collection import match as match_collection
 from darkroom.airborne.metadata import echo10, legacy_met, umm_g
 from darkroom.airborne.parallel import in_processes
 from darkroom.airborne.told import told
-from darkroom.files import BLOCK, read_json, write_bytes, write_json
+from darkroom.files import BLOCK, read_json, settle, write_bytes, write_json
 from darkroom.version import VERSION
 
 logger = logging.getLogger(__name__)
@@ -95,6 +95,7 @@ def airborne_convert_metadata(
     if not listed:
         raise ValueError(f"no granule has metadata; {bad[0]['id']}: {bad[0]['error']}")
     product.keep_only(folder / "metadata", [Path(name).name for one in listed for name in one["metadata"].values()])
+    settle(folder / "metadata")
     write_json(metadata, {"granules": listed, "errors": bad})
 
 
@@ -105,7 +106,7 @@ def write(granule, folder, collection, root, endpoint, buckets, cumulus_names=Fa
         written = {}
         for ending, writer in writers(granule["id"], collection, cumulus_names).items():
             written[ending] = f"metadata/{granule['id']}.{ending}"
-            write_bytes(folder / written[ending], writer(described))
+            write_bytes(folder / written[ending], writer(described), durable=False)
         return record(described, written)
     except Exception as error:  # whatever it is, it is that granule's
         return granules_of.say(error, granule["netcdf"])

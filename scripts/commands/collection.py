@@ -10,7 +10,7 @@ from darkroom.airborne import draft, granules, reading
 def collection(file: Path, *, out: Path | None = None, known: list | None = None):
     """Write a draft of a collection for files like FILE, and print what it would make of it; nothing else is written.
 
-    file -- a granule: ICARTT, IWG1, AVAPS, EOL, netCDF or HDF5
+    file -- a granule: ICARTT, NASA Ames, IWG1, AVAPS, EOL, TEMP DROP, netCDF, HDF5, or a table of text
     out -- the draft, by default SHORT_NAME.yaml in this folder; a file that is there is not overwritten
     known -- collections (files or folders) instead of a draft: print what they make of FILE: what they keep, lose, flag
 

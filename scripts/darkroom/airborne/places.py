@@ -1,5 +1,6 @@
 """Where a granule is that does not say so itself: a fixed place, attributes of its file, the platform's navigation."""
 
+import math
 import re
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from darkroom.airborne.granule import Variable, moments
 
 NAMES = {"latitude": "degrees_north", "longitude": "degrees_east", "altitude": "m"}
+NUMBER = r"([-+]?\d+(?:\.\d*)?)"
+SIDES = {"latitude": r"([NS]|[Nn]orth|[Ss]outh)\b", "longitude": r"([EW]|[Ee]ast|[Ww]est)\b"}
 GAP = np.timedelta64(120, "s")  # between two positions that nothing is looked up in
 
 
@@ -31,14 +34,54 @@ def locate(variables, position, header, navigation, flags, path):
         look_up(variables, navigation, flags, path)
 
 
+def require_rows(variables, flags, path):
+    """Give each row the one position of a file that stands still.
+
+    Raises ValueError where latitude and longitude are others than one, or some, for each row: those of a grid.
+    """
+    rows = variables["time"].shape[0]
+    for name in NAMES:
+        variable = variables.get(name)
+        if (
+            variable is None
+            or variable.shape[:1] == (rows,)
+            or (name == "altitude" and variable.shape not in ((), (1,)))
+        ):
+            continue
+        if math.prod(variable.shape) != 1:
+            raise ValueError(
+                f"{path}: {variable.source} has {variable.shape[0]} values and the time {rows}; right is a position "
+                "for each time: a track, a curtain or a swath, not a grid"
+            )
+        value = variable.array().reshape(1)
+        place = Variable.of(
+            np.repeat(value, rows), variables["time"].dims, variable.attrs, variable.fill, variable.source
+        )
+        variables[name] = place
+        flags.append(
+            {"flag": "fixed_position", "note": f"{name} is {place.values()[0]:g} throughout, by {variable.source}"}
+        )
+    latitude, longitude = variables["latitude"].shape, variables["longitude"].shape
+    if latitude != longitude:
+        raise ValueError(
+            f"{path}: latitude is of shape {latitude}, longitude of {longitude}; right is one of each, not a grid"
+        )
+
+
 def told(header, label, name, path):
-    """The number that a label of the header has. Raises ValueError where there is none."""
+    """The number that a label of the header has: the one with the side (`76.39 W`, `42 degrees north`), or the first.
+
+    Raises ValueError where there is none.
+    """
     if label not in header:
         raise ValueError(f"{path}: no {label!r} in the header, which has the {name}")
-    number = re.search(r"[-+]?\d+(?:\.\d*)?", str(header[label]))
-    if not number:
-        raise ValueError(f"{path}: {label} is {header[label]!r}; right is a number of degrees or metres")
-    return float(number[0])
+    text = str(header[label])
+    if name in SIDES and (found := re.search(NUMBER + r"[^\w.,;+-]*(?:deg\w*)?[^\w.,;+-]*" + SIDES[name], text)):
+        value = float(found[1])
+        return -abs(value) if found[2][0] in "SWsw" else value
+    if found := re.search(NUMBER, text):
+        return float(found[1])
+    raise ValueError(f"{path}: {label} is {text!r}; right is a number of degrees or metres")
 
 
 def look_up(variables, navigation, flags, path):

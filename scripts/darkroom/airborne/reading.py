@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.airborne import places
-from darkroom.airborne.granule import Granule
+from darkroom.airborne.granule import Granule, moments
 from darkroom.airborne.screen import screen
 from darkroom.airborne.times import moment
 
@@ -56,6 +56,9 @@ def read(match, path, companion=None, navigation=None):
     for needed in ("latitude", "longitude"):
         if needed not in variables:
             raise ValueError(f"{path}: no {needed} among {_sources(variables)}")
+    places.require_rows(variables, flags, path)
+    if lines is None:
+        _leave_out_padding(variables, flags)
     feature = match.form["feature"].replace("swath", "")
     names = [Path(path).name, *([Path(companion).name] if companion else [])]
     granule = Granule(match.granule, match.collection, names, feature, variables, header, flags)
@@ -73,6 +76,20 @@ def read(match, path, companion=None, navigation=None):
 
 def _sources(variables):
     return ", ".join(variable.source or name for name, variable in variables.items())
+
+
+def _leave_out_padding(variables, flags):
+    """Leave out rows that have neither a time nor a position: the rest of an array that was made too long."""
+    nowhere = np.isnan(variables["latitude"].values()) & np.isnan(variables["longitude"].values())
+    empty = np.isnat(moments(variables["time"])) & nowhere.reshape(len(nowhere), -1).all(axis=1)
+    if not empty.any() or empty.all():
+        return
+    rows = variables["time"].dims[0]
+    for name, variable in variables.items():
+        if rows in variable.dims:
+            variables[name] = variable.only(np.flatnonzero(~empty))
+    note = f"{np.count_nonzero(empty)} of {empty.size} rows have neither time nor position; they were left out"
+    flags.append({"flag": "padding_left_out", "note": note})
 
 
 def _flag_date(granule, match):
