@@ -89,8 +89,18 @@ def test_a_file_that_snakemake_would_take_for_a_pattern(start, tmp_path):
 
 def test_a_config_that_is_wrong(start):
     with pytest.raises(CampaignError) as failure:
-        start([], fetch={"connections": "many"}, planetary={"map": {"resolutoin": 3, "template": "no.map"}})
+        start(
+            [],
+            campaign="a/b",
+            fetch={"connections": "many"},
+            atlas={"chunksize": 64, "jpeg_quality": 200},
+            planetary={"map": {"resolutoin": 3, "template": "no.map"}},
+        )
     assert set(str(failure.value).splitlines()[1:]) == {
+        "config.yaml campaign: 'a/b' does not match '^[A-Za-z0-9][A-Za-z0-9._-]*$'; right is: Name of the "
+        "campaign and of its folder in results/.",
+        "config.yaml atlas: 'chunksize' is unknown; did you mean 'chunk_size'?",
+        "config.yaml atlas.jpeg_quality: 200 is greater than the maximum of 100; right is: Quality of jpeg chunks.",
         "config.yaml fetch.connections: is 'many', not an integer; right is: Downloads of one dataset at the same time "
         "from each host, and never more than 64 in all.",
         "config.yaml planetary.map: 'resolutoin' is unknown; did you mean 'resolution'?",
