@@ -16,11 +16,12 @@ import sys
 import time
 from pathlib import Path
 
-from airborne_check import airborne_check, failures
+from airborne_check import airborne_check
 from airborne_convert import airborne_convert
 from airborne_convert_metadata import airborne_convert_metadata
 from darkroom import entrypoint
 from darkroom.airborne import payload, staging
+from darkroom.airborne.checking import failures
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.files import read_json, write_json

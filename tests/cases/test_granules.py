@@ -27,6 +27,7 @@ ROWS = [
     ("icartt", "sample:icartt", {}),
     ("lidar", "sample:lidar", {}),
     ("flight", "sample:dropsondes", {"feature": "flight"}),
+    ("shares", "sample:dropsondes", {"jobs": 2}),
     MIXED,
 ]
 PRODUCTS = {
@@ -116,6 +117,16 @@ def test_the_manifest_and_the_checksums(made, dataset):
     counted = sum(read_json(path)["round_trip"]["values"] for path in folder.glob("quality/*.json"))
     assert checked["values"] == counted > 0
     assert all(read_json(path)["round_trip"]["differences"] == [] for path in folder.glob("quality/*.json"))
+
+
+def test_jobs_for_shares_make_the_same(made):
+    one, shares = made.results / "sondes", made.results / "shares"
+    for kind in ("netcdf", "metadata", "quality"):
+        names = files(one / kind)
+        assert files(shares / kind) == names
+        assert all((shares / kind / name).read_bytes() == (one / kind / name).read_bytes() for name in names)
+    assert not list(shares.glob("parts/*"))
+    assert len(list((made.folder / "logs/case/shares").glob("airborne_*_part_*of2.log"))) == 4
 
 
 def printed(path):
