@@ -224,7 +224,8 @@ def follow(path, outdir, settings):
 
 def answer(asked, outdir, described, staged, failed, produced):
     """Write OUTPUT/payload.json: what the workflow's next step takes, or the answer to a notice."""
-    told = payload.answer(asked, [granule for granule in described["granules"] if granule["id"] in staged], failed)
+    good = [granule for granule in described["granules"] if granule["id"] in staged]
+    told = payload.answer(asked, good, failed, outdir)
     if asked.is_notice:
         now = produced or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         told |= {"receivedTime": now, "processCompleteTime": now}
