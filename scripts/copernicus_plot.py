@@ -74,7 +74,7 @@ def draw_map(variant, path, classed, axes):
             interpolation="nearest",
         )
         unit = "" if units[band] in (None, "1") else f" ({units[band]})"
-        axes.figure.colorbar(drawn, ax=axes, label=f"{names[band]}{unit}", shrink=0.8)
+        axes.figure.colorbar(drawn, cax=axes.inset_axes([1.03, 0.1, 0.03, 0.8]), label=f"{names[band]}{unit}")
     axes.set_facecolor("0.85")
     _draw_coastlines(bounds, crs, axes)
     axes.set(xlim=extent[:2], ylim=extent[2:], title=variant.title)

@@ -1,6 +1,5 @@
 """Spectral indices by their names: formulas, constants and wavelengths of Awesome Spectral Indices, in spyndex.
 
-
 Of the package its tables alone are read: to import it would load pandas and dask.
 """
 

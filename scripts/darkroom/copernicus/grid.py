@@ -8,7 +8,7 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import CRSError
+from rasterio.errors import CRSError, RasterioIOError
 from rasterio.transform import array_bounds
 from rasterio.warp import reproject, transform_bounds, transform_geom
 from rasterio.windows import Window, from_bounds
@@ -109,11 +109,15 @@ def covering(grids, resolution, crs="", area=None):
 
 
 def of_image(path):
-    """The grid of an image. Raises ValueError for one that has none, or whose system has no EPSG code."""
-    with rasterio.open(path) as image:
-        if image.crs is None or image.crs.to_epsg() is None:
-            raise ValueError(f"{path}: has no system of coordinates with an EPSG code")
-        return Grid(f"EPSG:{image.crs.to_epsg()}", tuple(image.transform)[:6], image.width, image.height)
+    """The grid of an image. Raises ValueError for one that cannot be read, and for a system without an EPSG code."""
+    try:
+        with rasterio.open(path) as image:
+            code, place, shape = image.crs and image.crs.to_epsg(), tuple(image.transform)[:6], image.shape
+    except RasterioIOError as error:
+        raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {error}") from error
+    if code is None:
+        raise ValueError(f"{path}: has no system of coordinates with an EPSG code")
+    return Grid(f"EPSG:{code}", place, shape[1], shape[0])
 
 
 def brought(read, source, grid, window, method):

@@ -1,8 +1,8 @@
 """Sentinel-2 L1C and L2A in SAFE: what its metadata say of each band, and reflectances of its images.
 
 Format: S2-PDGS-TAS-DI-PSD. Reflectance is (DN + ADD_OFFSET) / QUANTIFICATION_VALUE by the metadata of the product:
-since baseline 04.00 there is an offset for each band, in what was reprocessed of earlier years as well. DN 0 is no data,
-65535 saturated.
+since baseline 04.00 there is an offset for each band, in what was reprocessed of earlier years as well. DN 0 is no
+data, 65535 saturated.
 """
 
 import re

@@ -59,11 +59,14 @@ def describe(inventory, variant, options):
     ]
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     crs = grid.named(options["map"]["crs"]) if options["map"].get("crs") else ""
-    target = grid.covering([grid.of_image(paths[0]) for paths in images], resolution, crs, area)
+    sources = [grid.of_image(paths[0]) for paths in images]
+    target = grid.covering(sources, resolution, crs, area)
+    if {source.crs for source in sources} != {target.crs}:
+        notes.append(f"scenes were brought to {target.crs}, between pixels bilinear")
     passes = [list(group) for _, group in groupby(scenes, key=lambda scene: scene["begin"])]
     if variant.merge == "difference" and len(passes) < 2:
         raise ValueError(f"{variant.name} compares two dates, and there is one: {passes[0][0]['product']}")
-    notes += [*_notes(scenes, needed, resolution, target, variant, options)]
+    notes += [*_notes(scenes, needed, resolution, variant, options)]
     made = [_described(name, needed[name], scenes[0]) for name in names]
     products = [", ".join(scene["product"] for scene in group) for group in passes]
     return Times(target, [group[0]["begin"] for group in passes], products, made, passes, notes)
@@ -155,7 +158,7 @@ def _described(name, bands, scene):
     return Layer(name, index.title, "1", {"comment": f"{index.formula}; {letters}"})
 
 
-def _notes(scenes, needed, resolution, target, variant, options):
+def _notes(scenes, needed, resolution, variant, options):
     baselines = sorted({scene["baseline"] for scene in scenes})
     shifts = sorted({shift for scene in scenes for shift in scene["offsets"].values()} or {0.0})
     yield f"reflectance is (DN + offset) x scale, by the metadata: offsets {shifts}, baselines {', '.join(baselines)}"
@@ -165,10 +168,6 @@ def _notes(scenes, needed, resolution, target, variant, options):
     if others:
         how = "bilinear where coarser, means where finer"
         yield f"{', '.join(others)} were brought to {resolution:g} m ({how})"
-    if len({scene["tile"] for scene in scenes}) > 1 or target.crs not in {
-        grid.of_image(_any(scene)).crs for scene in scenes
-    }:
-        yield f"scenes were brought to {target.crs}, between pixels bilinear"
     mask = _mask(variant, options)
     without = [scene["product"] for scene in scenes if "SCL" not in scene["images"]]
     if mask and without:
@@ -176,10 +175,6 @@ def _notes(scenes, needed, resolution, target, variant, options):
     if mask and len(without) < len(scenes):
         yield f"classes {mask} of the scene classification are masked, by the nearest pixel"
     yield "no data (DN 0) and saturated pixels (65535) are masked before all else; negative reflectance stays"
-
-
-def _any(scene):
-    return next(iter(next(iter(scene["images"].values())).values()))
 
 
 METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "index", "mask"}))
