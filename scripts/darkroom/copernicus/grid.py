@@ -15,6 +15,8 @@ from rasterio.windows import Window, from_bounds
 from rasterio.windows import transform as window_transform
 from shapely.geometry import mapping, shape
 
+from darkroom.copernicus import areas
+
 BLOCK = 1024  # pixels of a side that are worked on at a time: a tile of Sentinel-2's JPEG 2000
 LARGEST = 1 << 31  # pixels of a map
 
@@ -74,6 +76,16 @@ def named(text):
     if crs.to_epsg() is None:
         raise ValueError(f"map crs: {text!r} has no EPSG code; right is one with a code, such as EPSG:32633")
     return f"EPSG:{crs.to_epsg()}"
+
+
+def problems(shown):
+    """What is wrong with the option `map` of a row, a sentence each."""
+    for key, read in (("area", areas.read), ("crs", named)):
+        if shown.get(key):
+            try:
+                read(shown[key])
+            except ValueError as error:
+                yield str(error) if key == "crs" else f"map {error}"
 
 
 def covering(grids, resolution, crs="", area=None):

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 from darkroom import schema
 from darkroom.campaign.sheet import Row
-from darkroom.copernicus import areas, asked, grid, settings, variants
-from darkroom.copernicus.recipes.registry import method
+from darkroom.copernicus import asked, settings, variants
 
 TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_remote.txt"]
 DEFAULT = "products"
-RECIPE_OPTIONS = ("map", "index", "mask")  # those that methods of recipes read
+RECIPE_OPTIONS = ("map", "layers", "mask", "qa")  # those that methods of recipes read
 
 
 def recipe(row: Row) -> str:
@@ -25,6 +24,13 @@ def is_mapped(row: Row) -> bool:
 def variant(row: Row) -> variants.Variant:
     """What the recipe of a row computes."""
     return variants.known(row.options["recipes"])[recipe(row)]
+
+
+def _method(row):
+    """How the recipe of a row is made. Loaded here, as it brings rasterio along: other rows start sooner without."""
+    from darkroom.copernicus.recipes.registry import method
+
+    return method(variant(row).method)
 
 
 def products(row: Row) -> list[str]:
@@ -44,7 +50,7 @@ def records(row: Row) -> list[str]:
 
 def recipe_options(row: Row) -> dict:
     """The options of a row that its recipe reads."""
-    return {key: asked.plain(row.options[key]) for key in sorted(method(variant(row).method).options)}
+    return {key: asked.plain(row.options[key]) for key in sorted(_method(row).options)}
 
 
 def patterns(row: Row) -> list[str]:
@@ -53,7 +59,7 @@ def patterns(row: Row) -> list[str]:
         return []
     if row.options["files"] or not is_mapped(row):
         return list(row.options["files"])
-    return method(variant(row).method).patterns(variant(row), recipe_options(row))
+    return _method(row).patterns(variant(row), recipe_options(row))
 
 
 def read_by_recipe(row: Row) -> list[str]:
@@ -89,26 +95,12 @@ def _recipe_problems(row):
     if recipe(row) not in known:
         yield f"recipe: {row.recipe!r} is unknown{schema.nearest(row.recipe, known)}"
         return
-    takes = method(variant(row).method).options if is_mapped(row) else frozenset()
+    takes = _method(row).options if is_mapped(row) else frozenset()
     for key in RECIPE_OPTIONS:
         if row.options[key] not in ({}, [], "", None) and key not in takes:
             yield f"options {key}: has no meaning for recipe {recipe(row)}; leave it out"
     if is_mapped(row):
-        yield from (f"options {line}" for line in _map_problems(row))
-
-
-def _map_problems(row):
-    shown = row.options["map"]
-    try:
-        if shown.get("area"):
-            areas.read(shown["area"], "map.area")
-        if shown.get("crs"):
-            grid.named(shown["crs"])
-    except ValueError as error:
-        yield str(error)
-        return
-    if is_mapped(row):
-        yield from method(variant(row).method).problems(variant(row), recipe_options(row))
+        yield from (f"options {line}" for line in _method(row).problems(variant(row), recipe_options(row)))
 
 
 def question(row: Row) -> dict | str:

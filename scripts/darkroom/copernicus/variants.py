@@ -24,6 +24,7 @@ class Variant:
     levels: list = field(default_factory=list)
     bands: dict = field(default_factory=dict)
     resolution: float | None = None
+    columns: dict = field(default_factory=dict)
     mask: list = field(default_factory=list)
     classes: list = field(default_factory=list)
     palette: str = "viridis"

@@ -200,6 +200,11 @@ def no2(path):
         axes = ("time", "scanline", "ground_pixel")
         for name, values in (("latitude", latitude), ("longitude", longitude)):
             group.createVariable(name, "f4", axes, zlib=True)[0] = values
+        places = group.createGroup("SUPPORT_DATA/GEOLOCATIONS")
+        group.createDimension("corner", 4)
+        for name, values in (("latitude", latitude), ("longitude", longitude)):
+            bounds = places.createVariable(f"{name}_bounds", "f4", (*axes, "corner"), zlib=True)
+            bounds[0] = _corners(values)
         variable = group.createVariable(
             "nitrogendioxide_tropospheric_column", "f4", axes, zlib=True, fill_value=9.969209968386869e36
         )
@@ -211,6 +216,13 @@ def no2(path):
         variable.setncatts({"scale_factor": np.float32(0.01), "units": "1"})
         variable.set_auto_scale(False)
         variable[0] = quality
+
+
+def _corners(centres):
+    """Of each pixel (line, pixel) the four corners, half way to its neighbours, in their order around it."""
+    edge = np.pad(centres.astype(float), 1, mode="reflect", reflect_type="odd")
+    grid = (edge[:-1, :-1] + edge[1:, :-1] + edge[:-1, 1:] + edge[1:, 1:]) / 4
+    return np.stack([grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]], -1)
 
 
 def _dataset(path, rows=0, columns=0, **attributes):

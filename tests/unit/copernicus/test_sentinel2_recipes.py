@@ -18,7 +18,7 @@ from darkroom.copernicus.products import Product, write_products
 from darkroom.copernicus.recipes.registry import method
 from darkroom.copernicus.stack import Stack
 
-OPTIONS = {"index": [], "map": {}, "mask": None}
+OPTIONS = {"layers": [], "map": {}, "mask": None}
 SURFACE = {"B04": 0.05, "B08": 0.45}
 
 
@@ -67,13 +67,13 @@ def test_no_data_is_masked_before_resampling_and_negative_reflectance_stays(tmp_
     blue[:, 8:] = 0  # beyond the swath
     blue[0, 0], blue[8, 2] = 65535, 900
     made.safe(tmp_path / "raw", {"B05_20m": blue, "B04_10m": flat(0.1)})
-    stack = run(tmp_path, index=["B05", "B04"])
+    stack = run(tmp_path, layers=["B05", "B04"])
     values = layer(stack, "B05")
     assert stack.grid.affine.a == 10
     inside = values[~np.isnan(values)]
     assert inside.min() >= -0.0101 and inside.max() == pytest.approx(0.2)  # no mixture with DN 0, which is -0.1
     assert values[16:18, 4:6].min() < 0.1 and np.isnan(values[:, 18:]).all()
-    raw = run(tmp_path, index=["B05"])
+    raw = run(tmp_path, layers=["B05"])
     lowest = layer(raw, "B05")
     assert raw.grid.affine.a == 20 and lowest[8, 2] == pytest.approx(-0.01) and np.isnan(lowest[0, 0])
     assert np.isnan(lowest[:, 8:]).all()
@@ -84,7 +84,7 @@ def test_a_mean_of_finer_pixels_counts_those_that_are_there(tmp_path):
     red[0, 0] = 0
     red[0:2, 1] = 3000
     made.safe(tmp_path / "raw", {"B04_10m": red})
-    values = layer(run(tmp_path, index="B04", map={"resolution": 20}), "B04")
+    values = layer(run(tmp_path, layers="B04", map={"resolution": 20}), "B04")
     assert values[0, 0] == pytest.approx((0.2 + 0.2 + 0.1) / 3, abs=1e-6) and values[1, 1] == pytest.approx(0.1)
 
 
@@ -144,7 +144,7 @@ def test_scenes_a_pixel_apart_and_of_another_zone_lie_where_they_should(tmp_path
     ramp = np.tile(np.arange(32) * 100 + 1500, (32, 1))
     made.safe(tmp_path / "raw", {"B04_10m": ramp}, west=399_960)
     made.safe(tmp_path / "raw", {"B04_10m": ramp}, tile="T32TNR", west=399_960 + 320 + 10)
-    stack = run(tmp_path, index="B04")
+    stack = run(tmp_path, layers="B04")
     (row, *_), (first,) = layer(stack, "B04"), stack.products
     assert stack.grid.width == 65 and np.isnan(row[32]) and first.count("S2A_") == 2
     assert row[[0, 31, 33, 64]] == pytest.approx([0.05, 0.36, 0.05, 0.36])
@@ -152,7 +152,7 @@ def test_scenes_a_pixel_apart_and_of_another_zone_lie_where_they_should(tmp_path
     made.safe(east / "raw", {"B04_10m": flat(0.2, 64)}, west=399_960)
     far = {"west": -72380, "north": 5025710, "epsg": 32633}  # about the same ground, as the next zone has it
     made.safe(east / "raw", {"B04_10m": flat(0.3, 200)}, "20230623T101601", tile="T33TUL", **far)
-    both = run(east, index="B04", map={"area": [7.728, 45.142, 7.733, 45.146]})
+    both = run(east, layers="B04", map={"area": [7.728, 45.142, 7.733, 45.146]})
     assert both.grid.crs == "EPSG:32632" and len(both.begins) == 2
     for at, value in ((0, 0.2), (1, 0.3)):
         assert np.nanmean(layer(both, "B04", at)) == pytest.approx(value, abs=1e-6), both.grid
@@ -161,10 +161,10 @@ def test_scenes_a_pixel_apart_and_of_another_zone_lie_where_they_should(tmp_path
 def test_a_part_of_the_map_is_the_same_part(tmp_path):
     noise = np.random.default_rng(1).integers(1100, 5000, (64, 64))
     made.safe(tmp_path / "raw", {"B04_10m": noise})
-    whole = layer(run(tmp_path, index="B04"), "B04")
+    whole = layer(run(tmp_path, layers="B04"), "B04")
     part = run(
         tmp_path,
-        index="B04",
+        layers="B04",
         map={"area": "POLYGON ((7.7283 45.1430, 7.7305 45.1430, 7.7305 45.1450, 7.7283 45.1450, 7.7283 45.1430))"},
     )
     column, row = round((part.grid.affine.c - 399_960) / 10), round((5_000_040 - part.grid.affine.f) / 10)
@@ -176,7 +176,7 @@ def test_a_part_of_the_map_is_the_same_part(tmp_path):
     ("recipe", "options", "says"),
     [
         ("s2_fires", {}, "s2_fires compares two dates, and there is one: S2A_MSIL2A_20230622"),
-        ("s2_index", {"index": "NDSI"}, "has no image of B03; those that are there: B04, B08, B11, B12, B8A"),
+        ("s2_index", {"layers": "NDSI"}, "has no image of B03; those that are there: B04, B08, B11, B12, B8A"),
         ("s2_index", {"map": {"area": [10, 45, 11, 46]}}, r"the area \[10.000, 45.000, 11.000, 46.000\] does not meet the images, which cover \[7.7"),
         ("s2_index", {"map": {"crs": "EPSG:1"}}, "map crs: 'EPSG:1' is no system of coordinates"),
     ],

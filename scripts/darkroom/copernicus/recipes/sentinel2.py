@@ -27,12 +27,13 @@ def _images(band, resolution):
 
 
 def problems(variant, options):
-    """What is wrong with the indices of a row."""
+    """What is wrong with the indices and the map of a row."""
+    yield from grid.problems(options["map"])
     for name in _layers(variant, options):
         try:
             _bands(variant, name, None)
         except ValueError as error:
-            yield f"index: {error}"
+            yield f"layers: {error}"
 
 
 def describe(inventory, variant, options):
@@ -123,7 +124,7 @@ def _clear(scene, target, window, mask):
 
 
 def _layers(variant, options):
-    asked = options["index"]
+    asked = options["layers"]
     return ([asked] if isinstance(asked, str) else list(asked)) or variant.layers
 
 
@@ -177,4 +178,4 @@ def _notes(scenes, needed, resolution, variant, options):
     yield "no data (DN 0) and saturated pixels (65535) are masked before all else; negative reflectance stays"
 
 
-METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "index", "mask"}))
+METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "mask"}))
