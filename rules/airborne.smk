@@ -1,9 +1,11 @@
 """Granules of a field campaign (dropsondes, lidar, radiometers) -> CF netCDF, archive metadata, quality, pictures.
 
 resources/<dataset>/inventory.json -> netcdf/, granules.json -> metadata/, metadata.json; quality/, airborne_check.json;
-preview.png. One job takes all granules of a dataset, as many at a time as it has threads; a bad one is named and does
-not stop the others.
+preview.png. One job takes all granules of a dataset, as many at a time as it has threads, or `jobs` take a share each
+(airborne/parts.smk); a bad one is named and does not stop the others.
 """
+
+from darkroom.airborne import plan as airborne_plan
 
 CAMPAIGN.add(
     "airborne",
@@ -19,6 +21,7 @@ rule airborne_convert:
     input:
         inventory="<source>/inventory.json",
         collections=lambda wildcards: files_of(row(wildcards).options["collections"], ".yaml"),
+        parts=lambda wildcards: airborne_plan.parts(row(wildcards), "granules"),
     output:
         granules="<dataset>/granules.json",
     log:
@@ -69,6 +72,7 @@ rule airborne_check:
         granules="<dataset>/granules.json",
         metadata="<dataset>/metadata.json",
         collections=lambda wildcards: files_of(row(wildcards).options["collections"], ".yaml"),
+        parts=lambda wildcards: airborne_plan.parts(row(wildcards), "reports"),
     output:
         check="<dataset>/airborne_check.json",
     log:
@@ -111,3 +115,6 @@ rule airborne_plot:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     script:
         "../scripts/airborne_plot.py"
+
+
+include: "airborne/parts.smk"

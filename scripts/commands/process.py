@@ -16,11 +16,12 @@ import sys
 import time
 from pathlib import Path
 
-from airborne_check import airborne_check, failures
+from airborne_check import airborne_check
 from airborne_convert import airborne_convert
 from airborne_convert_metadata import airborne_convert_metadata
 from darkroom import entrypoint
 from darkroom.airborne import payload, staging
+from darkroom.airborne.checking import failures
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.files import read_json, write_json
@@ -180,7 +181,7 @@ def tell(made):
 
 
 def stage(outdir, root, described):
-    """Put what the file tables have a place for into the tree of buckets; what went wrong by the granule.
+    """Copy files that the file tables have a place for into the tree of buckets; gives what went wrong by granule.
 
     A granule whose product or metadata is wrong stays out of the archive.
     """
@@ -211,9 +212,9 @@ def follow(path, outdir, settings):
         if file.path.is_relative_to(outdir):
             raise ValueError(f"{path}: input {file.path} is in the output folder; give an output elsewhere")
         file.require()
-    known = load_collections(sources(settings))
+    offered = load_collections(sources(settings))
     try:
-        collection = payload.collection_of(asked, known, settings.get("SHORT_NAME", ""))
+        collection = payload.collection_of(asked, offered, settings.get("SHORT_NAME", ""))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     endpoint = asked.config.get("distribution_endpoint", "")
@@ -223,7 +224,8 @@ def follow(path, outdir, settings):
 
 def answer(asked, outdir, described, staged, failed, produced):
     """Write OUTPUT/payload.json: what the workflow's next step takes, or the answer to a notice."""
-    told = payload.answer(asked, [granule for granule in described["granules"] if granule["id"] in staged], failed)
+    good = [granule for granule in described["granules"] if granule["id"] in staged]
+    told = payload.answer(asked, good, failed, outdir)
     if asked.is_notice:
         now = produced or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         told |= {"receivedTime": now, "processCompleteTime": now}
@@ -231,7 +233,7 @@ def answer(asked, outdir, described, staged, failed, produced):
 
 
 def unused(described, collections):
-    """Say which lines of a file table no file of any granule has gone by."""
+    """Say which lines of the file tables matched no file of any granule."""
     used = {entry["name"] for granule in described["granules"] for entry in granule["archive"]}
     for collection in load_collections(collections).values():
         of_it = any(granule["collection"] == collection["short_name"] for granule in described["granules"])

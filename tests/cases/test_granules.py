@@ -27,6 +27,7 @@ ROWS = [
     ("icartt", "sample:icartt", {}),
     ("lidar", "sample:lidar", {}),
     ("flight", "sample:dropsondes", {"feature": "flight"}),
+    ("shares", "sample:dropsondes", {"jobs": 2}),
     MIXED,
 ]
 PRODUCTS = {
@@ -75,7 +76,7 @@ def files(folder):
 
 @pytest.mark.parametrize("dataset", PRODUCTS)
 def test_every_product_is_there_and_nothing_else(made, dataset):
-    """Among that no temporary file of a product; the record of what was made, for reruns, is hidden."""
+    """No temporary file of a product is left; the record of what was made, for reruns, is hidden."""
     kinds = (
         "netcdf/{}.nc",
         "quality/{}.json",
@@ -83,9 +84,9 @@ def test_every_product_is_there_and_nothing_else(made, dataset):
         "metadata/{}.echo10.xml",
         "metadata/{}.meta.xml",
     )
-    wanted = {kind.format(name) for name in PRODUCTS[dataset] for kind in kinds}
+    products = {kind.format(name) for name in PRODUCTS[dataset] for kind in kinds}
     records = {"granules.json", "metadata.json", "airborne_check.json", ".granules.json"}
-    assert files(made.results / dataset) == wanted | records | {"preview.png", "manifest.json", "checksums.sha256"}
+    assert files(made.results / dataset) == products | records | {"preview.png", "manifest.json", "checksums.sha256"}
 
 
 @pytest.mark.parametrize(("dataset", "name"), GRANULES, ids=map("/".join, GRANULES))
@@ -116,6 +117,16 @@ def test_the_manifest_and_the_checksums(made, dataset):
     counted = sum(read_json(path)["round_trip"]["values"] for path in folder.glob("quality/*.json"))
     assert checked["values"] == counted > 0
     assert all(read_json(path)["round_trip"]["differences"] == [] for path in folder.glob("quality/*.json"))
+
+
+def test_jobs_for_shares_make_the_same(made):
+    one, shares = made.results / "sondes", made.results / "shares"
+    for kind in ("netcdf", "metadata", "quality"):
+        names = files(one / kind)
+        assert files(shares / kind) == names
+        assert all((shares / kind / name).read_bytes() == (one / kind / name).read_bytes() for name in names)
+    assert not list(shares.glob("parts/*"))
+    assert len(list((made.folder / "logs/case/shares").glob("airborne_*_part_*of2.log"))) == 4
 
 
 def printed(path):
@@ -191,8 +202,8 @@ def test_a_collection_of_ones_own_needs_no_python(made):
 
 def test_line_ends_of_windows_make_no_difference(made):
     one, other = (made.results / f"mixed/netcdf/D20120906_224116_{number}.QC.nc" for number in (1, 2))
-    found = differences(one, other, Rules(ignore={"id", "title", "source_files"}))
-    assert list(found) == ["trajectory[17]: expected b'1', made b'2'"]  # its name
+    lines = differences(one, other, Rules(ignore={"id", "title", "source_files"}))
+    assert list(lines) == ["trajectory[17]: expected b'1', made b'2'"]  # its name
 
 
 def test_the_page_shows_the_pictures_and_what_was_noted(made):
@@ -334,8 +345,8 @@ def with_options(campaign, **options):
 
 def planned(campaign):
     """Names of the rules of a dry run."""
-    found = re.findall(r"^(?:local)?rule (\w+):$", campaign.run("--dry-run"), re.MULTILINE)
-    return collections.Counter(found)
+    rules = re.findall(r"^(?:local)?rule (\w+):$", campaign.run("--dry-run"), re.MULTILINE)
+    return collections.Counter(rules)
 
 
 def times(campaign):
@@ -426,8 +437,8 @@ def test_killed_and_resumed_in_another_folder_it_makes_the_same_bytes(made, camp
         assert not (campaign.results / "mixed/manifest.json").exists()
         campaign.run("--unlock")
     campaign.run()
-    wanted = {name: content for name, content in made.tree().items() if name.startswith("mixed/")}
-    found = campaign.tree()
-    assert {name: found.get(name) for name in wanted} == wanted
-    assert {name for name in found if name.startswith("mixed/")} == {*wanted}
+    expected = {name: content for name, content in made.tree().items() if name.startswith("mixed/")}
+    resumed = campaign.tree()
+    assert {name: resumed.get(name) for name in expected} == expected
+    assert {name for name in resumed if name.startswith("mixed/")} == {*expected}
     assert folders.state(campaign.folder / "mixed") == before
