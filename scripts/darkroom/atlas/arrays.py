@@ -45,10 +45,10 @@ class Array(contextlib.AbstractContextManager):
         except (OSError, ValueError) as error:
             raise ValueError(f"{source['path']}: the volume is no longer there as it was planned ({error})") from error
 
-    def read(self, first, last, top, bottom):
-        """Rows [top, bottom) of slices [first, last): array (slice, row, column, channel)."""
+    def read(self, first, last, top, bottom, left=0, right=None):
+        """Rows [top, bottom), columns [left, right) of slices [first, last): array (slice, row, column, channel)."""
         axes = self._source["axes"]
-        window = {"z": slice(first, last), "y": slice(top, bottom), "x": slice(None), "c": slice(self.shape[3])}
+        window = {"z": slice(first, last), "y": slice(top, bottom), "x": slice(left, right), "c": slice(self.shape[3])}
         try:
             planes = self._array[tuple(window.get(axis, 0) for axis in axes)[: self._array.ndim]]
             planes = np.asarray(planes.read().result() if isinstance(planes, tensorstore.TensorStore) else planes)
@@ -274,6 +274,8 @@ def describe_zarr(folder):
         raise ValueError(f"{folder}: shape {store.shape} is not (slice, row, column) or (slice, row, column, channel)")
     axes = axes or "zyxc"[: store.ndim]
     found = _describe("zarr", folder, axes, store.shape, store.dtype.numpy_dtype, driver=driver)
+    sides = dict(zip(axes, store.chunk_layout.read_chunk.shape, strict=True))
+    found["tile"] = [sides.get(axis, 1) for axis in "zyx"]
     return found | ({"resolution": resolution} if resolution and all(resolution) else {})
 
 

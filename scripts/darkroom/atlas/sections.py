@@ -19,6 +19,7 @@ import rasterio.errors
 import tifffile
 
 TIFFS = (".tif", ".tiff")
+IN_ORDER = ("PNG", "JPEG")  # GDAL's names of formats whose rows are decoded from the first one on
 SUFFIXES = (".png", ".jpg", ".jpeg", *TIFFS)
 PALETTES = {"palette": 3, "grey palette": 1}  # channels that the values of a band stand for
 MOST_SLICES = 1_000_000  # numbers that ask for more, such as times of day, number no slices
@@ -48,10 +49,11 @@ class Sections(contextlib.AbstractContextManager):
         self._pool = ThreadPoolExecutor(threads)
         self._open = {}
 
-    def read(self, first, last, top, bottom):
-        """Rows [top, bottom) of slices [first, last): array (slice, row, column, channel)."""
+    def read(self, first, last, top, bottom, left=0, right=None):
+        """Rows [top, bottom), columns [left, right) of slices [first, last): array (slice, row, column, channel)."""
         slab = self._source["pages"][first:last]
-        planes = np.empty((last - first, bottom - top, *self.shape[2:]), self.dtype)
+        right = self.shape[2] if right is None else right
+        planes = np.empty((last - first, bottom - top, right - left, self.shape[3]), self.dtype)
         # A section that stands in for a missing neighbour is read once: no two threads share a dataset.
         numbers_of = {}
         for number, pages in enumerate(slab):
@@ -62,30 +64,30 @@ class Sections(contextlib.AbstractContextManager):
         self.close(keep={page for pages in numbers_of for page in pages})
 
         def fill(pages):
-            channels = [self._window(page, top, bottom) for page in pages]
+            channels = [self._window(page, top, bottom, left, right) for page in pages]
             planes[numbers_of[pages]] = np.concatenate(channels, axis=-1)
 
         list(self._pool.map(fill, numbers_of))
         return planes
 
-    def _window(self, page, top, bottom):
-        """Rows of one page as (row, column, channel)."""
+    def _window(self, page, top, bottom, left, right):
+        """A window of one page as (row, column, channel)."""
         palette = self._source["palette"]
         try:
             with rasterio.Env(**GDAL):
                 if page not in self._open:
                     self._open[page] = rasterio.open(page)
                 dataset = self._open[page]
-                rows = self._rows(page, dataset, top, bottom)
+                rows = self._rows(page, dataset, top, bottom, left, right)
         except ValueError:
             raise
         except Exception as error:
             raise ValueError(f"{page}: the image is damaged or cut short ({error.__cause__ or error})") from error
         return _table(dataset)[rows[0]][..., :palette] if palette else rows.transpose(1, 2, 0)
 
-    def _rows(self, page, dataset, top, bottom):
-        """Rows of the bands that count, (band, row, column)."""
-        return dataset.read(self._source["bands"], window=((top, bottom), (0, dataset.width)))
+    def _rows(self, page, dataset, top, bottom, left, right):
+        """A window of the bands that count, (band, row, column)."""
+        return dataset.read(self._source["bands"], window=((top, bottom), (left, right)))
 
     def __exit__(self, *_):
         # After an error in one thread, others may still read: a dataset closed under them would end the process.
@@ -186,7 +188,14 @@ def describe_pages(slices, kind):
         "dtype": dtype,
         "blank_value": 0,
         "notes": notes,
+        **_layout(slices[0][0]),
     }
+
+
+def _layout(page):
+    """How pixels are decoded: `tile`, what comes at once (slices, rows, columns), and whether rows come `in_order`."""
+    with rasterio.Env(**GDAL), rasterio.open(page) as dataset:
+        return {"tile": [1, *dataset.block_shapes[0]], "in_order": dataset.driver in IN_ORDER}
 
 
 def _header(page):

@@ -19,8 +19,9 @@ def describe(root, names, kind="image", slices=None, missing="error", blank_valu
     and gaps in their numbers are looked for; `missing` says what becomes of a gap.
 
     Returns a JSON-able dict with at least `reader`, `shape` (slices, rows, columns, channels), `dtype` and `notes`
-    for the record; `affine` (4x4, nm) or `resolution` (nm along x, y, z) where the source tells. Raises ValueError
-    naming the file for a source that is no volume.
+    for the record; `affine` (4x4, nm) or `resolution` (nm along x, y, z) where the source tells; where it matters,
+    `tile` (slices, rows, columns), what is decoded at once, and `in_order`, whether all before it is decoded, too.
+    Raises ValueError naming the file for a source that is no volume.
     """
     root = Path(root)
     clutter = [name for name in names if CLUTTER.search(name)]
@@ -44,10 +45,11 @@ def describe(root, names, kind="image", slices=None, missing="error", blank_valu
 
 
 def open_stack(source, threads=1):
-    """Reader of a described source: `read(first, last, top, bottom)` and `close()`; a context manager.
+    """Reader of a described source: `read(first, last, top, bottom, left, right)`; a context manager.
 
-    `read` returns rows [top, bottom) of slices [first, last) as (slice, row, column, channel) in the described dtype
-    and raises ValueError naming a damaged file. Rows that follow those of the last call are not decoded twice.
+    `read` returns rows [top, bottom) and columns [left, right) of slices [first, last) as (slice, row, column, channel)
+    in the described dtype and raises ValueError naming a damaged file. Rows that follow those of the last call are not
+    decoded twice.
     """
     return (sections.Sections if source["reader"] == "sections" else arrays.Array)(source, threads)
 

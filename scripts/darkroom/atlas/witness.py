@@ -6,6 +6,7 @@ differ in a few levels: there GDAL is asked again, and a warning of its decoder 
 """
 
 import gzip
+import itertools
 import math
 import struct
 import zlib
@@ -53,16 +54,16 @@ class Sections(sections.Sections):
         super().__init__(source, threads)
         self._pages = {}
 
-    def _rows(self, page, dataset, top, bottom):
+    def _rows(self, page, dataset, top, bottom, left, right):
         path = page.split(":", 3)[3] if page.startswith("GTIFF_DIR:") else page
         try:
             if page not in self._pages:
                 self._pages[page] = _page(page, path)
-            rows = self._pages[page] and self._pages[page].read(top, bottom)
+            rows = self._pages[page] and self._pages[page].read(top, bottom, left, right)
         except (ValueError, RuntimeError, KeyError, IndexError, TypeError, struct.error, OSError, zlib.error) as error:
             raise ValueError(f"{path}: the section is damaged ({error})") from error
         if rows is None:
-            return super()._rows(page, dataset, top, bottom)
+            return super()._rows(page, dataset, top, bottom, left, right)
         return rows[..., [band - 1 for band in self._source["bands"]]].transpose(2, 0, 1)
 
     def close(self, keep=()):
@@ -99,30 +100,32 @@ class Tiff:
             self.fits = page.compression in LOSSLESS and page.photometric not in (5, 6) and page.imagedepth == 1
             self.decode = page.decode if self.fits else None
         self.height = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
-        self.across = -(-page.imagewidth // page.tilewidth) if page.is_tiled else 1
+        self.width = page.tilewidth if page.is_tiled else page.imagewidth
+        self.across = -(-page.imagewidth // self.width)
         self.planes = page.samplesperpixel if page.planarconfig == 2 else 1
         self.kept = {}
 
-    def read(self, top, bottom):
-        """Rows [top, bottom) as (row, column, sample)."""
+    def read(self, top, bottom, left, right):
+        """Rows [top, bottom) and columns [left, right) as (row, column, sample)."""
         page = self.page
         # Of one bit are numbers, too, which index a palette.
         kind = np.uint8 if page.dtype == bool else page.dtype
-        rows = np.empty((bottom - top, page.imagewidth, page.samplesperpixel), kind)
+        rows = np.empty((bottom - top, right - left, page.samplesperpixel), kind)
         down = -(-page.imagelength // self.height)
         first, last = top // self.height, -(-bottom // self.height)
+        begin, end = left // self.width, -(-right // self.width)
         with Path(self.path).open("rb") as file:
-            for plane in range(self.planes):
-                begin = plane * down * self.across
-                for index in range(begin + first * self.across, begin + last * self.across):
-                    place, values = self.kept.pop(index, None) or self._segment(file, index)
-                    _, _, y, x, _ = place
-                    low, high = max(top, y), min(bottom, y + len(values))
-                    target = rows[low - top : high - top, x : x + values.shape[1]]
-                    target = target[..., plane : plane + 1] if self.planes > 1 else target
-                    target[...] = values[low - y : high - y, : target.shape[1]]
-                    if y + len(values) > bottom:
-                        self.kept[index] = place, values
+            for plane, row, column in itertools.product(range(self.planes), range(first, last), range(begin, end)):
+                index = (plane * down + row) * self.across + column
+                place, values = self.kept.pop(index, None) or self._segment(file, index)
+                _, _, y, x, _ = place
+                low, high, start = max(top, y), min(bottom, y + len(values)), max(left, x)
+                stop = min(right, x + values.shape[1])
+                target = rows[low - top : high - top, start - left : stop - left]
+                target = target[..., plane : plane + 1] if self.planes > 1 else target
+                target[...] = values[low - y : high - y, start - x : stop - x]
+                if y + len(values) > bottom:
+                    self.kept[index] = place, values
         return rows
 
     def _segment(self, file, index):
@@ -156,13 +159,13 @@ class Png:
     def _begin(self):
         self.row, self.above, self.data, self.bytes = 0, bytes(self.stride), _inflated(self.path), bytearray()
 
-    def read(self, top, bottom):
-        """Rows [top, bottom) as (row, column, sample)."""
+    def read(self, top, bottom, left, right):
+        """Rows [top, bottom) and columns [left, right) as (row, column, sample)."""
         if top < self.row:
             self._begin()
         while self.row < top:
             self._next(min(top, self.row + 64))
-        return self._next(bottom)
+        return self._next(bottom)[:, left:right]
 
     def _next(self, bottom):
         count = bottom - self.row
