@@ -6,7 +6,7 @@ import re
 import nibabel
 import numpy as np
 
-from darkroom.atlas import arrays, precomputed, shards
+from darkroom.atlas import arrays, precomputed, regions, shards
 from darkroom.atlas.orientation import parse as parse_orientation
 from darkroom.atlas.orientation import ras_size
 
@@ -69,8 +69,9 @@ def plan(source, options):
         "values": values,
         "info": info,
         "transform": transform(affine, size, axes, resolution, options["voxel_offset"]),
-        "compresslevel": options["compresslevel"] if shrinks and not options["sharding"] else 0,
+        "compresslevel": max(options["compresslevel"], options["sharding"]) if shrinks else 0,
         "estimated_bytes": int(voxels * np.dtype(values["data_type"]).itemsize * SHRINKAGE[encoding["encoding"]]),
+        "cut": regions.cut(info, source, axes),
         "notes": notes,
     }
 
