@@ -9,6 +9,7 @@ from darkroom.atlas import plan as atlas_plan
 CAMPAIGN.add("atlas", Pipeline(products=atlas_plan.products, records=atlas_plan.records))
 
 
+include: "atlas/parts.smk"
 include: "atlas/zarr.smk"
 
 
@@ -38,6 +39,7 @@ rule atlas_chunk:
     input:
         inventory=lambda wildcards: atlas_plan.inventory(row(wildcards)),
         volume="<dataset>/volume.json",
+        parts=lambda wildcards: atlas_plan.parts(row(wildcards), "precomputed"),
     output:
         info="<dataset>/precomputed/info",
     log:
@@ -59,6 +61,7 @@ rule atlas_check_precomputed:
     input:
         volume="<dataset>/volume.json",
         info="<dataset>/precomputed/info",
+        parts=lambda wildcards: atlas_plan.parts(row(wildcards), "precomputed_check"),
     output:
         check="<dataset>/precomputed_check.json",
     log:

@@ -119,19 +119,18 @@ class Source:
             orientation.source_interval(*box[axis], size[axis], sign) for axis, sign in self.axes
         )
         planes = self.stack.read(first, last, top, bottom, left, right)
-        try:
-            planes = self._converted(planes)
-        except ValueError as error:
-            where = f"slices {first} to {last - 1}"
-            raise ValueError(f"{stack_name(self.planned['source'])}, {where}: {error}") from error
-        return orientation.to_ras(planes, self.axes)
+        return orientation.to_ras(self._converted(planes, first), self.axes)
 
-    def _converted(self, planes):
+    def _converted(self, planes, first):
         """One plane after the other, because a conversion takes many times the memory of what it converts."""
         values = self.planned["values"]
         if planes.dtype == values["data_type"] and not values["window"]:
             return planes
         stored = np.empty(planes.shape, values["data_type"])
-        for plane, place in zip(planes, stored, strict=True):
-            place[...] = self.convert(plane)
+        for number, plane in enumerate(planes):
+            try:
+                stored[number] = self.convert(plane)
+            except ValueError as error:
+                where = f"{stack_name(self.planned['source'])}, slice {first + number}"
+                raise ValueError(f"{where}: {error}") from error
         return stored

@@ -1,5 +1,6 @@
 """What rules take from a row of the sheet."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -16,6 +17,14 @@ def local_source(row: Row) -> list[str]:
     files = (Path(folder, name) for folder, _, names in os.walk(row.source) for name in names)
     newest = sorted(filter(Path.exists, files), key=lambda path: path.stat().st_mtime)[-1:]
     return [literal(str(path)) for path in (row.source, *newest)]
+
+
+@functools.cache
+def local_bytes(source: str) -> int:
+    """Size of a file, or of all files in a folder, on this machine; 0 of a source elsewhere."""
+    folders = os.walk(source) if Path(source).is_dir() else [("", [], [source] if source else [])]
+    paths = (Path(folder, name) for folder, _, names in folders for name in names)
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def literal(path: str) -> str:
