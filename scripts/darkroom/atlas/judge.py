@@ -36,7 +36,7 @@ class Judge(Walk):
     """
 
     def __init__(self, check, volume, index, planned, scales, threads):
-        state = check.with_name(f".{check.stem}") / f"{files.digest(volume)[:32]}-{index.stat().st_mtime_ns}"
+        state = check.with_name(f".{check.stem}") / f"{files.digest(volume)[:16]}-{index.stat().st_mtime_ns}"
         super().__init__(planned, state, threads)
         self.scales, self.found = scales, {}
 

@@ -16,6 +16,7 @@ import imagecodecs
 import numpy as np
 import tensorstore
 
+from darkroom import files
 from darkroom.atlas import precomputed, shards, volume
 
 NAME = re.compile(r"c/((?:\d+/){2,3}\d+)")
@@ -88,6 +89,7 @@ class Scale(precomputed.Scale):
             contents = store.with_transaction(transaction)
             for key, start, length in places:
                 contents[key] = read(start, length)
+        files.note_size(path)
 
     def encode(self, block):
         shape = (self.channels, *reversed(self.sides))

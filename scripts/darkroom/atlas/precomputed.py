@@ -12,6 +12,7 @@ import compressed_segmentation
 import imagecodecs
 import numpy as np
 
+from darkroom import files
 from darkroom.atlas import chunks, shards
 
 DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "float32")
@@ -149,6 +150,7 @@ class Scale:
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+        files.note_size(path)
 
     def encode(self, block):
         """Content of the file of a chunk with these voxels (channel, z, y, x)."""

@@ -34,7 +34,7 @@ class Pyramid(Walk):
     def __init__(self, index, inputs, planned, scales, threads):
         self.folder, self.scales, self.spools = index.parent, scales, {}
         index.unlink(missing_ok=True)
-        super().__init__(planned, self.folder / MARKER / "".join(map(files.digest, inputs))[:32], threads)
+        super().__init__(planned, self.folder / MARKER / "-".join(files.digest(path)[:16] for path in inputs), threads)
 
     @contextlib.contextmanager
     def opened(self):

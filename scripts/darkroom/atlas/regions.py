@@ -51,53 +51,54 @@ class Block(NamedTuple):
     needed: list
 
 
-def cut(info, source, axes):
+def cut(info, source, axes, fewest=1):
     """The `Cut` of a volume with this `info`, as JSON has it.
 
     source -- description of the source; `tile` and `in_order` (see `stack.describe`) say how it is read best
     axes -- of columns, rows and slices; see `orientation.parse`
+    fewest -- regions that are wanted, where chunks (or shards) let there be so many
     """
-    scales, count = info["scales"], len(info["scales"])
-    size = scales[0]["size"]
+    scales, count, size = info["scales"], len(info["scales"]), info["scales"][0]["size"]
     itemsize = max(np.dtype(info["data_type"]).itemsize, np.dtype(source["dtype"]).itemsize) * info["num_channels"]
-    slices, rows, columns = source.get("tile", [1, 1, source["shape"][2]])
-    tile = orientation.ras_size((slices, rows, columns), axes)
-    (column, _), (row, _), (deep, _) = axes
-    wide = [column] if columns >= source["shape"][2] else []
-    whole = [column, row] if source.get("in_order") else wide
+    column, row, _ = order = [axis for axis, _ in axes]
+    tile = orientation.ras_size(source.get("tile", [1, 1, source["shape"][2]]), axes)
+    in_order = source.get("in_order", False)
+    wide = [column] if tile[column] >= size[column] else []
+    share = math.prod(size) // fewest
+    block, most = BLOCK // itemsize, min(share, REGION // itemsize)
+    layers = min(share, LAYERS // itemsize) if in_order else most
 
-    def unit(first, last, shares, whole=()):
-        sides = _unit(scales, first, last, shares)
+    def least(first, last, packed, whole=()):
+        """The least box of blocks, or of regions (`packed`), which must have some axes as a whole."""
+        sides = _unit(scales, first, last, packed)
         return [
-            extent if axis in whole else min(side, extent)
-            for axis, (side, extent) in enumerate(zip(sides, scales[first]["size"], strict=True))
+            extent if axis in whole else min(sides[axis], extent) for axis, extent in enumerate(scales[first]["size"])
         ]
 
-    most = LAYERS if source.get("in_order") else REGION
-    made = next(
-        n for n in range(min(SCALES, count), 0, -1) if n == 1 or math.prod(unit(0, n, True, whole)) * itemsize <= most
-    )
-    region = _grown(unit(0, made, True, whole), size, (column, row, deep), REGION // itemsize)
-    if region == size:
-        made = count
+    whole = [column, row] if in_order else wide
+    made = _last(range(1, min(SCALES, count) + 1), lambda n: math.prod(least(0, n, True, whole)) <= layers)
+    region = _grown(_of_tiles(least(0, made, True, whole), tile, size, most), size, order, most)
+    made = count if region == size else made
     stages, first = [], 0
     while first < count:
-        end = made if first < made else count
-        whole, tiled = (wide, tile) if first == 0 else ([], [1, 1, 1])
-        last = next(
-            n
-            for n in range(end, first, -1)
-            if n == first + 1 or math.prod(unit(first, n, False, whole)) * itemsize <= BLOCK
-        )
-        sides = unit(first, last, False, whole)
-        together = [
-            min(math.lcm(a, b), extent) for a, b, extent in zip(sides, tiled, scales[first]["size"], strict=True)
-        ]
-        sides = together if math.prod(together) * itemsize <= 2 * BLOCK else sides
-        sides = _grown(sides, scales[first]["size"], (column, row, deep), BLOCK // itemsize)
-        stages.append(Stage(first, last, sides))
+        ends, whole = range(first + 1, (made if first < made else count) + 1), wide * (first == 0)
+        last = _last(ends, lambda n, first=first, whole=whole: math.prod(least(first, n, False, whole)) <= block)
+        sides = least(first, last, False, whole)
+        sides = sides if first else _of_tiles(sides, tile, size, 2 * block)
+        stages.append(Stage(first, last, _grown(sides, scales[first]["size"], order, block)))
         first = last
     return Cut(region, made, stages)._asdict()
+
+
+def _last(numbers, fits):
+    """The last of some numbers that fits, or the first where none does."""
+    return next(filter(fits, reversed(numbers)), numbers[0])
+
+
+def _of_tiles(sides, tile, size, voxels):
+    """Sides made as many times as large as lets tiles be read once, where a box of so many voxels still holds that."""
+    tiled = [min(math.lcm(*pair), extent) for *pair, extent in zip(sides, tile, size, strict=True)]
+    return tiled if math.prod(tiled) <= voxels else sides
 
 
 def _unit(scales, first, last, packed):

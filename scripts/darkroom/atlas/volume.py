@@ -71,7 +71,7 @@ def plan(source, options):
         "transform": transform(affine, size, axes, resolution, options["voxel_offset"]),
         "compresslevel": max(options["compresslevel"], options["sharding"]) if shrinks else 0,
         "estimated_bytes": int(voxels * np.dtype(values["data_type"]).itemsize * SHRINKAGE[encoding["encoding"]]),
-        "cut": regions.cut(info, source, axes),
+        "cut": regions.cut(info, source, axes, options["regions"]),
         "notes": notes,
     }
 
