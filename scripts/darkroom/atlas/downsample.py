@@ -13,7 +13,8 @@ def halve(block, axes, labels=False):
     """Halve `block` along `axes` (a subset of 1, 2, 3), rounding sizes up.
 
     Images: the mean of the window, rounded half to even for integers, so that repeated halving has no bias; float32
-    stays float32, summed in float64. Labels: the most frequent value of the window, the smallest one of a tie.
+    stays float32, summed in float64, and is the mean of the voxels that are numbers: NaN only where none is. Labels:
+    the most frequent value of the window, the smallest one of a tie.
     """
     if not axes:
         return block
@@ -29,7 +30,9 @@ def _mean(corners):
     """Mean of equally shaped arrays whose number is a power of two."""
     kind = corners[0].dtype
     if kind.kind == "f":
-        return (sum(corner.astype("f8") for corner in corners) / len(corners)).astype(kind)
+        total = sum(corner.astype("f8") for corner in corners)
+        mean = (total / len(corners)).astype(kind)
+        return _mean_of_numbers(corners, mean) if np.isnan(mean).any() else mean
     wide = np.dtype(f"{'u' if kind.kind == 'u' else 'i'}{min(8, 2 * kind.itemsize)}")
     total = corners[0].astype(wide)
     for corner in corners[1:]:
@@ -38,6 +41,16 @@ def _mean(corners):
     # half - 1, plus one where the quotient is odd: an exact half then goes to the even neighbour
     total += (len(corners) // 2 - 1) + ((total >> shift) & 1)
     return (total >> shift).astype(kind)
+
+
+def _mean_of_numbers(corners, mean):
+    """`mean`, with that of the values that are numbers where it is NaN; of +inf and -inf there is none."""
+    gaps = np.isnan(mean)
+    values = np.stack([corner[gaps] for corner in corners]).astype("f8")
+    numbers = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        mean[gaps] = np.where(numbers, values, 0).sum(axis=0) / numbers.sum(axis=0)
+    return mean
 
 
 def _mode(corners):

@@ -107,10 +107,18 @@ def pairs_with_finer(fine, coarse, labels, pool, budget):
 
         if labels or coarse.dtype.kind != "f":
             return chunk, reduced("mode" if labels else "mean"), readback.read(coarse, chunk), 0
-        wanted = reduced("mean", tensorstore.cast(store, tensorstore.float64)).astype(coarse.dtype)
+        store = store[readback.index(fine, blocks.common(below, fine.box))]
+        values = store.read(order="F").result().astype("f8")
+        numbers = ~np.isnan(values)
+        values[~numbers] = 0
+
+        def of(array, method, origin=store.origin):
+            return reduced(method, tensorstore.array(array)[tensorstore.d[:].translate_to[origin]])
+
+        with np.errstate(invalid="ignore"):  # no mean is of no numbers
+            wanted = (of(values, "mean") / of(numbers.astype("f8"), "mean")).astype(coarse.dtype)
         # The order of a sum counts in the last digit of its largest number, which may be far larger than the sum.
-        largest = np.maximum(np.abs(reduced("min")), np.abs(reduced("max"))).astype("f8")
-        slack = np.abs(wanted) * 2.0**-23 + largest * 2.0**-50
+        slack = np.abs(wanted) * 2.0**-23 + of(np.abs(values), "max") * 2.0**-50
         return chunk, wanted, readback.read(coarse, chunk), np.where(np.isfinite(slack), slack, 0)
 
     chunks = blocks.chunks(coarse.box, coarse.sides)
