@@ -45,6 +45,9 @@ def plan(inventory, options):
         options["missing"],
         options["blank_value"],
         options["ignore_scaling"],
+        options.get("channels"),
+        options.get("series"),
+        options.get("time"),
     )
     try:
         return plan_volume(source, options)
@@ -60,7 +63,7 @@ def slices_of(options):
 
 def software():
     """Versions of what reads, encodes and judges voxels, for the manifest."""
-    packages = files.versions("numpy", "rasterio", "imagecodecs", "tifffile", "nibabel", "tensorstore")
+    packages = files.versions("numpy", "rasterio", "imagecodecs", "tifffile", "nibabel", "pynrrd", "tensorstore")
     return {**packages, "gdal": rasterio.__gdal_version__}
 
 
