@@ -22,8 +22,7 @@ def tiff_page(path, offset=None):
         else:
             tiff.filehandle.seek(offset)
             page = tifffile.TiffPage(tiff, 0)
-        for tag in page.tags:
-            tag.value  # noqa: B018: reads it while the file is open
+        _ = page.decode, page.jpegtables, page.jpegheader  # which are read while the file is open
         return page
 
 

@@ -117,7 +117,10 @@ def test_ome_without_sizes(noise, make, tmp_path):
 def test_time_and_depth(noise, refuses, tmp_path):
     options = {"imagej": True, "metadata": {"axes": "TZYX"}}
     tifffile.imwrite(tmp_path / "v.tif", noise(2, 9, 12, 17), **options)
-    refuses(tmp_path / "v.tif", "v.tif: the axis t (2) is time, neither space nor channel; choose one with `time`, from 0 to 1")
+    refuses(
+        tmp_path / "v.tif",
+        "v.tif: the axis t (2) is time, neither space nor channel; choose one with `time`, from 0 to 1",
+    )
 
 
 def test_pages_that_differ(noise, refuses, tmp_path):
