@@ -10,12 +10,15 @@ its centre half a voxel later, and each scale its own translation.
 """
 
 import math
+import re
 
 import imagecodecs
 import numpy as np
+import tensorstore
 
-from darkroom.atlas import blocks, precomputed, shards, view, volume
+from darkroom.atlas import precomputed, shards, view, volume
 
+NAME = re.compile(r"c/((?:\d+/){2,3}\d+)")
 LEVEL = 3  # of zstd, its default; 1 and 5 gave as many bytes within a tenth (grey values, 16 bits, labels, floats)
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
 CODECS = [LITTLE, {"name": "zstd", "configuration": {"level": LEVEL, "checksum": False}}]
@@ -44,8 +47,7 @@ class Scale(precomputed.Scale):
     """The chunks of one scale of a precomputed volume as those of a Zarr array, without loss whatever its encoding.
 
     A chunk has all channels. Those at the end of the array are as large as any other, filled up with 0, so a chunk is
-    never larger than the array. With sharding, chunks wait beside `c` until they are packed; a shard holds those that
-    a shard of the precomputed volume holds.
+    never larger than the array. A shard holds the chunks that a shard of the precomputed volume holds.
     """
 
     def __init__(self, folder, info, number):
@@ -54,35 +56,44 @@ class Scale(precomputed.Scale):
         self.folder = folder / str(number)
         self.indexes = (self.folder / "zarr.json",)
         self.sides = [min(pair) for pair in zip(self.sides, self.size, strict=True)]
-        self.per_shard = shards.extent(self) if self.sharded else [1, 1, 1]  # chunks along x, y, z
+        self.per_shard = shards.extent(self.info) if self.sharded else [1, 1, 1]  # chunks along x, y, z
         self.shard_sides = [side * count for side, count in zip(self.sides, self.per_shard, strict=True)]
+        self.grid = shards.grid(self.size, self.sides)
+
+    def _place(self, name):
+        match = NAME.fullmatch(name)
+        if not match:
+            return None
+        numbers = [int(number) for number in reversed(match[1].split("/"))][:3]
+        return [number * count for number, count in zip(numbers, self.per_shard, strict=True)]
 
     def path(self, chunk):
-        numbers = map(str, self._numbers(chunk, self.sides))
-        return self.folder / ".".join(numbers) if self.sharded else self.folder.joinpath("c", *numbers)
+        return self.folder.joinpath("c", *map(str, self._numbers(chunk, self.sides)))
 
     def file(self, chunk):
         return self.folder.joinpath("c", *map(str, self._numbers(chunk, self.shard_sides)))
 
-    def shard_store(self, shard):
-        base = {"driver": "file", "path": str(shard)}
-        grid = self._ordered(self.per_shard, 1)
-        return {"driver": "zarr3_sharding_indexed", "base": base, "grid_shape": grid, "index_codecs": INDEX_CODECS}
-
-    def shard_key(self, code, chunk):
+    def shard_key(self, chunk):
         numbers = np.array(self._numbers(chunk, self.sides)) % self._ordered(self.per_shard, 1)
         return numbers.astype(">u4").tobytes()
+
+    def write_shard(self, path, places, read):
+        """As `precomputed.Scale` has it, by tensorstore."""
+        base = {"driver": "file", "path": str(path)}
+        grid = self._ordered(self.per_shard, 1)
+        spec = {"driver": "zarr3_sharding_indexed", "base": base, "grid_shape": grid, "index_codecs": INDEX_CODECS}
+        path.unlink(missing_ok=True)
+        store = tensorstore.KvStore.open(spec).result()
+        with tensorstore.Transaction() as transaction:
+            contents = store.with_transaction(transaction)
+            for key, start, length in places:
+                contents[key] = read(start, length)
 
     def encode(self, block):
         shape = (self.channels, *reversed(self.sides))
         ends = [(0, side - extent) for side, extent in zip(shape, block.shape, strict=True)]
         full = np.ascontiguousarray(np.pad(block, ends), self.dtype.newbyteorder("<"))
         return imagecodecs.zstd_encode(full, level=LEVEL)
-
-    def decode(self, content, chunk):
-        values = np.frombuffer(imagecodecs.zstd_decode(content), self.dtype.newbyteorder("<"))
-        voxels = values.reshape(self.channels, *reversed(self.sides))
-        return voxels[blocks.window(chunk, chunk)].astype(self.dtype, copy=False)
 
     def _numbers(self, chunk, sides):
         """Place of a chunk in a grid of these sides, in the order of the array."""

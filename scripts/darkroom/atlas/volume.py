@@ -5,7 +5,7 @@ import math
 import nibabel
 import numpy as np
 
-from darkroom.atlas import precomputed, shards
+from darkroom.atlas import precomputed, regions, shards
 from darkroom.atlas.lengths import nanometres
 from darkroom.atlas.orientation import parse as parse_orientation
 from darkroom.atlas.orientation import ras_size
@@ -61,8 +61,9 @@ def plan(source, options):
         "info": info,
         "transform": to_space,
         "channels": source.get("channels", []),
-        "compresslevel": options["compresslevel"] if shrinks and not options["sharding"] else 0,
+        "compresslevel": max(options["compresslevel"], options["sharding"]) if shrinks else 0,
         "estimated_bytes": int(voxels * np.dtype(values["data_type"]).itemsize * SHRINKAGE[encoding["encoding"]]),
+        "cut": regions.cut(info, source, axes),
         "notes": notes,
     }
 

@@ -96,7 +96,7 @@ def _image(folder, series):
 
 
 def _finest(image):
-    """Axes as letters, place (`affine`, or `resolution` as far as it is told) and path of the finest scale of an image."""
+    """Axes as letters, place (`affine`, or `resolution` as far as it is told) and path of the finest scale."""
     finest = image["datasets"][0]
     axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", [])]
     scale, shift = np.ones(len(axes)), np.zeros(len(axes))
@@ -122,7 +122,7 @@ def _finest(image):
 
 
 def _nested(folder):
-    """What has to be told of a Zarr of version 2 whose chunks lie in folders without its metadata saying so (NGFF 0.2)."""
+    """What has to be told of a Zarr 2 whose chunks lie in folders without its metadata saying so (NGFF 0.2)."""
     said = files.read_json(folder / ".zarray")
     nested = "dimension_separator" not in said and len(said.get("shape", [])) > 1 and (folder / "0").is_dir()
     return {"metadata": {"dimension_separator": "/"}} if nested else {}

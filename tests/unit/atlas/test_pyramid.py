@@ -183,19 +183,21 @@ def test_scales_on_disk(kind, offset, noise, make, tmp_path):
     assert volume.check()["passed"]
 
 
-def mean_of_numbers(window):
-    numbers = window[~np.isnan(window)].astype("f8")
-    return numbers.mean() if numbers.size else np.nan
-
-
 def test_float_means(noise, make, tmp_path):
+    """The mean of the values that are numbers: one that is none does not spread."""
     planes = noise(9, 21, 33, dtype="float32")
-    planes[:2, :3] = np.nan
+    planes[0, :3] = np.nan
+    planes[5, 7, 3] = np.nan
     np.save(tmp_path / "v.npy", planes)
     volume = make(tmp_path / "v.npy", resolution=1000, chunk_size=8)
-    wanted = by_hand(planes.T, [0, 0, 0], [2, 2, 2], mean_of_numbers)
+
+    def mean(window):
+        return window.astype("f8")[~np.isnan(window)].mean() if not np.isnan(window).all() else np.nan
+
+    wanted = by_hand(planes.T, [0, 0, 0], [2, 2, 2], mean)
     assert np.array_equal(volume.voxels(1)[..., 0], wanted, equal_nan=True)
-    assert np.isnan(volume.voxels(1)).any()
+    assert not np.isnan(volume.voxels(1)).any()
+    assert np.isnan(volume.voxels(0)).sum() == 3 * 33 + 1
     assert volume.check()["scales"][1]["exact"]
 
 
