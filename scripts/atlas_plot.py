@@ -34,7 +34,7 @@ def atlas_plot(volume: Path, info: Path, preview: Path, view: Path):
     colours = is_rgb(planned)
     channels = [slice(None)] if colours else [[number] for number in range(planned["info"]["num_channels"])]
     limits = [value_range([section[..., channel] for section in sections.values()]) for channel in channels]
-    paint = hashed_colours if planned["values"]["labels"] else painter(limits, colours)
+    paint = label_painter(planned["regions"]) if planned["values"]["labels"] else painter(limits, colours)
     draw(scale, sections, paint, preview)
     files.write_json(view, state(planned, limits))
 
@@ -86,6 +86,21 @@ def painter(limits, colours):
     def paint(section):
         shares = np.clip((section.astype("f8") - low) / (high - low), 0, 1)
         return np.minimum(np.nan_to_num(shares) @ hue, 1)
+
+    return paint
+
+
+def label_painter(regions):
+    """Function that turns a section of labels into RGB: the colours of their table, and a hashed one for others."""
+    coloured = {region["id"]: list(bytes.fromhex(region["colour"])) for region in regions if "colour" in region}
+
+    def paint(section):
+        labels, places = np.unique(section[..., 0], return_inverse=True)
+        palette = hashed_colours(labels[:, None, None])[:, 0]
+        for number, label in enumerate(labels.tolist()):
+            if label in coloured:
+                palette[number] = np.array(coloured[label]) / 255
+        return palette[places.reshape(section.shape[:2])]
 
     return paint
 

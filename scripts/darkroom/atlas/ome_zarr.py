@@ -17,6 +17,7 @@ import numpy as np
 import tensorstore
 
 from darkroom.atlas import precomputed, shards, view, volume
+from darkroom.atlas.label_tables import image_label
 
 NAME = re.compile(r"c/((?:\d+/){2,3}\d+)")
 LEVEL = 3  # of zstd, its default; 1 and 5 gave as many bytes within a tenth (grey values, 16 bits, labels, floats)
@@ -173,7 +174,7 @@ def group(planned, name):
     }
     ome = {"version": "0.5", "multiscales": [image]}
     if planned["values"]["labels"]:
-        ome["image-label"] = {"version": "0.5"}  # without `colors`: viewers would leave out labels that have none
+        ome["image-label"] = image_label(planned.get("regions", []))
     elif channels := shown(planned):
         ome["omero"] = {"channels": channels}
     own = {"notes": planned["notes"], **({} if moved else {"transform": planned["transform"]})}

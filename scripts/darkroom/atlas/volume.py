@@ -15,12 +15,13 @@ PICTURE = {"jpeg": 65500, "png": 1_000_000}  # pixels along a side that libjpeg 
 SHRINKAGE = {"raw": 1.0, "png": 0.8, "jpeg": 0.5, "compressed_segmentation": 0.4}
 
 
-def plan(source, options):
+def plan(source, options, named=()):
     """The volume that `options` (the atlas section of the config) make of a described source.
 
-    Returns a JSON-able dict: `source`, `orientation`, `values` (see `converter`), `info` (what Neuroglancer reads),
-    `transform` (4x4, nm to nm, or None), `compresslevel`, `estimated_bytes`, `notes`. Raises ValueError for options
-    that do not fit the source or each other.
+    `named` are the rows of a table of labels (`label_tables.read`). Returns a JSON-able dict: `source`, `orientation`,
+    `values` (see `converter`), `info` (what Neuroglancer reads), `transform` (4x4, nm to nm, or None), names of
+    `channels`, named `regions`, `compresslevel`, `estimated_bytes`, `notes`. Raises ValueError for options that do not
+    fit the source or each other.
     """
     notes = list(source["notes"])
     orientation, resolution, affine = placement(source, options, notes)
@@ -50,6 +51,10 @@ def plan(source, options):
             options.get("max_scales"),
         ),
     }
+    if named:
+        if not values["labels"]:
+            raise ValueError("labels is the table of a segmentation; say `type: segmentation`")
+        info["segment_properties"] = precomputed.PROPERTIES
     if options["sharding"]:
         for scale in info["scales"]:
             scale["sharding"] = shards.spec(scale["size"], scale["chunk_sizes"][0], shrinks)
@@ -61,6 +66,7 @@ def plan(source, options):
         "info": info,
         "transform": to_space,
         "channels": source.get("channels", []),
+        "regions": list(named),
         "compresslevel": max(options["compresslevel"], options["sharding"]) if shrinks else 0,
         "estimated_bytes": int(voxels * np.dtype(values["data_type"]).itemsize * SHRINKAGE[encoding["encoding"]]),
         "cut": regions.cut(info, source, axes),
