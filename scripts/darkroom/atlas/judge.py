@@ -159,8 +159,11 @@ def converted(plane, values):
     kind, window = np.dtype(values["data_type"]), values["window"]
     for number in values.get("background", []):
         plane = np.where(np.isnan(plane) if number == "nan" else plane == number, 0, plane)
-    if not window and kind.kind == "f":  # as they are: what rounding takes is told as a difference
-        return plane, np.abs(plane.astype("f8")) * 2.0**-24 if plane.dtype.itemsize > 4 else 0
+    if not window and kind.kind == "f":
+        if plane.dtype.itemsize <= 2 or plane.dtype == kind:
+            return plane.astype(kind), 0
+        exact = plane.astype("f8")  # what rounding takes is told as a difference
+        return exact, np.where(np.isfinite(exact), np.abs(exact) * 2.0**-24, 0)
     if not window and plane.dtype.kind != "f":
         return plane.astype(kind), 0
     scaled = plane.astype("f8")

@@ -180,7 +180,9 @@ def segment_properties(regions):
     if any("acronym" in region for region in regions):
         properties.append({"id": "name", "type": "description", "values": [region["name"] for region in regions]})
     if tags:
-        lines = [sorted({tags.index(_tag(known[label])) for label in above[r["id"]] if label in known}) for r in regions]
+        lines = [
+            sorted({tags.index(_tag(known[label])) for label in above[r["id"]] if label in known}) for r in regions
+        ]
         properties.append({"id": "tags", "type": "tags", "tags": tags, "values": lines})
     inline = {"ids": [str(region["id"]) for region in regions], "properties": properties}
     return {"@type": "neuroglancer_segment_properties", "inline": inline}

@@ -118,7 +118,7 @@ def _geometry(path, header, axes, notes):
         along = None if sizes is None else [float(sizes[axes.index(axis)]) * NM[unit] for axis in "xyz"]
         return {"resolution": along} if along and np.isfinite(along).all() else {}
     steps = np.array([header["space directions"][axes.index(axis)] for axis in "xyz"], float).T
-    if steps.shape != (3, 3) or abs(np.linalg.det(steps)) < 1e-12 * np.abs(steps).max() ** 3:
+    if steps.shape != (3, 3) or abs(np.linalg.det(steps)) <= 1e-12 * np.abs(steps).max() ** 3:
         raise ValueError(f"{path}: its space directions are singular, they flatten the volume")
     affine = np.eye(4)
     affine[:3, :3] = steps

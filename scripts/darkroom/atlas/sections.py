@@ -280,7 +280,9 @@ def _file_planes(path, series, time):
         about["resolution"] = layout.resolution
     if layout.files - {str(path)}:
         about["whole"] = layout.files
-    return layout.slices or [[str(path)]], about
+    if not layout.slices:
+        raise ValueError(f"{path}: all its planes lie behind one page; such a file can be a volume, but no part of one")
+    return layout.slices, about
 
 
 def _set(root, first, paths):

@@ -66,13 +66,11 @@ def describe(
 
 
 def _only(root, names):
-    """The file of a volume that is the only one, or the one with the header of two; else None."""
+    """The file of a volume that is the only one, or the one with the header of several; else None."""
     if len(names) == 1:
         return root / names[0]
-    stems = {Path(name).with_suffix("") if name.lower().endswith((".gz", ".bz2")) else Path(name) for name in names}
     headers = [name for name in names if name.lower().endswith((*nrrds.SUFFIXES[1:], *neuroimages.PAIRS[:3]))]
-    pair = len(names) == 2 and len(headers) == 1 and len({stem.stem for stem in stems}) == 1
-    return root / headers[0] if pair else None
+    return root / headers[0] if len(headers) == 1 and len({name.split(".")[0] for name in names}) == 1 else None
 
 
 def open_stack(source, threads=1):

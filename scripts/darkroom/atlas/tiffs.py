@@ -67,7 +67,7 @@ def _layout(path, tiff, number, time):
     planes = math.prod(sizes.values())
     key, start = chosen[0].keyframe, chosen[0].dataoffset
     there = [page for page in pages if page is not None]
-    # Palettes and alpha are for GDAL to sort out. ImageJ has one directory for all planes of a large file.
+    # Palettes and alpha are for GDAL to sort out.
     plain = key.photometric in (1, 2) and not key.extrasamples and not {"C", "S"} <= set(axes)
     mapped = start is not None and shape == chosen[0].shape and (plain or len(there) == 1) and planes > 1
     if mapped:
@@ -75,7 +75,8 @@ def _layout(path, tiff, number, time):
     elif not len(there) == len(pages) == planes:
         raise ValueError(f"{path}: {len(there)} of {planes} pages are there")
     files = {str(page.parent.filehandle.path) for page in there}
-    slices = [] if mapped else _slices(path, sizes, pages, at, alone=len(tiff.pages) == 1)
+    paged = len(there) == planes  # ImageJ has one page for all planes of a large file
+    slices = _slices(path, sizes, pages, at, alone=len(tiff.pages) == 1) if paged else []
     name = _channel_names(tiff, number or 0) if "C" in leading else []
     resolution = _resolution(tiff, number or 0)
     return Layout(axes, shape, dtype, slices, files, name, resolution, mapped, every.index(chosen[0]), notes)

@@ -46,7 +46,9 @@ def layers(planned, limits):
     info = planned["info"]
     layer = {"name": "volume", "type": info["type"]}
     if info["type"] != "image":
-        colours = {str(region["id"]): f"#{region['colour']}" for region in planned.get("regions", []) if "colour" in region}
+        colours = {
+            str(region["id"]): f"#{region['colour']}" for region in planned.get("regions", []) if "colour" in region
+        }
         return [layer | ({"segmentColors": colours} if colours else {})]
     if is_rgb(planned):
         return [layer | {"shader": RGB}]
