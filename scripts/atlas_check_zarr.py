@@ -32,7 +32,7 @@ def atlas_check_zarr(volume: Path, index: Path, check: Path, dataset: str, *, th
         if files.read_json(path) != wanted:
             raise ValueError(f"{path} is not what was planned in {volume}")
     figures = Judge(check, volume, index, planned, scales, threads).figures()
-    notes = [ROTATED] if planned["transform"] else []
+    notes = [] if ome_zarr.shift(planned) else [ROTATED]
     write_record(check, Record(notes=notes, checks={"zarr_check": {"passed": True, "scales": figures}}))
 
 

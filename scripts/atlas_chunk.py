@@ -4,6 +4,7 @@ from pathlib import Path
 
 from darkroom import entrypoint, files
 from darkroom.atlas import precomputed
+from darkroom.atlas.label_tables import segment_properties
 from darkroom.atlas.pyramid import Pyramid
 
 
@@ -22,6 +23,8 @@ def atlas_chunk(inventory: Path, volume: Path, info: Path, *, threads: int = 1, 
     made.finish()
     if planned["transform"]:
         files.write_json(info.with_name("transform.json"), planned["transform"])
+    if planned["regions"]:
+        files.write_json(info.parent / precomputed.PROPERTIES / "info", segment_properties(planned["regions"]))
     files.write_json(info, planned["info"])
 
 

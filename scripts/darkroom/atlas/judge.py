@@ -153,9 +153,17 @@ def converted(plane, values):
     """A plane of the source in the volume's data type, and the difference of each value that is let pass (or 0).
 
     The rule is that of `volume.converter`, in another order of operations: what a window makes of a value may be one
-    off where it lies between two integers, and in the last digit of a float32.
+    off where it lies between two integers, and in the last digit of a float32. A float64 without one may be off by half
+    of that digit, which is told: it is not exact.
     """
     kind, window = np.dtype(values["data_type"]), values["window"]
+    for number in values.get("background", []):
+        plane = np.where(np.isnan(plane) if number == "nan" else plane == number, 0, plane)
+    if not window and kind.kind == "f":
+        if plane.dtype.itemsize <= 2 or plane.dtype == kind:
+            return plane.astype(kind), 0
+        exact = plane.astype("f8")  # what rounding takes is told as a difference
+        return exact, np.where(np.isfinite(exact), np.abs(exact) * 2.0**-24, 0)
     if not window and plane.dtype.kind != "f":
         return plane.astype(kind), 0
     scaled = plane.astype("f8")
@@ -165,7 +173,7 @@ def converted(plane, values):
         scaled = np.minimum(np.maximum(share, 0), 1) * top
     if kind.kind == "f":
         stored = scaled.astype(kind)
-        return stored, np.where(np.isnan(stored), 0, np.abs(stored) * np.float32(2.0**-22)) if window else 0
+        return stored, np.where(np.isnan(stored), 0, np.abs(stored) * np.float32(2.0**-22))
     scaled[np.isnan(scaled)] = 0
     whole = np.round(scaled)
     between = np.abs(np.abs(scaled - whole) - 0.5) < 1e-5

@@ -17,7 +17,8 @@ import numpy as np
 import tensorstore
 
 from darkroom import files
-from darkroom.atlas import precomputed, shards, volume
+from darkroom.atlas import precomputed, shards, view, volume
+from darkroom.atlas.label_tables import image_label
 
 NAME = re.compile(r"c/((?:\d+/){2,3}\d+)")
 LEVEL = 3  # of zstd, its default; 1 and 5 gave as many bytes within a tenth (grey values, 16 bits, labels, floats)
@@ -135,10 +136,17 @@ def axes(channels):
     return [{"name": "c", "type": "channel"}, *space] if channels > 1 else space
 
 
-def place(scale, channels):
+def shift(planned):
+    """What the transform of a volume adds to x, y, z, in nm; None where it turns or stretches, too."""
+    matrix = np.array(planned["transform"] or np.eye(4))
+    return matrix[:3, 3].tolist() if np.allclose(matrix[:3, :3], np.eye(3), rtol=0, atol=1e-9) else None
+
+
+def place(scale, channels, moved=(0, 0, 0)):
     """From indices of a scale of `info` to nm: its voxel size, and the centre of its first voxel."""
     size = list(reversed(scale["resolution"]))
-    first = [(start + 0.5) * length for start, length in zip(reversed(scale["voxel_offset"]), size, strict=True)]
+    parts = zip(reversed(scale["voxel_offset"]), size, reversed(moved), strict=True)
+    first = [round((start + 0.5) * length + extra, 6) for start, length, extra in parts]
     extra = channels > 1
     return [
         {"type": "scale", "scale": [*[1.0] * extra, *size]},
@@ -149,16 +157,18 @@ def place(scale, channels):
 def group(planned, name):
     """What `zarr.json` of the group holds: NGFF's metadata of a planned volume, with what was assumed of the source.
 
-    Coordinates are those of the precomputed volume, in nm. `attributes.darkroom` has the notes of the plan and, as NGFF
-    0.5 knows no rotations, `transform`: the matrix (4x4) from these nm to those of the affine of the source.
+    Coordinates are those of the source where its affine only moves and stretches, else those of the precomputed volume,
+    in nm. `attributes.darkroom` has the notes of the plan and, as NGFF 0.5 knows no rotations, the `transform` that is
+    left: the matrix (4x4) from these nm to those of the affine of the source.
     """
     info = planned["info"]
+    moved = shift(planned)
     method, described = DOWNSCALED[planned["values"]["labels"]]
     image = {
         "name": name,
         "axes": axes(info["num_channels"]),
         "datasets": [
-            {"path": str(number), "coordinateTransformations": place(scale, info["num_channels"])}
+            {"path": str(number), "coordinateTransformations": place(scale, info["num_channels"], moved or (0, 0, 0))}
             for number, scale in enumerate(info["scales"])
         ],
         "type": method,
@@ -166,19 +176,21 @@ def group(planned, name):
     }
     ome = {"version": "0.5", "multiscales": [image]}
     if planned["values"]["labels"]:
-        ome["image-label"] = {"version": "0.5"}  # without `colors`: viewers would leave out labels that have none
+        ome["image-label"] = image_label(planned.get("regions", []))
     elif channels := shown(planned):
         ome["omero"] = {"channels": channels}
-    own = {"notes": planned["notes"], **({"transform": planned["transform"]} if planned["transform"] else {})}
+    own = {"notes": planned["notes"], **({} if moved else {"transform": planned["transform"]})}
     return {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome, "darkroom": own}}
 
 
 def shown(planned):
-    """The `channels` of `omero`: how to draw grey values or RGB whose range is known; else none, and viewers choose."""
+    """The `channels` of `omero`: their names, and how to draw values whose range is known; else viewers choose."""
     info, kind = planned["info"], np.dtype(planned["info"]["data_type"])
-    if not (kind == np.uint8 or planned["values"]["window"]) or info["num_channels"] not in COLOURS:
+    count, names = info["num_channels"], planned.get("channels", [])
+    known = kind == np.uint8 or planned["values"]["window"]
+    if not names and (not known or count not in COLOURS):
         return []
+    colours = COLOURS[count] if not names else dict(zip(names, view.hues(count), strict=True))
     top = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
-    window = {"min": 0.0, "max": top, "start": 0.0, "end": top}
-    colours = COLOURS[info["num_channels"]]
-    return [{"label": name, "color": colour, "active": True, "window": window} for name, colour in colours.items()]
+    window = {"window": {"min": 0.0, "max": top, "start": 0.0, "end": top}} if known else {}
+    return [{"label": name, "color": colour, "active": True, **window} for name, colour in colours.items()]

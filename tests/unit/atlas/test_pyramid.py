@@ -209,3 +209,26 @@ def test_thin_volumes(shape, noise, make, block, tmp_path):
     assert np.array_equal(volume.voxels(), block(planes))
     assert max(volume.scales[-1]["size"]) <= 64
     assert volume.check()["passed"]
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_a_mean_is_of_the_voxels_that_are_numbers(offset, noise, make, tmp_path):
+    """Three in a hundred voxels are NaN, and one corner is without any number: it alone is NaN in coarser scales."""
+    values = noise(20, 20, 20, dtype="float32")
+    values[np.random.default_rng(1).random(values.shape) < 0.03] = np.nan
+    values[:4, :4, :4] = np.nan
+    values[10, 10, 10] = np.inf
+    np.save(tmp_path / "v.npy", values)
+    volume = make(tmp_path / "v.npy", resolution=1000, chunk_size=8, voxel_offset=[offset] * 3)
+    padded = np.pad(values, [(offset, -(len(values) + offset) % 4)] * 3, constant_values=np.nan).astype("f8")
+    for scale, side in ((1, 2), (2, 4)):
+        fine = padded if side == 2 else volume.voxels(1)[..., 0].T
+        fine = np.pad(fine, [(0, len(fine) % 2)] * 3, constant_values=np.nan)
+        cut = fine.reshape(*(number for size in fine.shape for number in (size // 2, 2))).astype("f8")
+        total, count = np.nansum(cut, axis=(1, 3, 5)), (~np.isnan(cut)).sum(axis=(1, 3, 5))
+        with np.errstate(invalid="ignore"):
+            wanted = total / count
+        found = volume.voxels(scale)[..., 0].T
+        assert np.allclose(found, wanted[tuple(slice(size) for size in found.shape)], rtol=1e-6, equal_nan=True)
+    assert np.isnan(volume.voxels(1)).sum() in (8, 1)
+    assert volume.check()["passed"]

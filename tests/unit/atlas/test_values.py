@@ -151,12 +151,12 @@ def test_labels_above_the_whole_numbers_of_float64(saved, make):
 @pytest.mark.parametrize(
     ("labels", "options", "text"),
     [
-        ([1, -1], {}, "label -1 is outside the range of uint64, 0 to 18446744073709551615; give a wider data_type"),
+        ([1, -1], {}, "label -1 is below 0, and labels are not negative: `background: -1` makes it 0"),
         ([0, 1234567], {"data_type": "uint16"}, "label 1234567 is outside the range of uint16, 0 to 65535"),
         ([0, 2**40], {"data_type": "uint32"}, "label 1099511627776 is outside the range of uint32"),
         ([0.0, 5e9], {}, "label 5000000000.0 is outside the range of uint32"),
-        ([0.0, 0.5], {}, "labels must be whole numbers; use type: image for a map of probabilities"),
-        ([0.0, np.nan], {}, "labels must be whole numbers"),
+        ([0.0, 0.5], {}, "labels must be whole numbers; 0.5 is among them: use type: image for a map of probabilities"),
+        ([0.0, np.nan], {}, "labels must be whole numbers; nan is among them: `background: nan` makes it 0"),
         ([0.0, np.inf], {}, "label inf is outside the range of uint32"),
         ([0, 1], {"input_min": 0, "input_max": 1}, "labels are never scaled"),
         ([0, 1], {"data_type": "float32"}, "labels are whole numbers; data_type float32 cannot hold them"),
