@@ -272,7 +272,7 @@ def test_a_slide_of_jpeg_tiles(noise, make, block, tmp_path):
         tiff.write(noise(50, 70, 3), description=about, **options)
         tiff.write(noise(25, 35, 3), description=about, **options | {"tile": None})
     with pytest.raises(
-        ValueError, match="of the voxel size the source tells a part .columns 500 nm, rows 500 nm, slices not told"
+        ValueError, match=r"of the voxel size the source tells a part \(columns 500 nm, rows 500 nm, slices not told"
     ):
         make(tmp_path / "v.svs")
     volume = make(tmp_path / "v.svs", resolution=[500, 500, 4000])
