@@ -9,12 +9,15 @@ from darkroom.record import Record
 from darkroom.record import write as write_record
 
 
-def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, threads: int = 1, mem_mb: int = 2000):
+def atlas_check_precomputed(
+    volume: Path, info: Path, check: Path, *, parts: list = (), threads: int = 1, mem_mb: int = 2000
+):
     """Compare scale 0 with the source, and each coarser scale with the source, downsampled.
 
     volume -- the plan that `atlas_import` made
     info -- the `info` of the precomputed volume
     check -- the figures, as JSON: per scale the chunks and voxels compared, and how they agree
+    parts -- what other jobs have left behind that did their share, if there were any
 
     The judge, `judge`, shares neither decoder nor arithmetic with the writer. Raises ValueError naming the scale and
     the place that differs.

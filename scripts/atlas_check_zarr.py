@@ -14,13 +14,16 @@ ROTATED = (
 )
 
 
-def atlas_check_zarr(volume: Path, index: Path, check: Path, dataset: str, *, threads: int = 1, mem_mb: int = 2000):
+def atlas_check_zarr(
+    volume: Path, index: Path, check: Path, dataset: str, *, parts: list = (), threads: int = 1, mem_mb: int = 2000
+):
     """Compare scale 0 with the source, and each coarser scale with the source, downsampled; all exactly.
 
     volume -- the plan that `atlas_import` made
     index -- `zarr.json` of the group
     check -- the figures, as JSON: per scale the chunks and voxels compared, and how they agree
     dataset -- name of the image
+    parts -- what other jobs have left behind that did their share, if there were any
 
     The judge, `judge`, shares neither decoder nor arithmetic with the writer. Raises ValueError naming the scale and
     the place that differs.

@@ -8,7 +8,7 @@ from darkroom.atlas.pyramid import MARKER, Pyramid
 
 
 def atlas_convert_zarr(
-    inventory: Path, volume: Path, index: Path, dataset: str, *, threads: int = 1, mem_mb: int = 2000
+    inventory: Path, volume: Path, index: Path, dataset: str, *, parts: list = (), threads: int = 1, mem_mb: int = 2000
 ):
     """Write a planned volume as OME-Zarr 0.5: chunks of every scale, then `zarr.json` of each, then that of the group.
 
@@ -16,6 +16,7 @@ def atlas_convert_zarr(
     volume -- the plan that `atlas_import` made
     index -- `zarr.json` of the group; the arrays go into folders beside it
     dataset -- name of the image
+    parts -- what other jobs have left behind that did their share, if there were any
 
     It is made from the source as `atlas_chunk` does, not from the Neuroglancer chunks: these may be JPEG, while every
     value is kept here. Regions that other jobs or an interrupted run have made, from the same files by the same plan,
