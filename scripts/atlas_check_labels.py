@@ -16,7 +16,7 @@ def atlas_check_labels(volume: Path, info: Path, regions: Path, check: Path):
 
     volume -- the plan that `atlas_import` made
     info -- the `info` of the precomputed volume
-    regions -- CSV of the rows of the table of labels, with voxels, volume and centre of each; then of labels without one
+    regions -- CSV of the rows of the table, with voxels, volume and centre of each; then of labels without a row
     check -- what does not fit together, as JSON
 
     Voxels are read by tensorstore, from the finest scale. Centres are means of voxel centres, in the coordinates of

@@ -98,7 +98,7 @@ def _from_json(content):
     """Regions of JSON: a list of objects, an object of names by label, or the Allen Institute's nested structures."""
     if isinstance(content, dict) and isinstance(content.get("msg"), list):
         content = content["msg"]
-    if isinstance(content, dict) and not COLUMNS["id"][1] in content:
+    if isinstance(content, dict) and "id" not in content:
         content = [
             {"id": label, **(about if isinstance(about, dict) else {"name": about})} for label, about in content.items()
         ]
@@ -108,7 +108,7 @@ def _from_json(content):
 
 
 def _from_xml(text):
-    """Regions of an atlas of FSL, whose labels of a probabilistic one are numbers of volumes: of the image, one more."""
+    """Regions of an atlas of FSL. Labels of a probabilistic one number volumes: those of the image are one more."""
     root = lxml.etree.fromstring(text.encode(), lxml.etree.XMLParser(resolve_entities=False))
     if root.tag != "atlas":
         raise ValueError(f"its root is <{root.tag}>, not the <atlas> of FSL")
@@ -171,7 +171,7 @@ def ancestors(regions):
 def segment_properties(regions):
     """Neuroglancer's segment properties: names, acronyms and names as descriptions, and a tag for each ancestor.
 
-    Source: the format's specification in the Neuroglancer repository (src/datasource/precomputed/segment_properties.md).
+    Source: the format's specification in the Neuroglancer repository (datasource/precomputed/segment_properties.md).
     """
     above, known = ancestors(regions), {region["id"]: region for region in regions}
     tags = sorted({_tag(known[label]) for line in above.values() for label in line if label in known})

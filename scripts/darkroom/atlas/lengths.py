@@ -11,6 +11,14 @@ NM = {
 LENGTH = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?)\s*([a-zµμå]*)\s*", re.IGNORECASE)
 
 
+def signed_nanometres(length):
+    """A distance in nm, either way or 0, from a number (nm) or a text with a unit. Raises ValueError."""
+    if isinstance(length, str):
+        sign, text = (-1, length.strip()[1:]) if length.strip().startswith("-") else (1, length)
+        return sign * nanometres(text)
+    return float(length)
+
+
 def nanometres(length):
     """A length in nm from a number (nm) or a text with a unit, such as `20 um`. Raises ValueError."""
     match = LENGTH.fullmatch(str(length))

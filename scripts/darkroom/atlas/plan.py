@@ -24,10 +24,9 @@ def records(row: Row) -> list[str]:
     return ["volume.json", "precomputed_check.json", *zarr, *(["labels_check.json"] if labels(row) else [])]
 
 
-def labels(row: Row) -> list[str]:
-    """The table of labels of a segmentation, where it has one."""
-    table = row.options.get("labels") if row.pipeline == "atlas" else None
-    return [table] if table else []
+def labels(row: Row) -> str | list:
+    """The table of labels of a segmentation; no file where it has none."""
+    return (row.pipeline == "atlas" and row.options.get("labels")) or []
 
 
 def inventory(row: Row) -> str:

@@ -1,14 +1,10 @@
-"""From a source and its options to a volume: where it lies, what its values become, which scales it gets."""
+"""From a source and its options to a volume: what its values become, which scales it gets."""
 
 import math
 
-import nibabel
 import numpy as np
 
-from darkroom.atlas import precomputed, regions, shards
-from darkroom.atlas.lengths import nanometres
-from darkroom.atlas.orientation import parse as parse_orientation
-from darkroom.atlas.orientation import ras_size
+from darkroom.atlas import placement, precomputed, regions, shards
 
 PICTURE = {"jpeg": 65500, "png": 1_000_000}  # pixels along a side that libjpeg and libpng take
 # Bytes on disk against bytes in memory, as measured on histology and label volumes; for the estimate of room.
@@ -24,15 +20,12 @@ def plan(source, options, named=()):
     fit the source or each other.
     """
     notes = list(source["notes"])
-    orientation, resolution, affine = placement(source, options, notes)
-    axes = parse_orientation(orientation)
-    slices, rows, columns, channels = source["shape"]
-    size = ras_size((slices, rows, columns), axes)
+    there = placement.placed(source, options, notes)
+    size, channels = there.size, source["shape"][3]
     for name, found in (("size", size), ("num_channels", channels)):
         if options.get(name, found) != found:
             raise ValueError(f"{name} is {found}, the options expect {options[name]}")
     values = value_rule(source, options, notes)
-    offset, to_space = place(source, affine, size, axes, resolution, options)
     encoding = encoding_of(values["data_type"], channels, options)
     _require_picture(encoding["encoding"], chunk_size(options))
     # What gzip shrinks is gzipped: chunk by chunk in files of their own if asked for, always within shards.
@@ -44,8 +37,8 @@ def plan(source, options, named=()):
         "num_channels": channels,
         "scales": precomputed.scales(
             size,
-            resolution,
-            offset,
+            there.resolution,
+            there.voxel_offset,
             chunk_size(options),
             encoding,
             options.get("max_scales"),
@@ -61,109 +54,17 @@ def plan(source, options, named=()):
     voxels = sum(np.prod(scale["size"], dtype=float) for scale in info["scales"]) * channels
     return {
         "source": {name: value for name, value in source.items() if name not in ("notes", "channels")},
-        "orientation": orientation,
+        "orientation": there.orientation,
         "values": values,
         "info": info,
-        "transform": to_space,
+        "transform": there.transform,
         "channels": source.get("channels", []),
         "regions": list(named),
         "compresslevel": max(options["compresslevel"], options["sharding"]) if shrinks else 0,
         "estimated_bytes": int(voxels * np.dtype(values["data_type"]).itemsize * SHRINKAGE[encoding["encoding"]]),
-        "cut": regions.cut(info, source, axes, options["pieces"]),
+        "cut": regions.cut(info, source, there.axes, options["pieces"]),
         "notes": notes,
     }
-
-
-def placement(source, options, notes):
-    """Orientation code, resolution (nm along x, y, z of RAS+) and affine (4x4, nm, or None) of a source.
-
-    What the options say goes before what the file says; an affine that is overruled is not used, and noted. One whose
-    axes have no anatomical meaning is turned as the orientation says.
-    """
-    orientation, resolution = options.get("orientation"), options.get("resolution")
-    affine = np.array(source["affine"]) if "affine" in source else None
-    anatomical = source.get("anatomical")
-    if affine is not None and (resolution or (orientation and anatomical)):
-        notes.append("the affine of the file is not used, because orientation or resolution was given")
-    if affine is not None and anatomical:
-        orientation = orientation or "".join(nibabel.aff2axcodes(affine))
-    orientation = str(orientation or "RAS").upper()
-    axes = parse_orientation(orientation)
-    if resolution is not None:
-        if not isinstance(resolution, list):
-            resolution = [resolution] * 3
-        return orientation, [nanometres(length) for length in resolution], None
-    along = source.get("resolution")
-    if affine is not None and not along:
-        # Headers of anatomical files hold float32; the transform makes up for what rounding takes.
-        digits = 6 if anatomical else 12
-        along = [float(f"{length:.{digits}g}") for length in nibabel.affines.voxel_sizes(affine)]
-    _require_resolution(along)
-    resolution = [0.0, 0.0, 0.0]
-    for (axis, _), length in zip(axes, along, strict=True):
-        resolution[axis] = float(length)
-    if affine is None or (anatomical and options.get("orientation")):
-        return orientation, resolution, None
-    if not anatomical:
-        turn = np.zeros((4, 4))
-        turn[3, 3] = 1
-        for number, (axis, sign) in enumerate(axes):
-            turn[axis, number] = sign
-        affine = turn @ affine
-    return orientation, resolution, affine
-
-
-def _require_resolution(along):
-    """Refuse a source that does not tell its voxel size, all of it."""
-    example = "such as resolution: [20000, 20000, 20000], or with units: [20 um, 20 um, 20 um]"
-    if not along:
-        raise ValueError(
-            "resolution is missing, and the source does not tell it; give the voxel size along x (right), y (front) "
-            f"and z (up) in nm, {example}"
-        )
-    if not all(along):
-        sizes = zip(("columns", "rows", "slices"), along, strict=True)
-        told = ", ".join(f"{name} {f'{size:g} nm' if size else 'not told'}" for name, size in sizes)
-        raise ValueError(
-            f"resolution is missing: of the voxel size the source tells a part ({told}); give it, {example}"
-        )
-
-
-def place(source, affine, size, axes, resolution, options):
-    """`voxel_offset` of a volume, and its transform.
-
-    A source that lies somewhere in a space of its own has its place in `voxel_offset`, as far as whole voxels go, where
-    the options say no other one; the rest is left to the transform.
-    """
-    offset = options.get("voxel_offset") or source.get("voxel_offset")
-    if affine is None or source.get("anatomical"):
-        offset = options.get("voxel_offset") or [0, 0, 0]
-        return offset, transform(affine, size, axes, resolution, offset)
-    if "voxel_offset" in source and options.get("orientation", "RAS").upper() != "RAS":
-        offset = options.get("voxel_offset")
-    if not offset:
-        corner = np.array(transform(affine, size, axes, resolution, [0, 0, 0]))[:3, 3] / resolution
-        # The first voxel of most files has its centre, not its corner, at a multiple of its size.
-        offset = np.floor(np.round(corner, 6) + 0.5).astype(int).tolist()
-    matrix = np.round(transform(affine, size, axes, resolution, offset), 9)
-    return offset, None if np.allclose(matrix, np.eye(4), rtol=0, atol=1e-6) else matrix.tolist()
-
-
-def transform(affine, size, axes, resolution, voxel_offset):
-    """Matrix (4x4) from nm in the precomputed volume to nm in the space of the affine, or None without an affine.
-
-    The affine places the centres of voxels, while a precomputed volume counts from the corner of a voxel, which is
-    half a voxel before its centre: the centre of the first voxel is at (voxel_offset + 1/2) * resolution.
-    """
-    if affine is None:
-        return None
-    to_source = np.zeros((4, 4))
-    to_source[3, 3] = 1
-    for number, (axis, sign) in enumerate(axes):
-        to_source[number, axis] = sign / resolution[axis]
-        first = 0 if sign > 0 else size[axis] - 1
-        to_source[number, 3] = first - sign * (voxel_offset[axis] + 0.5)
-    return (np.array(affine) @ to_source).tolist()
 
 
 def chunk_size(options):

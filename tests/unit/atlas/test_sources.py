@@ -272,7 +272,7 @@ def test_a_slide_of_jpeg_tiles(noise, make, block, tmp_path):
         tiff.write(noise(50, 70, 3), description=about, **options)
         tiff.write(noise(25, 35, 3), description=about, **options | {"tile": None})
     with pytest.raises(
-        ValueError, match="of the voxel size the source tells a part .columns 500 nm, rows 500 nm, slices not told"
+        ValueError, match=r"of the voxel size the source tells a part \(columns 500 nm, rows 500 nm, slices not told"
     ):
         make(tmp_path / "v.svs")
     volume = make(tmp_path / "v.svs", resolution=[500, 500, 4000])
@@ -387,6 +387,51 @@ def test_two_zarrs_in_a_folder(noise, refuses, tmp_path):
     for name in "ab":
         ome_zarr(tmp_path / f"{name}.zarr", noise(3, 12, 17), "zyx", "0.4")
     refuses(tmp_path, "there are 2 Zarr folders, a.zarr, b.zarr; choose one with `filter`")
+
+
+TRANSFORMS = {
+    "a permutation": [[0, -1, 0, "2 mm"], [0, 0, 1, -5000], [1, 0, 0, 0]],
+    "whole voxels": [[1, 0, 0, 3000], [0, 1, 0, "-4 um"], [0, 0, 1, 0]],
+    "oblique": [[0.8, -0.6, 0, 1], [0.6, 0.8, 0, 2], [0, 0, 2, "3 um"], [0, 0, 0, 1]],
+}
+
+
+@pytest.mark.parametrize("matrix", TRANSFORMS.values(), ids=TRANSFORMS)
+@pytest.mark.parametrize("kind", ["npy", "nii", "ome.zarr"])
+def test_a_volume_through_an_affine(matrix, kind, noise, make, tmp_path):
+    """Every voxel keeps its value, at the place that the matrix takes it to."""
+    array = noise(4, 5, 6)
+    options = {"resolution": [1000, 2000, 4000], "voxel_offset": [1, 0, 0]} if kind == "npy" else {}
+    if kind == "npy":
+        np.save(tmp_path / "v.npy", array)
+    elif kind == "nii":
+        nibabel.save(nibabel.Nifti1Image(array.T, AFFINE), tmp_path / "v.nii")
+    else:
+        ome_zarr(tmp_path / "v.ome.zarr", array, "zyx", "0.5")
+    before, after = make(tmp_path / f"v.{kind}", **options), make(tmp_path / f"v.{kind}", transform=matrix, **options)
+    rows = [[*row[:3], {"2 mm": 2e6, "-4 um": -4000, "3 um": 3000}.get(row[3], row[3])] for row in matrix[:3]]
+    to_index = np.linalg.inv(places(after)) @ np.array([*rows, [0, 0, 0, 1]], float) @ places(before)
+    voxels, moved = before.voxels(), after.voxels()
+    for index in np.ndindex(voxels.shape[:3]):
+        place = (to_index @ [*index, 1])[:3]
+        assert np.allclose(place, np.round(place), atol=1e-4)
+        assert moved[tuple(np.round(place).astype(int))] == voxels[index]
+    assert after.check()["passed"]
+    if matrix == TRANSFORMS["whole voxels"] and kind == "npy":
+        assert after.plan["transform"] is None and after.scales[0]["voxel_offset"] == [4, -2, 0]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "text"),
+    [
+        ([[1, 0, 0, 0], [2, 0, 0, 0], [0, 0, 1, 0]], "transform is singular, it flattens the volume"),
+        ([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]], "transform: the last row is [0, 0, 1, 1]"),
+        ([[1, 0, 0, "2 parsec"], [0, 1, 0, 0], [0, 0, 1, 0]], "'2 parsec' is no length"),
+    ],
+)
+def test_transforms_that_are_refused(matrix, text, noise, refuses, tmp_path):
+    np.save(tmp_path / "v.npy", noise(4, 5, 6))
+    refuses(tmp_path / "v.npy", text, transform=matrix)
 
 
 # Numbers

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from darkroom.atlas.lengths import nanometres as in_nanometres
 from darkroom.atlas.volume import converter
-from darkroom.atlas.volume import nanometres as in_nanometres
 
 
 def convert(values, data_type, window=None, labels=False):
