@@ -46,6 +46,8 @@ ENGINES = {"planetary": "isis", "isis": "native"}
 PACKAGES = {
     "blake3": "python-blake3",
     "swiftclient": "python-swiftclient",
+    "nrrd": "pynrrd",
+    "PIL": "pillow",
     "yaml": "pyyaml",
     "matplotlib": "matplotlib-base",
     "openstack": "openstacksdk",
