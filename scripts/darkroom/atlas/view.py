@@ -65,6 +65,7 @@ def layers(planned, limits):
             "name": name,
             "type": "image",
             "blend": "additive",
+            "opacity": 1,
             "shader": CHANNEL.format(number=number, colour=colour),
             "shaderControls": {"normalized": {"range": list(pair), "channel": [number]}},
             "visible": number < VISIBLE,
