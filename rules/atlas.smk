@@ -2,7 +2,7 @@
 
 resources/<dataset>/inventory.json -> volume.json (the plan) -> precomputed/ -> precomputed_check.json, preview.png
 Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk), regions.csv (atlas/labels.smk),
-annotations/ (atlas/points.smk).
+annotations/ (atlas/points.smk), precomputed/mesh/ (atlas/meshes.smk).
 """
 
 from darkroom.atlas import plan as atlas_plan
@@ -14,6 +14,7 @@ include: "atlas/parts.smk"
 include: "atlas/zarr.smk"
 include: "atlas/labels.smk"
 include: "atlas/points.smk"
+include: "atlas/meshes.smk"
 
 
 rule atlas_import:

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("neuroglancer", reason="the neuroglancer package is not installed (it is in the test group)")
 
 from atlas_chunk import atlas_chunk
+from atlas_convert_meshes import atlas_convert_meshes
 from atlas_convert_points import atlas_convert_points
 from atlas_import import atlas_import
 from atlas_plot import atlas_plot
@@ -35,6 +36,8 @@ def shown(tmp_path, nginx):
             with (tmp_path / "cells.csv").open("w") as file:
                 csv.writer(file).writerows([["x", "y", "z", "kind"], *points])
             atlas_convert_points(volume, tmp_path / "cells.csv", layer, tmp_path / "check.json")
+        if options.get("meshes"):
+            atlas_convert_meshes(volume, info, info.with_name("mesh") / "info", tmp_path / "check.json")
         atlas_plot(volume, info, tmp_path / "p.png", tmp_path / "view.json", layer)
         state = json.loads((tmp_path / "view.json").read_text())
         url = nginx(tmp_path).url
@@ -56,7 +59,7 @@ def test_every_channel_has_a_layer(browser, shown):  # noqa: F811
 
 
 def test_points_are_at_their_places(browser, shown):  # noqa: F811
-    (z, position), *_ = SECTIONS.items()
+    position, *_ = SECTIONS.values()
     places = [[MIDDLE[0] + 40 * PIXEL, MIDDLE[1] - 30 * PIXEL], [MIDDLE[0] - 60 * PIXEL, MIDDLE[1] + 50 * PIXEL]]
     points = [[*place, position[2], kind] for place, kind in zip(places, ("neuron", "glia"), strict=True)]
     state = shown(np.zeros(SIZE[::-1], "u1"), points)
@@ -71,3 +74,20 @@ def test_points_are_at_their_places(browser, shown):  # noqa: F811
         assert len(rows) > 60, kind
         assert abs(rows.mean() - 9.5) < 1.5 and abs(columns.mean() - 9.5) < 1.5, kind
         assert (around[..., 0].max() > 200) == (kind == "neuron")
+
+
+def test_a_mesh_is_drawn_where_its_label_is(browser, shown):  # noqa: F811
+    """From above, without perspective: a slab of 20 x 10 voxels around the middle, seen as a rectangle of that shape."""
+    labels = np.zeros(SIZE[::-1], "u1")
+    x, y, z = (size // 2 for size in SIZE)
+    labels[z - 5 : z + 5, y - 5 : y + 5, x - 10 : x + 10] = 7
+    state = shown(labels, type="segmentation", meshes=True)
+    state |= {"projectionOrientation": [1, 0, 0, 0], "showSlices": False}
+    three = {"type": "3d", "orthographicProjection": True}
+    picture = draw(browser, state, MIDDLE, layout=three, segments=["7"], segmentColors={"7": "#ff0000"})
+    rows, columns = np.nonzero((picture[..., 0] > 60) & (picture[..., 1] < 40))
+    height, width = picture.shape[:2]
+    across, down = np.ptp(columns) + 1, np.ptp(rows) + 1
+    assert len(rows) > 0.95 * across * down > 400
+    assert across / down == pytest.approx(20 * RESOLUTION[0] / (10 * RESOLUTION[1]), rel=0.1)
+    assert abs(columns.mean() - width / 2) < 3 and abs(rows.mean() - height / 2) < 3

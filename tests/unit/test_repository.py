@@ -48,6 +48,8 @@ PACKAGES = {
     "swiftclient": "python-swiftclient",
     "nrrd": "pynrrd",
     "PIL": "pillow",
+    "DracoPy": "dracopy",
+    "skimage": "scikit-image",
     "yaml": "pyyaml",
     "matplotlib": "matplotlib-base",
     "openstack": "openstacksdk",

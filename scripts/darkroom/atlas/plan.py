@@ -22,7 +22,7 @@ def products(row: Row) -> list[str]:
 def records(row: Row) -> list[str]:
     """What its steps have written down."""
     zarr = ["zarr_check.json"] if row.options["ome_zarr"] else []
-    tables = [f"{table}_check.json" for table in ("labels", "points") if row.options.get(table)]
+    tables = [f"{table}_check.json" for table in ("labels", "points", "meshes") if row.options.get(table)]
     return ["volume.json", "precomputed_check.json", *zarr, *tables]
 
 

@@ -48,6 +48,10 @@ def plan(source, options, named=()):
         if not values["labels"]:
             raise ValueError("labels is the table of a segmentation; say `type: segmentation`")
         info["segment_properties"] = precomputed.PROPERTIES
+    if options["meshes"]:
+        if not values["labels"]:
+            raise ValueError("meshes are of the labels of a segmentation; say `type: segmentation`")
+        info["mesh"] = precomputed.MESHES
     if options["sharding"]:
         for scale in info["scales"]:
             scale["sharding"] = shards.spec(scale["size"], scale["chunk_sizes"][0], shrinks)
