@@ -1,4 +1,4 @@
-"""Write the archive's metadata of each granule: UMM-G, ECHO10, and the short file of py-cumulus."""
+"""Write the archive's metadata of each granule: UMM-G, ECHO10, the short file of py-cumulus, and an item of STAC."""
 
 import functools
 import hashlib
@@ -13,7 +13,7 @@ from darkroom.airborne import product, staging
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.airborne.collection import match as match_collection
-from darkroom.airborne.metadata import echo10, legacy_met, umm_g
+from darkroom.airborne.metadata import echo10, legacy_met, stac, umm_g
 from darkroom.airborne.parallel import in_processes
 from darkroom.airborne.told import told
 from darkroom.files import BLOCK, read_json, settle, write_bytes, write_json
@@ -32,6 +32,7 @@ def as_json(described):
 # collection has a place for them.
 WRITERS = {"umm_g.json": as_json, "echo10.xml": echo10.echo10, "meta.xml": legacy_met.legacy_met}
 ON_DEMAND = {"cmr.json": as_json, "cmr.xml": echo10.echo10, "nc.meta.xml": legacy_met.legacy_met}
+STAC = "stac.json"  # of the campaign's catalogue, not of the archive
 # Ending of a file name -> what CMR calls its format and its media type.
 FORMATS = {
     ".nc": ("netCDF-4", "application/x-netcdf"),
@@ -62,7 +63,7 @@ def airborne_convert_metadata(
     cumulus_names: bool = False,
     threads: int = 1,
 ):
-    """Write metadata/<granule>.umm_g.json, .echo10.xml and .meta.xml of each granule, and a list of them, last.
+    """Write metadata/<granule>.umm_g.json, .echo10.xml, .meta.xml, .stac.json of each granule, and their list, last.
 
     granules -- the list that `airborne_convert` made
     metadata -- JSON: of each granule its files with sizes and digests, its extent, its places in the archive
@@ -94,7 +95,8 @@ def airborne_convert_metadata(
             logger.info("%s: metadata written", granule["id"], extra=about)
     if not listed:
         raise ValueError(f"no granule has metadata; {bad[0]['id']}: {bad[0]['error']}")
-    product.keep_only(folder / "metadata", [Path(name).name for one in listed for name in one["metadata"].values()])
+    kept = [Path(name).name for one in listed for name in one["metadata"].values()]
+    product.keep_only(folder / "metadata", [*kept, *(f"{one['id']}.{STAC}" for one in listed)])
     settle(folder / "metadata")
     write_json(metadata, {"granules": listed, "errors": bad})
 
@@ -107,6 +109,7 @@ def write(granule, folder, collection, root, endpoint, buckets, cumulus_names=Fa
         for ending, writer in writers(granule["id"], collection, cumulus_names).items():
             written[ending] = f"metadata/{granule['id']}.{ending}"
             write_bytes(folder / written[ending], writer(described), durable=False)
+        write_json(folder / f"metadata/{granule['id']}.{STAC}", stac.stac(described), durable=False)
         return record(described, written)
     except Exception as error:  # whatever it is, it is that granule's
         return granules_of.say(error, granule["netcdf"])

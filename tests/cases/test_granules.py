@@ -8,10 +8,13 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import h5py
 import netCDF4
 import numpy as np
+import pystac
+import pystac.validation
 import pytest
 
 import airborne_files
@@ -82,6 +85,7 @@ def test_every_product_is_there_and_nothing_else(made, dataset):
         "quality/{}.json",
         "metadata/{}.umm_g.json",
         "metadata/{}.echo10.xml",
+        "metadata/{}.stac.json",
         "metadata/{}.meta.xml",
     )
     wanted = {kind.format(name) for name in PRODUCTS[dataset] for kind in kinds}
@@ -107,7 +111,7 @@ def test_the_manifest_and_the_checksums(made, dataset):
     manifest = read_json(folder / "manifest.json")
     listed = {entry["path"]: entry.get("files") for entry in manifest["products"]}
     number = len(PRODUCTS[dataset])
-    assert listed == {"netcdf/": number, "metadata/": 3 * number, "quality/": number, "preview.png": None}
+    assert listed == {"netcdf/": number, "metadata/": 4 * number, "quality/": number, "preview.png": None}
     checked = manifest["checks"]["airborne_check"]
     assert (checked["passed"], checked["granules"], checked["metadata_files"]) == (
         dataset != "mixed",
@@ -204,6 +208,21 @@ def test_line_ends_of_windows_make_no_difference(made):
     one, other = (made.results / f"mixed/netcdf/D20120906_224116_{number}.QC.nc" for number in (1, 2))
     found = differences(one, other, Rules(ignore={"id", "title", "source_files"}))
     assert list(found) == ["trajectory[17]: expected b'1', made b'2'"]  # its name
+
+
+def test_the_catalogue_has_an_item_of_each_granule(made):
+    """By pystac, which follows the links, and the schemas of STAC that it has."""
+    catalog = pystac.Catalog.from_file(str(made.results / "catalog.json"))
+    items = {item.id: item for item in catalog.get_items()}
+    assert set(items) == {name for names in PRODUCTS.values() for name in names}
+    for name, item in items.items():
+        pystac.validation.validate_dict(item.to_dict())
+        (asset,) = item.get_assets().values()
+        assert Path(asset.get_absolute_href()).name == f"{name}.nc"
+        assert Path(asset.get_absolute_href()).is_file()
+    assert items["D20120906_224116_1.QC"].geometry["type"] in ("Polygon", "Point")
+    assert items["HS3_CPL_ATB_12203a_20120906"].geometry["type"] == "LineString"
+    assert items["hs3avaps_20120906"].geometry["type"] == "MultiPoint"
 
 
 def test_the_page_shows_the_pictures_and_what_was_noted(made):
