@@ -41,6 +41,7 @@ FORMATS = {
     ".eol": ("ASCII", "text/plain"),
     ".ict": ("ICARTT", "text/plain"),
     ".txt": ("ASCII", "text/plain"),
+    ".png": ("PNG", "image/png"),
 }
 # Kind of a file in the file table -> what CMR calls its address, and what a user does there.
 URLS = {
@@ -58,6 +59,7 @@ def airborne_convert_metadata(
     metadata: Path,
     *,
     collections: list | None = None,
+    pictures: list | None = None,
     endpoint: str = "",
     buckets: dict | None = None,
     cumulus_names: bool = False,
@@ -68,6 +70,7 @@ def airborne_convert_metadata(
     granules -- the list that `airborne_convert` made
     metadata -- JSON: of each granule its files with sizes and digests, its extent, its places in the archive
     collections -- files or folders of collections; by default those of config/collections
+    pictures -- the list of the granules' pictures, where `airborne_plot_granules` has drawn them
     endpoint -- http(s) address of the archive, for the addresses of files that users may read
     buckets -- names of the archive's buckets by their kind, for s3 addresses
     cumulus_names -- also as .cmr.json and .cmr.xml, which Cumulus posts to CMR, and as .nc.meta.xml, py-cumulus's name;
@@ -82,8 +85,9 @@ def airborne_convert_metadata(
     made, folder = read_json(granules), granules.parent
     known = load_collections(collections or [COLLECTIONS])
     converted = [granule for granule in made["granules"] if granule["netcdf"]]
+    drawn = {name: picture for listed in pictures or [] for name, picture in read_json(listed).items()}
     archive = (made["root"], endpoint, buckets, cumulus_names)
-    tasks = [(granule, folder, known[granule["collection"]], *archive) for granule in converted]
+    tasks = [(one, folder, known[one["collection"]], *archive, drawn.get(one["id"])) for one in converted]
     listed, bad = [], []
     for granule, done in zip(converted, in_processes(write, tasks, threads), strict=True):
         about = {"collection": granule["collection"], "granule": granule["id"]}
@@ -101,10 +105,10 @@ def airborne_convert_metadata(
     write_json(metadata, {"granules": listed, "errors": bad})
 
 
-def write(granule, folder, collection, root, endpoint, buckets, cumulus_names=False):
+def write(granule, folder, collection, root, endpoint, buckets, cumulus_names=False, picture=None):
     """Write the metadata of a granule; what the list tells of it, or of what went wrong in a sentence."""
     try:
-        described = describe(granule, folder, root, collection, endpoint, buckets)
+        described = describe(granule, folder, root, collection, endpoint, buckets, picture)
         written = {}
         for ending, writer in writers(granule["id"], collection, cumulus_names).items():
             written[ending] = f"metadata/{granule['id']}.{ending}"
@@ -131,10 +135,11 @@ def _has_place(name, ending, collection):
     return any(re.fullmatch(entry["regex"], name) and word in entry["regex"] for entry in collection["files"])
 
 
-def describe(granule, folder, root, collection, endpoint="", buckets=None):
+def describe(granule, folder, root, collection, endpoint="", buckets=None, picture=None):
     """What the metadata of a granule tells, as a dict for the writers.
 
     granule -- its entry in the list of `airborne_convert`; folder, root -- where its products and its sources are
+    picture -- name of its picture below the folder, or None
     """
     path, sources = folder / granule["netcdf"], granule["files"]
     groups = match_collection(sources[0], {"": collection}).groups | {"granule": granule["id"]}
@@ -157,9 +162,11 @@ def describe(granule, folder, root, collection, endpoint="", buckets=None):
     name = staging.product_name(path.name, described["source_files"])
     archived = [one for one in sources if place(Path(one).name)]
     files = [file(path, place, name), *(file(Path(root, one), place) for one in archived)]
+    files += [file(folder / picture, place)] if picture and place(Path(picture).name) else []
     return described | {
         "place": place,
         "archived": archived,
+        "picture": picture,
         "files": files,
         "urls": urls(files, collection, endpoint, buckets),
     }
@@ -226,6 +233,7 @@ def record(described, written):
     """What the list of metadata tells of a granule; `archive` has the place of each file that the table has one for."""
     kept = ("id", "begin", "end", "box", "deviation_m", "day_night", "files", "urls")
     products = [described["netcdf"], *written.values(), f"quality/{described['id']}.json"]
+    products += [described["picture"]] if described["picture"] else []
     return {
         **{key: described[key] for key in kept},
         "collection": described["collection"]["short_name"],

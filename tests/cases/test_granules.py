@@ -27,7 +27,7 @@ SHIPPED = str(ROOT / "config/collections")
 MIXED = ("mixed", "mixed", {"collections": [SHIPPED, "storm.yaml", "rival.yaml"], "allow_losses": True})
 ROWS = [
     ("sondes", "sample:dropsondes", {}),
-    ("icartt", "sample:icartt", {}),
+    ("icartt", "sample:icartt", {"browse": True}),
     ("lidar", "sample:lidar", {}),
     ("flight", "sample:dropsondes", {"feature": "flight"}),
     ("shares", "sample:dropsondes", {"jobs": 2}),
@@ -90,6 +90,8 @@ def test_every_product_is_there_and_nothing_else(made, dataset):
     )
     wanted = {kind.format(name) for name in PRODUCTS[dataset] for kind in kinds}
     records = {"granules.json", "metadata.json", "airborne_check.json", ".granules.json"}
+    if dataset == "icartt":
+        wanted |= {"pictures.json", *(f"browse/{name}.png" for name in PRODUCTS[dataset])}
     assert files(made.results / dataset) == wanted | records | {"preview.png", "manifest.json", "checksums.sha256"}
 
 
@@ -111,7 +113,9 @@ def test_the_manifest_and_the_checksums(made, dataset):
     manifest = read_json(folder / "manifest.json")
     listed = {entry["path"]: entry.get("files") for entry in manifest["products"]}
     number = len(PRODUCTS[dataset])
-    assert listed == {"netcdf/": number, "metadata/": 4 * number, "quality/": number, "preview.png": None}
+    pictures = {"browse/": number} if dataset == "icartt" else {}
+    wanted = {"netcdf/": number, "metadata/": 4 * number, "quality/": number, "preview.png": None}
+    assert listed == wanted | pictures
     checked = manifest["checks"]["airborne_check"]
     assert (checked["passed"], checked["granules"], checked["metadata_files"]) == (
         dataset != "mixed",

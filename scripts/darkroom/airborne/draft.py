@@ -157,6 +157,7 @@ def draft(path):
             {"regex": r".+\.nc", "bucket": "protected", "type": "data", "sample_file_name": f"{path.stem}.nc"},
             {"regex": r".+\.(umm_g\.json|echo10\.xml|meta\.xml)", "bucket": "private", "type": "metadata",
              "sample_file_name": f"{path.stem}.umm_g.json"},
+            {"regex": r".+\.png", "bucket": "public", "type": "browse", "sample_file_name": f"{path.stem}.png"},
             {"regex": r".+", "bucket": "protected", "type": "ancillary", "sample_file_name": path.name},
         ],
     }  # fmt: skip
