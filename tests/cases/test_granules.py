@@ -31,6 +31,7 @@ ROWS = [
     ("lidar", "sample:lidar", {}),
     ("flight", "sample:dropsondes", {"feature": "flight"}),
     ("shares", "sample:dropsondes", {"jobs": 2}),
+    ("endless", "endless", {}),
     MIXED,
 ]
 PRODUCTS = {
@@ -53,6 +54,9 @@ def prepare(campaign, rows):
     folders.write(campaign.folder / "mixed")
     (campaign.folder / "storm.yaml").write_text(folders.COLLECTION)
     (campaign.folder / "rival.yaml").write_text(folders.RIVAL)
+    (campaign.folder / "endless").mkdir()
+    packets = airborne_files.iwg1(campaign.folder / "endless")
+    packets.write_text(packets.read_text().replace(",-43,", ",inf,", 1))
     return campaign.write(rows, pipeline="airborne")
 
 
@@ -137,6 +141,15 @@ def test_jobs_for_shares_make_the_same(made):
     assert len(list((made.folder / "logs/case/shares").glob("airborne_*_part_*of2.log"))) == 4
 
 
+def test_an_infinite_value_is_missing_and_flagged(made):
+    name = "HS3_NAV_IWG1_20240818"
+    with netCDF4.Dataset(made.results / f"endless/netcdf/{name}.nc") as file:
+        assert np.ma.getmaskarray(file["platform_course"][:]).tolist() == [True, False, False]
+    flags = read_json(made.results / f"endless/quality/{name}.json")["flags"]
+    assert any(flag["flag"] == "infinite" and "Track is infinite in 1 places" in flag["note"] for flag in flags)
+    assert any(note.startswith("infinite: ") for note in read_json(made.results / "endless/manifest.json")["notes"])
+
+
 def printed(path):
     """The table of an EOL file, read by another program than ours: (row, column)."""
     lines = path.read_text(encoding="latin-1").splitlines()
@@ -218,7 +231,7 @@ def test_the_catalogue_has_an_item_of_each_granule(made):
     """By pystac, which follows the links, and the schemas of STAC that it has."""
     catalog = pystac.Catalog.from_file(str(made.results / "catalog.json"))
     items = {item.id: item for item in catalog.get_items()}
-    assert set(items) == {name for names in PRODUCTS.values() for name in names}
+    assert set(items) == {name for names in PRODUCTS.values() for name in names} | {"HS3_NAV_IWG1_20240818"}
     for name, item in items.items():
         pystac.validation.validate_dict(item.to_dict())
         (asset,) = item.get_assets().values()
