@@ -10,7 +10,7 @@ from darkroom.airborne import plan as airborne_plan
 CAMPAIGN.add(
     "airborne",
     Pipeline(
-        products=["netcdf/", "metadata/", "quality/", "preview.png"],
+        products=airborne_plan.products,
         records=["granules.json", "metadata.json", "airborne_check.json"],
     ),
 )
@@ -47,6 +47,7 @@ rule airborne_convert_metadata:
     input:
         granules="<dataset>/granules.json",
         collections=lambda wildcards: files_of(row(wildcards).options["collections"], ".yaml"),
+        pictures=lambda wildcards: airborne_plan.pictures(row(wildcards)),
     output:
         metadata="<dataset>/metadata.json",
     log:
@@ -89,6 +90,25 @@ rule airborne_check:
         schemas=option("schemas"),
     script:
         "../scripts/airborne_check.py"
+
+
+rule airborne_plot_granules:
+    """Draw each granule on its own, for an archive to show (option `browse`)."""
+    input:
+        granules="<dataset>/granules.json",
+    output:
+        listed="<dataset>/pictures.json",
+    log:
+        "<log>/airborne_plot_granules.log",
+    benchmark:
+        "<benchmark>/airborne_plot_granules.tsv"
+    conda:
+        "../envs/airborne.yaml"
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt, threads: (600 + 400 * threads) * attempt,
+    script:
+        "../scripts/airborne_plot_granules.py"
 
 
 rule airborne_plot:

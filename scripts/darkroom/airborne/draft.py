@@ -157,6 +157,7 @@ def draft(path):
             {"regex": r".+\.nc", "bucket": "protected", "type": "data", "sample_file_name": f"{path.stem}.nc"},
             {"regex": r".+\.(umm_g\.json|echo10\.xml|meta\.xml)", "bucket": "private", "type": "metadata",
              "sample_file_name": f"{path.stem}.umm_g.json"},
+            {"regex": r".+\.png", "bucket": "public", "type": "browse", "sample_file_name": f"{path.stem}.png"},
             {"regex": r".+", "bucket": "protected", "type": "ancillary", "sample_file_name": path.name},
         ],
     }  # fmt: skip
@@ -230,6 +231,7 @@ def _times(found, groups):
         for names in (*((name,) for name in texts), *itertools.permutations(texts, 2)):
             if _is_of_form(" ".join(texts[name] for name in names), f"{form} {clock}"):
                 yield {"variable": list(names), "format": f"{form} {clock}"}
+    yield from ({"variable": name, "units": f"seconds since {EPOCHS[2]}"} for name in likely if "tai93" in name.lower())
     for epoch, name in itertools.product(EPOCHS, likely):
         if UNIX[0] < float(likely[name]) < UNIX[1] and (epoch == EPOCHS[0] or "date" in groups):
             yield {"variable": name, "units": f"seconds since {epoch}"}
@@ -325,7 +327,8 @@ def table_of(variables, notes):
     if codes := codes_of(variables["time"]):
         table[variables["time"].source] = {"name": "time", "long_name": "time", "fill": codes}
         coded.append(f"{variables['time'].source} ({', '.join(f'{code:g}' for code in codes)})")
-    for name, item in variables.items():
+    rows = variables["time"].dims
+    for name, item in sorted(variables.items(), key=lambda pair: pair[1].dims[:1] != rows):  # these are the granule's
         if name in ("time", "pixel_time") or not item.source:
             continue
         standard_name = item.attrs.get("standard_name") or guess(item)

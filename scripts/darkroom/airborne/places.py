@@ -37,35 +37,28 @@ def locate(variables, position, header, navigation, flags, path):
 def require_rows(variables, flags, path):
     """Give each row the one position of a file that stands still.
 
-    Raises ValueError where latitude and longitude are others than one, or some, for each row: those of a grid.
+    Raises ValueError where latitude and longitude are not one of each, or one for each row: those of a grid.
     """
-    rows = variables["time"].shape[0]
-    for name in NAMES:
-        variable = variables.get(name)
-        if (
-            variable is None
-            or variable.shape[:1] == (rows,)
-            or (name == "altitude" and variable.shape not in ((), (1,)))
-        ):
-            continue
-        if math.prod(variable.shape) != 1:
-            raise ValueError(
-                f"{path}: {variable.source} has {variable.shape[0]} values and the time {rows}; right is a position "
-                "for each time: a track, a curtain or a swath, not a grid"
-            )
-        value = variable.array().reshape(1)
-        place = Variable.of(
-            np.repeat(value, rows), variables["time"].dims, variable.attrs, variable.fill, variable.source
-        )
-        variables[name] = place
-        flags.append(
-            {"flag": "fixed_position", "note": f"{name} is {place.values()[0]:g} throughout, by {variable.source}"}
-        )
-    latitude, longitude = variables["latitude"].shape, variables["longitude"].shape
-    if latitude != longitude:
+    latitude, longitude, rows = variables["latitude"], variables["longitude"], variables["time"].shape
+    if latitude.shape != longitude.shape and math.prod(latitude.shape) * math.prod(longitude.shape) != 1:
         raise ValueError(
-            f"{path}: latitude is of shape {latitude}, longitude of {longitude}; right is one of each, not a grid"
+            f"{path}: {latitude.source} is of shape {latitude.shape}, {longitude.source} of {longitude.shape}; right is "
+            "a position for each time: a track, a curtain or a swath, not a grid"
         )
+    if latitude.shape[:1] == rows:
+        return
+    if math.prod(latitude.shape) != 1:
+        raise ValueError(
+            f"{path}: {latitude.source} has {latitude.shape[0]} values and the time {rows[0]}; right is a position for "
+            "each time: a track, a curtain or a swath, not a grid"
+        )
+    for name in [name for name in NAMES if name in variables and math.prod(variables[name].shape) == 1]:
+        one = variables[name]
+        value = one.array().reshape(1)
+        place = Variable.of(np.repeat(value, rows[0]), variables["time"].dims, one.attrs, one.fill, one.source)
+        note = f"{name} is {place.values()[0]:g} throughout, by {one.source or 'the collection'}"
+        flags.append({"flag": "fixed_position", "note": note})
+        variables[name] = place
 
 
 def told(header, label, name, path):

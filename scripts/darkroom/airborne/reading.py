@@ -9,7 +9,7 @@ import numpy as np
 from darkroom.airborne import places
 from darkroom.airborne.granule import Granule, moments
 from darkroom.airborne.screen import screen
-from darkroom.airborne.times import moment
+from darkroom.airborne.times import FIRST, LAST, moment
 
 READERS = {"swath": "netcdf"}  # another name of a reader
 
@@ -109,6 +109,9 @@ def _put_in_order(granule, path, lines):
     steps = np.diff(granule.times).astype(np.int64)
     if np.isnat(granule.times).any():
         raise ValueError(f"{path}: the time of {where(np.isnat(granule.times), lines)} is missing")
+    if not FIRST <= granule.times.min() <= granule.times.max() < LAST:
+        told = f"from {str(granule.times.min())[:10]} to {str(granule.times.max())[:10]}"
+        raise ValueError(f"{path}: times are {told}; no flight with such instruments was then: see their units")
     if steps.size and (steps <= 0).all() and (steps < 0).any():
         for name, variable in granule.variables.items():
             if granule.rows in variable.dims:
