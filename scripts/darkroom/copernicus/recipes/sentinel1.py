@@ -61,6 +61,10 @@ def describe(inventory, variant, options):
     notes += [f"placed by a thin plate spline through the geolocation grid of each image, bilinear in power, {crs}"]
     notes += [f"{factor} x {factor} pixels were averaged in power before"] if factor > 1 else []
     notes += ["power that noise makes negative has no decibels, and is missing"] if variant.decibel else []
+    silent = [
+        scene["product"] for scene, image in zip(scenes, images, strict=True) if not image.range_noise.values.any()
+    ]
+    notes += [f"{name}: its noise vectors are 0, so its thermal noise is still in it" for name in silent]
     products = [", ".join(scene["product"] for scene in group) for group in passes]
     return Times(target, [group[0]["begin"] for group in passes], products, layers, passes, notes)
 
