@@ -173,7 +173,7 @@ rule copernicus_plot:
     output:
         preview=report(
             "<dataset>/preview.png",
-            caption="../report/copernicus.rst",
+            caption="../report/copernicus_map.rst",
             category="copernicus",
             labels={"dataset": "{dataset}"},
         ),

@@ -154,8 +154,8 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
         content = yaml.safe_load((ROOT / f"envs/{env}.yaml").read_text())
         listed = {package.split()[0] for package in content["dependencies"]} - {"python"}
         wanted = {PACKAGES.get(module, module.replace("_", "-")) for module in modules if module not in WITH_OTHERS}
-        # read by others at run time: GDAL by rasterio, indexed_gzip by nibabel
-        assert listed - {"gdal", "indexed_gzip", "isis"} == wanted, env
+        # read by others at run time: GDAL by rasterio, indexed_gzip by nibabel; spyndex for its tables
+        assert listed - {"gdal", "indexed_gzip", "isis", "spyndex"} == wanted, env
         versions = dict(re.fullmatch(r"([\w-]+) =(\d[\d.]*)", package).groups() for package in content["dependencies"])
         locked = locked_for(versions["python"])
         assert content["channels"] == [*["usgs-astrogeology"] * (env == "isis"), "conda-forge", "nodefaults"]
