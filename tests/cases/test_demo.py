@@ -43,7 +43,11 @@ def test_dry_run_explains_every_job_and_makes_nothing(campaign):
         for rule in rules:
             assert len(re.findall(rf"^(?:local)?rule {rule}:", said, re.MULTILINE)) == expected, rule
     mapped = sum(row[1] == "copernicus" and row[2] != "products" for row in SHEET[1:])
-    for rule, expected in {"copernicus_plot_products": 1, "copernicus_import": mapped, "copernicus_plot": mapped}.items():
+    for rule, expected in {
+        "copernicus_plot_products": 1,
+        "copernicus_import": mapped,
+        "copernicus_plot": mapped,
+    }.items():
         assert len(re.findall(rf"^rule {rule}:", said, re.MULTILINE)) == expected, rule
     assert not (campaign.folder / "results").exists()
     assert not (campaign.folder / "resources").exists()
