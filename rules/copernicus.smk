@@ -34,5 +34,10 @@ def classes_of(wildcards):
     return "<dataset>/classes.tif" if "classes.tif" in plan.products(row(wildcards)) else []
 
 
+def targets_of(wildcards):
+    """The targets of a dataset whose recipe looks for them."""
+    return "<dataset>/targets.geojson" if "targets.geojson" in plan.products(row(wildcards)) else []
+
+
 include: "copernicus/products.smk"
 include: "copernicus/recipes.smk"

@@ -27,12 +27,14 @@ def copernicus_plot(
     item: Path,
     *,
     classes: Path | None = None,
+    targets: Path | None = None,
     recipe: str,
     recipes: str = "",
 ):
     """Write preview.png and item.json.
 
-    stack, map, statistics, classes -- of `copernicus_project`, `copernicus_merge` and `copernicus_detect`
+    stack, map, statistics, classes, targets -- of `copernicus_project`, `copernicus_merge`, `copernicus_detect` and
+        `copernicus_detect_targets`
     recipe, recipes -- as there
     """
     variant = variants.known(recipes)[recipe]
@@ -41,12 +43,15 @@ def copernicus_plot(
     times = sorted({row["begin"] for row in rows})
     figure = matplotlib.figure.Figure(figsize=(12, 7.2), dpi=100, layout="constrained", facecolor="white")
     grid = figure.add_gridspec(2 if len(times) > 1 else 1, 1, height_ratios=(3, 1) if len(times) > 1 else (1,))
-    draw_map(variant, classes or map, bool(classes), figure.add_subplot(grid[0]))
+    axes = figure.add_subplot(grid[0])
+    draw_map(variant, classes or map, bool(classes), axes)
+    if targets:
+        draw_targets(files.read_json(targets)["features"], map, axes)
     if len(times) > 1:
         draw_times(rows, figure.add_subplot(grid[1]))
     with files.replacing(preview) as partial:
         figure.savefig(partial, format="png", metadata={"Software": None})
-    assets = [path for path in (map, classes, stack, statistics, preview) if path]
+    assets = [path for path in (map, classes, targets, stack, statistics, preview) if path]
     files.write_json(item, items.item(map.parent.name, variant, stack, map, assets))
 
 
@@ -87,6 +92,16 @@ def draw_map(variant, path, classed, axes):
     axes.ticklabel_format(useOffset=False, style="plain")
     axes.tick_params(labelsize="small")
     _draw_scale(bounds, crs, axes)
+
+
+def draw_targets(features, path, axes):
+    """A ring around each target."""
+    with rasterio.open(path) as image:
+        crs = image.crs
+    if features:
+        longitudes, latitudes = zip(*(one["geometry"]["coordinates"] for one in features), strict=True)
+        xs, ys = transform("EPSG:4326", crs, longitudes, latitudes)
+        axes.plot(xs, ys, "o", markersize=9, markerfacecolor="none", markeredgecolor="tab:red")
 
 
 def _draw_classes(variant, values, extent, axes):

@@ -108,6 +108,33 @@ rule copernicus_detect:
         "../../scripts/copernicus_detect.py"
 
 
+rule copernicus_detect_targets:
+    """Find bright targets at sea on each date."""
+    input:
+        stack="<dataset>/stack.nc",
+        given=lambda wildcards: watchable([row(wildcards).options["land"]] if row(wildcards).options["land"] else []),
+    output:
+        targets="<dataset>/targets.geojson",
+        told="<dataset>/targets.json",
+    log:
+        "<log>/copernicus_detect_targets.log",
+    benchmark:
+        "<benchmark>/copernicus_detect_targets.tsv"
+    wildcard_constraints:
+        dataset=MAPPED,
+    conda:
+        "../../envs/copernicus.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        recipe=recipe_of,
+        recipes=option("recipes"),
+        land=option("land"),
+    script:
+        "../../scripts/copernicus_detect_targets.py"
+
+
 rule copernicus_check:
     """Compare the map with the times that it is made of."""
     input:
@@ -142,10 +169,11 @@ rule copernicus_plot:
         map="<dataset>/map.tif",
         statistics="<dataset>/statistics.csv",
         classes=classes_of,
+        targets=targets_of,
     output:
         preview=report(
             "<dataset>/preview.png",
-            caption="../report/copernicus.rst",
+            caption="../report/copernicus_map.rst",
             category="copernicus",
             labels={"dataset": "{dataset}"},
         ),

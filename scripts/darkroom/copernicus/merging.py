@@ -11,31 +11,32 @@ from darkroom.copernicus.stack import Layer
 COLUMNS = ("begin", "layer", "unit", "pixels", "valid", "mean", "std", "min", "q02", "median", "q98", "max")
 SAMPLE = 1 << 22  # values of which quantiles are taken
 NO_CLASS = 255
+COMPARED = {"difference": "first less last date", "change": "last less first date"}
 
 
 def bands(variant, layers):
     """The layers of the map that a stack of such layers becomes."""
-    if variant.merge != "difference":
+    if variant.merge not in COMPARED:
         return layers
     first = layers[0]
     return [
         Layer(f"{first.name}_before", f"{first.title}, first date", first.unit),
         Layer(f"{first.name}_after", f"{first.title}, last date", first.unit),
-        Layer(f"{first.name}_difference", f"{first.title}, first less last date", first.unit),
+        Layer(f"{first.name}_{variant.merge}", f"{first.title}, {COMPARED[variant.merge]}", first.unit),
     ]
 
 
 def result(variant, count):
     """Which of so many bands of a map is what its classes are of, from 1."""
-    return count if variant.merge == "difference" else 1
+    return count if variant.merge in COMPARED else 1
 
 
 def merged(variant, stack, get, window):
     """The values of the map in a window, float32 (band, height, width); NaN where no time has any."""
     times = len(stack.begins)
-    if variant.merge == "difference":
+    if variant.merge in COMPARED:
         before, after = (get(stack.layers[0].name, at, window) for at in (0, times - 1))
-        return np.stack([before, after, before - after])
+        return np.stack([before, after, before - after if variant.merge == "difference" else after - before])
     return np.stack(
         [_over_time(variant.merge, [get(layer.name, at, window) for at in range(times)]) for layer in stack.layers]
     )

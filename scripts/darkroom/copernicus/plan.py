@@ -8,7 +8,7 @@ from darkroom.copernicus import asked, settings, variants
 
 TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_remote.txt"]
 DEFAULT = "products"
-RECIPE_OPTIONS = ("map", "layers", "mask", "qa")  # those that methods of recipes read
+RECIPE_OPTIONS = ("map", "layers", "mask", "qa", "land")  # those that methods of recipes read
 
 
 def recipe(row: Row) -> str:
@@ -38,13 +38,15 @@ def products(row: Row) -> list[str]:
     if not is_mapped(row):
         return [*TABLES, "preview.png"]
     classes = ["classes.tif", "classes.csv"] if variant(row).classes else []
-    return ["products.csv", "map.tif", "stack.nc", *classes, "statistics.csv", "item.json", "preview.png"]
+    targets = ["targets.geojson"] if variant(row).targets else []
+    return ["products.csv", "map.tif", "stack.nc", *classes, *targets, "statistics.csv", "item.json", "preview.png"]
 
 
 def records(row: Row) -> list[str]:
     """The records of a row: what is there already need not be ordered."""
     ordered = [] if row.source else ["order.json"]
     mapped = ["scenes.json", "copernicus.json"] if is_mapped(row) else []
+    mapped += ["targets.json"] if is_mapped(row) and variant(row).targets else []
     return ["search.json", *ordered, "products_check.json", *mapped]
 
 
@@ -96,6 +98,7 @@ def _recipe_problems(row):
         yield f"recipe: {row.recipe!r} is unknown{schema.nearest(row.recipe, known)}"
         return
     takes = _method(row).options if is_mapped(row) else frozenset()
+    takes |= {"land"} if is_mapped(row) and variant(row).targets else set()
     for key in RECIPE_OPTIONS:
         if row.options[key] not in ({}, [], "", None) and key not in takes:
             yield f"options {key}: has no meaning for recipe {recipe(row)}; leave it out"

@@ -68,9 +68,8 @@ def _frame(dataset, grid, begins, products, about):
     for name, size in (("time", len(begins)), (rows, grid.height), (columns, grid.width)):
         dataset.createDimension(name, size)
     time = dataset.createVariable("time", "f8", ("time",))
-    time.setncatts(
-        {"standard_name": "time", "units": EPOCH, "calendar": "standard", "axis": "T", "long_name": "begin of sensing"}
-    )
+    time.setncatts({"standard_name": "time", "long_name": "begin of sensing", "units": EPOCH, "axis": "T"})
+    time.setncatts({"calendar": "standard", "units_metadata": "leap_seconds: utc"})
     time[:] = [datetime.fromisoformat(begin).replace(tzinfo=UTC).timestamp() for begin in begins]
     product = dataset.createVariable("product", str, ("time",))
     product.long_name = "products that a time is made of"

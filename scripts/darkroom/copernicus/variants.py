@@ -24,6 +24,9 @@ class Variant:
     levels: list = field(default_factory=list)
     bands: dict = field(default_factory=dict)
     resolution: float | None = None
+    calibration: str = "sigma0"
+    decibel: bool = False
+    targets: dict = field(default_factory=dict)
     columns: dict = field(default_factory=dict)
     mask: list = field(default_factory=list)
     classes: list = field(default_factory=list)

@@ -2,9 +2,12 @@
 
 import netCDF4
 import numpy as np
+import pystac
 import pytest
 import rasterio
+from rio_cogeo.cogeo import cog_validate
 
+import airborne_files
 import copernicus_safe as made
 from copernicus_check import copernicus_check
 from copernicus_detect import copernicus_detect
@@ -19,6 +22,7 @@ from darkroom.copernicus.recipes.registry import method
 from darkroom.copernicus.stack import Stack
 
 OPTIONS = {"layers": [], "map": {}, "mask": None}
+SCHEMA = "https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"
 SURFACE = {"B04": 0.05, "B08": 0.45}
 
 
@@ -269,9 +273,21 @@ def test_own_recipes_are_data(tmp_path):
         variants.known(f"{tmp_path}/../{tmp_path.name}/mine.yaml")
 
 
-def test_the_stack_is_cf(tmp_path):
+def test_products_are_what_their_formats_want(tmp_path):
+    """By IOOS's compliance checker, strict, rio-cogeo, and the schemas of STAC itself that pystac has with it."""
     made.safe(tmp_path / "raw", bands())
     run(tmp_path)
+    shown = [tmp_path / name for name in ("stack.nc", "map.tif", "statistics.csv")]
+    copernicus_merge(*shown, recipe="s2_index")
+    copernicus_plot(*shown, tmp_path / "preview.png", tmp_path / "item.json", recipe="s2_index")
+    passed, text = airborne_files.compliance(tmp_path / "stack.nc", "cf:1.11", tmp_path)
+    assert passed, text
+    valid, errors, warnings = cog_validate(tmp_path / "map.tif", quiet=True)
+    assert valid and not errors and not warnings
+    item = files.read_json(tmp_path / "item.json")
+    assert pystac.Item.from_dict(item | {"stac_extensions": []}).validate() == [SCHEMA]
+    west, south, east, north = item["bbox"]
+    assert west == pytest.approx(7.7272, abs=1e-3) and north - south == pytest.approx(320 / 111_200, rel=0.05)
+    assert item["properties"]["start_datetime"] == "2023-06-22T10:16:01.024000Z" and east > west
     with netCDF4.Dataset(tmp_path / "stack.nc") as dataset:
-        assert dataset.Conventions == "CF-1.11" and dataset["crs"].grid_mapping_name == "transverse_mercator"
-        assert dataset["NDVI"].grid_mapping == "crs" and float(dataset["x"][0]) == 399_965
+        assert dataset["crs"].grid_mapping_name == "transverse_mercator" and float(dataset["x"][0]) == 399_965
