@@ -75,7 +75,7 @@ def files(folder):
 
 @pytest.mark.parametrize("dataset", PRODUCTS)
 def test_every_product_is_there_and_nothing_else(made, dataset):
-    """Among that no temporary file of a product; the record of what was made, for reruns, is hidden."""
+    """No temporary file of a product is left; the record of what was made, for reruns, is hidden."""
     kinds = (
         "netcdf/{}.nc",
         "quality/{}.json",
@@ -83,9 +83,9 @@ def test_every_product_is_there_and_nothing_else(made, dataset):
         "metadata/{}.echo10.xml",
         "metadata/{}.meta.xml",
     )
-    wanted = {kind.format(name) for name in PRODUCTS[dataset] for kind in kinds}
+    products = {kind.format(name) for name in PRODUCTS[dataset] for kind in kinds}
     records = {"granules.json", "metadata.json", "airborne_check.json", ".granules.json"}
-    assert files(made.results / dataset) == wanted | records | {"preview.png", "manifest.json", "checksums.sha256"}
+    assert files(made.results / dataset) == products | records | {"preview.png", "manifest.json", "checksums.sha256"}
 
 
 @pytest.mark.parametrize(("dataset", "name"), GRANULES, ids=map("/".join, GRANULES))
@@ -191,8 +191,8 @@ def test_a_collection_of_ones_own_needs_no_python(made):
 
 def test_line_ends_of_windows_make_no_difference(made):
     one, other = (made.results / f"mixed/netcdf/D20120906_224116_{number}.QC.nc" for number in (1, 2))
-    found = differences(one, other, Rules(ignore={"id", "title", "source_files"}))
-    assert list(found) == ["trajectory[17]: expected b'1', made b'2'"]  # its name
+    lines = differences(one, other, Rules(ignore={"id", "title", "source_files"}))
+    assert list(lines) == ["trajectory[17]: expected b'1', made b'2'"]  # its name
 
 
 def test_the_page_shows_the_pictures_and_what_was_noted(made):
@@ -334,8 +334,8 @@ def with_options(campaign, **options):
 
 def planned(campaign):
     """Names of the rules of a dry run."""
-    found = re.findall(r"^(?:local)?rule (\w+):$", campaign.run("--dry-run"), re.MULTILINE)
-    return collections.Counter(found)
+    rules = re.findall(r"^(?:local)?rule (\w+):$", campaign.run("--dry-run"), re.MULTILINE)
+    return collections.Counter(rules)
 
 
 def times(campaign):
@@ -426,8 +426,8 @@ def test_killed_and_resumed_in_another_folder_it_makes_the_same_bytes(made, camp
         assert not (campaign.results / "mixed/manifest.json").exists()
         campaign.run("--unlock")
     campaign.run()
-    wanted = {name: content for name, content in made.tree().items() if name.startswith("mixed/")}
-    found = campaign.tree()
-    assert {name: found.get(name) for name in wanted} == wanted
-    assert {name for name in found if name.startswith("mixed/")} == {*wanted}
+    expected = {name: content for name, content in made.tree().items() if name.startswith("mixed/")}
+    resumed = campaign.tree()
+    assert {name: resumed.get(name) for name in expected} == expected
+    assert {name for name in resumed if name.startswith("mixed/")} == {*expected}
     assert folders.state(campaign.folder / "mixed") == before

@@ -107,16 +107,16 @@ def memcached():
 
 def environment():
     """The virtual environment with Swift's servers, made when it is missing or the lock file changed."""
-    wanted, ready = hashlib.sha256(LOCK.read_bytes()).hexdigest(), VENV / "ready"
+    digest, ready = hashlib.sha256(LOCK.read_bytes()).hexdigest(), VENV / "ready"
     with LOCK.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of the tests may want it at once
-        if not ready.exists() or ready.read_text() != wanted:
+        if not ready.exists() or ready.read_text() != digest:
             uv = [sys.executable, "-m", "uv"]
             subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV], check=True)
             # As pip does: with the certificates of the system, to which an organisation may have added its own.
             install = ["pip", "install", "--native-tls", "--quiet", "--python", VENV / "bin/python", "-r", LOCK]
             subprocess.run([*uv, *install], check=True, timeout=600)
-            ready.write_text(wanted)
+            ready.write_text(digest)
     return VENV / "bin"
 
 

@@ -70,9 +70,9 @@ def test_all_pages_are_listed(stack, swift, faulty):
     url, contents = stack
     host = swift.auth_url.split("/auth")[0]
     proxy = faulty(host)
-    found = list_container(url.replace(host, proxy.url))
+    items = list_container(url.replace(host, proxy.url))
     assert len(proxy.seen) == 5  # 20, 20, 20, 13 with the two markers, 0
-    assert {item.name: (item.size, item.md5) for item in found} == {
+    assert {item.name: (item.size, item.md5) for item in items} == {
         name: (len(content), md5(content)) for name, content in contents.items()
     }
 
@@ -408,15 +408,15 @@ def test_corrupt_byte_of_a_large_object(swift, faulty, tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("known", "says"),
+    ("facts", "says"),
     [
         ({"md5": "0" * 32}, f"MD5 {'0' * 32} expected, {md5(ONE_MB)} got"),
         ({"size": 999}, "999 bytes expected, 1000000 got"),
     ],
 )
-def test_wrong_content_is_an_error_and_no_file(tmp_path, served, known, says):
+def test_wrong_content_is_an_error_and_no_file(tmp_path, served, facts, says):
     with pytest.raises(OSError, match=rf"{served.url}/big: {says} \(2 attempts\)"):
-        download([Remote("big", f"{served.url}/big", **known)], tmp_path / "got", attempts=2)
+        download([Remote("big", f"{served.url}/big", **facts)], tmp_path / "got", attempts=2)
     assert [path.name for path in (tmp_path / "got").iterdir()] == []
     assert len(served.requests()) == 2
 

@@ -268,8 +268,10 @@ BASIC = "Basic " + base64.b64encode(f"me:{SECRET}".encode()).decode()
 
 def asks_who(handler, status, headers, body):
     """Answers only those who say who they are."""
-    known = handler.headers.get("Authorization") == BASIC
-    (faults.nothing if known else faults.answer(401, WWW_Authenticate="Basic"))(handler, status, headers, body)
+    fault = faults.answer(401, WWW_Authenticate="Basic")
+    if handler.headers.get("Authorization") == BASIC:
+        fault = faults.nothing
+    fault(handler, status, headers, body)
 
 
 def test_password_of_netrc(served, faulty, tmp_path, caplog):
@@ -289,8 +291,8 @@ def test_a_password_stays_with_its_host(served, faulty, tmp_path, given):
     there = f"http://localhost:{other.server.server_port}/big"
 
     def moved(handler, status, headers, body):
-        known = handler.headers.get("Authorization") == BASIC
-        faults.answer(302 if known else 401, Location=there)(handler, status, headers, body)
+        status_of_login = 302 if handler.headers.get("Authorization") == BASIC else 401
+        faults.answer(status_of_login, Location=there)(handler, status, headers, body)
 
     url = f"{faulty(served.url, [moved]).url}/big"
     if given == "netrc":
@@ -314,9 +316,10 @@ def test_a_login_host_that_redirects_back(served, faulty, tmp_path):
     login, archive = faulty(served.url), faulty(served.url)
 
     def at_login(handler, status, headers, body):
-        known = handler.headers.get("Authorization") == BASIC
-        back = faults.answer(302, Location=f"{archive.url}/big?code=abc")
-        (back if known else faults.answer(401))(handler, status, headers, body)
+        answer = faults.answer(401)
+        if handler.headers.get("Authorization") == BASIC:
+            answer = faults.answer(302, Location=f"{archive.url}/big?code=abc")
+        answer(handler, status, headers, body)
 
     def at_archive(handler, status, headers, body):
         if "session=1" in handler.headers.get("Cookie", ""):

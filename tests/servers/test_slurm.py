@@ -155,7 +155,7 @@ class Faults:
         """The SLURM jobs that have begun to make a result, one for each attempt."""
         trace = self.folder / "trace"
         rows = [line.split() for line in trace.read_text().splitlines()] if trace.exists() else []
-        return [job for found, job in rows if found == name]
+        return [job for result, job in rows if result == name]
 
     def wait_for_jobs(self, name, count=1):
         slurm_server.wait_for(lambda: len(self.jobs(name)) >= count, f"job {count} of {name}", 120)

@@ -71,8 +71,8 @@ def test_the_axis_of_a_frame_meets_the_pole():
 
 def test_a_tenth_of_a_pixel_pitch_is_a_kilometre():
     """Pixels of 0.1 mm behind 100 mm see one thousandth of the distance."""
-    found = camera(isd())
-    assert found.resolution(found.ground(50.5, 40.5)) == pytest.approx(1000)
+    framing = camera(isd())
+    assert framing.resolution(framing.ground(50.5, 40.5)) == pytest.approx(1000)
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_a_tenth_of_a_pixel_pitch_is_a_kilometre():
 @pytest.mark.parametrize("made", [isd, scanner])
 def test_there_and_back(made, changes):
     """image() undoes ground(), to the nanometre in the focal plane and to the clock in time."""
-    found = camera(made(**changes))
+    framing = camera(made(**changes))
     sample, line = np.meshgrid(np.linspace(0.5, 100.5, 6), np.linspace(0.5, 80.5, 5))
-    seen = found.ground(sample, line)
-    back = found.image(seen.latitude, seen.longitude)
+    seen = framing.ground(sample, line)
+    back = framing.image(seen.latitude, seen.longitude)
     assert np.abs(np.array(back) - (sample, line)).max() < 1e-6
 
 
@@ -115,18 +115,18 @@ def test_what_is_behind_the_horizon_is_not_seen():
 
 def test_a_line_of_sight_may_miss():
     """The limb of a sphere seen from two radii lies at 30 degrees; a line of pixels ends a little before it."""
-    found = camera(isd(focal_length_model={"focal_length": 5.0}))
-    assert np.isnan(found.ground(1.0, 1.0).latitude)
-    assert 30 < np.nanmin(found.outline().latitude) < 35
+    framing = camera(isd(focal_length_model={"focal_length": 5.0}))
+    assert np.isnan(framing.ground(1.0, 1.0).latitude)
+    assert 30 < np.nanmin(framing.outline().latitude) < 35
 
 
 def test_spline_positions_follow_the_velocities():
     """A parabola is one Hermite spline: half way of y = t^2 from 0 to 2 is 1, of its chord 2."""
     times, positions = np.array([0.0, 2.0]), np.array([[0.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
     velocities = np.array([[0.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
-    for spline, wanted in ((True, 1.0), (False, 2.0)):
+    for spline, expected in ((True, 1.0), (False, 2.0)):
         states = States(times, positions, velocities, spline)
-        assert states.at(np.array([1.0]))[0, 1] == pytest.approx(wanted)
+        assert states.at(np.array([1.0]))[0, 1] == pytest.approx(expected)
 
 
 def test_rotations_turn_evenly_between_records():

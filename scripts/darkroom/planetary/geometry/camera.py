@@ -93,7 +93,7 @@ class Camera:
         return self._frame(point, self.isd.start) if not self.isd.line_time else self._scan(point)
 
     def _scan(self, point):
-        """Of a line-scan camera: the time at which the point crosses the detector's line, by the secant method."""
+        """Image coordinates where the point crosses the line of a line-scan camera, by the secant method."""
         shape = point.shape[:-1]
         point = point.reshape(-1, 3)
         line = np.full(len(point), (self.lines + 1) / 2)
@@ -207,7 +207,7 @@ def angles(point, spacecraft, sun, radii):
 
 
 def _angle(first, second):
-    """Of vectors (..., 3); exact for small angles too (Kahan)."""
+    """Degrees between vectors (..., 3); exact for small angles too (Kahan)."""
     first, second = (vector / np.linalg.norm(vector, axis=-1, keepdims=True) for vector in (first, second))
     return np.degrees(2 * np.arctan2(np.linalg.norm(first - second, axis=-1), np.linalg.norm(first + second, axis=-1)))
 
@@ -230,15 +230,15 @@ def distorted(plane, kind, coefficients):
     """Focal plane coordinates (..., 2) in mm on the detector, from those of an ideal camera."""
     if kind == "radial":
         length = np.linalg.norm(plane, axis=-1, keepdims=True)
-        found, shift = length, np.inf
+        radius, shift = length, np.inf
         with np.errstate(over="ignore", invalid="ignore"):
             for _ in range(MOST):
-                previous, found = found, length + found * _radial(found**2, coefficients)
-                shift = np.abs(found - previous)
+                previous, radius = radius, length + radius * _radial(radius**2, coefficients)
+                shift = np.abs(radius - previous)
                 if not np.any(shift > PRECISION):
                     break
             # Far outside the image there may be no place at all.
-            return np.where(shift <= PRECISION, plane / (1 - _radial(found**2, coefficients)), np.nan)
+            return np.where(shift <= PRECISION, plane / (1 - _radial(radius**2, coefficients)), np.nan)
     if kind == "transverse":
         return _terms(plane) @ coefficients.T
     return plane
@@ -257,13 +257,13 @@ def _terms(plane):
 
 def _newton(plane, coefficients):
     """The ideal coordinates whose distortion is `plane`."""
-    found = plane
+    ideal = plane
     for _ in range(MOST):
-        x, y = found[..., 0], found[..., 1]
+        x, y = ideal[..., 0], ideal[..., 1]
         zero, one = np.zeros_like(x), np.ones_like(x)
         by_x = np.stack([zero, one, zero, 2 * x, y, zero, 3 * x * x, 2 * x * y, y * y, zero], axis=-1) @ coefficients.T
         by_y = np.stack([zero, zero, one, zero, x, 2 * y, zero, x * x, 2 * x * y, 3 * y * y], axis=-1) @ coefficients.T
-        error = plane - _terms(found) @ coefficients.T
+        error = plane - _terms(ideal) @ coefficients.T
         determinant = by_x[..., 0] * by_y[..., 1] - by_y[..., 0] * by_x[..., 1]
         step = np.stack(
             [
@@ -273,7 +273,7 @@ def _newton(plane, coefficients):
             axis=-1,
         )
         step = step / determinant[..., None]
-        found = found + step
+        ideal = ideal + step
         if not np.any(np.abs(step) > PRECISION):
             break
-    return found
+    return ideal

@@ -331,9 +331,9 @@ def _instrument(code):
 
 def _instrument_code(keywords, pointing):
     """NAIF code of the instrument: that of the keywords, or that of the frame it points with."""
-    found = [match[1] for key in keywords if (match := re.fullmatch(r"INS(-\d+)_ITRANSS", key))]
+    codes = [match[1] for key in keywords if (match := re.fullmatch(r"INS(-\d+)_ITRANSS", key))]
     frames = pointing.get("constant_frames") or pointing.get("time_dependent_frames") or (0,)
-    return int(frames[0]) if not found or str(frames[0]) in found else int(found[0])
+    return int(frames[0]) if not codes or str(frames[0]) in codes else int(codes[0])
 
 
 def _is_mdis(code):
@@ -385,9 +385,9 @@ def _pitch(keywords, code, plane):
 
 
 def _boresight(keywords, isd, code, line_time):
-    found = [_naif(keywords, code, f"BORESIGHT_{axis}") for axis in ("SAMPLE", "LINE")]
-    if all(value is not None for value in found):
-        return tuple(float(value[0]) for value in found)
+    values = [_naif(keywords, code, f"BORESIGHT_{axis}") for axis in ("SAMPLE", "LINE")]
+    if all(value is not None for value in values):
+        return tuple(float(value[0]) for value in values)
     if code in VIKING:
         return VIKING_BORESIGHT
     # USGSCSM counts from the corner of the first pixel; in a line-scan image, lines from the line of the detector.
@@ -429,9 +429,9 @@ def _distortion(keywords, isd, code):
 
 
 def _radii(keywords, isd):
-    found = next((value for key, value in keywords.items() if re.fullmatch(r"BODY-?\d+_RADII", key)), None)
-    if found is not None:
-        return _numbers(found)
+    radii = next((value for key, value in keywords.items() if re.fullmatch(r"BODY-?\d+_RADII", key)), None)
+    if radii is not None:
+        return _numbers(radii)
     equatorial, polar = (_entry(isd, "radii", key) for key in ("semimajor", "semiminor"))
     return np.array([equatorial, equatorial, polar]) * {"km": 1.0, "m": 0.001}[isd["radii"].get("unit", "km")]
 
@@ -448,10 +448,10 @@ def _timing(isd, model, position):
 
 def _clock(keywords):
     """Start of the exposure: ISIS keeps the bytes of the number as text."""
-    found = [value for key, value in keywords.items() if re.fullmatch(r"CLOCK_ET_.*_COMPUTED", key)]
-    if not found:
+    clocks = [value for key, value in keywords.items() if re.fullmatch(r"CLOCK_ET_.*_COMPUTED", key)]
+    if not clocks:
         raise ValueError("no CLOCK_ET_..._COMPUTED in NaifKeywords; spiceinit writes one")
-    return struct.unpack("<d", bytes.fromhex(found[0]))[0]
+    return struct.unpack("<d", bytes.fromhex(clocks[0]))[0]
 
 
 def _states(isd, name):
