@@ -19,7 +19,6 @@ from darkroom.planetary.geometry.camera import Camera, intersection, spherical
 from darkroom.planetary.geometry.camera import angles as angles_of
 from darkroom.planetary.geometry.camera import of as camera_of
 from darkroom.planetary.geometry.isd import from_isd
-from darkroom.planetary.geometry.isd import of as isd_of
 from darkroom.planetary.geometry.isd import tables as isd_tables
 from darkroom.planetary.instruments import calibrate, ingest
 
@@ -27,6 +26,7 @@ FRAME = "EN1072174528M"
 MDIS_SIZE, CTX_SIZE = (512, 512), (128, 5000)
 AU = 149597870.691  # km, of ISIS
 SOLAR_DISTANCE = 0.31349273820889  # AU, of the label of the calibrated frame
+UNDISTORTED = {"optical_distortion": {"radial": {"coefficients": [0, 0, 0]}}}
 NUMBER = re.compile(r"-?\d[\d.e+-]*")
 # maptemplate's keywords in geo_truth.json.
 TEMPLATE = {
@@ -115,7 +115,8 @@ def test_campt(instrument, samples, mdis_camera, ctx_camera):
 
 def test_viking(samples):
     """The pose of ISIS's own test of campt (FunctionalTestsCampt.cpp, default cube), looked along its direction."""
-    isd = isd_of(samples / "planetary/viking_campt/defaultCube.isd", 1056, 1204)
+    described = json.loads((samples / "planetary/viking_campt/defaultCube.isd").read_text())
+    isd = from_isd(described | UNDISTORTED, lines=1056, samples=1204)
     body, pointing = isd.body.matrix(isd.start), isd.pointing.matrix(isd.start)
     spacecraft, sun = (body @ states.at(isd.start) for states in (isd.position, isd.sun))
     look = body @ pointing.T @ [-1.27447324380581e-04, 2.5816511718707e-05, 0.99999999154535]
@@ -129,8 +130,11 @@ def test_viking(samples):
 
 
 def test_the_distortion_of_viking_is_not_guessed(samples):
-    with pytest.raises(ValueError, match="distortion by reseaux is not supported; supported are MDIS"):
-        camera_of(samples / "planetary/viking_campt/defaultCube.isd", 1056, 1204)
+    path = samples / "planetary/viking_campt/defaultCube.isd"
+    with pytest.raises(ValueError, match="no optical_distortion"):
+        camera_of(path, 1056, 1204)
+    described = json.loads(path.read_text()) | UNDISTORTED
+    assert from_isd(described, lines=1056, samples=1204).omitted[0].startswith("distortion of the vidicon")
 
 
 def test_an_isd_for_usgscsm(samples):
@@ -153,7 +157,8 @@ def test_the_keywords_of_usgscsm_do_as_well(name, samples):
 def test_tables_as_isis_read_them(frames, mdis_camera):
     """Keywords and fields of the tables, the groups, of the cube that campt read with the same ISD."""
     label = pvl.load(frames / f"labels/{FRAME}.cal.pvl")
-    tables, kernels, keywords = isd_tables(mdis_camera().isd)
+    tables, kernels, objects = isd_tables(mdis_camera().isd)
+    keywords = objects["NaifKeywords"]
     assert list(kernels.items()) == [
         (key, type(kernels[key])(value)) for key, value in label["IsisCube"]["Kernels"].items()
     ]
@@ -183,7 +188,7 @@ def test_tables_as_isis_read_them(frames, mdis_camera):
 def test_a_cube_with_tables_is_the_same_camera(instrument, tmp_path, frames, ctx, mdis_camera, ctx_camera):
     camera = mdis_camera() if instrument == "frames" else ctx_camera
     groups = pvl.load(frames / f"labels/{FRAME}.lev0.pvl" if instrument == "frames" else ctx / "lev0.pvl")["IsisCube"]
-    tables, kernels, keywords = isd_tables(camera.isd)
+    tables, kernels, objects = isd_tables(camera.isd)
     size = (1, camera.lines, camera.samples)
     image = Image(
         *size,
@@ -191,7 +196,7 @@ def test_a_cube_with_tables_is_the_same_camera(instrument, tmp_path, frames, ctx
         {"Instrument": groups["Instrument"], "BandBin": groups["BandBin"], "Kernels": kernels},
         [(np.zeros(size), None)],
         tables,
-        {"NaifKeywords": keywords},
+        objects,
     )
     write_cube(tmp_path / "a.cub", image)
     again = camera_of(tmp_path / "a.cub", camera.lines, camera.samples)

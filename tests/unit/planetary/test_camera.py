@@ -8,7 +8,7 @@ import pytest
 from darkroom.planetary.formats import cubes
 from darkroom.planetary.geometry.camera import Camera
 from darkroom.planetary.geometry.camera import of as camera_of
-from darkroom.planetary.geometry.isd import FRAME, LINE_SCAN, Rotation, States, from_isd
+from darkroom.planetary.geometry.isd import FRAME, LINE_SCAN, PUSH_FRAME, Rotation, States, from_isd
 
 IDENTITY = [1.0, 0.0, 0.0, 0.0]
 # From above the north pole, x of the camera along x of the body: the camera is turned by half a turn about x.
@@ -140,18 +140,32 @@ def test_rotations_turn_evenly_between_records():
     "changes, message",
     [
         ({"instrument_position": {}}, "no instrument_position.ephemeris_times"),
-        ({"name_model": "USGS_ASTRO_SAR_MODEL"}, "USGS_ASTRO_SAR_MODEL is not supported; supported are MDIS"),
-        ({"optical_distortion": {"kaguyalism": {}}}, "optical_distortion kaguyalism is not supported"),
-        ({"image_lines": 90}, "image_lines x image_samples are 90 x 100, the image has 80 x 100; this is the geometry"),
-        ({"name_model": LINE_SCAN}, "no line_scan_rate"),
         (
-            {"name_model": LINE_SCAN, "line_scan_rate": [[0.5, 0, 1], [9.5, 9, 2]]},
-            "line_scan_rate changes 1 times",
+            {"name_model": "USGS_ASTRO_SAR_MODEL"},
+            "USGS_ASTRO_SAR_MODEL is not supported; supported are USGS_ASTRO_FRAME",
+        ),
+        ({"optical_distortion": {"kaguyalism": {}}}, "optical_distortion.kaguyalism is of another form than ALE"),
+        ({"optical_distortion": {"wavy": {}}}, "optical_distortion wavy is not supported; supported are radial, trans"),
+        ({"optical_distortion": {"dawnfc": {"coefficients": [1, 2]}}}, "dawnfc: right are 1 numbers, not 2"),
+        ({"image_lines": 90}, "image_lines x image_samples are 90 x 100, the image has 80 x 100; this is the geometry"),
+        ({"name_model": LINE_SCAN}, "no starting_ephemeris_time"),
+        ({"name_model": LINE_SCAN, "starting_ephemeris_time": 0.0}, "no line_scan_rate"),
+        (
+            {"name_model": LINE_SCAN, "starting_ephemeris_time": 0.0, "line_scan_rate": [[9.5, 0, 1], [0.5, 9, 2]]},
+            "line_scan_rate: right are rows of a first line",
+        ),
+        (
+            {"name_model": PUSH_FRAME, "starting_ephemeris_time": 0.0, "exposure_duration": 1, "framelet_height": 7},
+            "framelet_height: 80 lines are not framelets of 7 lines each",
         ),
         ({"radii": {}}, "no radii.semimajor"),
         ({"instrument_position": None}, "an entry is of another form than ALE writes it"),
         ({"naif_keywords": [1, 2]}, "an entry is of another form than ALE writes it"),
-        ({"optical_distortion": {"radial": [0]}}, "an entry is of another form than ALE writes it"),
+        ({"optical_distortion": {"radial": [0]}}, "optical_distortion.radial is of another form than ALE writes it"),
+        (
+            {"instrument_position": {"ephemeris_times": [0.0], "positions": [[0, 0, 9]], "unit": "ft"}},
+            "instrument_position.unit = ft: must be one of km, m",
+        ),
         (
             {"sun_position": {"ephemeris_times": [0.0, 1.0], "positions": [[1e8, 0, 0]]}},
             "sun_position.positions: right are 2 rows of 3 numbers",

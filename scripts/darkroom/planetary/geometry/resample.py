@@ -43,8 +43,11 @@ def positions(camera, mapping, first, lines):
     """Image coordinates (sample, line) of the pixels of some lines of a map, counted from 0; NaN where not seen.
 
     Within cells of 16 x 16 pixels they are biquadratic between 3 x 3 exact ones, where that is right within 1e-4
-    pixels at the worst place; every other cell, and every cell on an edge of the image, is exact throughout.
+    pixels at the worst place; every other cell, and every cell on an edge of the image, is exact throughout. So are all
+    of an image that is not smooth.
     """
+    if not camera.smooth:
+        return _exact(camera, mapping, 1 + np.arange(mapping.samples)[None, :], first + 1 + np.arange(lines)[:, None])
     down, across = -(-lines // CELL), -(-mapping.samples // CELL)
     row, column = first + 1 + CELL * np.arange(down)[:, None], 1 + CELL * np.arange(across)[None, :]
     half = np.arange(2 * max(down, across) + 1) * (CELL // 2)
