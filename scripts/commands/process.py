@@ -217,9 +217,9 @@ def follow(path, outdir, settings):
         if file.path.is_relative_to(outdir):
             raise ValueError(f"{path}: input {file.path} is in the output folder; give an output elsewhere")
         file.require()
-    known = load_collections(sources(settings))
+    collections = load_collections(sources(settings))
     try:
-        collection = payload.collection_of(asked, known, settings.get("SHORT_NAME", ""))
+        collection = payload.collection_of(asked, collections, settings.get("SHORT_NAME", ""))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     endpoint = asked.config.get("distribution_endpoint", "")

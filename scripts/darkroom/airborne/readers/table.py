@@ -220,11 +220,11 @@ class Block:
             raise ValueError(f"{path}: table.names has {len(names)} names, but the rows have {self.width} columns")
         units = above[1] if len(above) > 1 and not told.get("names") else [""] * self.width
         names = names or [f"column {number}" for number in range(1, self.width + 1)]
-        found = [UNIT.fullmatch(name) for name in names]
-        units = [match["unit"].strip() if match else unit for match, unit in zip(found, units, strict=True)]
+        matches = [UNIT.fullmatch(name) for name in names]
+        units = [match["unit"].strip() if match else unit for match, unit in zip(matches, units, strict=True)]
         names = [
             (match["name"] if match and match["name"] else name).strip()
-            for match, name in zip(found, names, strict=True)
+            for match, name in zip(matches, names, strict=True)
         ]
         units = [
             SIDES.get(unit, unit) if name.lower()[:3] in ("lat", "lon") else unit
@@ -317,20 +317,20 @@ def degrees(cell):
 
 def labels(rows):
     """What the lines around a table tell; the first of equal labels counts."""
-    found = {}
+    header = {}
     for row in rows:
         pairs = PAIR.findall(row) if "=" in row else []
         if not pairs and (match := LABEL.fullmatch(row)):
             pairs = [(match["label"], match["value"].strip('"'))]
         for label, value in pairs:
-            found.setdefault(label, value)
-    return found
+            header.setdefault(label, value)
+    return header
 
 
 def unique(names):
     """Names of which none is twice: a later one has its number, and one without a name that of its column."""
-    found = []
+    given = []
     for number, name in enumerate(names, 1):
         name = name or f"column {number}"
-        found.append(name if name not in found else f"{name} {number}")
-    return found
+        given.append(name if name not in given else f"{name} {number}")
+    return given
