@@ -92,11 +92,11 @@ def test_every_product_is_there_and_nothing_else(made, dataset):
         "metadata/{}.stac.json",
         "metadata/{}.meta.xml",
     )
-    wanted = {kind.format(name) for name in PRODUCTS[dataset] for kind in kinds}
+    expected = {kind.format(name) for name in PRODUCTS[dataset] for kind in kinds}
     records = {"granules.json", "metadata.json", "airborne_check.json", ".granules.json"}
     if dataset == "icartt":
-        wanted |= {"pictures.json", *(f"browse/{name}.png" for name in PRODUCTS[dataset])}
-    assert files(made.results / dataset) == wanted | records | {"preview.png", "manifest.json", "checksums.sha256"}
+        expected |= {"pictures.json", *(f"browse/{name}.png" for name in PRODUCTS[dataset])}
+    assert files(made.results / dataset) == expected | records | {"preview.png", "manifest.json", "checksums.sha256"}
 
 
 @pytest.mark.parametrize(("dataset", "name"), GRANULES, ids=map("/".join, GRANULES))
@@ -118,8 +118,8 @@ def test_the_manifest_and_the_checksums(made, dataset):
     listed = {entry["path"]: entry.get("files") for entry in manifest["products"]}
     number = len(PRODUCTS[dataset])
     pictures = {"browse/": number} if dataset == "icartt" else {}
-    wanted = {"netcdf/": number, "metadata/": 4 * number, "quality/": number, "preview.png": None}
-    assert listed == wanted | pictures
+    expected = {"netcdf/": number, "metadata/": 4 * number, "quality/": number, "preview.png": None}
+    assert listed == expected | pictures
     checked = manifest["checks"]["airborne_check"]
     assert (checked["passed"], checked["granules"], checked["metadata_files"]) == (
         dataset != "mixed",
@@ -223,8 +223,8 @@ def test_a_collection_of_ones_own_needs_no_python(made):
 
 def test_line_ends_of_windows_make_no_difference(made):
     one, other = (made.results / f"mixed/netcdf/D20120906_224116_{number}.QC.nc" for number in (1, 2))
-    found = differences(one, other, Rules(ignore={"id", "title", "source_files"}))
-    assert list(found) == ["trajectory[17]: expected b'1', made b'2'"]  # its name
+    told = differences(one, other, Rules(ignore={"id", "title", "source_files"}))
+    assert list(told) == ["trajectory[17]: expected b'1', made b'2'"]  # its name
 
 
 def test_the_catalogue_has_an_item_of_each_granule(made):
@@ -381,8 +381,8 @@ def with_options(campaign, **options):
 
 def planned(campaign):
     """Names of the rules of a dry run."""
-    found = re.findall(r"^(?:local)?rule (\w+):$", campaign.run("--dry-run"), re.MULTILINE)
-    return collections.Counter(found)
+    rules = re.findall(r"^(?:local)?rule (\w+):$", campaign.run("--dry-run"), re.MULTILINE)
+    return collections.Counter(rules)
 
 
 def times(campaign):
@@ -473,8 +473,8 @@ def test_killed_and_resumed_in_another_folder_it_makes_the_same_bytes(made, camp
         assert not (campaign.results / "mixed/manifest.json").exists()
         campaign.run("--unlock")
     campaign.run()
-    wanted = {name: content for name, content in made.tree().items() if name.startswith("mixed/")}
-    found = campaign.tree()
-    assert {name: found.get(name) for name in wanted} == wanted
-    assert {name for name in found if name.startswith("mixed/")} == {*wanted}
+    expected = {name: content for name, content in made.tree().items() if name.startswith("mixed/")}
+    resumed = campaign.tree()
+    assert {name: resumed.get(name) for name in expected} == expected
+    assert {name for name in resumed if name.startswith("mixed/")} == {*expected}
     assert folders.state(campaign.folder / "mixed") == before
