@@ -8,7 +8,7 @@ UV     := uv==0.13.8
 WHEELS := --require-hashes --no-deps --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test view format bench update clean
+.PHONY: help demo test cap view format bench update clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -47,6 +47,14 @@ test: $(VENV)/tests ## Check the style and run all tests
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
+CAP := $(VENV)-cap
+cap: ## Install SAP CAP, a whole OData service, for its tests (npm, and some minutes of a C compiler)
+	@mkdir -p $(CAP) && cp tests/servers/cap/package.json tests/servers/cap/package-lock.json $(CAP)
+	cd $(CAP) && npm ci --ignore-scripts --no-audit --no-fund
+	gyp="$$(dirname "$$(readlink -f "$$(command -v npm)")")/../node_modules/node-gyp/bin/node-gyp.js"; \
+	node="$$(dirname "$$(dirname "$$(readlink -f "$$(command -v node)")")")"; \
+	cd $(CAP)/node_modules/better-sqlite3 && node "$$gyp" rebuild --release --nodedir="$$node"
+
 view: $(VENV)/runs ## Serve results/ on this machine, as Neuroglancer wants it
 	./darkroom view results
 
@@ -61,6 +69,7 @@ bench: $(VENV)/tests ## Measure against the peers, side by side (not part of the
 	$(BIN)/python tests/bench/upload.py --more 32
 	$(BIN)/python tests/bench/planetary.py
 	$(BIN)/python tests/bench/memory.py
+	$(BIN)/python tests/bench/memory_of_rules.py
 	$(BIN)/python tests/bench/airborne.py
 	$(BIN)/python tests/bench/copernicus.py
 	$(BIN)/python tests/bench/copernicus_downloads.py

@@ -5,7 +5,7 @@ ingested.cub -> located.cub -> calibrated.cub (planetary/cubes.smk) -> map.cub, 
 framelet set, a detector) stands before the suffix: calibrated.even.cub. Which cubes there are: darkroom.planetary.plan.
 """
 
-from darkroom.campaign.inputs import literal
+from darkroom.campaign.inputs import watchable
 from darkroom.planetary import memory as planetary_memory
 from darkroom.planetary import plan as planetary_plan
 from darkroom.planetary import steps as planetary_steps
@@ -44,7 +44,7 @@ def memory(step):
 
 def own_cameras(batch):
     """The files of cameras of the user's own that the images of a batch are of."""
-    of_each = batch.each(lambda dataset, _: map(literal, PLANETARY[dataset].files))
+    of_each = batch.each(lambda dataset, _: watchable(PLANETARY[dataset].files))
     return lambda wildcards: sorted(set().union(*of_each(wildcards)))
 
 

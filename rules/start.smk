@@ -4,15 +4,17 @@ import sys
 from pathlib import Path
 
 from darkroom.campaign import failures, locks, mending, starting
+from darkroom.campaign.inputs import unwatched
 
 STATE = Path(".snakemake")
 LOOKS = starting.only_looks(sys.argv[1:])
 
 if workflow.is_main_process:
     sources = {name: Path(PLACES.apply(f"<resources>/{name}")) for name in CAMPAIGN.rows}
-    found = mending.mend(Path(PLACES.apply("<results>/<campaign>")), sources, dry=LOOKS)
-    found += [] if LOOKS else filter(None, [locks.clear_dead(STATE)])
-    for line in found:
+    lines = mending.mend(Path(PLACES.apply("<results>/<campaign>")), sources, dry=LOOKS)
+    if not LOOKS:
+        lines += filter(None, [locks.clear_dead(STATE)])
+    for line in [*lines, *unwatched(list(CAMPAIGN.rows.values()))]:
         print(line, file=sys.stderr)
 
 

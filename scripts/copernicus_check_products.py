@@ -3,9 +3,9 @@
 import collections
 from pathlib import Path
 
-from darkroom import entrypoint, files, record
+from darkroom import entrypoint, record
 from darkroom import inventory as inventories
-from darkroom.copernicus import checks
+from darkroom.copernicus import checks, orders
 from darkroom.copernicus.products import read_products
 
 
@@ -21,23 +21,22 @@ def copernicus_check_products(
     Raises ValueError, once every product has been looked at, for a product that is not there, and for files that are
     not what the manifest or the catalogue promises.
     """
-    listed, found = inventories.read(inventory), read_products(products)
-    ordered = files.read_json(order) if order else {"products": [], "notes": []}
-    left_out = {one["name"] for one in ordered["products"] if one["state"] in ("archived", "refused")}
-    reports, missing = checks.report(listed, found, left_out, threads)
+    listed, searched = inventories.read(inventory), read_products(products)
+    notes, left_out = (record.read(order).notes or [], orders.left_out(order)) if order else ([], set())
+    reports, missing = checks.report(listed, searched, left_out, threads)
     wrong = [f"{report['name']}: {line}" for report in reports for line in report["wrong"]]
     wrong += [f"{name}: found by the search and not here; fetch it again" for name in missing]
     if wrong:
         raise ValueError("; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""))
-    record.write(check, summary(reports, ordered), {"products": reports})
+    record.write(check, summary(reports, notes), {"products": reports})
 
 
-def summary(reports, ordered):
+def summary(reports, notes):
     """The record of the check for the manifest."""
     verified = collections.Counter()
     for report in reports:
         verified.update(report["verified"])
-    notes = [*ordered["notes"]]
+    notes = [*notes]
     for report in reports:
         if names := report["unverified"]:
             first = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from darkroom import entrypoint, files
 from darkroom import inventory as inventories
-from darkroom.copernicus import downloads, settings
+from darkroom.copernicus import downloads, orders, settings
 from darkroom.copernicus.asking import Client
+from darkroom.copernicus.catalogues.made import MadeToOrder
 from darkroom.copernicus.catalogues.registry import open_catalogue
 from darkroom.copernicus.products import read_products
 from darkroom.transfer.progress import Progress
@@ -39,21 +40,21 @@ def copernicus_fetch(
     Raises OSError when products cannot be had, once all the others are here; PermissionError for a login that is
     refused; ValueError where there is none, or no file of a product matches.
     """
-    found = read_products(products)
-    unavailable = {one["name"] for one in files.read_json(order)["products"] if one["state"] in ("archived", "refused")}
-    wanted = [product for product in found if product.name not in unavailable]
+    listed = read_products(products)
+    unavailable = orders.left_out(order)
+    asked = [product for product in listed if product.name not in unavailable]
     made = inventories.Inventory(str(store), [])
-    if wanted:
-        service = settings.load(wanted[0].catalogue, catalogues)
+    if asked:
+        service = settings.load(asked[0].catalogue, catalogues)
         client = Client(service)
         catalogue, place = open_catalogue(service, client), store / service.name
         if service.kind == "folder":
-            made = downloads.in_place(wanted, catalogue, place, patterns or ())
-        elif service.kind in ("ads", "cmems"):
-            made = downloads.made_for(wanted, catalogue, place)
+            made = downloads.in_place(asked, catalogue, place, patterns or ())
+        elif isinstance(catalogue, MadeToOrder):
+            made = downloads.made_for(asked, catalogue, place)
         else:
             places = downloads.Places(service)
-            wants = [downloads.choose(product, catalogue, patterns or (), places) for product in wanted]
+            wants = [downloads.choose(product, catalogue, patterns or (), places) for product in asked]
             bears = min(connections, service.limits.connections)
             with Progress(sum(len(want.items) for want in wants)) as shown:
                 fetched = downloads.fetch(wants, place, places, attempts, bears, shown)

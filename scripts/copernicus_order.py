@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from darkroom import entrypoint, files
+from darkroom import entrypoint
 from darkroom.copernicus import login, orders, settings
 from darkroom.copernicus.asking import Client
 from darkroom.copernicus.catalogues.registry import open_catalogue
@@ -20,22 +20,13 @@ def copernicus_order(products: Path, order: Path, *, store: Path, catalogues: st
     Raises TimeoutError when something that was ordered is not there in the end, PermissionError for a login that is
     refused, ValueError where there is none.
     """
-    found, entries, notes = read_products(products), [], []
-    if found:
-        service = settings.load(found[0].catalogue, catalogues)
+    listed, entries, name = read_products(products), [], ""
+    if listed:
+        name = listed[0].catalogue
+        service = settings.load(name, catalogues)
         catalogue = open_catalogue(service, Client(service))
-        entries = orders.order(found, catalogue, service, store / service.name, lambda: login.account(service), wait)
-        notes = list(_notes(entries, service.name))
-    files.write_json(order, {"products": entries, "notes": notes})
-
-
-def _notes(entries, name):
-    came = [entry for entry in entries if entry["state"] == "ordered"]
-    if came:
-        yield f"{len(came)} archived products were ordered of {name} and came"
-    for entry in entries:
-        if entry["state"] in ("archived", "refused"):
-            yield f"{entry['name']} is archived and left out: {entry['way']}"
+        entries = orders.order(listed, catalogue, service, store / name, lambda: login.account(service), wait)
+    orders.write(order, entries, name)
 
 
 if __name__ == "__main__":

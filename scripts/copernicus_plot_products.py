@@ -24,11 +24,11 @@ def copernicus_plot_products(products: Path, search: Path, preview: Path):
     products, search -- products.geojson and search.json of `copernicus_search`
     preview -- PNG: a map of the footprints and of the area that was asked for, and their times
     """
-    found, asked = read_products(products), files.read_json(search)["understood"]
+    listed, asked = read_products(products), files.read_json(search)["understood"]
     figure = matplotlib.figure.Figure(figsize=(12, 7.2), dpi=100, layout="constrained", facecolor="white")
     grid = figure.add_gridspec(2, 1, height_ratios=(3, 1.2))
-    draw_map(found, asked["area"], figure.add_subplot(grid[0]))
-    draw_times(found, asked, figure.add_subplot(grid[1]))
+    draw_map(listed, asked["area"], figure.add_subplot(grid[0]))
+    draw_times(listed, asked, figure.add_subplot(grid[1]))
     with files.replacing(preview) as partial:
         figure.savefig(partial, format="png", metadata={"Software": None})
 
@@ -37,15 +37,17 @@ def draw_map(products, area, axes):
     """Footprints, coastlines and the area of a query, with as much around them as they are wide."""
     given = [product.footprint for product in products[:MOST] if product.footprint]
     shapes = [shape for shape in map(areas.repaired, given) if shape is not None]
-    wanted = shapely.from_wkt(area) if area else None
-    view = maps.View([*shapes, *([wanted] if wanted is not None else [])])
+    area_asked = shapely.from_wkt(area) if area else None
+    view = maps.View([*shapes, *([area_asked] if area_asked is not None else [])])
     axes.add_collection(LineCollection(view.coastlines(), colors="0.35", linewidths=0.7))
     rings = [ring for shape in shapes if shape.area < WORLDWIDE for ring in view.rings(shape)]
     see_through = max(0.05, 0.35 / max(1, len(rings) / 20) ** 0.5)
     colours = {"facecolors": ("tab:blue", see_through), "edgecolors": ("tab:blue", 0.6)}
     axes.add_collection(PolyCollection(rings, linewidths=0.7, **colours))
-    if wanted is not None:
-        axes.add_collection(PolyCollection(view.rings(wanted), facecolors="none", edgecolors="tab:red", linewidths=1.4))
+    if area_asked is not None:
+        axes.add_collection(
+            PolyCollection(view.rings(area_asked), facecolors="none", edgecolors="tab:red", linewidths=1.4)
+        )
     axes.set(xlim=view.xlim, ylim=view.ylim, xlabel="longitude (degrees east)", ylabel="latitude (degrees north)")
     axes.set_aspect(1 / view.stretch, adjustable="box")
     axes.xaxis.set_major_formatter(lambda value, _: f"{(value + 180) % 360 - 180:g}" if value != 180 else "180")

@@ -33,10 +33,10 @@ def copernicus_search(
     Raises ValueError for what is wrong with the query, OSError for a catalogue that does not answer.
     """
     root = Path(files.read_json(inventory)["root"]) if inventory else None
-    found = run(query, products.parent, catalogues, root)
-    size = files.human(sum(product.bytes or 0 for product in found))
-    archived = sum(not product.online for product in found)
-    logger.info("%d products, %s, %d of them archived; see %s", len(found), size, archived, search)
+    listed = run(query, products.parent, catalogues, root)
+    size = files.human(sum(product.bytes or 0 for product in listed))
+    archived = sum(not product.online for product in listed)
+    logger.info("%d products, %s, %d of them archived; see %s", len(listed), size, archived, search)
 
 
 if __name__ == "__main__":

@@ -109,11 +109,14 @@ def check_table(name, check):
     passed, scales = check.get("passed", False), check.get("scales", [])
     rows = scales or [{key: value for key, value in check.items() if key != "passed"}]
     titles = list(dict.fromkeys(title for row in rows for title in row))
+    result = "passed" if passed else "not passed"
+    if scales and passed:
+        result = agreement(scales)
     return {
         "name": words(name),
         "passed": passed,
         "counted": counted(scales),
-        "result": agreement(scales) if scales and passed else "passed" if passed else "not passed",
+        "result": result,
         "titles": [TITLES.get(title, words(title)) for title in titles],
         "rows": [[cell(title, row.get(title)) for title in titles] for row in rows],
     }
@@ -135,7 +138,7 @@ def agreement(scales):
 
 
 def cell(title, value):
-    """A figure of a check for people. The key of a scale is its voxel in nm; a PSNR of nothing that differs is null."""
+    """A figure of a check for people. The key of a scale is its voxel in nm; the PSNR of equal voxels is null."""
     if title == "key":
         return voxel(value)
     if value is None:

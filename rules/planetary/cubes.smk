@@ -9,7 +9,7 @@ IMAGES = [(cube.dataset, cube.suffix) for cube in PLANETARY.ingested]
 rule planetary_check_isis:
     """Find the programs of ISIS and the data that the sheet needs, before any program runs."""
     output:
-        found="<results>/<campaign>/isis.json",
+        isis="<results>/<campaign>/isis.json",
     log:
         "<logs>/<campaign>/planetary_check_isis.log",
     benchmark:
@@ -35,7 +35,7 @@ rule planetary_import_geometry:
     input:
         cube="<dataset>/ingested{part}.cub",
         inventory="<source>/inventory.json",
-        camera=lambda wildcards: map(literal, made(wildcards).description),
+        camera=lambda wildcards: watchable(made(wildcards).description),
         isis=ISIS,
     output:
         located=temp("<dataset>/located{part}.cub"),

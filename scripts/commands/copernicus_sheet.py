@@ -72,10 +72,10 @@ def by_tile(products, query):
     """A row of each tile."""
     tiles = {}
     for product in products:
-        known = names.parsed(product.name)
-        if not (known and known.tile):
+        name = names.parsed(product.name)
+        if not (name and name.tile):
             raise ValueError(f"{product.name}: is of no tile; write a sheet by product or date")
-        tiles[known.tile] = query | {"tile": known.tile}
+        tiles[name.tile] = query | {"tile": name.tile}
     return dict(sorted(tiles.items()))
 
 

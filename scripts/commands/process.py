@@ -186,7 +186,7 @@ def tell(made):
 
 
 def stage(outdir, root, described):
-    """Put what the file tables have a place for into the tree of buckets; what went wrong by the granule.
+    """Copy files that the file tables have a place for into the tree of buckets; gives what went wrong by granule.
 
     A granule whose product or metadata is wrong stays out of the archive.
     """
@@ -217,9 +217,9 @@ def follow(path, outdir, settings):
         if file.path.is_relative_to(outdir):
             raise ValueError(f"{path}: input {file.path} is in the output folder; give an output elsewhere")
         file.require()
-    collections = load_collections(sources(settings))
+    offered = load_collections(sources(settings))
     try:
-        collection = payload.collection_of(asked, collections, settings.get("SHORT_NAME", ""))
+        collection = payload.collection_of(asked, offered, settings.get("SHORT_NAME", ""))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     endpoint = asked.config.get("distribution_endpoint", "")
@@ -238,7 +238,7 @@ def answer(asked, outdir, described, staged, failed, produced):
 
 
 def unused(described, collections):
-    """Say which lines of a file table no file of any granule has gone by."""
+    """Say which lines of the file tables matched no file of any granule."""
     used = {entry["name"] for granule in described["granules"] for entry in granule["archive"]}
     for collection in load_collections(collections).values():
         of_it = any(granule["collection"] == collection["short_name"] for granule in described["granules"])

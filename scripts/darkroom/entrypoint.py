@@ -41,11 +41,14 @@ def run(function, snakemake=None, argv=None):
         memory.watch(getattr(snakemake.resources, "mem_mb", None), functools.partial(outgrown, snakemake.rule))
     logging.captureWarnings(True)
     try:
-        return function(**given)
+        result = function(**given)
     except (Exception, KeyboardInterrupt) as error:
         logging.error("%s failed", function.__name__, exc_info=snakemake is not None)
         say(f"{function.__name__}: {message(error)}")
         sys.exit(1)
+    if snakemake is not None:
+        logging.info("peak of memory: %d MB, and %d MB of the largest process that it started", *memory.peak())
+    return result
 
 
 def outgrown(rule, line):

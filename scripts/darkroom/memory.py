@@ -6,6 +6,7 @@ alone (RssAnon of /proc, Linux): files that are mapped can be dropped at any tim
 
 import os
 import re
+import resource
 import threading
 import time
 from pathlib import Path
@@ -29,6 +30,18 @@ def watch(declared_mb, end):
         end(f"it has {used / 1e6:,.0f} MB of memory where {declared_mb:,} MB were declared")
 
     threading.Thread(target=look, daemon=True, name="memory").start()
+
+
+def peak():
+    """The most memory (MB) that this process has had, and the largest of those that it has started and that ended.
+
+    Files that are mapped count. 0 for the process itself where there is no /proc (Linux).
+    """
+    try:  # not ru_maxrss, which a process inherits from the one that started it
+        own = int(re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1000
+    except (OSError, TypeError):
+        own = 0
+    return round(own), round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000)
 
 
 def own_bytes():

@@ -39,7 +39,7 @@ def refused(tmp_path_factory):
     """What a campaign of bad datasets and a good one says and leaves."""
     made = Campaign(tmp_path_factory.mktemp("bad"))
     here = made.folder
-    sections(here / "good")
+    sections(here / "good {x}")
     cut(sections(here / "truncated") / "s3.png", 0.6)
     damage(sections(here / "damaged") / "s2.png")
     sections(here / "other_size")
@@ -59,18 +59,18 @@ def refused(tmp_path_factory):
     nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), here / "labels.nii.gz")
     made.write(
         [
-            ("good", "good", VOXEL),
+            ("good", "good {x}", VOXEL),
             ("truncated", "truncated", VOXEL),
             ("damaged", "damaged", VOXEL),
             ("other_size", "other_size", VOXEL),
             ("other_type", "other_type", VOXEL),
-            ("no_match", "good", VOXEL | {"filter": r"x\d+\.png"}),
+            ("no_match", "good {x}", VOXEL | {"filter": r"x\d+\.png"}),
             ("gap", "gap", VOXEL),
             ("stray", "stray", VOXEL),
             ("liar", "liar", VOXEL),
             ("nan", "nan.nii", {}),
             ("above", "labels.nii.gz", {"type": "segmentation", "data_type": "uint16", "encoding": "raw"}),
-            ("no_resolution", "good", {}),
+            ("no_resolution", "good {x}", {}),
             ("no_sample", "sample:nothing", {}),
         ]
     )
@@ -100,13 +100,13 @@ def test_a_page_of_what_is_there_so_far(refused):
         ("damaged", "atlas_chunk", "damaged/s2.png: the image is damaged"),
         ("other_size", "atlas_import", "other_size/s5.png is 30 x 24 pixels of uint8 (gray), the other sections are 32 x 24"),
         ("other_type", "atlas_import", "other_type/s5.png is 32 x 24 pixels of uint16"),
-        ("no_match", "fetch_input", r"good: none of its 4 files, such as 's1.png'"),
+        ("no_match", "fetch_input", r"good {x}: none of its 4 files, such as 's1.png'"),
         ("gap", "atlas_import", "gap: section numbers are missing: 3. Say what to do with `missing: blank`"),
         ("stray", "atlas_import", r"stray: not a section image: notes.txt. Choose the sections with `filter`, such as filter: '.*\.png$'"),
         ("liar", "atlas_import", "liar/s5.png is not an image that can be read"),
         ("nan", "atlas_import", "nan.nii: the affine has entries that are no numbers (NaN)"),
         ("above", "atlas_chunk", "labels.nii.gz, slices 0 to 5: label 70000 is outside the range of uint16, 0 to 65535"),
-        ("no_resolution", "atlas_import", "good: resolution is missing, and the source does not tell it"),
+        ("no_resolution", "atlas_import", "good {x}: resolution is missing, and the source does not tell it"),
         ("no_sample", "fetch_input", "sample:nothing is unknown; there are calcium, calcium-demo, calcium-easy, calcium-hard, ctx, dropsondes, icartt, labels, lidar"),
     ],
 )  # fmt: skip

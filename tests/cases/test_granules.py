@@ -83,7 +83,7 @@ def files(folder):
 
 @pytest.mark.parametrize("dataset", PRODUCTS)
 def test_every_product_is_there_and_nothing_else(made, dataset):
-    """Among that no temporary file of a product; the record of what was made, for reruns, is hidden."""
+    """No temporary file of a product is left; the record of what was made, for reruns, is hidden."""
     kinds = (
         "netcdf/{}.nc",
         "quality/{}.json",
@@ -92,11 +92,11 @@ def test_every_product_is_there_and_nothing_else(made, dataset):
         "metadata/{}.stac.json",
         "metadata/{}.meta.xml",
     )
-    expected = {kind.format(name) for name in PRODUCTS[dataset] for kind in kinds}
+    products = {kind.format(name) for name in PRODUCTS[dataset] for kind in kinds}
     records = {"granules.json", "metadata.json", "airborne_check.json", ".granules.json"}
     if dataset == "icartt":
-        expected |= {"pictures.json", *(f"browse/{name}.png" for name in PRODUCTS[dataset])}
-    assert files(made.results / dataset) == expected | records | {"preview.png", "manifest.json", "checksums.sha256"}
+        products |= {"pictures.json", *(f"browse/{name}.png" for name in PRODUCTS[dataset])}
+    assert files(made.results / dataset) == products | records | {"preview.png", "manifest.json", "checksums.sha256"}
 
 
 @pytest.mark.parametrize(("dataset", "name"), GRANULES, ids=map("/".join, GRANULES))
@@ -118,8 +118,8 @@ def test_the_manifest_and_the_checksums(made, dataset):
     listed = {entry["path"]: entry.get("files") for entry in manifest["products"]}
     number = len(PRODUCTS[dataset])
     pictures = {"browse/": number} if dataset == "icartt" else {}
-    expected = {"netcdf/": number, "metadata/": 4 * number, "quality/": number, "preview.png": None}
-    assert listed == expected | pictures
+    wanted = {"netcdf/": number, "metadata/": 4 * number, "quality/": number, "preview.png": None}
+    assert listed == wanted | pictures
     checked = manifest["checks"]["airborne_check"]
     assert (checked["passed"], checked["granules"], checked["metadata_files"]) == (
         dataset != "mixed",
@@ -223,8 +223,8 @@ def test_a_collection_of_ones_own_needs_no_python(made):
 
 def test_line_ends_of_windows_make_no_difference(made):
     one, other = (made.results / f"mixed/netcdf/D20120906_224116_{number}.QC.nc" for number in (1, 2))
-    told = differences(one, other, Rules(ignore={"id", "title", "source_files"}))
-    assert list(told) == ["trajectory[17]: expected b'1', made b'2'"]  # its name
+    lines = differences(one, other, Rules(ignore={"id", "title", "source_files"}))
+    assert list(lines) == ["trajectory[17]: expected b'1', made b'2'"]  # its name
 
 
 def test_the_catalogue_has_an_item_of_each_granule(made):

@@ -21,12 +21,14 @@ def free_ports(count):
         return [one.getsockname()[1] for one in sockets]
 
 
-def start(command, log):
+def start(command, log, environment=None, folder=None):
     """Start a server with its output in the file `log`; it ends with this thread, however that ends (Linux)."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     tie = functools.partial(libc.prctl, PR_SET_PDEATHSIG, signal.SIGTERM) if libc else None
     with log.open("wb") as file:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, preexec_fn=tie)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, cwd=folder, preexec_fn=tie
+        )
 
 
 def wait_for_port(port, process, log, seconds=300):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from servers import loopback
 
-CONFIG = """\
+HEAD = """\
 daemon off;
 {user}
 pid {state}/nginx.pid;
@@ -23,6 +23,8 @@ http {{
     fastcgi_temp_path {state}/fastcgi;
     uwsgi_temp_path {state}/uwsgi;
     scgi_temp_path {state}/scgi;
+"""
+CONFIG = """\
     types {{ application/json json; image/tiff tif tiff; text/html html; text/javascript js; }}
     default_type application/octet-stream;
     log_format requests escape=json '{{"method":"$request_method","path":"$uri","status":$status,'
@@ -66,23 +68,14 @@ class Nginx:
             requests_per_second and "limit_req zone=requests; add_header Retry-After 1 always;",
             gzip_static and f"gzip_static {gzip_static};",
         ]
-        self.state.mkdir(parents=True, exist_ok=True)
-        config = self.state / "nginx.conf"
-        config.write_text(
-            CONFIG.format(
-                # Started by root, workers would otherwise be someone who cannot read the tests' folders.
-                user=f"user {getpass.getuser()};" if os.geteuid() == 0 else "",
-                state=self.state,
-                port=self.port,
-                root=Path(root).absolute(),
-                requests_per_second=requests_per_second or 1000,
-                options=" ".join(filter(None, options)),
-            )
+        self.process = started(
+            self.state,
+            CONFIG,
+            self.port,
+            root=Path(root).absolute(),
+            requests_per_second=requests_per_second or 1000,
+            options=" ".join(filter(None, options)),
         )
-        log = self.state / "start.log"
-        command = [program(), "-e", str(log), "-p", str(self.state), "-c", str(config)]
-        self.process = loopback.start(command, log)
-        loopback.wait_for_port(self.port, self.process, log)
 
     def requests(self):
         """The access log so far, one dict per request, oldest first."""
@@ -92,6 +85,18 @@ class Nginx:
 
     def stop(self):
         loopback.stop(self.process)
+
+
+def started(state, http, port, **values):
+    """An nginx with what `http` says behind HEAD, once it listens on `port`; `values` are those of its placeholders."""
+    state.mkdir(parents=True, exist_ok=True)
+    config, log = state / "nginx.conf", state / "start.log"
+    # Started by root, workers would otherwise be someone who cannot read the tests' folders.
+    user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
+    config.write_text((HEAD + http).format(user=user, state=state, port=port, **values))
+    process = loopback.start([program(), "-e", str(log), "-p", str(state), "-c", str(config)], log)
+    loopback.wait_for_port(port, process, log)
+    return process
 
 
 def program():

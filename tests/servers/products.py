@@ -4,10 +4,8 @@ One host sends on to another, four connections are borne, and files lie at the p
 `odata/v1/Products(ID)/$value` and `odata/v1/Products(ID)/Nodes(NAME)/Nodes(FILE)/$value`.
 """
 
-import getpass
 import hashlib
 import json
-import os
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -16,18 +14,6 @@ from servers import loopback
 from servers import nginx as nginx_server
 
 CONFIG = """\
-daemon off;
-{user}
-pid {state}/nginx.pid;
-error_log {state}/error.log warn;
-worker_processes 1;
-events {{ worker_connections 256; }}
-http {{
-    client_body_temp_path {state}/body;
-    proxy_temp_path {state}/proxy;
-    fastcgi_temp_path {state}/fastcgi;
-    uwsgi_temp_path {state}/uwsgi;
-    scgi_temp_path {state}/scgi;
     default_type application/octet-stream;
     log_format requests escape=json '{{"method":"$request_method","port":$server_port,"path":"$uri","query":"$args",'
         '"status":$status,"bytes":$body_bytes_sent,"range":"$http_range","authorization":"$http_authorization"}}';
@@ -86,15 +72,8 @@ class Products:
         self.ports = ports
         self.url, self.direct = (f"http://{host}/odata/v1" for host in (f"127.0.0.1:{ports['first']}", self.second))
         self.foreign = f"127.0.0.1:{ports['foreign']}"
-        self.state.mkdir(parents=True, exist_ok=True)
-        config = self.state / "nginx.conf"
-        user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
-        values = {"user": user, "state": self.state, "root": self.root.absolute(), "check_url": check_url}
-        config.write_text(CONFIG.format(connections=connections, options=options, **values, **ports))
-        log = self.state / "start.log"
-        command = [nginx_server.program(), "-e", str(log), "-p", str(self.state), "-c", str(config)]
-        self.process = loopback.start(command, log)
-        loopback.wait_for_port(ports["second"], self.process, log)
+        values = {"root": self.root.absolute(), "check_url": check_url, "connections": connections, "options": options}
+        self.process = nginx_server.started(self.state, CONFIG, ports["second"], **values, **ports)
 
     @property
     def second(self):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from copernicus_order import copernicus_order
-from darkroom import files, retry
+from darkroom import files, retry, schema
 from darkroom.copernicus import downloads, login, orders, products
 from darkroom.copernicus.asking import Client
 from darkroom.copernicus.catalogues.registry import open_catalogue
@@ -202,5 +202,6 @@ def test_the_step(ens, tmp_path, monkeypatch):
         tmp_path / "products.geojson", tmp_path / "order.json", store=tmp_path / "store", catalogues=str(own)
     )
     record = files.read_json(tmp_path / "order.json")
+    assert not list(schema.problems(record, schema.validator("order"), "order.json"))
     assert [entry["state"] for entry in record["products"]] == ["online", "ordered", "ordered", "ordered"]
     assert record["notes"] == ["3 archived products were ordered of onda and came"]

@@ -13,6 +13,7 @@ import copernicus_catalogue as entries
 from darkroom.copernicus import areas, asking, query, search
 from darkroom.copernicus.catalogues.registry import open_catalogue
 from darkroom.copernicus.settings import Limits, Settings
+from servers import cap as cap_server
 from servers import odata, venvs
 
 EODAG = Path(__file__).with_name("eodag.lock")
@@ -85,6 +86,24 @@ def test_the_same_products_as_the_parser_finds(shared, rows, question):
     got = found(shared[1], type="S2MSI1C", **asked)
     assert {product.name for product in got} == {row["Name"] for row in rows if fits(row)}
     assert question == "point" or got
+
+
+@pytest.fixture(scope="module")
+def cap(tmp_path_factory, rows):
+    """The same catalogue in SAP CAP."""
+    if not cap_server.installed():
+        pytest.skip("SAP CAP is not installed (make cap)")
+    server = cap_server.Cap(tmp_path_factory.mktemp("cap"), rows)
+    settings = Settings("test", "odata", search=server.url, download=server.url, limits=LIMITS)
+    yield open_catalogue(settings, asking.Client(settings))
+    server.stop()
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_same_products_as_cap_finds(cap, rows, question):
+    asked, fits = QUESTIONS[question]
+    got = found(cap, type="S2MSI1C", **asked)
+    assert {product.name for product in got} == {row["Name"] for row in rows if fits(row)}
 
 
 def test_every_filter_is_parsed_by_odata_query(shared):
@@ -206,7 +225,7 @@ def test_eodag_selects_the_same_products(tmp_path, rows):
     try:
         line = [python, "-c", ASK, server.url, json.dumps(theirs)]
         environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-        done = subprocess.run(line, capture_output=True, text=True, timeout=300, env=environment)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=900, env=environment)
         assert done.returncode == 0, done.stderr[-2000:]
         settings = Settings("test", "odata", search=server.url, download=server.url)
         ours = found(

@@ -1,7 +1,8 @@
-"""Searches of a STAC API on loopback, by pystac-client."""
+"""Searches of STAC APIs on loopback, by pystac-client: pgstac, and a small one that can be spoiled."""
 
 import json
 import random
+import subprocess
 import sys
 import urllib.request
 from datetime import timedelta
@@ -13,7 +14,7 @@ import copernicus_catalogue as entries
 from darkroom.copernicus import asking, query, search
 from darkroom.copernicus.catalogues.registry import open_catalogue
 from darkroom.copernicus.settings import Limits, Settings
-from servers import loopback, stac_server
+from servers import loopback, pgstac, stac_server
 
 COUNT = 250
 ASSET = "https://download.example/odata/v1/Products({})/Nodes({})/Nodes({})/$value"
@@ -63,20 +64,42 @@ ITEMS = [item(at) for at in range(COUNT)]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
+    """The one that can be spoiled."""
     folder = tmp_path_factory.mktemp("stac")
     (folder / "items.json").write_text(json.dumps(ITEMS))
     port, log = loopback.free_ports(1)[0], folder / "stac.log"
     process = loopback.start([sys.executable, stac_server.__file__, str(port), str(folder / "items.json")], log)
     loopback.wait_for_port(port, process, log)
-    yield f"http://127.0.0.1:{port}"
+    yield f"http://127.0.0.1:{port}/v1"
     loopback.stop(process)
+
+
+@pytest.fixture(scope="module")
+def database():
+    """pgstac, as CDSE's own catalogue has it."""
+    if not pgstac.programs():
+        pytest.skip("PostgreSQL with PostGIS is not installed (Debian: apt install postgresql-15-postgis-3)")
+    extent = {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [["2020-01-01T00:00:00Z", None]]}}
+    about = {"type": "Collection", "stac_version": "1.1.0", "description": "made-up", "license": "other", "links": []}
+    server = pgstac.PgStac([about | {"id": "sentinel-2-l2a", "extent": extent}], ITEMS)
+    yield server.url
+    server.stop()
+
+
+def catalogue_of(url):
+    limits, collections = Limits(page=100), {"S2MSI2A": ["sentinel-2-l2a"], "S2MSI1C": ["sentinel-2-l1c"]}
+    settings = Settings("test", "stac", search=url, limits=limits, collections=collections)
+    return open_catalogue(settings, asking.Client(settings))
 
 
 @pytest.fixture
 def catalogue(server):
-    limits, collections = Limits(page=100), {"S2MSI2A": ["sentinel-2-l2a"], "S2MSI1C": ["sentinel-2-l1c"]}
-    settings = Settings("test", "stac", search=f"{server}/v1", limits=limits, collections=collections)
-    return open_catalogue(settings, asking.Client(settings))
+    return catalogue_of(server)
+
+
+@pytest.fixture(params=["server", "database"])
+def either(request):
+    return catalogue_of(request.getfixturevalue(request.param))
 
 
 def found(catalogue, **asked):
@@ -94,11 +117,21 @@ def found(catalogue, **asked):
         ({"area": [150, -60, -160, 60]}, lambda told, ground: ground.intersects(shapely.box(150, -60, 180, 60)) or ground.intersects(shapely.box(-180, -60, -160, 60))),
     ],
 )  # fmt: skip
-def test_the_same_items_as_a_look_at_each_finds(catalogue, asked, fits):
-    got = found(catalogue, **asked)
-    wanted = {one["id"] for one in ITEMS if fits(one["properties"], shapely.geometry.shape(one["geometry"]))}
-    assert {product.id for product in got} == wanted and wanted
+def test_the_same_items_as_a_look_at_each_finds(either, asked, fits):
+    got = found(either, **asked)
+    fitting = {one["id"] for one in ITEMS if fits(one["properties"], shapely.geometry.shape(one["geometry"]))}
+    assert {product.id for product in got} == fitting and fitting
     assert [product.begin for product in got] == sorted(product.begin for product in got)
+
+
+def test_the_api_conforms(database):
+    """What our client is tested with is a STAC API by its own validator."""
+    square = {"type": "Polygon", "coordinates": [[[-90, -60], [90, -60], [90, 60], [-90, 60], [-90, -60]]]}
+    classes = ("--conformance", "core", "--conformance", "item-search")
+    command = [pgstac.program("stac-api-validator"), "--root-url", database, *classes]
+    command += ["--collection", "sentinel-2-l2a", "--geometry", json.dumps(square)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "Errors: none" in done.stdout, done.stdout
 
 
 def test_pages_are_noted_and_products_are_whole(catalogue):
@@ -112,15 +145,15 @@ def test_pages_are_noted_and_products_are_whole(catalogue):
     assert band.name == f"{first.name}/B04_10m.jp2"
 
 
-def test_names(catalogue):
-    got = found(catalogue, names=[ITEMS[3]["id"] + ".SAFE", ITEMS[9]["id"] + ".zip"])
+def test_names(either):
+    got = found(either, names=[ITEMS[3]["id"] + ".SAFE", ITEMS[9]["id"] + ".zip"])
     assert [product.id for product in got] == [ITEMS[3]["id"], ITEMS[9]["id"]]
 
 
 def test_what_goes_wrong_is_one_line(catalogue, server):
     def spoil(*statuses):
         body = json.dumps({"fail": statuses}).encode()
-        urllib.request.urlopen(urllib.request.Request(f"{server}/control", body), timeout=10).read()
+        urllib.request.urlopen(urllib.request.Request(f"{server.removesuffix('/v1')}/control", body), timeout=10).read()
 
     with pytest.raises(ValueError, match="has no collection for 'L2__NO2___'; known are S2MSI1C, S2MSI2A"):
         found(catalogue, type="L2__NO2___")

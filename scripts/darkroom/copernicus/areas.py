@@ -76,10 +76,10 @@ def _of_text(text, where):
     if WKT.match(content):
         return _of_text(content, where)
     try:
-        found = json.loads(content)
+        parsed = json.loads(content)
     except ValueError as error:
         raise ValueError(f"{where}: neither WKT nor GeoJSON ({error})") from error
-    return _parts(found, where) if isinstance(found, (dict, list)) else _parts([found], where)
+    return _parts(parsed, where) if isinstance(parsed, (dict, list)) else _parts([parsed], where)
 
 
 def _of_geojson(value, where):

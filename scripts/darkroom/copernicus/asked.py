@@ -99,9 +99,9 @@ def problems(asked, folder=Path(), where="query", catalogues="", now=None):
 
     folder -- that of the query's own files; catalogues -- a file of one's own catalogues; now -- for relative dates
     """
-    found = list(schema.problems(asked, schema.validator("query"), where))
-    yield from found
-    if found:
+    wrong = list(schema.problems(asked, schema.validator("query"), where))
+    yield from wrong
+    if wrong:
         return
     for check in (kind, span):
         try:

@@ -86,16 +86,16 @@ def _parsed(response, shown):
 def _complaint(response):
     """What the server has to say, of the forms that OData, CDSE and STAC have for it."""
     try:
-        found = response.json()
+        said = response.json()
     except requests.JSONDecodeError:
         return ""
-    if isinstance(found, dict):
-        found = found.get("detail") or found.get("error") or found.get("description") or found.get("message") or ""
-    if isinstance(found, list):
-        found = "; ".join(str(one.get("msg", one)) if isinstance(one, dict) else str(one) for one in found)
-    if isinstance(found, dict):
-        found = found.get("message", "")
-    if isinstance(found, dict):
-        found = found.get("value", "")
-    text = " ".join(str(found).split())[:SHOWN]
+    if isinstance(said, dict):
+        said = said.get("detail") or said.get("error") or said.get("description") or said.get("message") or ""
+    if isinstance(said, list):
+        said = "; ".join(str(one.get("msg", one)) if isinstance(one, dict) else str(one) for one in said)
+    if isinstance(said, dict):
+        said = said.get("message", "")
+    if isinstance(said, dict):
+        said = said.get("value", "")
+    text = " ".join(str(said).split())[:SHOWN]
     return f": {text}" if text else ""

@@ -78,12 +78,14 @@ def choose(product, catalogue, patterns=(), places=None):
     listed = catalogue.files(product)
     if len(listed) == 1 and listed[0].archive:  # of this service it is all or nothing
         return Want(product, listed)
-    found = [file for file in listed if any(fnmatch.fnmatch(file.name, pattern) for pattern in patterns)]
-    if not found:
+    matching = [file for file in listed if any(fnmatch.fnmatch(file.name, pattern) for pattern in patterns)]
+    if not matching:
         some = ", ".join(repr(file.name) for file in listed[:3])
         raise ValueError(f"{product.name}: none of its {len(listed)} files, such as {some}, matches {list(patterns)}")
-    more = [file for file in listed if file not in found and any(fnmatch.fnmatch(file.name, one) for one in METADATA)]
-    return Want(product, found + more, complete=len(found + more) == len(listed))
+    more = [
+        file for file in listed if file not in matching and any(fnmatch.fnmatch(file.name, one) for one in METADATA)
+    ]
+    return Want(product, matching + more, complete=len(matching + more) == len(listed))
 
 
 def in_place(products, catalogue, store, patterns=()):
@@ -91,7 +93,7 @@ def in_place(products, catalogue, store, patterns=()):
 
     Raises FileNotFoundError for one that is there no more, ValueError where no file matches a pattern.
     """
-    found = {}
+    entries = {}
     for product in products:
         path = Path(product.path).absolute()
         if not path.exists():
@@ -99,15 +101,15 @@ def in_place(products, catalogue, store, patterns=()):
         if path.is_file() and archive.stem(path.name):
             folder = store.absolute() / "whole" / product.stem
             for member in archive.unpack(path, folder):
-                found[folder / member.name] = {"bytes": member.bytes, "sha256": member.sha256, "archive": str(path)}
+                entries[folder / member.name] = {"bytes": member.bytes, "sha256": member.sha256, "archive": str(path)}
             continue
         for file in catalogue.files(product) if not patterns else choose(product, catalogue, patterns).files:
             state = Path(file.url).stat()
-            found[Path(file.url).absolute()] = {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
+            entries[Path(file.url).absolute()] = {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
     tops = [Path(product.path).absolute().parent for product in products]  # a product's own folder is part of the names
-    unpacked = any("archive" in entry for entry in found.values())
+    unpacked = any("archive" in entry for entry in entries.values())
     root = Path(os.path.commonpath([*tops, store.absolute()] if unpacked else tops))
-    listed = [inventory.File(path.relative_to(root).as_posix(), **entry) for path, entry in sorted(found.items())]
+    listed = [inventory.File(path.relative_to(root).as_posix(), **entry) for path, entry in sorted(entries.items())]
     absolute = not products or Path(products[0].path).is_absolute()
     return inventory.Inventory(str(root if absolute else os.path.relpath(root)), listed)
 
@@ -170,7 +172,7 @@ def fetch(wants, store, places, attempts=ATTEMPTS, connections=4, progress=None)
     that is refused; OSError before anything is fetched when there is no room.
     """
     store.mkdir(parents=True, exist_ok=True)
-    found, waiting = {}, {want.key: want for want in wants}
+    brought, waiting = {}, {want.key: want for want in wants}
     with _Turns(store) as turns:
         while waiting:
             mine = [want for want in waiting.values() if turns.take(want.key)]
@@ -185,13 +187,13 @@ def fetch(wants, store, places, attempts=ATTEMPTS, connections=4, progress=None)
                 for want in mine:
                     turns.give(want.key)
             for want in mine:
-                found[want.key] = [] if want.problem else _had(want, store)
+                brought[want.key] = [] if want.problem else _had(want, store)
                 del waiting[want.key]
     if wrong := [want for want in wants if want.problem]:
         some = "; ".join(f"{want.product.name}: {want.problem}" for want in wrong[:3])
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise OSError(f"{len(wrong)} of {len(wants)} products could not be fetched: {some}{more}")
-    return [found[want.key] for want in wants]
+    return [brought[want.key] for want in wants]
 
 
 class _Turns:
@@ -242,13 +244,13 @@ def _had(want, store):
         names = {f"whole/{want.product.stem}/{file.name}" for file in want.files}
     if not record or record["id"] != want.product.id:
         return None
-    known = {entry["name"]: entry for entry in record["files"]}
+    entries = {entry["name"]: entry for entry in record["files"]}
     if record["archive"] and want.kind == "whole":
-        names = known.keys()
-    if not names <= known.keys() or not all(_is_there(store, known[name]) for name in names):
+        names = entries.keys()
+    if not names <= entries.keys() or not all(_is_there(store, entries[name]) for name in names):
         return None
     told = ("name", "bytes", "sha256", "url", "archive")
-    return [inventory.File(**{key: known[name].get(key) for key in told}) for name in sorted(names)]
+    return [inventory.File(**{key: entries[name].get(key) for key in told}) for name in sorted(names)]
 
 
 def _is_there(store, entry):
@@ -383,7 +385,7 @@ def _arrived(want, name, store):
     entry = {"url": public_url(file.url), "bytes": path.stat().st_size} | digests
     wrong, want.checked[name] = _judged(file, path, entry)
     recorded = (read_record(store, want.kind, want.product.name) or {"files": []})["files"]
-    if any(known["name"] == name and known["sha256"] != entry.get("sha256") for known in recorded):
+    if any(before["name"] == name and before["sha256"] != entry.get("sha256") for before in recorded):
         wrong = "it was changed since it came"
     if wrong:
         log.warning("%s: %s; it is fetched again", path, wrong)
@@ -404,13 +406,13 @@ def _unpack(want, store):
     folder = store / want.kind / want.product.stem
     digests = {name: entry[name] for name in sorted(_wanted(want.files[0]))}
     members = archive.unpack(path, folder, digest=next(iter(digests.values())))
-    found = [
+    entries = [
         _entry(store, {"name": f"{want.kind}/{want.product.stem}/{member.name}", "sha256": member.sha256})
         | {"archive": entry["url"], "checked": ["zip CRC"]}
         for member in members
     ]
     packed = {"url": entry["url"], "bytes": entry["bytes"], **digests, "checked": want.checked[name]}
-    _record(want, store, found, packed)
+    _record(want, store, entries, packed)
     path.unlink()
 
 
@@ -420,23 +422,23 @@ def _kept(want, name, store):
     return _entry(store, {"name": name, "sha256": sha256}) | {"url": entry["url"], "checked": want.checked[name]}
 
 
-def _entry(store, known):
-    state = (store / known["name"]).stat()
-    return known | {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
+def _entry(store, about):
+    state = (store / about["name"]).stat()
+    return about | {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
 
 
-def _record(want, store, found, packed=None):
+def _record(want, store, entries, packed=None):
     """Write what is had of a product; files that another row asked for stay in it."""
     product = want.product
     before = read_record(store, want.kind, product.name) or {"id": product.id, "files": []}
-    names = {entry["name"] for entry in found}
+    names = {entry["name"] for entry in entries}
     others = [entry for entry in before["files"] if entry["name"] not in names and _is_there(store, entry)]
     if packed or before["id"] != product.id:
         others = []
     complete = want.complete or (bool(others) and before.get("complete", False))
     about = {"product": product.name, "id": product.id, "catalogue": product.catalogue, "complete": complete}
     about |= {"archive": packed}
-    listed = sorted(others + found, key=lambda entry: entry["name"])
+    listed = sorted(others + entries, key=lambda entry: entry["name"])
     files.write_json(want.record(store), about | {"files": listed})
 
 

@@ -125,10 +125,13 @@ class Name:
     timeliness: str = ""
 
 
+NOTHING = Name("", "", "", "", ())  # what a name of no known rule tells
+
+
 def stem(name):
     """The name of a product without `.SAFE`, `.nc`, `.zip` and the like, also several of them."""
-    while ending := next((ending for ending in ENDINGS if name.endswith(ending)), ""):
-        name = name.removesuffix(ending)
+    while name.endswith(ENDINGS):
+        name = name.removesuffix(next(ending for ending in ENDINGS if name.endswith(ending)))
     return name
 
 
@@ -162,8 +165,8 @@ def _s2(bare, m):
     kind = {"L1C": "S2MSI1C", "L2A": "S2MSI2A", "L2Ap": "S2MSI2Ap"}[m["level"]]
     family = ("S2", bare[:3], m["level"], m["begin"], m["orbit"], m["tile"])
     begin = iso(m["begin"])
-    known = {"version": m["baseline"], "made": m["made"], "tile": m["tile"], "orbit": int(m["orbit"])}
-    return Name("Sentinel-2", kind, begin, begin, family, **known)
+    told = {"version": m["baseline"], "made": m["made"], "tile": m["tile"], "orbit": int(m["orbit"])}
+    return Name("Sentinel-2", kind, begin, begin, family, **told)
 
 
 def _s3(bare, m):
@@ -171,23 +174,23 @@ def _s3(bare, m):
     if "_" in m["frame"]:  # whole orbits and tiles have no frame
         frame = (*frame, m["begin"], m["duration"])
     orbit = int(m["orbit"]) if m["orbit"].isdecimal() else None
-    known = {"version": m["collection"], "made": m["made"], "rank": TIMELINESS.get(m["timeliness"], 0)}
-    known |= {"orbit": orbit, "timeliness": m["timeliness"]}
-    return Name("Sentinel-3", m["type"], iso(m["begin"]), iso(m["end"]), ("S3", bare[:3], m["type"], *frame), **known)
+    told = {"version": m["collection"], "made": m["made"], "rank": TIMELINESS.get(m["timeliness"], 0)}
+    told |= {"orbit": orbit, "timeliness": m["timeliness"]}
+    return Name("Sentinel-3", m["type"], iso(m["begin"]), iso(m["end"]), ("S3", bare[:3], m["type"], *frame), **told)
 
 
 def _s5p(bare, m):
     part = m["begin"] if m["timeliness"] == "NRTI" else ""
-    known = {"version": m["collection"] + m["processor"], "made": m["made"], "timeliness": m["timeliness"]}
-    known |= {"rank": TIMELINESS.get(m["timeliness"], 0), "part": part}
-    return Name("Sentinel-5P", m["type"], iso(m["begin"]), iso(m["end"]), ("S5P", m["type"], m["orbit"]), **known)
+    told = {"version": m["collection"] + m["processor"], "made": m["made"], "timeliness": m["timeliness"]}
+    told |= {"rank": TIMELINESS.get(m["timeliness"], 0), "part": part}
+    return Name("Sentinel-5P", m["type"], iso(m["begin"]), iso(m["end"]), ("S5P", m["type"], m["orbit"]), **told)
 
 
 def _landsat(bare, m):
     begin = iso(m["begin"] + "T000000")
-    known = {"version": m["collection"], "made": m["made"] + "T000000", "rank": TIMELINESS[m["tier"]]}
-    known |= {"tile": m["tile"], "timeliness": m["tier"]}
-    return Name(PREFIXES.get(bare[:4], "Landsat"), m["type"], begin, begin, (bare[:25],), **known)
+    told = {"version": m["collection"], "made": m["made"] + "T000000", "rank": TIMELINESS[m["tier"]]}
+    told |= {"tile": m["tile"], "timeliness": m["tier"]}
+    return Name(PREFIXES.get(bare[:4], "Landsat"), m["type"], begin, begin, (bare[:25],), **told)
 
 
 def _clms(bare, m):
@@ -227,12 +230,12 @@ def iso(stamp):
 
 def mission_of(word):
     """The mission that a word means. Raises ValueError with the nearest one."""
-    known = {name.lower(): name for name in MISSIONS} | {other.lower(): name for other, name in OTHER_NAMES.items()}
-    known |= {collection.lower(): name for name, (collection, _) in MISSIONS.items()}
-    found = known.get(str(word).strip().lower())
-    if found not in MISSIONS:
+    missions = {name.lower(): name for name in MISSIONS} | {other.lower(): name for other, name in OTHER_NAMES.items()}
+    missions |= {collection.lower(): name for name, (collection, _) in MISSIONS.items()}
+    mission = missions.get(str(word).strip().lower())
+    if mission not in MISSIONS:
         raise ValueError(f"mission: {word!r} is unknown{schema.nearest(word, MISSIONS)}")
-    return found
+    return mission
 
 
 def type_of(word, mission):
@@ -242,10 +245,10 @@ def type_of(word, mission):
         return ""
     types = MISSIONS[mission][1]
     text = OTHER_NAMES.get(text.upper(), text)
-    found = {kind.lower(): kind for kind in types}.get(text.lower(), text)
-    if types and found not in types:
+    spelled = {kind.lower(): kind for kind in types}.get(text.lower(), text)
+    if types and spelled not in types:
         raise ValueError(f"type: {word!r} is no product type of {mission}{schema.nearest(text.upper(), types)}")
-    return found
+    return spelled
 
 
 def mission_of_type(word):
@@ -260,54 +263,54 @@ def candidates(name):
     Those of /eodata of CDSE and of the ENS of ONDA. It is a guess: reprocessed products and COGs lie apart, and what
     the catalogue says goes before it.
     """
-    known = parsed(name)
-    if known is None:
+    told = parsed(name)
+    if told is None:
         return []
-    day = known.begin[:10].replace("-", "/")
+    day = told.begin[:10].replace("-", "/")
     bare = stem(name)
     return (
-        [f"{folder}/{day}/{file}" for folder, file in PLACES[known.mission](known, bare)]
-        if known.mission in PLACES
+        [f"{folder}/{day}/{file}" for folder, file in PLACES[told.mission](told, bare)]
+        if told.mission in PLACES
         else []
     )
 
 
-def _eodata_s1(known, bare):
-    if known.type.startswith("AUX"):
-        return [(f"Sentinel-1/AUX/{known.type}", bare + end) for end in (".SAFE", ".SAFE.zip", ".EOF", "")]
-    level = {"0": "LEVEL-0", "1": "LEVEL-1", "2": "LEVEL-2"}[known.type.removesuffix("-COG")[-2]]
-    kinds = [known.type] if known.type.endswith("-COG") else [known.type, known.type[3:6]]
+def _eodata_s1(name, bare):
+    if name.type.startswith("AUX"):
+        return [(f"Sentinel-1/AUX/{name.type}", bare + end) for end in (".SAFE", ".SAFE.zip", ".EOF", "")]
+    level = {"0": "LEVEL-0", "1": "LEVEL-1", "2": "LEVEL-2"}[name.type.removesuffix("-COG")[-2]]
+    kinds = [name.type] if name.type.endswith("-COG") else [name.type, name.type[3:6]]
     return [*((f"Sentinel-1/SAR/{kind}", f"{bare}.SAFE") for kind in kinds), (f"RADAR/{level}", f"{bare}.zip")]
 
 
-def _eodata_s2(known, bare):
-    level = {"S2MSI1C": "L1C", "S2MSI2A": "L2A", "S2MSI2Ap": "L2A"}[known.type]
+def _eodata_s2(name, bare):
+    level = {"S2MSI1C": "L1C", "S2MSI2A": "L2A", "S2MSI2Ap": "L2A"}[name.type]
     folders = [level, f"{level}_N0500"]
     # Collection 1 reprocessed what was sensed until 2023; what is that much newer than its sensing is of it.
-    if known.version >= "0500" and days_between(known.begin, iso(known.made)) > 60:
+    if name.version >= "0500" and days_between(name.begin, iso(name.made)) > 60:
         folders.reverse()
     ens = {"L1C": "LEVEL-1C", "L2A": "LEVEL-2A"}[level]
     return [*((f"Sentinel-2/MSI/{folder}", f"{bare}.SAFE") for folder in folders), (f"OPTICAL/{ens}", f"{bare}.zip")]
 
 
-def _eodata_s3(known, bare):
-    instrument = {"OL": "OLCI", "SL": "SLSTR", "SR": "SRAL", "SY": "SYNERGY"}.get(known.type[:2], known.type[:2])
-    ens = f"{'RADAR' if instrument == 'SRAL' else 'OPTICAL'}/LEVEL-{known.type[3]}"
-    return [(f"Sentinel-3/{instrument}/{known.type}", f"{bare}.SEN3"), (ens, f"{bare}.zip")]
+def _eodata_s3(name, bare):
+    instrument = {"OL": "OLCI", "SL": "SLSTR", "SR": "SRAL", "SY": "SYNERGY"}.get(name.type[:2], name.type[:2])
+    ens = f"{'RADAR' if instrument == 'SRAL' else 'OPTICAL'}/LEVEL-{name.type[3]}"
+    return [(f"Sentinel-3/{instrument}/{name.type}", f"{bare}.SEN3"), (ens, f"{bare}.zip")]
 
 
-def _eodata_s5p(known, bare):
-    level = "LEVEL-1B" if known.type.startswith("L1B") else "LEVEL-2"
-    return [(f"Sentinel-5P/TROPOMI/{known.type}", f"{bare}.nc"), (f"ATMOSPHERIC/{level}", f"{bare}.zip")]
+def _eodata_s5p(name, bare):
+    level = "LEVEL-1B" if name.type.startswith("L1B") else "LEVEL-2"
+    return [(f"Sentinel-5P/TROPOMI/{name.type}", f"{bare}.nc"), (f"ATMOSPHERIC/{level}", f"{bare}.zip")]
 
 
-def _ens_landsat(known, bare):
+def _ens_landsat(name, bare):
     return [("OPTICAL/LEVEL-1", f"{bare}.tar.gz")]
 
 
-def _ens_cams(known, bare):
+def _ens_cams(name, bare):
     kind = "ANALYSIS" if "_an_" in bare else "FORECAST"
-    return [(f"Copernicus-atmosphere/{name}/SURFACE_FIELDS/{known.type}", f"{bare}.nc") for name in ("ANALYSIS", kind)]
+    return [(f"Copernicus-atmosphere/{run}/SURFACE_FIELDS/{name.type}", f"{bare}.nc") for run in ("ANALYSIS", kind)]
 
 
 PLACES = {
@@ -330,11 +333,11 @@ def days_before(moment, days):
     return (datetime.fromisoformat(moment) - timedelta(days=days)).date().isoformat()
 
 
-def is_kind(known, mission, kind):
+def is_kind(name, mission, kind):
     """Whether a name is of a mission and, where one is given, of a product type: GRD are all kinds of it but COGs."""
-    if known.mission != mission:
+    if name.mission != mission:
         return False
     family, cog = kind.removesuffix("-COG"), kind.endswith("-COG")
     if mission == "Sentinel-1" and family in ("RAW", "SLC", "GRD", "OCN"):
-        return known.type[3:6] == family and known.type.endswith("-COG") == cog
-    return not kind or known.type.lower() == kind.lower() or (mission == "CLMS" and kind.lower().startswith(known.type))
+        return name.type[3:6] == family and name.type.endswith("-COG") == cog
+    return not kind or name.type.lower() == kind.lower() or (mission == "CLMS" and kind.lower().startswith(name.type))

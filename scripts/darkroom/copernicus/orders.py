@@ -12,7 +12,7 @@ import time
 
 import requests
 
-from darkroom import files
+from darkroom import files, record
 from darkroom.retry import LONGEST_WAIT, PASSING, retry_after
 from darkroom.retry import pause as backoff
 from darkroom.transfer import remote
@@ -22,12 +22,13 @@ FIRST, LONGEST = 30, 600  # seconds from one look to the next, which grow from t
 HOUR = datetime.timedelta(hours=1)
 KEPT = datetime.timedelta(hours=24)  # a service keeps what was restored; an order that is older may be repeated
 ORDERS = ".orders.json"
+UNAVAILABLE = ("archived", "refused")  # states of what cannot be had
 
 log = logging.getLogger(__name__)
 
 
 def order(products, catalogue, settings, store, account, wait, sleep=time.sleep):
-    """Order what is archived and wait until it is there; give an entry for each product, as order.json has it.
+    """Order what is archived and wait until it is there; give an entry for each product, see order.schema.yaml.
 
     wait -- minutes for all products together; `account()` gives the login for those that are ordered, see `login`
     sleep -- how a pause is made
@@ -62,6 +63,25 @@ def order(products, catalogue, settings, store, account, wait, sleep=time.sleep)
     return list(entries.values())
 
 
+def write(path, entries, name):
+    """Write order.json, by config/schemas/order.schema.yaml, with notes on what the catalogue of this name gave."""
+    record.write(path, record.Record(notes=list(_notes(entries, name))), {"products": entries})
+
+
+def left_out(path):
+    """Names of the products that order.json says cannot be had."""
+    return {entry["name"] for entry in files.read_json(path)["products"] if entry["state"] in UNAVAILABLE}
+
+
+def _notes(entries, name):
+    came = [entry for entry in entries if entry["state"] == "ordered"]
+    if came:
+        yield f"{len(came)} archived products were ordered of {name} and came"
+    for entry in entries:
+        if entry["state"] in UNAVAILABLE:
+            yield f"{entry['name']} is archived and left out: {entry['way']}"
+
+
 def _come(product, catalogue):
     """The product where it is online by now, or None."""
     now = catalogue.state(product)
@@ -73,27 +93,27 @@ def _ordered(product, request, settings, store, account, sleep):
     while wait := _full(product, store, settings.limits.orders):
         log.info("%s takes %d orders an hour; %s has to wait", settings.name, settings.limits.orders, product.name)
         sleep(min(wait, LONGEST))
-    with _orders(store) as known:
-        had = known.get(product.id, {})
+    with _orders(store) as orders:
+        had = orders.get(product.id, {})
         if had and datetime.datetime.fromisoformat(had["asked"]) > _now() - KEPT:
             log.info("%s was ordered at %s; waiting for it", product.name, had["asked"])
             return {key: value for key, value in had.items() if key != "name"} | {"state": "ordered"}
-        known[product.id] = {"name": product.name, "asked": _now().isoformat(timespec="seconds")}
+        orders[product.id] = {"name": product.name, "asked": _now().isoformat(timespec="seconds")}
     told = _send(product, request, settings, account, sleep)
-    with _orders(store) as known:
+    with _orders(store) as orders:
         if told["state"] == "refused":
-            del known[product.id]
+            del orders[product.id]
             return told
-        known[product.id] |= {key: told[key] for key in ("until",) if key in told}
-        return {key: value for key, value in known[product.id].items() if key != "name"} | {"state": "ordered"}
+        orders[product.id] |= {key: told[key] for key in ("until",) if key in told}
+        return {key: value for key, value in orders[product.id].items() if key != "name"} | {"state": "ordered"}
 
 
 def _full(product, store, limit):
     """Seconds until one more order is borne; none for a product that is ordered already."""
-    with _orders(store) as known:
-        asked = sorted(datetime.datetime.fromisoformat(one["asked"]) for one in known.values())
+    with _orders(store) as orders:
+        asked = sorted(datetime.datetime.fromisoformat(one["asked"]) for one in orders.values())
         recent = [one for one in asked if one > _now() - HOUR]
-        if not limit or len(recent) < limit or product.id in known:
+        if not limit or len(recent) < limit or product.id in orders:
             return 0
         return max(1, (recent[-limit] + HOUR - _now()).total_seconds())
 
@@ -165,9 +185,9 @@ def _orders(store):
     with (store / f"{ORDERS}.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         path = store / ORDERS
-        known = files.read_json(path) if path.exists() else {}
-        yield known
-        files.write_json(path, known)
+        orders = files.read_json(path) if path.exists() else {}
+        yield orders
+        files.write_json(path, orders)
 
 
 def _now():

@@ -99,8 +99,8 @@ def write_products(folder, products):
 
 def _row(product):
     checksums = " ".join(f"{algorithm}:{digest}" for algorithm, digest in sorted(product.checksums.items()))
-    known = vars(product) | {"checksums": checksums, "online": str(product.online).lower()}
-    return ["" if known[column] is None else known[column] for column in (*COLUMNS, *MORE)]
+    cells = vars(product) | {"checksums": checksums, "online": str(product.online).lower()}
+    return ["" if cells[column] is None else cells[column] for column in (*COLUMNS, *MORE)]
 
 
 def _feature(product):
@@ -119,12 +119,12 @@ def read_products(path):
 
     Raises ValueError when the file is not one that a search has written.
     """
-    known = {entry.name for entry in fields(Product)}
+    columns = {entry.name for entry in fields(Product)}
     try:
-        found = [feature["properties"] for feature in files.read_json(path)["features"]]
+        entries = [feature["properties"] for feature in files.read_json(path)["features"]]
         return [
-            Product(**{key: value for key, value in entry.items() if key in known} | {"assets": _assets(entry)})
-            for entry in found
+            Product(**{key: value for key, value in entry.items() if key in columns} | {"assets": _assets(entry)})
+            for entry in entries
         ]
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path}: not the products.geojson of a search ({error}); search again") from error

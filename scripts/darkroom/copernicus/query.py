@@ -1,5 +1,6 @@
 """A question to a catalogue, understood: area, dates and names read, and what is not an answer to it."""
 
+import functools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,9 +51,9 @@ def resolve(asked, folder=Path(), where="query", catalogues="", now=None):
     Raises ValueError with all that is wrong.
     """
     now = now or datetime.now(UTC)
-    found = list(problems(asked, folder, where, catalogues, now))
-    if found:
-        raise ValueError("; ".join(found))
+    wrong = list(problems(asked, folder, where, catalogues, now))
+    if wrong:
+        raise ValueError("; ".join(wrong))
     try:
         return _resolved(asked, folder, now)
     except ValueError as error:
@@ -114,27 +115,15 @@ def refusal(query, product, strict=False):
 
     strict -- what is not told counts against it: nobody else has looked. A catalogue has, so there it does not.
     """
-    known = names.parsed(product.name)
-    told = product.attributes
-    orbit = told.get("relativeOrbitNumber") or (known.orbit if known else None)
-    tile = str(told.get("tileId") or (known.tile if known else "")).removeprefix("T")
-    timeliness = (known.timeliness if known else "") or told.get("timeliness", "")
-    direction = str(told.get("orbitDirection") or "").upper()
-    checks = (
-        (query.cloud_cover, told.get("cloudCover"), "cloud cover", lambda cloud: _within(cloud, query.cloud_cover)),
-        (query.orbits, orbit, "relative orbit", lambda number: int(number) in query.orbits),
-        (query.direction, direction, "orbit", lambda way: way.startswith(query.direction[:3])),
-        (query.tiles, tile, "tile", lambda name: name in query.tiles),
-        (query.timeliness, timeliness, "timeliness", lambda word: word in query.timeliness),
-        (query.baseline, versions.version_of(product), "baseline", lambda version: _baseline(version, query.baseline)),
-    )
-    for wanted, value, what, fits in checks:
-        if not wanted:
+    for key, what, told_by, fits in CHECKS:
+        asked = getattr(query, key)
+        if not asked:
             continue
+        value = told_by(product, names.parsed(product.name) or names.NOTHING)
         if value in (None, ""):
             if strict:
                 return f"its {what} is not told"
-        elif not fits(value):
+        elif not fits(value, asked):
             return f"{what} {value}"
     if not overlaps(product, query):
         return "outside the time"
@@ -151,24 +140,51 @@ def overlaps(product, query):
     return not (query.end and begin >= _time(query.end)) and not (query.start and end < _time(query.start))
 
 
+@functools.lru_cache(1 << 10)  # those of a query are asked for with every product
 def _time(text):
     """A time in ISO 8601; without a zone it is UTC."""
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _within(value, ends):
-    return ends[0] <= value <= ends[1]
+def _orbit(product, name):
+    return product.attributes.get("relativeOrbitNumber") or name.orbit
 
 
-def _baseline(version, wanted):
+def _tile(product, name):
+    return str(product.attributes.get("tileId") or name.tile).removeprefix("T")
+
+
+def _direction(product, name):
+    return str(product.attributes.get("orbitDirection") or "").upper()
+
+
+def _timeliness(product, name):
+    return name.timeliness or product.attributes.get("timeliness", "")
+
+
+def _baseline(version, asked):
     """Whether a version is one of those that are asked for; of Sentinel-5P that of the processor may be given alone."""
     have = versions.number(version)
-    for one in wanted:
-        least = one.startswith(">=")
-        asked = versions.number(one.removeprefix(">="))
-        if any(
-            tail >= asked if least else tail == asked for tail in (have, have[-len(asked) :] if len(have) > 2 else have)
-        ):
+    for one in asked:
+        number = versions.number(one.removeprefix(">="))
+        tails = (have, have[-len(number) :]) if len(have) > 2 else (have,)
+        if any(tail >= number if one.startswith(">=") else tail == number for tail in tails):
             return True
     return False
+
+
+# What a product has to fit: the key of a query, what it is called, who tells it of a product and its name, the test.
+CHECKS = (
+    (
+        "cloud_cover",
+        "cloud cover",
+        lambda product, _: product.attributes.get("cloudCover"),
+        lambda cloud, ends: ends[0] <= cloud <= ends[1],
+    ),
+    ("orbits", "relative orbit", _orbit, lambda orbit, asked: int(orbit) in asked),
+    ("direction", "orbit", _direction, lambda way, asked: way.startswith(asked[:3])),
+    ("tiles", "tile", _tile, lambda tile, asked: tile in asked),
+    ("timeliness", "timeliness", _timeliness, lambda word, asked: word in asked),
+    ("baseline", "baseline", lambda product, _: versions.version_of(product), _baseline),
+)

@@ -19,9 +19,9 @@ def search(query, catalogue, strict=False):
 
     Raises what the catalogue raises, and ValueError where nothing narrows the query and there is more than its limit.
     """
-    found, total = catalogue.search(query)
+    listed, total = catalogue.search(query)
     left, kept = [], []
-    for product in found:
+    for product in listed:
         why = refusal(query, product, strict) or (
             "" if catalogue.exact or query.names else outside(query, product, strict)
         )
@@ -33,8 +33,10 @@ def search(query, catalogue, strict=False):
         kept, older = versions.latest(kept)
         left += older
     kept, more = versions.kept(kept, query.keep)
-    present = {product.stem for product in found}
-    left += [{"name": name, "why": "the catalogue has no such product"} for name in query.names if name not in present]
+    if query.names:
+        present = {product.stem for product in listed}
+        absent = [name for name in query.names if name not in present]
+        left += [{"name": name, "why": "the catalogue has no such product"} for name in absent]
     return kept, total, left + more
 
 

@@ -57,15 +57,15 @@ def known(own=""):
 
     Raises ValueError for a file that cannot be read or is not as config/schemas/catalogues.schema.yaml wants it.
     """
-    found = {}
+    catalogues = {}
     for path in (BUNDLED, *([Path(own)] if own else [])):
         try:
             entries = yaml.safe_load(path.read_text())
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: the catalogues cannot be read: {' '.join(str(error).split())}") from error
         schema.refuse(schema.problems(entries, schema.validator("catalogues"), path))
-        found |= {name: _settings(name, entry) for name, entry in entries.items()}
-    return found
+        catalogues |= {name: _settings(name, entry) for name, entry in entries.items()}
+    return catalogues
 
 
 def load(name, own=""):

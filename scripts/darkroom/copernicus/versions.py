@@ -20,8 +20,8 @@ def number(version):
 
 def version_of(product):
     """The baseline, collection or processor of a product: of its name, else of its catalogue; "" where none tells."""
-    known = names.parsed(product.name)
-    return (known.version if known else "") or str(product.attributes.get("processorVersion") or "")
+    name = names.parsed(product.name)
+    return (name.version if name else "") or str(product.attributes.get("processorVersion") or "")
 
 
 def latest(products):
@@ -33,8 +33,8 @@ def latest(products):
     """
     families = defaultdict(list)
     for product in products:
-        known = names.parsed(product.name)
-        families[known.family if known else (product.name,)].append(product)
+        name = names.parsed(product.name)
+        families[name.family if name else (product.name,)].append(product)
     chosen, left = set(), []
     for family in families.values():
         for members in _together(family):
@@ -71,15 +71,15 @@ def _together(family):
 
 
 def _part(product):
-    known = names.parsed(product.name)
-    return known.part if known else ""
+    name = names.parsed(product.name)
+    return name.part if name else ""
 
 
 def _rank(product):
-    known, told = names.parsed(product.name), product.attributes
-    made = (known.made if known else "") or re.sub(r"\.\d+|[^0-9T]", "", str(told.get("processingDate") or ""))
+    name, told = names.parsed(product.name), product.attributes
+    made = (name.made if name else "") or re.sub(r"\.\d+|[^0-9T]", "", str(told.get("processingDate") or ""))
     return (
-        known.rank if known else 0,
+        name.rank if name else 0,
         number(version_of(product)),
         made,
         str(told.get("published") or ""),
@@ -102,8 +102,8 @@ def kept(products, keep):
     else:
         period, places = keep["one a"], defaultdict(list)
         for product in products:
-            known = names.parsed(product.name)
-            places[(_period(product.begin, period), known.tile if known else "")].append(product)
+            name = names.parsed(product.name)
+            places[(_period(product.begin, period), name.tile if name else "")].append(product)
         best = [min(place, key=_cloud_then_time) for place in places.values()]
         why = f"another one of its {period} is kept"
     chosen = set(map(id, best))

@@ -64,15 +64,15 @@ def sentinel(folder):
 def surface(clouds=0.0, burnt=False, number=0):
     """What each pixel of 10 m shows: a number of SPECTRA, SIZE x SIZE. Clouds cover a share of it."""
     rough = _smooth(0, 12)
-    found = np.where(rough > np.quantile(rough, 0.7), FIELD, FOREST)
+    cover = np.where(rough > np.quantile(rough, 0.7), FIELD, FOREST)
     row, column = np.indices((SIZE, SIZE))
-    found[np.hypot(row - 150, (column - 40) / 1.6) < 22] = LAKE
+    cover[np.hypot(row - 150, (column - 40) / 1.6) < 22] = LAKE
     if burnt:
         scar = np.hypot(row - 70, column - 120) < 34 + 8 * _smooth(1, 6)
-        found[scar & (found != LAKE)] = SCAR
+        cover[scar & (cover != LAKE)] = SCAR
     veil = _smooth(2 + number, 15)
-    found[veil >= np.quantile(veil, 1 - clouds)] = CLOUD
-    return found
+    cover[veil >= np.quantile(veil, 1 - clouds)] = CLOUD
+    return cover
 
 
 def _smooth(number, width):
@@ -200,6 +200,11 @@ def no2(path):
         axes = ("time", "scanline", "ground_pixel")
         for name, values in (("latitude", latitude), ("longitude", longitude)):
             group.createVariable(name, "f4", axes, zlib=True)[0] = values
+        places = group.createGroup("SUPPORT_DATA/GEOLOCATIONS")
+        group.createDimension("corner", 4)
+        for name, values in (("latitude", latitude), ("longitude", longitude)):
+            bounds = places.createVariable(f"{name}_bounds", "f4", (*axes, "corner"), zlib=True)
+            bounds[0] = _corners(values)
         variable = group.createVariable(
             "nitrogendioxide_tropospheric_column", "f4", axes, zlib=True, fill_value=9.969209968386869e36
         )
@@ -211,6 +216,13 @@ def no2(path):
         variable.setncatts({"scale_factor": np.float32(0.01), "units": "1"})
         variable.set_auto_scale(False)
         variable[0] = quality
+
+
+def _corners(centres):
+    """Of each pixel (line, pixel) the four corners, half way to its neighbours, in their order around it."""
+    edge = np.pad(centres.astype(float), 1, mode="reflect", reflect_type="odd")
+    grid = (edge[:-1, :-1] + edge[1:, :-1] + edge[:-1, 1:] + edge[1:, 1:]) / 4
+    return np.stack([grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]], -1)
 
 
 def _dataset(path, rows=0, columns=0, **attributes):

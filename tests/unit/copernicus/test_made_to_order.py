@@ -22,7 +22,7 @@ def test_a_day_of_cams_each():
         160,
     ]
     assert first["request"]["date"] == ["2020-07-08/2020-07-08"]
-    assert first["dataset"] == "cams-global-atmospheric-composition-forecasts"
+    assert first["request"]["dataset"] == "cams-global-atmospheric-composition-forecasts"
     long = found(
         "ads",
         mission="CAMS",

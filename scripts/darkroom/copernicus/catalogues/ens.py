@@ -38,11 +38,11 @@ class Ens:
 
     def named(self, query):
         """Products of the names that a query has. The service finds the beginnings of names: the whole one counts."""
-        found = []
+        products = []
         for name in query.names:
             rows = self._rows(f"name:{name}*", {"$top": "10"})
-            found += [product for product in map(self._product, rows) if product.stem == name][:1]
-        return found, len(found)
+            products += [product for product in map(self._product, rows) if product.stem == name][:1]
+        return products, len(products)
 
     def state(self, product):
         """A product as the catalogue has it now. Raises OSError when it is gone."""
@@ -102,24 +102,24 @@ class Ens:
 
     def _product(self, row):
         """A `Product` of an entry of an answer. Of the several paths of a product the first one is taken."""
-        known = names.parsed(row["name"])
+        name = names.parsed(row["name"])
         folder = (row.get("pseudopath") or "").partition(",")[0].strip()
-        begin = row.get("beginPosition") or (known.begin if known else "")
+        begin = row.get("beginPosition") or (name.begin if name else "")
         told = {one.get("id"): one.get("value") for one in row.get("metadata") or []}
         cloud = told.get("cloudCoverPercentage")
         return Product(
             id=row.get("id") or "",
             name=row["name"],
             begin=begin,
-            end=row.get("endPosition") or told.get("endPosition") or (known.end if known else begin),
+            end=row.get("endPosition") or told.get("endPosition") or (name.end if name else begin),
             footprint=row.get("footprint") or "",
             bytes=int(row.get("size") or 0) or None,
             online=not row.get("offline", False),
             path=f"{MOUNT}/{folder}/{row['name']}" if folder else "",
-            version=known.version if known else "",
+            version=name.version if name else "",
             catalogue=self.settings.name,
-            collection=known.mission if known else "",
-            type=known.type if known else "",
+            collection=name.mission if name else "",
+            type=name.type if name else "",
             attributes={"published": row["created"]}
             if cloud is None
             else {"cloudCover": float(cloud), "published": row["created"]},

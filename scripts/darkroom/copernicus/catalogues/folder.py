@@ -34,16 +34,16 @@ class Folder:
         """
         if not self.root.exists():
             raise FileNotFoundError(f"{self.root}: catalogue {self.settings.name} is a folder, and it is not there")
-        found = []
+        products = []
         for path in self._products(query):
             if self._asked(path.name, query):
-                found.append(self.product(path))
-            if len(found) > query.limit:
+                products.append(self.product(path))
+            if len(products) > query.limit:
                 raise ValueError(
                     f"{self.root}: has more products for this query than its limit, {query.limit}; narrow it"
                 )
-        found = [product for product in found if overlaps(product, query)]
-        return sorted(found, key=lambda one: (one.begin, one.name, one.path)), len(found)
+        products = [product for product in products if overlaps(product, query)]
+        return sorted(products, key=lambda one: (one.begin, one.name, one.path)), len(products)
 
     def state(self, product):
         """A product as it lies there now. Raises OSError when it is gone."""

@@ -40,13 +40,13 @@ class OData:
 
     def named(self, query):
         """Products of the names that a query has, each asked for by its whole name."""
-        found = []
+        products = []
         for at in range(0, len(query.names), NAMES):
-            wanted = query.names[at : at + NAMES]
-            ask = [f"Name eq {text(name + ending)}" for name in wanted for ending in _endings(name)]
+            some = query.names[at : at + NAMES]
+            ask = [f"Name eq {text(name + ending)}" for name in some for ending in _endings(name)]
             rows = self._rows(f"({' or '.join(ask)})", {"$top": str(self.settings.limits.page)})["value"]
-            found += [self._product(row) for row in rows]
-        return found, len(found)
+            products += [self._product(row) for row in rows]
+        return products, len(products)
 
     def state(self, product):
         """A product as the catalogue has it now. Raises OSError when it is gone."""
@@ -70,7 +70,7 @@ class OData:
 
     def files(self, product):
         """The files of a product, folder by folder, as `Nodes` lists them."""
-        found, folders = [], [("", f"{self.settings.download}/Products({quote(product.id)})/Nodes")]
+        listed, folders = [], [("", f"{self.settings.download}/Products({quote(product.id)})/Nodes")]
         while folders:
             above, url = folders.pop()
             for node in self.client.json(url).get("result", []):
@@ -78,8 +78,8 @@ class OData:
                 if node.get("ChildrenNumber", 0):
                     folders.append((f"{name}/", f"{link}/Nodes"))
                 else:
-                    found.append(File(name=name, url=f"{link}/$value", bytes=int(node["ContentLength"])))
-        return sorted(found, key=lambda file: file.name)
+                    listed.append(File(name=name, url=f"{link}/$value", bytes=int(node["ContentLength"])))
+        return sorted(listed, key=lambda file: file.name)
 
     def order_request(self, product):
         """None: this service takes no orders."""
@@ -183,9 +183,9 @@ class OData:
         attributes = {key: told[key] for key in sorted(ATTRIBUTES & told.keys())}
         attributes |= {"published": row["PublicationDate"]} if row.get("PublicationDate") else {}
         times = row.get("ContentDate") or {}
-        known = names.parsed(row["Name"])
-        begin = times.get("Start") or (known.begin if known else "")
-        mission = names.MISSIONS.get(known.mission, ("",))[0] if known else ""
+        name = names.parsed(row["Name"])
+        begin = times.get("Start") or (name.begin if name else "")
+        mission = names.MISSIONS.get(name.mission, ("",))[0] if name else ""
         return Product(
             id=row.get("Id") or "",
             name=row["Name"],
@@ -196,14 +196,14 @@ class OData:
             online=row.get("Online", True) is not False,
             checksums=_checksums(row),
             path=row.get("S3Path") or "",
-            version=(known.version if known else "")
+            version=(name.version if name else "")
             or str(told.get("processorVersion") or told.get("productVersion") or ""),
             catalogue=self.settings.name,
             collection=(row.get("Collection") or {}).get("Name") or mission or row.get("CollectionName") or "",
             type=told.get("productType")
             or told.get("datasetIdentifier")
             or row.get("DatasetIdentifier")
-            or (known.type if known else ""),
+            or (name.type if name else ""),
             attributes=attributes,
         )
 
@@ -236,10 +236,10 @@ def _any(clauses):
 
 def _endings(name):
     """What may follow the stem of a product in its name."""
-    known = names.parsed(name)
-    if known is None or known.mission not in ENDINGS:
+    parsed = names.parsed(name)
+    if parsed is None or parsed.mission not in ENDINGS:
         return ("", ".SAFE", ".nc")
-    return ("", ".SAFE", ".EOF") if known.type.startswith("AUX") else (ENDINGS[known.mission],)
+    return ("", ".SAFE", ".EOF") if parsed.type.startswith("AUX") else (ENDINGS[parsed.mission],)
 
 
 def _footprint(row):

@@ -41,9 +41,9 @@ def paged(ask, limits, limit):
 
 
 def _paged(ask, limits, limit):
-    found, known, since = [], set(), ""
+    products, ids, since = [], set(), ""
     page = ask(since, 0, limits.page, True)
-    total = wanted = page.total
+    total = left = page.total
     if total is None:
         raise OSError("the catalogue does not count its products, so nobody can tell whether all of them came")
     if total > limit:
@@ -54,20 +54,20 @@ def _paged(ask, limits, limit):
     with ThreadPoolExecutor(AHEAD) as pool:
         while page.products:
             step = len(page.products)  # the service may give fewer than it was asked for
-            skips = range(step, min(wanted, limits.skip + 1), step)
+            skips = range(step, min(left, limits.skip + 1), step)
             following = pool.map(lambda skip, since=since: ask(since, skip, limits.page, False), skips)
             for product in itertools.chain(page.products, *(later.products for later in following)):
-                if (key := product.id or product.name) not in known:
-                    known.add(key)
-                    found.append(product)
-            if (skips[-1] + step if skips else step) >= wanted:
+                if (key := product.id or product.name) not in ids:
+                    ids.add(key)
+                    products.append(product)
+            if (skips[-1] + step if skips else step) >= left:
                 break
-            since = _restart(since, found[-1].begin, limits)
+            since = _restart(since, products[-1].begin, limits)
             page = ask(since, 0, limits.page, True)
-            wanted = page.total
-    if len(found) != total:
-        raise ChangedError(f"{total} products are counted, {len(found)} came")
-    return found, total
+            left = page.total
+    if len(products) != total:
+        raise ChangedError(f"{total} products are counted, {len(products)} came")
+    return products, total
 
 
 def _restart(since, begin, limits):

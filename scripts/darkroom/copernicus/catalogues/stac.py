@@ -115,20 +115,20 @@ class Stac:
         of_types = self.settings.collections
         if query.type:
             if query.type not in of_types:
-                known = ", ".join(sorted(of_types)) or "none"
+                types = ", ".join(sorted(of_types)) or "none"
                 raise ValueError(
-                    f"type: {self.settings.name} has no collection for {query.type!r}; known are {known}; others are "
+                    f"type: {self.settings.name} has no collection for {query.type!r}; known are {types}; others are "
                     "named in `collections` of a catalogue of your own"
                 )
-            found = of_types[query.type]
+            collections = of_types[query.type]
         elif query.mission:
-            found = [one for kind in names.MISSIONS[query.mission][1] for one in of_types.get(kind, [])]
+            collections = [one for kind in names.MISSIONS[query.mission][1] for one in of_types.get(kind, [])]
         else:
-            found = []
+            collections = []
         endings = tuple(
             {"NT": "-ntc", "ST": "-stc", "NR": "-nrt"}.get(word, f"-{word.lower()}") for word in query.timeliness
         )
-        return list(dict.fromkeys(one for one in found if not endings or one.endswith(endings)))
+        return list(dict.fromkeys(one for one in collections if not endings or one.endswith(endings)))
 
     def _clauses(self, query):
         """Conditions of CQL2-JSON."""
@@ -148,11 +148,11 @@ class Stac:
         """A `Product` of an item."""
         told, assets = item["properties"], tuple(_assets(item))
         local = next((asset.name for asset in assets if asset.name and "archive" not in asset.roles), "")
-        known = names.parsed(item["id"])
+        name = names.parsed(item["id"])
         whole = next((asset for asset in assets if "archive" in asset.roles), None)
         only = assets[0] if len(assets) == 1 else whole
         name = local.partition("/")[0] if local else item["id"]
-        begin = told.get("start_datetime") or told.get("datetime") or (known.begin if known else "")
+        begin = told.get("start_datetime") or told.get("datetime") or (name.begin if name else "")
         attributes = {name: told[key] for key, name in PROPERTIES.items() if told.get(key) is not None}
         if grid := told.get("grid:code"):
             attributes["tileId"] = str(grid).removeprefix("MGRS-")
@@ -168,10 +168,10 @@ class Stac:
             online=told.get("order:status", "succeeded") in ("succeeded", "shipped"),
             checksums=_checksums(only),
             path=_archive_path(assets, name),
-            version=(known.version if known else "") or told.get("processing:version", ""),
+            version=(name.version if name else "") or told.get("processing:version", ""),
             catalogue=self.settings.name,
             collection=item.get("collection") or "",
-            type=(known.type if known else "") or told.get("product:type", ""),
+            type=(name.type if name else "") or told.get("product:type", ""),
             attributes=attributes,
             assets=assets,
         )
