@@ -7,6 +7,7 @@ import numpy as np
 from rasterio.enums import Resampling
 
 from darkroom.copernicus import areas, formulas, grid
+from darkroom.copernicus.merging import COMPARED
 from darkroom.copernicus.readers import safe_s2
 from darkroom.copernicus.recipes.registry import Method, Times
 from darkroom.copernicus.stack import Layer
@@ -65,7 +66,7 @@ def describe(inventory, variant, options):
     if {source.crs for source in sources} != {target.crs}:
         notes.append(f"scenes were brought to {target.crs}, between pixels bilinear")
     passes = [list(group) for _, group in groupby(scenes, key=lambda scene: scene["begin"])]
-    if variant.merge == "difference" and len(passes) < 2:
+    if variant.merge in COMPARED and len(passes) < 2:
         raise ValueError(f"{variant.name} compares two dates, and there is one: {passes[0][0]['product']}")
     notes += [*_notes(scenes, needed, resolution, variant, options)]
     made = [_described(name, needed[name], scenes[0]) for name in names]
