@@ -115,7 +115,7 @@ def is_product(path):
     if path.is_file():
         # A cut-out that a service has made has a name of no rule.
         return path.name.endswith(".nc") or (path.name.endswith(PACKED) and names.parsed(path.name) is not None)
-    if path.name.endswith((".SAFE", ".SEN3")):
+    if path.name.endswith((".SAFE", ".SEN3", ".zarr")):
         return path.is_dir()
     if names.parsed(path.name) is None or not path.is_dir():
         return False

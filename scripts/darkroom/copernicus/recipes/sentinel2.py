@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 import numpy as np
-from rasterio.enums import Resampling
 
 from darkroom.copernicus import areas, formulas, grid
 from darkroom.copernicus.merging import COMPARED
@@ -46,7 +45,7 @@ def describe(inventory, variant, options):
     scenes = safe_s2.scenes(inventory)
     if not scenes:
         raise ValueError(
-            f"{inventory.root}: there is no product of Sentinel-2 L1C or L2A (a folder .SAFE with MTD_MSI*.xml)"
+            f"{inventory.root}: there is no product of Sentinel-2 L1C or L2A (.SAFE with MTD_MSI*.xml, or .zarr)"
         )
     for scene in scenes:
         if variant.levels and scene["level"] not in variant.levels:
@@ -61,7 +60,7 @@ def describe(inventory, variant, options):
     ]
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     crs = grid.named(options["map"]["crs"]) if options["map"].get("crs") else ""
-    sources = [grid.of_image(paths[0]) for paths in images]
+    sources = [safe_s2.opened(paths[0])[0] for paths in images]
     target = grid.covering(sources, resolution, crs, area)
     if {source.crs for source in sources} != {target.crs}:
         notes.append(f"scenes were brought to {target.crs}, between pixels bilinear")
@@ -115,12 +114,7 @@ def _clear(scene, target, window, mask):
     """Where a scene is not of a masked class: always, without a scene classification."""
     if not mask or "SCL" not in scene["images"]:
         return True
-    path = safe_s2.image_of(scene, "SCL", 20)
-
-    def read(part):
-        return safe_s2.numbers(path, part).astype(np.float32)
-
-    classes = grid.brought(read, grid.of_image(path), target, window, Resampling.nearest)
+    classes = safe_s2.classes_of(scene, target, window)
     return ~np.isin(classes, mask) & ~np.isnan(classes)
 
 
