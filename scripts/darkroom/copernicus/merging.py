@@ -6,9 +6,11 @@ import io
 import numpy as np
 
 from darkroom import files
+from darkroom.copernicus.grid import BLOCK
 from darkroom.copernicus.stack import Layer
 
 COLUMNS = ("begin", "layer", "unit", "pixels", "valid", "mean", "std", "min", "q02", "median", "q98", "max")
+TOGETHER = 1 << 24  # values of all times that are merged at a time
 SAMPLE = 1 << 22  # values of which quantiles are taken
 NO_CLASS = 255
 COMPARED = {  # how the last date is compared: with what before, and in words
@@ -33,6 +35,14 @@ def bands(variant, layers):
 def result(variant, count):
     """Which of so many bands of a map is what its classes are of, from 1."""
     return count if variant.merge in COMPARED else 1
+
+
+def windows(stack):
+    """Blocks of a map whose values at all times are in memory together: the smaller, the more times there are."""
+    side = BLOCK
+    while side > 64 and side**2 * len(stack.begins) > TOGETHER:
+        side //= 2
+    return stack.grid.windows(side)
 
 
 def merged(variant, stack, get, window):

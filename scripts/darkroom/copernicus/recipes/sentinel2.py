@@ -11,6 +11,8 @@ from darkroom.copernicus.readers import safe_s2
 from darkroom.copernicus.recipes.registry import Method, Times
 from darkroom.copernicus.stack import Layer
 
+AHEAD = 4  # blocks that are computed before any is written
+
 
 def patterns(variant, options):
     """Bands and scene classification; the metadata come along with every choice."""
@@ -85,9 +87,10 @@ def fill(times, variant, options, put):
             def block(window, scenes=scenes):
                 return window, _block(scenes, needed, variant, times.grid, window, mask)
 
-            for window, values in pool.map(block, cells):
-                for name in names:
-                    put(name, at, window, values[name])
+            for first in range(0, len(cells), AHEAD):  # as many blocks as are in memory
+                for window, values in pool.map(block, cells[first : first + AHEAD]):
+                    for name in names:
+                        put(name, at, window, values[name])
 
 
 def _block(scenes, needed, variant, target, window, mask):
