@@ -73,6 +73,7 @@ bench: $(VENV)/tests ## Measure against the peers, side by side (not part of the
 	$(BIN)/python tests/bench/airborne.py
 	$(BIN)/python tests/bench/copernicus.py
 	$(BIN)/python tests/bench/copernicus_downloads.py
+	$(BIN)/python tests/bench/copernicus_recipes.py
 	$(BIN)/python tests/bench/files.py
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --only-binary :all: \
