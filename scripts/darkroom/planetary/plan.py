@@ -117,7 +117,8 @@ class Image(Mapped):
         names = self.row.options["parts"] or self.recipe.parts
         source = Path(self.row.source)
         if not names and source.is_dir():  # a file for each channel of a camera of many CCDs
-            fitting = (re.fullmatch(self.recipe.names, path.name, re.IGNORECASE) for path in source.iterdir())
+            names = (recipes.unpacked(path.name) for path in source.iterdir())
+            fitting = (re.fullmatch(self.recipe.names, name, re.IGNORECASE) for name in names)
             names = sorted(f"{file['ccd']}_{file['channel']}" for file in fitting if file and "ccd" in file.groupdict())
         return tuple(names) or ("",)
 
@@ -285,7 +286,7 @@ class Plan:
         several do."""
         if row.recipe:
             return row.recipe
-        name = Path(row.source).name
+        name = recipes.unpacked(Path(row.source).name)
         if name not in self._recipe_of:
             fitting = [one for one, recipe in self.recipes.items() if re.fullmatch(recipe.names, name, re.IGNORECASE)]
             self._recipe_of[name] = fitting[0] if len(fitting) == 1 else ""

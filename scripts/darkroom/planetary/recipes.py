@@ -61,9 +61,14 @@ def completed(of_cameras, tables):
 def imported(names, pattern):
     """Those of the files whose whole names fit, in order; of an image with a detached label, the label."""
     pattern = re.compile(pattern, re.IGNORECASE)
-    fitting = sorted(name for name in names if pattern.fullmatch(PurePath(name).name))
+    fitting = sorted(name for name in names if pattern.fullmatch(unpacked(PurePath(name).name)))
     described = {_stem(name) for name in fitting if name.lower().endswith(".lbl")}
     return [name for name in fitting if name.lower().endswith(".lbl") or _stem(name) not in described]
+
+
+def unpacked(name):
+    """The name of a file without the ending of its compression."""
+    return name.removesuffix(".gz").removesuffix(".GZ")
 
 
 def _stem(name):
