@@ -94,17 +94,20 @@ def isd_file(option, inventory, image):
     Raises FileNotFoundError naming what was looked for.
     """
     source = image_file(inventory, image)
-    names = isd_names(option, source)
+    names = isd_names(option, source, image["part"])
     isd = next((name for name in names if name.is_file()), None)
     if isd is None:
         raise FileNotFoundError(
-            f"{source.name}: no camera description {names[0].name} or {names[1].name} in {names[0].parent}"
+            f"{source.name}: no camera description {names[-5].name} or {names[-4].name} in {names[0].parent}"
         )
     return isd
 
 
-def isd_names(option, source):
-    """Where the camera description of an image may be: the file that is given, or the one named as the image."""
+def isd_names(option, source, part=""):
+    """Where the camera description of an image, or of its part, may be: the file that is given, or one of its name."""
     place = Path(option) if option else source.parent
     stem = Path(recipes.unpacked(source.name)).stem
-    return [place] if place.is_file() else [place / f"{stem}{suffix}" for suffix in ISD_SUFFIXES]
+    if place.is_file():
+        return [place]
+    parts = [f".{name}" for name in (part, part.rpartition(".")[0]) if name]
+    return [place / f"{stem}{middle}{suffix}" for middle in (*parts, "") for suffix in ISD_SUFFIXES]

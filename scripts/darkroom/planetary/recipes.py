@@ -22,6 +22,7 @@ class Recipe:
     examples -- names of real products
     parts -- the cubes that one product makes, such as ("vis.even", "vis.odd"); none where it is one
     calibration -- what our own code does of its calibration, in words; "" where it cannot
+    isd -- what our own code makes of its camera descriptions, in words; "" where none is known
     native -- what our own code makes of it: "ingested", "calibrated", or "" for nothing
     areas, web_spice, stages -- of the ISIS engine, see config/recipes.yaml
     """
@@ -32,6 +33,7 @@ class Recipe:
     examples: tuple = ()
     parts: tuple = ()
     calibration: str = ""
+    isd: str = ""
     native: str = ""
     areas: tuple = ()
     web_spice: bool = True
