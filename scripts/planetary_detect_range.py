@@ -25,7 +25,9 @@ def planetary_detect_range(cubes: list, grid: Path, image: dict):
     template = engine(image["engine"]).template([Path(cube) for cube in cubes], grid, given, image)
     group = grids.group(template, given)
     pixels = sum(lines * samples for _, lines, samples in map(size, cubes))
-    grids.require_worth(Mapping.from_template(group), pixels, options["largest"])
+    mapping = Mapping.from_template(group)
+    grids.require_worth(mapping, pixels, options["largest"])
+    group = mapping.own | group  # ISIS asks for them all
     files.write_bytes(grid, f"{pvl.dumps({'Mapping': pvl.Block(group, 'Group')})}End\n".encode())
 
 

@@ -72,8 +72,8 @@ CONVENTIONS = {
 MAPS = [
     (place, name)
     for place in PLACES
-    for name in ("Equirectangular", "Sinusoidal", "Mercator", "PolarStereographic")
-    if "pole" not in place or name == "PolarStereographic"
+    for name in projection.PROJECTIONS
+    if "pole" not in place or name in projection.PLANAR
 ]
 
 
