@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio.crs
 
 from darkroom.planetary.engines import native
-from darkroom.planetary.formats import cubes
-from darkroom.planetary.geometry import grid, isd, projection
+from darkroom.planetary.formats import cog, cubes
+from darkroom.planetary.geometry import basemap, grid, isd, projection
 from darkroom.planetary.geometry.camera import Camera
 from darkroom.planetary.geometry.projection import Mapping
 from darkroom.samples import planetary as sample
@@ -145,6 +146,51 @@ def test_a_range_may_be_written_in_either_domain(place, longitude, domain):
     assert mapping.bounds[3] - mapping.bounds[2] == pytest.approx(longitude[1] - longitude[0])
     part = Mapping.for_camera(camera, mapping.group()).within(mapping)
     assert seen(camera, part).sum() > 1500
+
+
+@pytest.mark.parametrize(
+    ("code", "where", "centre"),
+    [
+        ("IAU_2015:19910", (10, 0.1), 0.0),
+        ("IAU_2015:19915", (10, 248.07), 180.0),
+        ("IAU_2015:19920", (-40, 20.0), 0.0),
+        ("IAU_2015:19925", (-40, 179.95), 180.0),
+        ("IAU_2015:19930", (89.99, 30.0), 0.0),
+        ("IAU_2015:19935", (-89.98, 200.0), 0.0),
+        ("IAU_2015:19936", (-89.98, 200.0), 0.0),
+    ],
+)
+def test_a_basemap_is_the_crs_of_its_code(code, where, centre):
+    """What its label says leads PROJ to the CRS that was asked for; the map holds its image."""
+    keywords = grid.given(OPTIONS | {"crs": code, "resolution": METRES})
+    camera = looking_at(*where)
+    common = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
+    mapping = Mapping.from_template(grid.group(common, keywords))
+    assert (mapping.target, mapping.center_longitude) == ("Mercury", centre)
+    made = rasterio.crs.CRS.from_wkt(mapping.crs_wkt())
+    known = cog.iau(made, "Mercury")
+    assert known.to_authority() == ("IAU_2015", code.partition(":")[2])
+    part = Mapping.for_camera(camera, mapping.group()).within(mapping)
+    assert seen(camera, part).sum() > 1500
+    assert part.transform()[2] % METRES == pytest.approx(0, abs=1e-6)  # so that layers share their pixels
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("IAU_2015:49911", "one of 10, 15, 20, 25, 30, 31, 35, 36"),
+        ("IAU_2015:12310", "number of a body, such as 499 of Mars"),
+        ("Mars", "right is a code of IAU_2015, such as IAU_2015:49910"),
+    ],
+)
+def test_a_basemap_that_is_none_is_refused(code, told):
+    with pytest.raises(ValueError, match=told):
+        grid.given(OPTIONS | {"crs": code})
+
+
+def test_a_basemap_is_of_the_body_of_its_images():
+    with pytest.raises(ValueError, match=r"map\.crs is of Mars, the image shows Moon"):
+        basemap.require_body(grid.given(OPTIONS | {"crs": "IAU_2015:49910"}), "Moon")
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,19 @@ def mapping(name, **changes):
             | {"MinimumLatitude": -70.0, "MaximumLatitude": 70.0, "CenterLongitude": -180.0, "CenterLatitude": 0.0},
             35, -75, 11688673.7, 4139145.66,
         ),
+        ("Orthographic", SPHERE | {"CenterLatitude": 40.0, "CenterLongitude": -100.0}, 30, -110, -0.150383733, -0.165191103),
+        (
+            "LambertConformal",
+            SPHERE | {"CenterLatitude": 23.0, "CenterLongitude": -96.0, "FirstStandardParallel": 33, "SecondStandardParallel": 45},
+            35, -75, 0.29667846, 0.246211229,
+        ),
+        ("TransverseMercator", SPHERE | {"CenterLatitude": 0.0, "CenterLongitude": -75.0}, 40.5, -73.5, 0.0199077372, 0.707027609),
+        (
+            "TransverseMercator",
+            {"EquatorialRadius": "6378206.4", "PolarRadius": "6356583.8", "LatitudeType": "Planetographic"}
+            | {"CenterLatitude": 0.0, "CenterLongitude": -75.0, "ScaleFactor": 0.9996},
+            40.5, -73.5, 127106.467, 4484124.43,
+        ),
     ],
 )  # fmt: skip
 def test_unit_tests_of_isis(name, changes, latitude, longitude, x, y):
