@@ -27,7 +27,8 @@ def atlas_import(inventory: Path, volume: Path, options: dict, labels: Path | No
     does not fit on the disk.
     """
     planned = plan(read_inventory(inventory), options, label_tables.read(labels) if labels else [])
-    needed = planned["estimated_bytes"]
+    estimate = planned["estimate"]
+    needed = estimate["bytes"]
     files.require_room(volume.parent, needed, "the chunks of all scales")
     finest = planned["info"]["scales"][0]
     logger.info("%s voxels in %d scales, about %s", finest["size"], len(planned["info"]["scales"]), files.human(needed))

@@ -85,7 +85,7 @@ def kill():
     def killed(command, files, seed):
         running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         moment = random.Random(seed)
-        enough = len(files()) + moment.randrange(1, 4)
+        enough = len(files()) + moment.randrange(1, 3)
         while running.poll() is None and len(files()) < enough:
             time.sleep(0.001)
         time.sleep(moment.random() / 50)

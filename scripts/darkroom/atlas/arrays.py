@@ -6,6 +6,7 @@ What a format says is told by a module of its own: `neuroimages`, `nrrds`, `tiff
 import bz2
 import contextlib
 import gzip
+import mmap
 import shutil
 import tempfile
 from pathlib import Path
@@ -46,6 +47,10 @@ class Array(contextlib.AbstractContextManager):
         try:
             planes = self._array[tuple(window.get(axis, 0) for axis in axes)[: self._array.ndim]]
             planes = np.asarray(planes.read().result() if isinstance(planes, tensorstore.TensorStore) else planes)
+            if isinstance(self._array, np.memmap):
+                planes = np.array(planes)
+                # What was read of a mapped file would count as memory of this process, in the end all of it.
+                self._array._mmap.madvise(mmap.MADV_DONTNEED)
         except damage.ERRORS as error:
             said = " ".join(str(error).split())  # nibabel's has two lines
             raise ValueError(f"{self._source['path']}: the volume is damaged or cut short ({said})") from error

@@ -20,9 +20,16 @@ def halve(block, axes, labels=False):
     """
     if not axes:
         return block
+    sizes = (-(-size // 2) if axis in axes else size for axis, size in enumerate(block.shape))
+    halved = np.empty(tuple(sizes), block.dtype)
     if labels:
-        return _mode(block, axes)
-    return _float_mean(block, axes) if block.dtype.kind == "f" else _mean(block, axes)
+        _mode_kernel()(np.ascontiguousarray(block), *(1 + (axis in axes) for axis in (1, 2, 3)), halved)
+        return halved
+    mean = _float_mean if block.dtype.kind == "f" else _mean
+    step = 1 + (1 in axes)
+    for z in range(halved.shape[1]):  # sums are wide: a few planes at a time
+        halved[:, z : z + 1] = mean(block[:, z * step : (z + 1) * step], axes)
+    return halved
 
 
 def _mean(block, axes):
@@ -58,15 +65,6 @@ def _summed(block, axes, wide):
             total[-1] += first[-1]
         block = np.moveaxis(total, 0, axis)
     return block
-
-
-def _mode(block, axes):
-    steps = [2 if axis in axes else 1 for axis in (1, 2, 3)]
-    halved = np.empty(
-        (len(block), *(-(-size // step) for size, step in zip(block.shape[1:], steps, strict=True))), block.dtype
-    )
-    _mode_kernel()(np.ascontiguousarray(block), *steps, halved)
-    return halved
 
 
 @functools.cache

@@ -117,10 +117,16 @@ class Expected:
         (left, right), (top, bottom), (first, last) = spans
         planes = self.stack.read(first, last, top, bottom, left, right)
         # Plane by plane, because a conversion takes many times the memory of what it converts.
-        pairs = [converted(plane, self.planned["values"]) for plane in planes]
-        voxels = with_slack(
-            *(np.stack(part).transpose(2, 1, 0, 3) if np.ndim(part[0]) else 0 for part in zip(*pairs, strict=True))
-        )
+        first, slack = converted(planes[0], self.planned["values"])
+        same = planes.dtype == first.dtype and planes.flags.writeable
+        stored = planes if same else np.empty(planes.shape, first.dtype)
+        passed = np.empty(planes.shape, slack.dtype) if np.ndim(slack) else 0
+        for number, plane in enumerate(planes):
+            stored[number], slack = converted(plane, self.planned["values"])
+            if np.ndim(passed):
+                passed[number] = slack
+        passed = passed.transpose(2, 1, 0, 3) if np.ndim(passed) else 0
+        voxels = with_slack(stored.transpose(2, 1, 0, 3), passed)
         return nibabel.orientations.apply_orientation(voxels.T, self.turn).T
 
 

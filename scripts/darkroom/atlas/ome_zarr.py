@@ -17,7 +17,8 @@ import numpy as np
 import tensorstore
 
 from darkroom import files
-from darkroom.atlas import precomputed, shards, view, volume
+from darkroom.atlas import precomputed, shards, view
+from darkroom.atlas.estimate import SHRINKAGE
 from darkroom.atlas.label_tables import image_label
 
 NAME = re.compile(r"c/((?:\d+/){2,3}\d+)")
@@ -36,7 +37,7 @@ def estimated_bytes(planned):
     """Room on the disk that a planned volume takes, with some to spare."""
     info = planned["info"]
     values = sum(math.prod(scale["size"]) for scale in info["scales"]) * info["num_channels"]
-    shrinkage = volume.SHRINKAGE["compressed_segmentation" if planned["values"]["labels"] else "raw"]
+    shrinkage = SHRINKAGE["compressed_segmentation" if planned["values"]["labels"] else "raw"]
     return int(values * np.dtype(info["data_type"]).itemsize * shrinkage)
 
 

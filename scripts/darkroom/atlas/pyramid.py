@@ -123,10 +123,8 @@ class Source:
 
     def _converted(self, planes, first):
         """One plane after the other, because a conversion takes many times the memory of what it converts."""
-        values = self.planned["values"]
-        if planes.dtype == values["data_type"] and not values["window"]:
-            return planes
-        stored = np.empty(planes.shape, values["data_type"])
+        kind = np.dtype(self.planned["values"]["data_type"])
+        stored = planes if planes.dtype == kind and planes.flags.writeable else np.empty(planes.shape, kind)
         for number, plane in enumerate(planes):
             try:
                 stored[number] = self.convert(plane)

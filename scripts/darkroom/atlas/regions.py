@@ -118,8 +118,8 @@ def _grown(sides, size, order, voxels):
     """Sides made as many times as large, one axis after the other, as lets a box of so many voxels hold."""
     sides = list(sides)
     for axis in order:
-        times = max(1, voxels // math.prod(sides))
-        sides[axis] = min(sides[axis] * times, size[axis])
+        most = voxels * sides[axis] // math.prod(sides)
+        sides[axis] = size[axis] if most >= size[axis] else sides[axis] * max(1, most // sides[axis])
     return sides
 
 

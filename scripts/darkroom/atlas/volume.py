@@ -5,10 +5,9 @@ import math
 import numpy as np
 
 from darkroom.atlas import placement, precomputed, regions, shards
+from darkroom.atlas.estimate import estimate, is_crowded
 
 PICTURE = {"jpeg": 65500, "png": 1_000_000}  # pixels along a side that libjpeg and libpng take
-# Bytes on disk against bytes in memory, as measured on histology and label volumes; for the estimate of room.
-SHRINKAGE = {"raw": 1.0, "png": 0.8, "jpeg": 0.5, "compressed_segmentation": 0.4}
 
 
 def plan(source, options, named=()):
@@ -16,8 +15,8 @@ def plan(source, options, named=()):
 
     `named` are the rows of a table of labels (`label_tables.read`). Returns a JSON-able dict: `source`, `orientation`,
     `values` (see `converter`), `info` (what Neuroglancer reads), `transform` (4x4, nm to nm, or None), names of
-    `channels`, named `regions`, `compresslevel`, `estimated_bytes`, `notes`. Raises ValueError for options that do not
-    fit the source or each other.
+    `channels`, named `regions`, `compresslevel`, `cut` (`regions.cut`), `estimate`, `notes`. Raises ValueError for
+    options that do not fit the source or each other.
     """
     notes = list(source["notes"])
     there = placement.placed(source, options, notes)
@@ -52,10 +51,12 @@ def plan(source, options, named=()):
         if not values["labels"]:
             raise ValueError("meshes are of the labels of a segmentation; say `type: segmentation`")
         info["mesh"] = precomputed.MESHES
-    if options["sharding"]:
+    sharded = options["sharding"] is True or (options["sharding"] == "auto" and is_crowded(info["scales"][0]))
+    if sharded:
         for scale in info["scales"]:
             scale["sharding"] = shards.spec(scale["size"], scale["chunk_sizes"][0], shrinks)
-    voxels = sum(np.prod(scale["size"], dtype=float) for scale in info["scales"]) * channels
+    cut = regions.cut(info, source, there.axes, options["pieces"])
+    compresslevel = max(options["compresslevel"], sharded) if shrinks else 0
     return {
         "source": {name: value for name, value in source.items() if name not in ("notes", "channels")},
         "orientation": there.orientation,
@@ -64,9 +65,9 @@ def plan(source, options, named=()):
         "transform": there.transform,
         "channels": source.get("channels", []),
         "regions": list(named),
-        "compresslevel": max(options["compresslevel"], options["sharding"]) if shrinks else 0,
-        "estimated_bytes": int(voxels * np.dtype(values["data_type"]).itemsize * SHRINKAGE[encoding["encoding"]]),
-        "cut": regions.cut(info, source, there.axes, options["pieces"]),
+        "compresslevel": compresslevel,
+        "cut": cut,
+        "estimate": estimate(info, cut, np.dtype(source["dtype"]).itemsize, compresslevel > 0),
         "notes": notes,
     }
 

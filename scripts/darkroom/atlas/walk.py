@@ -4,11 +4,16 @@ What is done of a region is remembered in a folder, so that jobs can share a vol
 """
 
 import logging
+import math
 from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 
 from darkroom import files
 from darkroom.atlas import regions
 from darkroom.atlas.handed import Handed
+
+AHEAD = 1 << 28  # bytes of a block that is read while another one is there
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +76,7 @@ class Walk:
         with ThreadPoolExecutor(self.threads) as pool:
             for stage, found in stages:
                 handed = self._handed(name, stage, found)
-                for block, voxels in ahead(found, read, self.threads):
+                for block, voxels in ahead(found, read, self.threads > 1 and self._is_small(found[0])):
                     voxels = self.work(name, stage, block, voxels, pool)
                     if handed:
                         handed.write(block.own[-1], voxels)
@@ -79,6 +84,12 @@ class Walk:
                     own.remove()
                 own, read = handed, handed and handed.read
             return self.end(name, pool)
+
+    def _is_small(self, block):
+        """Whether one block more may be in memory."""
+        info = self.planned["info"]
+        values = math.prod(high - low for low, high in block.needed[0]) * info["num_channels"]
+        return values * np.dtype(info["data_type"]).itemsize <= AHEAD
 
     def _handed(self, name, stage, found):
         """Where a stage hands on to: the next one of its region, or what is left to the end."""
@@ -88,9 +99,9 @@ class Walk:
         return Handed(self.state / ("handed" if last else f"{name}-{stage.last}"), [block.own[-1] for block in found])
 
 
-def ahead(found, read, threads):
-    """(block, its voxels) of each block; with several threads the next are read while those before are worked on."""
-    if threads < 2:
+def ahead(found, read, together):
+    """(block, its voxels) of each block; `together`: the next are read while those before are worked on."""
+    if not together:
         yield from ((block, read(block.needed[0])) for block in found)
         return
     with ThreadPoolExecutor(1) as reader:
