@@ -97,9 +97,9 @@ def kill():
 
 @pytest.fixture
 def many_regions(monkeypatch):
-    """Volumes that are planned from here on are cut into as many regions, and these into blocks, as chunks let them."""
-    for limit in ("REGION", "LAYERS", "BLOCK"):
-        monkeypatch.setattr(regions, limit, 1)
+    """Volumes that are planned from here on are cut into a few regions, and these into many blocks."""
+    for limit, size in {"REGION": 30_000, "LAYERS": 30_000, "BLOCK": 1}.items():
+        monkeypatch.setattr(regions, limit, size)
 
 
 @pytest.fixture
