@@ -1,7 +1,8 @@
 """Brain atlas: section images or a volume -> Neuroglancer precomputed volume, OME-Zarr.
 
 resources/<dataset>/inventory.json -> volume.json (the plan) -> precomputed/ -> precomputed_check.json, preview.png
-Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk), regions.csv (atlas/labels.smk).
+Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk), regions.csv (atlas/labels.smk),
+annotations/ (atlas/points.smk), precomputed/mesh/ (atlas/meshes.smk).
 """
 
 from darkroom.atlas import plan as atlas_plan
@@ -12,6 +13,8 @@ CAMPAIGN.add("atlas", Pipeline(products=atlas_plan.products, records=atlas_plan.
 include: "atlas/parts.smk"
 include: "atlas/zarr.smk"
 include: "atlas/labels.smk"
+include: "atlas/points.smk"
+include: "atlas/meshes.smk"
 
 
 rule atlas_import:
@@ -85,6 +88,7 @@ rule atlas_plot:
     input:
         volume="<dataset>/volume.json",
         info="<dataset>/precomputed/info",
+        points=lambda wildcards: atlas_plan.annotations(row(wildcards)),
     output:
         preview=report(
             "<dataset>/preview.png",

@@ -20,13 +20,14 @@ SECTIONS = {
 PIXELS = 600  # of the longest side that is drawn
 
 
-def atlas_plot(volume: Path, info: Path, preview: Path, view: Path):
+def atlas_plot(volume: Path, info: Path, preview: Path, view: Path, points: Path | None = None):
     """Write the preview of a volume and its Neuroglancer layer.
 
     volume -- the plan that `atlas_import` made
     info -- the `info` of the precomputed volume
     preview -- PNG of the three middle sections, in true proportions
-    view -- JSON for a Neuroglancer state: its layer (source `precomputed`, relative to this file) and its position
+    view -- JSON for a Neuroglancer state: its layers (sources relative to this file) and its position
+    points -- the `info` of a layer of points
     """
     planned = files.read_json(volume)
     scale = drawn_scale(planned, info.parent)
@@ -36,7 +37,7 @@ def atlas_plot(volume: Path, info: Path, preview: Path, view: Path):
     limits = [value_range([section[..., channel] for section in sections.values()]) for channel in channels]
     paint = label_painter(planned["regions"]) if planned["values"]["labels"] else painter(limits, colours)
     draw(scale, sections, paint, preview)
-    files.write_json(view, state(planned, limits))
+    files.write_json(view, state(planned, limits, points is not None))
 
 
 def drawn_scale(planned, folder):

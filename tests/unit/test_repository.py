@@ -46,6 +46,10 @@ ENGINES = {"planetary": "isis", "isis": "native"}
 PACKAGES = {
     "blake3": "python-blake3",
     "swiftclient": "python-swiftclient",
+    "nrrd": "pynrrd",
+    "PIL": "pillow",
+    "DracoPy": "dracopy",
+    "skimage": "scikit-image",
     "yaml": "pyyaml",
     "matplotlib": "matplotlib-base",
     "openstack": "openstacksdk",

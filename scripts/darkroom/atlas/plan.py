@@ -15,18 +15,25 @@ def products(row: Row) -> list[str]:
     """The files that a dataset ends in."""
     zarr = ["volume.ome.zarr/zarr.json"] if row.options["ome_zarr"] else []
     regions = ["regions.csv"] if labels(row) else []
-    return ["precomputed/info", *zarr, *regions, "preview.png", "neuroglancer.json"]
+    points = ["annotations/info"] if row.options.get("points") else []
+    return ["precomputed/info", *zarr, *regions, *points, "preview.png", "neuroglancer.json"]
 
 
 def records(row: Row) -> list[str]:
     """What its steps have written down."""
     zarr = ["zarr_check.json"] if row.options["ome_zarr"] else []
-    return ["volume.json", "precomputed_check.json", *zarr, *(["labels_check.json"] if labels(row) else [])]
+    tables = [f"{table}_check.json" for table in ("labels", "points", "meshes") if row.options.get(table)]
+    return ["volume.json", "precomputed_check.json", *zarr, *tables]
 
 
 def labels(row: Row) -> str | list:
     """The table of labels of a segmentation; no file where it has none."""
     return (row.pipeline == "atlas" and row.options.get("labels")) or []
+
+
+def annotations(row: Row) -> str | list:
+    """The layer of points of a dataset; no file where it has none."""
+    return "<dataset>/annotations/info" if row.pipeline == "atlas" and row.options.get("points") else []
 
 
 def inventory(row: Row) -> str:
@@ -36,12 +43,12 @@ def inventory(row: Row) -> str:
 
 def volume_options(row: Row, options_of) -> dict:
     """The options that the plan of a volume goes by: all but whether there is an OME-Zarr too, and how many jobs
-    there are, so that these make nothing else again, and the table of labels, which is a file.
+    there are, so that these make nothing else again, and the tables, which are files.
 
     options_of -- a function of pipeline and text: the options that a row with such a text has
     """
     options = row.options if row.pipeline == "atlas" else options_of("atlas", PICTURE)
-    return {key: value for key, value in options.items() if key not in ("ome_zarr", "jobs", "labels")}
+    return {key: value for key, value in options.items() if key not in ("ome_zarr", "jobs", "labels", "points")}
 
 
 def jobs(row: Row) -> int:

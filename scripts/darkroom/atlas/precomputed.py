@@ -17,7 +17,7 @@ from darkroom.atlas import chunks, shards
 
 DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "float32")
 CSEG_BLOCK = (8, 8, 8)
-PROPERTIES = "segment_properties"  # folder of what the labels are called, beside the scales
+PROPERTIES, MESHES = "segment_properties", "mesh"  # folders of what belongs to labels, beside the scales
 
 
 def scales(size, resolution, voxel_offset, chunk_size, encoding, max_scales=None):

@@ -10,13 +10,17 @@ CHANNEL = (
     "void main() {{ emitRGB(color * normalized()); }}"
 )
 COLOURS = "00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF", "FFFFFF"
+POINTS = {"name": "points", "type": "annotation", "source": {"url": "annotations"}}
 VISIBLE = 7  # layers of channels that are drawn at first
 
 
-def state(planned, limits):
+def state(planned, limits, points=False):
     """Neuroglancer state that shows the middle of the volume, upright; every channel that is no colour has a layer.
 
-    limits -- values to draw as black and white, (low, high) of each channel. The matrix of a layer's source takes nm to
+    limits -- values to draw as black and white, (low, high) of each channel
+    points -- whether there is a layer of points beside the volume
+
+    The matrix of a layer's source takes nm to
     nm; only its last column is in units of `outputDimensions`.
     """
     info = planned["info"]
@@ -36,7 +40,7 @@ def state(planned, limits):
         "projectionScale": longest * 1.5,
         "crossSectionOrientation": [1, 0, 0, 0],
         "projectionOrientation": [-0.7071067811865476, 0, 0, 0.7071067811865476],
-        "layers": [{**layer, "source": source} for layer in layers(planned, limits)],
+        "layers": [{**layer, "source": source} for layer in layers(planned, limits)] + ([POINTS] if points else []),
         "layout": "4panel",
     }
 
@@ -61,6 +65,7 @@ def layers(planned, limits):
             "name": name,
             "type": "image",
             "blend": "additive",
+            "opacity": 1,
             "shader": CHANNEL.format(number=number, colour=colour),
             "shaderControls": {"normalized": {"range": list(pair), "channel": [number]}},
             "visible": number < VISIBLE,

@@ -47,6 +47,10 @@ def plan(source, options, named=()):
         if not values["labels"]:
             raise ValueError("labels is the table of a segmentation; say `type: segmentation`")
         info["segment_properties"] = precomputed.PROPERTIES
+    if options["meshes"]:
+        if not values["labels"]:
+            raise ValueError("meshes are of the labels of a segmentation; say `type: segmentation`")
+        info["mesh"] = precomputed.MESHES
     sharded = options["sharding"] is True or (options["sharding"] == "auto" and is_crowded(info["scales"][0]))
     if sharded:
         for scale in info["scales"]:

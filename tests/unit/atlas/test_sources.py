@@ -78,6 +78,18 @@ def test_white_is_zero(kind, compression, noise, pictures, make, block):
     assert np.array_equal(make(root, resolution=1000, type="segmentation", encoding="raw").voxels(), block(planes))
 
 
+def test_an_orientation_tag_of_pages(noise, make, block, tmp_path):
+    planes = noise(3, 20, 31)
+    tifffile.imwrite(tmp_path / "v.tif", planes, photometric="minisblack", extratags=[(274, "H", 1, 3, True)])
+    volume = make(tmp_path / "v.tif", resolution=1000)
+    with tifffile.TiffFile(tmp_path / "v.tif") as tiff:
+        turned = [274 in page.tags for page in tiff.pages]
+    assert turned[0]
+    wanted = np.stack([plane[::-1, ::-1] if turn else plane for plane, turn in zip(planes, turned, strict=True)])
+    assert np.array_equal(volume.voxels(), block(wanted))
+    assert volume.check()["passed"]
+
+
 def test_white_is_zero_in_pages(noise, make, block, tmp_path):
     planes = noise(3, 20, 31, dtype="uint16")
     tifffile.imwrite(tmp_path / "v.tif", planes, photometric="miniswhite")
@@ -147,6 +159,7 @@ NAMES = {
     "folders of dyes": ["DAPI/s1.png", "DAPI/s2.png", "GFP/s1.png", "GFP/s2.png"],
     "at the end": ["s1_C1.png", "s2_C1.png", "s1_C2.png", "s2_C2.png"],
     "in the middle": ["a_ch00_z1.png", "a_ch00_z2.png", "a_ch01_z1.png", "a_ch01_z2.png"],
+    "words": ["s1_DAPI.png", "s2_DAPI.png", "s1_GFP.png", "s2_GFP.png"],
     "in front": ["C1-s1.png", "C1-s2.png", "C2-s1.png", "C2-s2.png"],
 }
 
@@ -492,6 +505,11 @@ def test_labels_with_a_slope(make, refuses, tmp_path):
 ORDERS = {
     "below 0": (["z0", "z1", "z-1", "z-2"], ["z-2", "z-1", "z0", "z1"], None),
     "below 0, 10": (["b-10", "b-9", "b0", "b9"], None, "section numbers are missing"),
+    "decimals": (
+        ["b0.00", "b0.25", "b-0.25", "b-1.50", "b-1.25"],
+        ["b-1.50", "b-1.25", "b-0.25", "b0.00", "b0.25"],
+        None,
+    ),
     "dashes": (["s-1", "s-10", "s-2"], None, "section numbers are missing: 3, 4, 5, 6, 7 and 2 more"),
     "two that vary": (["s1_t17", "s2_t35", "s4_t61"], None, "section numbers are missing: 3"),
     "two levels": (["a1_s1", "a1_s2", "a1_s4", "a2_s1"], None, "section numbers are missing: 3 beside a1_s1"),
@@ -581,7 +599,7 @@ def test_minc(noise, make, tmp_path):
     assert volume.check()["passed"]
 
 
-@pytest.mark.parametrize("encoding", ["raw", "gzip", "bzip2"])
+@pytest.mark.parametrize("encoding", ["raw", "gzip", "bzip2", "ascii"])
 @pytest.mark.parametrize("detached", [False, True])
 @pytest.mark.parametrize("dtype", ["uint8", ">i2", "float32"])
 def test_nrrd(encoding, detached, dtype, noise, make, tmp_path):
