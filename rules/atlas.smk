@@ -2,7 +2,8 @@
 
 resources/<dataset>/inventory.json -> volume.json (the plan) -> precomputed/ -> precomputed_check.json, preview.png
 Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk), regions.csv (atlas/labels.smk),
-annotations/ (atlas/points.smk), precomputed/mesh/ (atlas/meshes.smk).
+annotations/ (atlas/points.smk), precomputed/mesh/ (atlas/meshes.smk),
+sections/ (atlas/sections.smk).
 """
 
 from darkroom.atlas import plan as atlas_plan
@@ -15,6 +16,7 @@ include: "atlas/zarr.smk"
 include: "atlas/labels.smk"
 include: "atlas/points.smk"
 include: "atlas/meshes.smk"
+include: "atlas/sections.smk"
 
 
 rule atlas_import:

@@ -16,14 +16,16 @@ def products(row: Row) -> list[str]:
     zarr = ["volume.ome.zarr/zarr.json"] if row.options["ome_zarr"] else []
     regions = ["regions.csv"] if labels(row) else []
     points = ["annotations/info"] if row.options.get("points") else []
-    return ["precomputed/info", *zarr, *regions, *points, "preview.png", "neuroglancer.json"]
+    sections = ["sections/info"] if row.options.get("placement") else []
+    return ["precomputed/info", *zarr, *regions, *points, *sections, "preview.png", "neuroglancer.json"]
 
 
 def records(row: Row) -> list[str]:
     """What its steps have written down."""
     zarr = ["zarr_check.json"] if row.options["ome_zarr"] else []
     tables = [f"{table}_check.json" for table in ("labels", "points", "meshes") if row.options.get(table)]
-    return ["volume.json", "precomputed_check.json", *zarr, *tables]
+    sections = ["sections_check.json"] if row.options.get("placement") else []
+    return ["volume.json", "precomputed_check.json", *zarr, *tables, *sections]
 
 
 def labels(row: Row) -> str | list:
@@ -48,7 +50,16 @@ def volume_options(row: Row, options_of) -> dict:
     options_of -- a function of pipeline and text: the options that a row with such a text has
     """
     options = row.options if row.pipeline == "atlas" else options_of("atlas", PICTURE)
-    return {key: value for key, value in options.items() if key not in ("ome_zarr", "jobs", "labels", "points")}
+    return {
+        key: value
+        for key, value in options.items()
+        if key not in ("ome_zarr", "jobs", "labels", "points", "placement", "atlas_resolution")
+    }
+
+
+def section_options(row: Row) -> dict:
+    """The options that the volumes of placed sections go by."""
+    return volume_options(row, None) | {k: v for k, v in row.options.items() if k == "atlas_resolution"}
 
 
 def jobs(row: Row) -> int:
