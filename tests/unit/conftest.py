@@ -117,10 +117,10 @@ def plan(tmp_path_factory):
 
 @pytest.fixture
 def make(plan):
-    """`make(source, names=None, threads=2, mem_mb=2000, **options)`: a volume that is written."""
+    """`make(source, names=None, threads=2, **options)`: a volume that is written."""
 
-    def made(source, names=None, threads=2, mem_mb=2000, **options):
-        return plan(source, names, **options).chunk(threads=threads, mem_mb=mem_mb)
+    def made(source, names=None, threads=2, **options):
+        return plan(source, names, **options).chunk(threads=threads)
 
     return made
 

@@ -98,6 +98,7 @@ def test_white_is_zero_in_pages(noise, make, block, tmp_path):
     assert "0 is white by the tag of the files" in volume.notes
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("turn", range(1, 9))
 @pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
 def test_orientation_tags(turn, suffix, noise, make, block, tmp_path):
@@ -114,7 +115,7 @@ def test_orientation_tags(turn, suffix, noise, make, block, tmp_path):
             picture = PIL.Image.open(tmp_path / f"s{number}{suffix}")
         picture.getexif()[274] = tag
         shown.append(np.asarray(PIL.ImageOps.exif_transpose(picture)))
-    volume = make(tmp_path, resolution=1000, chunk_size=8, mem_mb=0)
+    volume = make(tmp_path, resolution=1000, chunk_size=8)
     assert np.array_equal(volume.voxels(), block(np.stack(shown)))
     assert volume.check()["passed"]
     assert (f"of 1 of 3 sections is applied: s1{suffix} ({turn})" in volume.notes) == (turn > 1)
@@ -554,6 +555,7 @@ def saved(kind, values, folder):
     return path
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("kind", [".mgz", ".mgh", ".nii.bz2", " pair.hdr", " spm.hdr", ".nii"])
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
 def test_what_nibabel_reads(kind, dtype, noise, make, tmp_path):
@@ -561,7 +563,7 @@ def test_what_nibabel_reads(kind, dtype, noise, make, tmp_path):
         dtype = "int32"
     path = saved(kind, noise(9, 8, 7, dtype=dtype), tmp_path)
     for source in (path, tmp_path):
-        volume = make(source, chunk_size=4, mem_mb=0)
+        volume = make(source, chunk_size=4)
         values, affine = canonical(nibabel.load(path))
         assert np.array_equal(volume.voxels()[..., 0], values)
         assert np.allclose(places(volume), affine, rtol=0, atol=0.5)
