@@ -7,6 +7,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tensorstore
+import trimesh
 
 from campaign import Campaign
 
@@ -14,7 +15,7 @@ RESOLUTION = {"resolution": 1000, "chunk_size": 16}
 SEGMENTATION = RESOLUTION | {"type": "segmentation"}
 # Dataset -> source, options, and where it is refused with which words; none of these where it is made.
 ROWS = {
-    "regions": ("v.npy", SEGMENTATION | {"labels": "t.tsv", "meshes": True, "points": "cells.csv", "ome_zarr": True}, None, None),
+    "regions": ("v.npy", SEGMENTATION | {"labels": "t.tsv", "meshes": True, "points": "cells.csv", "ome_zarr": True, "surfaces": "meshes.csv"}, None, None),
     "channels": ("stack", RESOLUTION, None, None),
     "placed": ("placed", RESOLUTION | {"placement": "placed.json", "channels": "none"}, None, None),
     "empty": ("empty.npy", SEGMENTATION | {"meshes": True}, None, None),
@@ -45,6 +46,8 @@ def made(tmp_path_factory):
             path = here / folder / f"{name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(imagecodecs.png_encode(np.full((20, 30), number, "u1")))
+    trimesh.creation.box(bounds=[[0.001] * 3, [0.004] * 3]).export(here / "box.stl")
+    (here / "meshes.csv").write_text("file,label\nbox.stl,8\n")
     anchoring = [400, 350, 300, -350, 0, 0, 0, 0, -250]
     slices = [{"filename": f"p_s00{number}.png", "nr": number, "anchoring": anchoring} for number in (1, 2)]
     (here / "placed.json").write_text(json.dumps({"target": "ABA_Mouse_CCFv3_2017_25um.cutlas", "slices": slices}))
@@ -83,8 +86,15 @@ def test_regions(made):
     info = json.loads((made.results / "regions/precomputed/info").read_text())
     for name in ("mesh", "segment_properties"):
         assert (made.results / "regions/precomputed" / info[name] / "info").is_file()
+    assert manifest["checks"]["meshes_check"]["labels"] == 2
     layers = json.loads((made.results / "regions/neuroglancer.json").read_text())["layers"]
     assert [layer["type"] for layer in layers] == ["segmentation", "annotation"]
+
+
+def test_a_table_of_meshes_is_read_before_work(made, campaign):
+    (campaign.folder / "meshes.csv").write_text("file,label\nlost.stl,8\n")
+    campaign.write([("lost", made.folder / "v.npy", SEGMENTATION | {"surfaces": "meshes.csv"})])
+    assert "line 2 options surfaces: lost.stl is not there" in campaign.run("--dry-run", fails=True)
 
 
 def test_channels(made):
