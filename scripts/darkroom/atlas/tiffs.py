@@ -1,6 +1,7 @@
 """What a TIFF file says of its pages: plain ones, ImageJ hyperstacks, OME-TIFF, slides with pyramids."""
 
 import math
+import os
 import re
 from typing import NamedTuple
 
@@ -76,7 +77,7 @@ def _layout(path, tiff, number, time):
         damage.require_bytes(path, start + math.prod(shape) * dtype.itemsize)
     elif not len(there) == len(pages) == planes:
         raise ValueError(f"{path}: {len(there)} of {planes} pages are there")
-    files = {str(page.parent.filehandle.path) for page in there}
+    files = {_file_of(page, path) for page in there}
     paged = len(there) == planes  # ImageJ has one page for all planes of a large file
     slices = _slices(path, sizes, pages, at, alone=len(tiff.pages) == 1) if paged else []
     name = _channel_names(tiff, number or 0) if "C" in leading else []
@@ -111,8 +112,13 @@ def _slices(path, sizes, pages, time, alone):
     if "T" in leading:
         order = order.take([time], axis=leading.index("T"))
     order = order.transpose(sorted(range(order.ndim), key=lambda axis: leading[axis] == "C"))
-    named = [str(path) if alone else f"GTIFF_DIR:off:{page.offset}:{page.parent.filehandle.path}" for page in pages]
+    named = [str(path) if alone else f"GTIFF_DIR:off:{page.offset}:{_file_of(page, path)}" for page in pages]
     return [[named[page] for page in group] for group in order.reshape(-1, sizes.get("C", 1))]
+
+
+def _file_of(page, path):
+    """The file that a page lies in, relative where `path` is: what is planned is the same on every machine."""
+    return str(path.parent / os.path.relpath(page.parent.filehandle.path, path.parent))
 
 
 def _resolution(tiff, number):

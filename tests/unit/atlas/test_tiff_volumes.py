@@ -1,8 +1,12 @@
 """TIFF files of many pages: plain ones, ImageJ hyperstacks, OME-TIFF."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
+
+from darkroom.atlas import tiffs
 
 SHAPE = 9, 12, 17  # slices, rows, columns
 PLAIN = {"contiguous": True}, {"contiguous": False}, {"compression": "deflate"}, {"compression": "lzw"}
@@ -167,3 +171,11 @@ def test_damaged_page(noise, refuses, tmp_path):
 def test_no_tiff(content, refuses, tmp_path):
     (tmp_path / "v.tif").write_bytes(content)
     refuses(tmp_path / "v.tif", "v.tif is no")
+
+
+def test_what_is_planned_names_files_as_they_were_named(noise, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pages(tmp_path / "v.tif", noise(*SHAPE))
+    layout = tiffs.look(Path("v.tif"))
+    assert layout.files == {"v.tif"}
+    assert all(page.startswith("GTIFF_DIR:off:") and page.endswith(":v.tif") for (page,) in layout.slices)
