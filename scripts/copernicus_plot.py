@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib.figure
 import numpy as np
 import rasterio
-from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize
 from matplotlib.patches import Patch
 from rasterio.enums import Resampling
 from rasterio.warp import transform
@@ -70,14 +70,9 @@ def draw_map(variant, path, classed, axes):
         axes.imshow(_stretched(values[:3], variant.stretch), extent=extent, interpolation="nearest")
     else:
         low, high = variant.range or _ends(values[band], variant.stretch)
-        drawn = axes.imshow(
-            np.ma.masked_invalid(values[band]),
-            extent=extent,
-            cmap=variant.palette,
-            vmin=low,
-            vmax=high,
-            interpolation="nearest",
-        )
+        scale = LogNorm if variant.log and low > 0 else Normalize
+        shown = np.ma.masked_invalid(values[band])
+        drawn = axes.imshow(shown, extent=extent, cmap=variant.palette, norm=scale(low, high), interpolation="nearest")
         unit = "" if units[band] in (None, "1") else f" ({units[band]})"
         axes.figure.colorbar(drawn, cax=axes.inset_axes([1.03, 0.1, 0.03, 0.8]), label=f"{names[band]}{unit}")
     axes.set_facecolor("0.85")

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import rasterio
+
 from darkroom import entrypoint, files
+from darkroom.copernicus import rasters, variants
 from darkroom.copernicus import stack as stacks
-from darkroom.copernicus import variants
 from darkroom.copernicus.grid import Grid
 from darkroom.copernicus.recipes.registry import Times, method
 from darkroom.copernicus.stack import Layer
@@ -29,7 +31,8 @@ def copernicus_project(scenes: Path, stack: Path, *, recipe: str, options: dict 
     about = {"title": variant.title, "source": "; ".join(times.products), "comment": "; ".join(times.notes)}
     about |= {"history": f"recipe {recipe} of Darkroom", "institution": "made of Copernicus products"}
     about |= {"references": "modified Copernicus Sentinel data"}
-    with stacks.writing(stack, times.grid, times.begins, times.products, times.layers, about) as put:
+    writing = stacks.writing(stack, times.grid, times.begins, times.products, times.layers, about)
+    with rasterio.Env(GDAL_CACHEMAX=rasters.CACHE), writing as put:
         method(variant.method).fill(times, variant, options or {}, put)
 
 

@@ -48,7 +48,7 @@ rule copernicus_project:
         "../../envs/copernicus.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=whole_source,
     params:
         recipe=recipe_of,
@@ -194,3 +194,27 @@ rule copernicus_plot:
         recipes=option("recipes"),
     script:
         "../../scripts/copernicus_plot.py"
+
+
+rule copernicus_plot_frames:
+    """Draw each time as a frame of an animation."""
+    input:
+        stack="<dataset>/stack.nc",
+    output:
+        animation="<dataset>/animation.gif",
+    log:
+        "<log>/copernicus_plot_frames.log",
+    benchmark:
+        "<benchmark>/copernicus_plot_frames.tsv"
+    wildcard_constraints:
+        dataset=MAPPED,
+    conda:
+        "../../envs/copernicus.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        recipe=recipe_of,
+        recipes=option("recipes"),
+    script:
+        "../../scripts/copernicus_plot_frames.py"

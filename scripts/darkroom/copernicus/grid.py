@@ -43,11 +43,11 @@ class Grid:
     def degrees(self):
         return CRS.from_string(self.crs).is_geographic
 
-    def windows(self):
+    def windows(self, side=BLOCK):
         """Blocks of the map, row by row."""
-        for row in range(0, self.height, BLOCK):
-            for column in range(0, self.width, BLOCK):
-                yield Window(column, row, min(BLOCK, self.width - column), min(BLOCK, self.height - row))
+        for row in range(0, self.height, side):
+            for column in range(0, self.width, side):
+                yield Window(column, row, min(side, self.width - column), min(side, self.height - row))
 
     def centres(self):
         """Coordinates of the columns (width) and of the rows (height)."""

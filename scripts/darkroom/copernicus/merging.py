@@ -6,23 +6,29 @@ import io
 import numpy as np
 
 from darkroom import files
+from darkroom.copernicus.grid import BLOCK
 from darkroom.copernicus.stack import Layer
 
 COLUMNS = ("begin", "layer", "unit", "pixels", "valid", "mean", "std", "min", "q02", "median", "q98", "max")
+TOGETHER = 1 << 24  # values of all times that are merged at a time
 SAMPLE = 1 << 22  # values of which quantiles are taken
 NO_CLASS = 255
-COMPARED = {"difference": "first less last date", "change": "last less first date"}
+COMPARED = {  # how the last date is compared: with what before, and in words
+    "difference": ("first date", "first less last date"),
+    "change": ("first date", "last less first date"),
+    "anomaly": ("median of the dates before", "last date less the median of those before"),
+}
 
 
 def bands(variant, layers):
     """The layers of the map that a stack of such layers becomes."""
     if variant.merge not in COMPARED:
         return layers
-    first = layers[0]
+    first, (before, compared) = layers[0], COMPARED[variant.merge]
     return [
-        Layer(f"{first.name}_before", f"{first.title}, first date", first.unit),
+        Layer(f"{first.name}_before", f"{first.title}, {before}", first.unit),
         Layer(f"{first.name}_after", f"{first.title}, last date", first.unit),
-        Layer(f"{first.name}_{variant.merge}", f"{first.title}, {COMPARED[variant.merge]}", first.unit),
+        Layer(f"{first.name}_{variant.merge}", f"{first.title}, {compared}", first.unit),
     ]
 
 
@@ -31,11 +37,22 @@ def result(variant, count):
     return count if variant.merge in COMPARED else 1
 
 
+def windows(stack):
+    """Blocks of a map whose values at all times are in memory together: the smaller, the more times there are."""
+    side = BLOCK
+    while side > 64 and side**2 * len(stack.begins) > TOGETHER:
+        side //= 2
+    return stack.grid.windows(side)
+
+
 def merged(variant, stack, get, window):
     """The values of the map in a window, float32 (band, height, width); NaN where no time has any."""
     times = len(stack.begins)
     if variant.merge in COMPARED:
-        before, after = (get(stack.layers[0].name, at, window) for at in (0, times - 1))
+        values = [get(stack.layers[0].name, at, window) for at in range(times)]
+        before, after = values[0], values[-1]
+        if variant.merge == "anomaly":
+            before = _over_time("median", values[:-1])
         return np.stack([before, after, before - after if variant.merge == "difference" else after - before])
     return np.stack(
         [_over_time(variant.merge, [get(layer.name, at, window) for at in range(times)]) for layer in stack.layers]

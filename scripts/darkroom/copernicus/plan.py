@@ -8,7 +8,7 @@ from darkroom.copernicus import asked, settings, variants
 
 TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_remote.txt"]
 DEFAULT = "products"
-RECIPE_OPTIONS = ("map", "layers", "mask", "qa", "land")  # those that methods of recipes read
+RECIPE_OPTIONS = ("map", "layers", "mask", "qa", "step", "land")  # those that methods of recipes read
 
 
 def recipe(row: Row) -> str:
@@ -39,7 +39,9 @@ def products(row: Row) -> list[str]:
         return [*TABLES, "preview.png"]
     classes = ["classes.tif", "classes.csv"] if variant(row).classes else []
     targets = ["targets.geojson"] if variant(row).targets else []
-    return ["products.csv", "map.tif", "stack.nc", *classes, *targets, "statistics.csv", "item.json", "preview.png"]
+    frames = ["animation.gif"] if variant(row).frames else []
+    drawn = [*frames, "preview.png"]
+    return ["products.csv", "map.tif", "stack.nc", *classes, *targets, "statistics.csv", "item.json", *drawn]
 
 
 def records(row: Row) -> list[str]:

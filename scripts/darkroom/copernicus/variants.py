@@ -27,6 +27,10 @@ class Variant:
     calibration: str = "sigma0"
     decibel: bool = False
     targets: dict = field(default_factory=dict)
+    fields: dict = field(default_factory=dict)
+    log: bool = False
+    clip: bool = False
+    frames: bool = False
     columns: dict = field(default_factory=dict)
     mask: list = field(default_factory=list)
     classes: list = field(default_factory=list)

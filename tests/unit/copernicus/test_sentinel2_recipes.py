@@ -5,6 +5,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+import tensorstore
 from rio_cogeo.cogeo import cog_validate
 
 import airborne_files
@@ -122,6 +123,67 @@ def test_the_burn_ratio_takes_the_narrow_near_infrared_at_20_metres(tmp_path):
         dataset["NBR"][0, 0, 0] = 0
     with pytest.raises(ValueError, match=r"map\.tif: is not what stack\.nc makes"):
         copernicus_check(*shown, tmp_path / "copernicus.json", recipe="s2_fires")
+
+
+def eopf(folder, arrays, driver, name="S2A_MSIL2A_20230622T101601_N0511_R065_T32TMR_20240101T000000.zarr", **packing):
+    """The same as EOPF Zarr, 2 or 3: {group/array: values}."""
+    newer = driver == "zarr3"
+
+    def attributes(path, told):
+        if newer:
+            held = (
+                files.read_json(path / "zarr.json")
+                if (path / "zarr.json").exists()
+                else {"zarr_format": 3, "node_type": "group"}
+            )
+            files.write_json(path / "zarr.json", held | {"attributes": told})
+        else:
+            files.write_json(path / ".zattrs", told)
+
+    for group, values in arrays.items():
+        step = int(group.split("/r")[-1][:2])
+        places = {
+            "x": 399_960 + step * (np.arange(values.shape[1]) + 0.5),
+            "y": 5_000_040 - step * (np.arange(values.shape[0]) + 0.5),
+        }
+        for path, entry in {
+            group: values.astype("uint8" if "scl" in group else "uint16"),
+            **{f"{group.rpartition('/')[0]}/{axis}": place.astype("int64") for axis, place in places.items()},
+        }.items():
+            spec = {"driver": driver, "kvstore": f"file://{folder / name / path}/"}
+            tensorstore.open(
+                spec, create=True, delete_existing=True, dtype=entry.dtype, shape=entry.shape, fill_value=0
+            ).result().write(entry).result()
+        if "reflectance" in group:
+            attributes(folder / name / group, {"scale_factor": 1e-4, "add_offset": -0.1} | packing)
+    attributes(folder / name, {"stac_discovery": {"properties": {"proj:epsg": 32632}}})
+    return name
+
+
+@pytest.mark.parametrize("driver", ["zarr", "zarr3"])
+def test_eopf_zarr_is_the_same_as_safe(tmp_path, driver):
+    red, infrared = np.random.default_rng(4).integers(1100, 5000, (2, 32, 32))
+    red[:, :5] = 0
+    classes = np.full((16, 16), 4)
+    classes[8, 8] = 9
+    made.safe(tmp_path / "safe/raw", {"B04_10m": red, "B08_10m": infrared, "SCL_20m": classes})
+    arrays = {
+        "measurements/reflectance/r10m/b04": red,
+        "measurements/reflectance/r10m/b08": infrared,
+        "conditions/mask/l2a_classification/r20m/scl": classes,
+    }
+    eopf(tmp_path / "zarr/raw", arrays, driver)
+    one, other = (run(tmp_path / kind, layers=["NDVI", "B04"]) for kind in ("safe", "zarr"))
+    assert one.grid == other.grid
+    for name in ("NDVI", "B04"):
+        assert np.array_equal(layer(one, name), layer(other, name), equal_nan=True)
+    assert np.isnan(layer(other, "B04")[:, :5]).all() and np.nanmin(layer(other, "B04")) >= 0.01
+
+
+def test_eopf_zarr_whose_offset_is_in_doubt_is_refused(tmp_path):
+    eopf(tmp_path / "raw", {"measurements/reflectance/r10m/b04": flat(0.1)}, "zarr", add_offset=0)
+    with pytest.raises(ValueError, match="baseline 0511 has an add_offset for each band, and here is none"):
+        run(tmp_path, layers="B04")
 
 
 def test_clouds_are_masked_by_the_nearest_pixel_of_the_classification(tmp_path):

@@ -5,15 +5,18 @@ since baseline 04.00 there is an offset for each band, in what was reprocessed o
 data, 65535 saturated.
 """
 
+import functools
 import re
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from lxml import etree
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioIOError
 
 from darkroom.copernicus import grid, names
+from darkroom.copernicus.readers import eopf_s2
 
 METADATA = re.compile(r"(.*/)?(?P<product>[^/]+\.SAFE)/MTD_MSI(?P<level>L1C|L2A)\.xml")
 IMAGE = re.compile(r".*/IMG_DATA/(R\d\dm/)?[^/]*_(?P<band>B\d\d|B8A|SCL)(_(?P<resolution>\d\d)m)?\.(jp2|tif)")
@@ -24,7 +27,7 @@ NOTHING, SATURATED = 0, 65535
 
 
 def scenes(inventory):
-    """What there is of Sentinel-2 in an inventory, in the order of time, a dict each.
+    """What there is of Sentinel-2 in an inventory, in SAFE or EOPF Zarr, in the order of time, a dict each.
 
     product, begin, tile, level, baseline, unit -- of the product; scale, offsets -- of its bands
     images -- band: resolution in metres (text): the path of the image
@@ -41,6 +44,7 @@ def scenes(inventory):
                     at = image["resolution"] or str(NATIVE[image["band"]])
                     images.setdefault(image["band"], {})[at] = str(root / other)
             listed.append(_scene(root / name, match["product"], match["level"]) | {"images": images})
+    listed += eopf_s2.scenes(inventory)
     return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
 
 
@@ -118,12 +122,28 @@ def reflectance(scene, band, pixels):
     return values
 
 
+def opened(path):
+    """The grid of an image, and what reads digital numbers of its windows."""
+    if eopf_s2.is_array(path):
+        return eopf_s2.grid_of(path), functools.partial(eopf_s2.numbers, path)
+    return grid.of_image(path), functools.partial(numbers, path)
+
+
 def window_of(scene, band, resolution, target, window):
     """Reflectances of a window of a map, see `grid.brought`."""
-    path = image_of(scene, band, resolution)
-    source = grid.of_image(path)
+    source, read = opened(image_of(scene, band, resolution))
 
-    def read(part):
-        return reflectance(scene, band, numbers(path, part))
+    def reflectances(part):
+        return reflectance(scene, band, read(part))
 
-    return grid.brought(read, source, target, window, grid.method_for(source, target.affine.a))
+    return grid.brought(reflectances, source, target, window, grid.method_for(source, target.affine.a))
+
+
+def classes_of(scene, target, window):
+    """Classes of the scene classification in a window of a map, by the nearest pixel; NaN where there is none."""
+    source, read = opened(image_of(scene, "SCL", 20))
+
+    def classes(part):
+        return read(part).astype(np.float32)
+
+    return grid.brought(classes, source, target, window, Resampling.nearest)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from darkroom.copernicus.grid import Grid
 from darkroom.copernicus.stack import Layer
 
-METHODS = {"s1": "sentinel1", "s2": "sentinel2", "s5p": "sentinel5p"}
+METHODS = {"s1": "sentinel1", "s2": "sentinel2", "s3": "sentinel3", "s5p": "sentinel5p", "gridded": "gridded"}
 
 
 @dataclass(frozen=True)

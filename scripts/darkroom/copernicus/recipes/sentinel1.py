@@ -9,6 +9,7 @@ from scipy.ndimage import map_coordinates
 
 from darkroom import schema
 from darkroom.copernicus import areas, grid
+from darkroom.copernicus.merging import COMPARED
 from darkroom.copernicus.readers import safe_s1
 from darkroom.copernicus.recipes.registry import Method, Times
 from darkroom.copernicus.stack import Layer
@@ -52,7 +53,7 @@ def describe(inventory, variant, options):
     passes = [
         list(group) for _, group in groupby(scenes, key=lambda scene: scene["begin"][:10] + scene["product"][-16:-10])
     ]
-    if variant.merge in ("difference", "change") and len(passes) < 2:
+    if variant.merge in COMPARED and len(passes) < 2:
         raise ValueError(f"{variant.name} compares two dates, and there is one: {scenes[0]['product']}")
     unit = "dB" if variant.decibel else "1"
     layers = [Layer(name, f"{variant.calibration} of {name}", unit) for name in names]

@@ -4,12 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 import numpy as np
-from rasterio.enums import Resampling
 
 from darkroom.copernicus import areas, formulas, grid
+from darkroom.copernicus.merging import COMPARED
 from darkroom.copernicus.readers import safe_s2
 from darkroom.copernicus.recipes.registry import Method, Times
 from darkroom.copernicus.stack import Layer
+
+AHEAD = 4  # blocks that are computed before any is written
 
 
 def patterns(variant, options):
@@ -45,7 +47,7 @@ def describe(inventory, variant, options):
     scenes = safe_s2.scenes(inventory)
     if not scenes:
         raise ValueError(
-            f"{inventory.root}: there is no product of Sentinel-2 L1C or L2A (a folder .SAFE with MTD_MSI*.xml)"
+            f"{inventory.root}: there is no product of Sentinel-2 L1C or L2A (.SAFE with MTD_MSI*.xml, or .zarr)"
         )
     for scene in scenes:
         if variant.levels and scene["level"] not in variant.levels:
@@ -60,12 +62,12 @@ def describe(inventory, variant, options):
     ]
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     crs = grid.named(options["map"]["crs"]) if options["map"].get("crs") else ""
-    sources = [grid.of_image(paths[0]) for paths in images]
+    sources = [safe_s2.opened(paths[0])[0] for paths in images]
     target = grid.covering(sources, resolution, crs, area)
     if {source.crs for source in sources} != {target.crs}:
         notes.append(f"scenes were brought to {target.crs}, between pixels bilinear")
     passes = [list(group) for _, group in groupby(scenes, key=lambda scene: scene["begin"])]
-    if variant.merge == "difference" and len(passes) < 2:
+    if variant.merge in COMPARED and len(passes) < 2:
         raise ValueError(f"{variant.name} compares two dates, and there is one: {passes[0][0]['product']}")
     notes += [*_notes(scenes, needed, resolution, variant, options)]
     made = [_described(name, needed[name], scenes[0]) for name in names]
@@ -85,9 +87,10 @@ def fill(times, variant, options, put):
             def block(window, scenes=scenes):
                 return window, _block(scenes, needed, variant, times.grid, window, mask)
 
-            for window, values in pool.map(block, cells):
-                for name in names:
-                    put(name, at, window, values[name])
+            for first in range(0, len(cells), AHEAD):  # as many blocks as are in memory
+                for window, values in pool.map(block, cells[first : first + AHEAD]):
+                    for name in names:
+                        put(name, at, window, values[name])
 
 
 def _block(scenes, needed, variant, target, window, mask):
@@ -114,12 +117,7 @@ def _clear(scene, target, window, mask):
     """Where a scene is not of a masked class: always, without a scene classification."""
     if not mask or "SCL" not in scene["images"]:
         return True
-    path = safe_s2.image_of(scene, "SCL", 20)
-
-    def read(part):
-        return safe_s2.numbers(path, part).astype(np.float32)
-
-    classes = grid.brought(read, grid.of_image(path), target, window, Resampling.nearest)
+    classes = safe_s2.classes_of(scene, target, window)
     return ~np.isin(classes, mask) & ~np.isnan(classes)
 
 
