@@ -9,8 +9,6 @@ from darkroom.files import clear_partials, write_json
 
 logger = logging.getLogger(__name__)
 
-MADE = ".granules.json"  # beside the list: what each netCDF file was made of, for a rerun
-
 
 def airborne_convert(
     inventory: Path,
@@ -41,7 +39,7 @@ def airborne_convert(
     granule or all are bad.
     """
     cf.require(conventions, production_time)  # before what is there is made again
-    folder, memory = granules.parent, granules.with_name(MADE)
+    folder, memory = granules.parent, granules.with_name(making.MEMORY)
     source = making.look(inventory, collections, feature)
     for name in source.unknown:
         logger.warning("%s: no collection knows this name; the file is left alone", name)

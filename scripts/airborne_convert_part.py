@@ -29,7 +29,8 @@ def airborne_convert_part(
     options = {"conventions": conventions, "production_time": production_time, "deflate": None}
     share = source.jobs[int(part) :: int(parts)]
     folder = made.parent.parent
-    write_json(made, making.make(share, source.root, folder, making.remembered([made]), options, threads))
+    before = making.remembered([folder / making.MEMORY])
+    write_json(made, making.make(share, source.root, folder, before, options, threads))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from darkroom.files import digest as file_digest
 from darkroom.inventory import read as read_inventory
 
 NETCDF = "netcdf"
+MEMORY = ".granules.json"  # beside the list of granules: what each netCDF file was made of, for a rerun
 
 
 @dataclass

@@ -9,7 +9,7 @@ import matplotlib.figure
 import numpy as np
 
 from darkroom import entrypoint, files
-from darkroom.airborne import product
+from darkroom.airborne import product, units
 from darkroom.airborne.extent import good as good_positions
 from darkroom.airborne.extent import wrapped
 from darkroom.coastline import coastlines
@@ -19,6 +19,11 @@ logger = logging.getLogger(__name__)
 TRACK_POINTS = 2000
 COLUMNS, ROWS = 900, 300  # of the picture of a curtain
 BARBS = 15
+# Quantities of a sounding, and the units that they are drawn in.
+DRAWN = {
+    "air_pressure": "hPa", "air_temperature": "degC", "dew_point_temperature": "degC", "wind_from_direction": "degree",
+    **dict.fromkeys(("eastward_wind", "northward_wind", "wind_speed"), "m s-1"),
+}  # fmt: skip
 SOUNDING = 1  # record_kind of a sonde that falls
 LEVELS = (1000, 925, 850, 700, 500, 400, 300, 250, 200, 150, 100, 70, 50, 30, 20, 10)  # hPa, the standard ones of WMO
 
@@ -54,7 +59,10 @@ def draw_sounding(granule, axes):
 
     def profiles(name):
         variable = granule.by_standard_name(name)
-        return np.split(np.where(falling, variable.values(), np.nan), ends) if variable else None
+        if variable is None:
+            return None
+        values = in_units(variable, DRAWN[name])
+        return None if values is None else np.split(np.where(falling, values, np.nan), ends)
 
     kind = granule.variables.get("record_kind")
     falling = kind.array() == SOUNDING if kind else True  # not what a raw file has of before the launch
@@ -65,17 +73,16 @@ def draw_sounding(granule, axes):
         ("dew_point_temperature", "tab:blue", "dew point"),
     ):
         for number, values in enumerate(profiles(name) or []):
-            blown = np.isfinite(values) & np.isfinite(pressure[number])
+            measured = np.isfinite(values) & np.isfinite(pressure[number])
             label_once = label if number == 0 else None
-            axes.plot(values[blown], pressure[number][blown], color=colour, linewidth=1, label=label_once)
+            axes.plot(values[measured], pressure[number][measured], color=colour, linewidth=1, label=label_once)
     axes.set_yscale("log")
     top, bottom = axes.get_ylim()
     axes.set_yticks([level for level in LEVELS if top <= level <= bottom], minor=False)
     axes.set_yticks([], minor=True)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylim(bottom, top)
-    units, degrees = (granule.by_standard_name(name).attrs["units"] for name in ("air_pressure", "air_temperature"))
-    axes.set(xlabel=degrees, ylabel=f"pressure ({units})")
+    axes.set(xlabel=DRAWN["air_temperature"], ylabel=f"pressure ({DRAWN['air_pressure']})")
     axes.legend(loc="lower left", fontsize="small")
     east, north = profiles("eastward_wind"), profiles("northward_wind")
     speed, direction = profiles("wind_speed"), profiles("wind_from_direction")
@@ -89,6 +96,15 @@ def draw_sounding(granule, axes):
         places = np.full(some.size, right), pressure[0][some]
         axes.barbs(*places, east[0][some], north[0][some], length=5, linewidth=0.5, barb_increments=parts)
         axes.set_xlim(axes.get_xlim()[0], right + 0.06 * np.ptp(axes.get_xlim()))
+
+
+def in_units(variable, target):
+    """All values of a variable in other units, or None where it cannot be told in these."""
+    try:
+        conversion = units.conversion(variable.attrs.get("units", ""), target)
+    except ValueError:
+        return None
+    return None if conversion is None else variable.values() * conversion[0] + conversion[1]
 
 
 def evenly(values, number):

@@ -8,6 +8,7 @@ import netCDF4
 import pytest
 
 from airborne_convert import airborne_convert
+from airborne_convert_part import airborne_convert_part
 from darkroom import inventory
 from darkroom.samples import airborne
 from fetch_input import local_files
@@ -138,3 +139,17 @@ def test_all_are_bad(convert, source, tmp_path):
 def test_an_unknown_feature(convert):
     with pytest.raises(ValueError, match="feature 'swarm': right is sonde or flight"):
         convert(feature="swarm")
+
+
+def test_shares_keep_what_is_there(convert, tmp_path):
+    """As jobs of their own (option `jobs`) do after a run: nothing has changed, so nothing is made again."""
+    convert()
+    before = states(tmp_path)
+    parts = [tmp_path / f"out/parts/granules-{part}of2.json" for part in range(2)]
+    for part, made in enumerate(parts):
+        airborne_convert_part(tmp_path / "inventory.json", made, part, 2)
+    convert(parts=parts)
+    assert states(tmp_path) == before
+    assert sorted(name for made in parts for name in json.loads(made.read_text())) == sorted(
+        path.removesuffix(".nc") for path in before
+    )

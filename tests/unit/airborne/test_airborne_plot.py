@@ -103,3 +103,13 @@ def test_a_picture_of_each_granule_is_in_the_archive_and_its_metadata(tmp_path):
     listed = {file["Name"]: file for file in record["DataGranule"]["ArchiveAndDistributionInformation"]}
     assert listed[archived.name]["Format"] == "PNG"
     assert listed[archived.name]["SizeInBytes"] == archived.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("units", "target", "right"),
+    [("knot", "m s-1", 5.144444), ("Pa", "hPa", 0.1), ("K", "degC", -263.15), ("ft", "K", None)],
+)
+def test_what_is_drawn_is_in_the_units_of_the_picture(units, target, right):
+    variable = granule_module.Variable.of(np.array([10.0]), ("time",), {"units": units})
+    drawn = pictures.in_units(variable, target)
+    assert drawn is right if right is None else drawn[0] == pytest.approx(right)

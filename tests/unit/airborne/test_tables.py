@@ -172,7 +172,7 @@ def test_nasa_ames_with_blanks(tmp_path):
 
 
 MESSAGE = """UZNT13 KNHC 062312
-XXAA  56237 99312 70615 08112 99014 27818 09012 00125 27019 09515
+XXAA  56232 99312 70615 08112 99014 27818 09012 00125 27019 09515
 92807 22611 10520 85540 18257 11018 70168 09080 12015 50589 05757
 13512 40762 15959 14008 30971 31156 15010 25097 415// 16012 20245
 535// 17020 88999 77999
@@ -219,7 +219,7 @@ def test_temp_drop(message, tmp_path):
     ("old", "new", "text"),
     [
         ("XXBB", "XXAA", "two parts XXAA; a granule is one sounding"),
-        ("56237", "61237", "day 11 of a month, which is not near 2012-09-06"),
+        ("56232", "61232", "day 11 of a month, which is not near 2012-09-06"),
         ("99312 70615", "99312 20615", "no position"),
         ("92807", "91807", "'91807' begins no level of part XXAA"),
         ("22611", "2A611", "is no number of a TEMP DROP"),
@@ -235,3 +235,17 @@ def test_bad_temp_drop(message, old, new, text):
 def test_temp_drop_without_a_date(message):
     with pytest.raises(ValueError, match="the message tells day 6 alone"):
         tempdrop.read(message, {"variables": {}})
+
+
+def test_levels_above_the_highest_wind_have_no_group_of_it(message):
+    """The last digit of the first group: here winds up to 850 hPa, and two groups for each level above."""
+    text = MESSAGE.replace("XXAA  56232", "XXAA  56238")
+    for wind in (" 12015", "\n13512", " 14008", " 15010", " 16012", "\n17020"):
+        text = text.replace(wind, "", 1) if wind in text else text.replace(wind.replace("\n", " "), "", 1)
+    message.write_text(text)
+    variables, *_ = tempdrop.read(message, {"variables": {}, "groups": {"date": "20120906"}})
+    at = {name: variable.values() for name, variable in variables.items()}
+    standard = at["level_kind"] == 1
+    np.testing.assert_array_equal(at["pressure"][standard], [200, 250, 300, 400, 500, 700, 850, 925, 1000])
+    assert np.isnan(at["wind_speed"][standard]).tolist() == [True] * 6 + [False] * 3
+    np.testing.assert_array_equal(at["temperature"][standard][:4], [-53.5, -41.5, -31.1, -15.9])

@@ -64,6 +64,7 @@ class Column:
     values: np.ndarray
     told: dict = field(default_factory=dict)
     dimensions = ("row",)
+    ndim = 1
 
     @property
     def dtype(self):
@@ -72,8 +73,6 @@ class Column:
     @property
     def shape(self):
         return self.values.shape
-
-    ndim = 1
 
     def __getitem__(self, index):
         return self.values[index]
@@ -105,7 +104,7 @@ def read(path, form):
             if name not in used:
                 is_text = column.dtype is str
                 values = np.char.encode(column.values, "utf-8") if is_text else column.values
-                fills = [] if is_text else [EMPTY]
+                fills = [EMPTY] if not is_text and (values == EMPTY).any() else []
                 put(variables, flags, form["variables"], name, values, told=column.told, fills=fills)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

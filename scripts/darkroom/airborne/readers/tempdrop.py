@@ -152,7 +152,7 @@ def nearest(moment, seconds):
 def of_part(part, groups):
     """The levels of a part, as dicts of COLUMNS and `kind`."""
     if part in STANDARD:
-        yield from standard_levels(part, groups["levels"][4:])
+        yield from standard_levels(part, groups["levels"][4:], highest_wind(groups["levels"][0], part))
         return
     for pressure, group in pairs(groups["levels"][4:], part):
         yield {"kind": "significant_temperature", "pressure": pressure} | of_temperature(group)
@@ -160,12 +160,32 @@ def of_part(part, groups):
         yield {"kind": "significant_wind", "pressure": pressure} | of_wind(group)
 
 
-def standard_levels(part, groups):
-    """Levels of parts A and C: the surface, standard levels, the tropopause and the greatest wind."""
+def highest_wind(first, part):
+    """hPa of the highest standard level that has a group of wind; the last digit of the first group tells it."""
+    digit = first[4:]
+    if not digit.isdigit():
+        return np.inf
+    if part == "CC":
+        return 10.0 * int(digit)
+    return {"0": 1000.0, "8": 850.0}.get(digit, 100.0 * int(digit))
+
+
+def is_wind(group, pressure, highest):
+    """Whether a group is a wind, which levels above the highest one with winds do not have: whole tens up to 360."""
+    if set(group) == {"/"}:
+        return True
+    return pressure >= highest and (not group[:2].isdigit() or int(group[:2]) <= 36)
+
+
+def standard_levels(part, groups, highest=0.0):
+    """Levels of parts A and C: the surface, standard levels, the tropopause and the greatest wind.
+
+    highest -- see `highest_wind`
+    """
     at = 0
     while at < len(groups):
         code, rest = groups[at][:2], groups[at][2:]
-        if code in ("31", "51") or len(groups[at]) != 5:
+        if len(groups[at]) != 5:
             raise ValueError(f"{groups[at]!r} is no group of a level")
         if code in ("66", "77", "88") and rest == "999":
             at += 1
@@ -174,19 +194,17 @@ def standard_levels(part, groups):
             yield {"kind": "maximum_wind", "pressure": of_pressure(rest, part)} | of_wind(word(groups, at + 1))
             at += 2 + word(groups, at + 2).startswith("4")  # and the shear around it
             continue
-        told = of_temperature(word(groups, at + 1)) | of_wind(word(groups, at + 2))
         if code in ("88", "99"):
-            yield {"kind": "tropopause" if code == "88" else "surface", "pressure": of_pressure(rest, part)} | told
+            level = {"kind": "tropopause" if code == "88" else "surface", "pressure": of_pressure(rest, part)}
         elif code in STANDARD[part]:
             pressure = STANDARD[part][code]
-            yield {
-                "kind": "standard",
-                "pressure": float(pressure),
-                "geopotential_height": of_height(rest, pressure),
-            } | told
+            level = {"kind": "standard", "pressure": float(pressure), "geopotential_height": of_height(rest, pressure)}
         else:
             raise ValueError(f"{groups[at]!r} begins no level of part XX{part}")
-        at += 3
+        blows = is_wind(word(groups, at + 2), level["pressure"], highest if level["kind"] == "standard" else 0.0)
+        wind = of_wind(word(groups, at + 2)) if blows else {}
+        yield level | of_temperature(word(groups, at + 1)) | wind
+        at += 2 + blows
 
 
 def word(groups, at):
