@@ -20,10 +20,8 @@ from darkroom.calcium.ring import Ring, scales
 
 HELD, COPIES = 100 << 20, 3  # bytes of the patches in memory, which hold their bins so many times
 LOOKS = 2  # at a patch: each finds what the ones before have left
-FIRST, SPREAD = (
-    3.0,
-    10.0,
-)  # of ring weights: tight while they see cells that nobody knows yet, then loose: no haze stays
+# How loose ring weights are: tight while they see cells that nobody knows yet, then so that no haze stays
+FIRST, SPREAD = 3.5, 10.0
 ROUNDS = 2  # of background, traces and shapes after each look
 SWEEPS = 3  # over the cells when their shapes are fitted
 EDGE = 0.1  # share of a footprint's peak below which it ends
