@@ -54,7 +54,7 @@ def test_a_sheet_that_is_not_there(campaign):
 
 
 def test_files_that_options_name_and_that_are_not_there(campaign):
-    """Of every pipeline, before a job; nothing but these files is complained of."""
+    """For every pipeline, before a job; these files alone are complained of."""
     campaign.write(
         [
             "labels\tatlas\tsample:labels\t{slices: nofile.txt}",

@@ -64,7 +64,7 @@ def test_all_that_is_wrong_is_told_at_once(start):
     campaign.add("atlas", PLAIN)
     with pytest.raises(CampaignError) as failure:
         campaign.check()
-    first, *found = str(failure.value).splitlines()
+    first, *problems = str(failure.value).splitlines()
     assert first == "this campaign cannot start:"
     for said in (
         "config.yaml: 'atlass' is unknown; did you mean 'atlas'?",
@@ -75,8 +75,8 @@ def test_all_that_is_wrong_is_told_at_once(start):
         "datasets.tsv line 3 pipeline: 'atlsa' is unknown; did you mean 'atlas'?",
         "datasets.tsv line 5 source: is empty; give a file",
     ):
-        assert sum(line.startswith(said) for line in found) == 1, said
-    assert len(found) == 7
+        assert sum(line.startswith(said) for line in problems) == 1, said
+    assert len(problems) == 7
 
 
 def test_a_file_that_snakemake_would_take_for_a_pattern(start, tmp_path):
@@ -199,13 +199,13 @@ def test_files_of_folders(tmp_path):
 def test_batches_go_by_lines_of_the_sheet(start):
     rows = start([f"d{number}\tatlas\t\tsample:x\t" for number in range(5)]).rows
     items = [(dataset, ".even") for dataset in rows]
-    found = batches(rows, items, ("{dataset}", "{part}"), "{part}", 3)
-    assert [(batch.suffix, [dataset for dataset, _ in batch.items]) for batch in found] == [
+    planned = batches(rows, items, ("{dataset}", "{part}"), "{part}", 3)
+    assert [(batch.suffix, [dataset for dataset, _ in batch.items]) for batch in planned] == [
         ("_0", ["d0"]),
         ("_1", ["d1", "d2", "d3"]),
         ("_2", ["d4"]),
     ]
-    assert found[0].files("made{}.cub") == ["<results>/<campaign>/d0/made.even.cub"]
+    assert planned[0].files("made{}.cub") == ["<results>/<campaign>/d0/made.even.cub"]
     (single,) = batches(rows, items, ("{dataset}", "{part}"), "{part}", 1)
     assert single.files("made{}.cub") == ["<results>/<campaign>/{dataset}/made{part}.cub"]
     said = single.each(lambda dataset, part: dataset + part)

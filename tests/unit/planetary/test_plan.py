@@ -44,9 +44,9 @@ def plan(tmp_path, monkeypatch):
         (tmp_path / "datasets.tsv").write_text("\n".join(lines) + "\n")
         config = {"planetary": {"engine": engine} | config}
         campaign = Campaign({"campaign": "case", "datasets": "datasets.tsv"} | config, "config.yaml")
-        found = planetary_plan.of(campaign)
+        planned = planetary_plan.of(campaign)
         campaign.check()
-        return found
+        return planned
 
     return made
 
@@ -148,7 +148,7 @@ def test_no_row_of_another_pipeline_is_taken_for_an_image(plan, tmp_path):
 
 def asked(made):
     """What every step of every dataset is asked: (step, dataset, source) -> its params."""
-    found = {}
+    params = {}
     for dataset in made.datasets:
         one = made[dataset]
         steps = {"range": planetary_steps.range_of, "merge": planetary_steps.merge_of}
@@ -158,13 +158,13 @@ def asked(made):
             steps |= {"join": planetary_steps.join_of} if one.joined else {}
         elif one.stage == "terrain":
             steps |= {"terrain": planetary_steps.terrain_of}
-        found |= {(step, dataset): function(one) for step, function in steps.items()}
+        params |= {(step, dataset): function(one) for step, function in steps.items()}
         for part in one.parts if isinstance(one, Image) else ():
-            found["import", dataset, part] = planetary_steps.import_of(one, part)
-            found["geometry", dataset, part] = planetary_steps.geometry_of(one, part)
+            params["import", dataset, part] = planetary_steps.import_of(one, part)
+            params["geometry", dataset, part] = planetary_steps.geometry_of(one, part)
         for name in one.to_project:
-            found["project", dataset, name] = planetary_steps.projection_of(one, name)
-    return found
+            params["project", dataset, name] = planetary_steps.projection_of(one, name)
+    return params
 
 
 def changed(before, after):
@@ -182,9 +182,7 @@ CTX = ("left", "right")
     [
         ("left", {"calibration": {"units": "dn"}}, {"calibrate"}),
         ("left", {"calibration": {"even_odd": False}}, {"calibrate"}),
-        ("left", {"calibration": {"echo": False, "dark": "none"}}, set()),  # of other cameras
         ("left", {"ingest": {"fill_gaps": False}}, {"import"}),
-        ("left", {"ingest": {"unlut": False}}, set()),  # CTX has no such option
         ("left", {"calibrate": False}, {"import"}),  # which notes it, and no calibration is made
         ("left", {"map": {"resolution": 6}}, {"range"}),
         ("left", {"map": {"interpolation": "nearest"}}, {"project"}),
@@ -197,6 +195,11 @@ CTX = ("left", "right")
 )
 def test_an_option_is_asked_of_the_steps_that_read_it(plan, name, options, steps):
     assert changed(plan(ROWS), plan(with_options(ROWS, name, **options))) == {(step, name) for step in steps}
+
+
+def test_options_of_other_cameras_change_nothing(plan):
+    given = {"calibration": {"echo": False, "dark": "none"}, "ingest": {"unlut": False}}
+    assert changed(plan(ROWS), plan(ROWS, **given)) == {("import", "wide")}  # which has unlut
 
 
 @pytest.mark.parametrize(
@@ -223,8 +226,8 @@ AUTOMOS = {"program": "automos", "parameters": {"fromlist": "{list}", "mosaic": 
 def test_a_changed_step_of_mosaics_plans_mosaics_alone(plan, tmp_path, engine, rows, steps):
     table = {"stages": {"merge": [AUTOMOS]}, "recipes": {}}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(table))
-    found = changed(plan(rows, engine), plan(rows, engine, recipes=["mine.yaml"]))
-    assert {step for step, _ in found} == steps
+    changes = changed(plan(rows, engine), plan(rows, engine, recipes=["mine.yaml"]))
+    assert {step for step, _ in changes} == steps
 
 
 def test_the_file_of_a_camera_of_ones_own_is_told(plan, tmp_path):
@@ -274,6 +277,8 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         ({"a": ("ctx", "sample:ctx", {"map": {"template": "gone.map"}})}, {}, "line 2 options map.template: 'gone.map' is not there"),
         ({"a": ("survey", "sample:ctx", {"calibration": {"gian": 1}})}, {"instruments": ["survey.py"]}, "line 2 options calibration: 'gian' is unknown; did you mean 'gain'?"),
         ({"a": ("survey", "sample:ctx", {"calibration": {"gain": "x"}})}, {"instruments": ["survey.py"]}, "line 2 options calibration.gain: is 'x', not a number; right is: radiance of a DN (Survey)"),
+        ({"a": ("ctx", "sample:ctx", {"calibration": {"echo": False}})}, {}, "line 2 options calibration: ctx does not read 'echo'; it has units, solar_distance, flat, even_odd"),
+        ({"a": ("kaguya_tc", "sample:ctx", {"ingest": {"unlut": False}})}, {}, "line 2 options ingest: kaguya_tc does not read 'unlut'; it has none"),
         (ROWS, {"calibration": {"ecko": True}}, "config.yaml planetary.calibration: 'ecko' is unknown; did you mean 'echo'?"),
         (ROWS, {"instruments": ["gone.py"]}, "config.yaml planetary.instruments.0: 'gone.py' is not there"),
         (ROWS, {"instruments": ["other.py"]}, "other.py: no CAMERA = Camera(...) of darkroom.planetary.instruments.registry"),

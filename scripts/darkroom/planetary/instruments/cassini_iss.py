@@ -105,7 +105,9 @@ def ingested(product, part, options):
     instrument = _instrument(label)
     table = _table(instrument["DataConversionType"], options["lut"])
     highest = label.get("VALID_MAXIMUM", ("UNK", "UNK"))[1]
-    highest = int(highest) if highest != "UNK" else 255 if table is None else 4095
+    if highest == "UNK":
+        highest = 255 if table is None else 4095
+    highest = int(highest)
     if table is not None:
         mean = np.interp(float(instrument["BiasStripMean"]), np.arange(len(table)), table)
         instrument["BiasStripMean"] = ingest.number(mean)
@@ -196,6 +198,7 @@ CAMERA = Camera(
     recipes={
         "cassini_iss": Recipe(
             title="Cassini ISS, narrow and wide angle",
+            isd="frame",
             names=r"[NW]\d{10}_\d+\.LBL",
             examples=("N1472853667_1.LBL", "W1472855646_5.LBL"),
         )

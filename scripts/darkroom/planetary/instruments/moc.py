@@ -173,7 +173,7 @@ def narrow_gain(instrument):
     gain, summed = gain_of(NARROW, instrument["GainModeId"]), int(instrument["DowntrackSumming"])
     if summed == 1 or np.datetime64(instrument["StartTime"]) >= MAPPING:
         return gain
-    return min(sorted(NARROW.values()), key=lambda known: abs(known - gain / summed))
+    return min(sorted(NARROW.values()), key=lambda other: abs(other - gain / summed))
 
 
 def detectors(cube, constants, notes):
@@ -203,6 +203,7 @@ CAMERA = Camera(
     recipes={
         "moc": Recipe(
             title="Mars Global Surveyor MOC, narrow and wide angle",
+            isd="line scan; the distortion in ALE's descriptions is none",
             names=r"((ab|sp)\d{6}|[a-z]\d{7}|(fha|cal)\d{5})\.im[qg]",
             examples=("ab102401.img", "m0002345.imq", "e0201461.imq", "fha00123.imq"),
             calibration="red wide angle in full but its gain table; others from a file",
