@@ -4,8 +4,8 @@
 
 The movie is `sample:KIND`, 2 x 2 pixels to one, registered by us; what is true of it is known. CPU seconds are what to
 compare; the machine may be shared. inscopix-cnmfe (AGPL) has wheels for Python 3.10 at most: it is installed in an
-environment of its own for this run alone, where such a Python is found. CaImAn is not run: it needs numpy below 2 and
-TensorFlow below 2.16, and is built from source.
+environment of its own for this run alone, where such a Python is found. CaImAn is not run: it is no package of PyPI, needs
+numpy below 2 and TensorFlow below 2.16, and is built from source. Movies of minisim, which has wheels, are not scored.
 """
 
 import argparse
@@ -74,14 +74,14 @@ def registered(recording):
 
 def row(name, program, code, movie, truth, recording, thresholds):
     """Run one finder and print its score and its cost."""
-    found = movie.with_name(f"{name}.npz")
-    command = [program, "-c", code, movie, found, *thresholds, ROOT / "scripts"]
+    made = movie.with_name(f"{name}.npz")
+    command = [program, "-c", code, movie, made, *thresholds, ROOT / "scripts"]
     ended = subprocess.run([sys.executable, "-c", TIMED, *map(str, command)], capture_output=True, text=True)
     if ended.returncode:
         print(f"{name}: {ended.stderr[-500:]}")
         return
     cpu, memory = ended.stdout.split()[-2:]
-    with np.load(found) as arrays:
+    with np.load(made) as arrays:
         cells = Found(sparse.csr_array(arrays["footprints"]), arrays["traces"])
     said = calcium_truth.judged(recording, truth, cells)
     score = " ".join(f"{what} {said[what]:.3f}" for what in ("recall", "precision", "trace"))
@@ -120,8 +120,8 @@ def main():
             return
         subprocess.run([given.python310, "-m", "venv", Path(folder, "venv")], check=True)
         python = Path(folder, "venv/bin/python")
-        wanted = [python, "-m", "pip", "install", "-q", "--only-binary", ":all:", "inscopix-cnmfe==1.0.2"]
-        if subprocess.run(wanted).returncode:
+        install = [python, "-m", "pip", "install", "-q", "--only-binary", ":all:", "inscopix-cnmfe==1.0.2"]
+        if subprocess.run(install).returncode:
             print("inscopix-cnmfe: not run, it does not install")
             return
         row("inscopix-cnmfe", python, PEER, movie, truth, recording, thresholds)
