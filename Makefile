@@ -69,6 +69,7 @@ bench: $(VENV)/tests ## Measure against the peers, side by side (not part of the
 	$(BIN)/python tests/bench/upload.py --more 32
 	$(BIN)/python tests/bench/planetary.py
 	$(BIN)/python tests/bench/memory.py
+	$(BIN)/python tests/bench/memory_of_rules.py
 	$(BIN)/python tests/bench/airborne.py
 	$(BIN)/python tests/bench/copernicus.py
 	$(BIN)/python tests/bench/copernicus_downloads.py

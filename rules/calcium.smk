@@ -246,12 +246,7 @@ rule calcium_convert:
     """Bring what was found to the formats that others read."""
     input:
         session="<dataset>/session.json",
-        movie="<dataset>/movie.h5",
-        motion="<dataset>/motion.h5",
-        projections="<dataset>/projections.h5",
-        cells="<dataset>/cells.h5",
-        events="<dataset>/events.h5",
-        table="<dataset>/cells.csv",
+        stages=calcium_plan.stages(),
     output:
         nwb="<dataset>/session.nwb",
         traces="<dataset>/traces.csv",
@@ -305,12 +300,7 @@ rule calcium_check:
     """Read the products back with other readers, and look whether registered frames lie still."""
     input:
         session="<dataset>/session.json",
-        movie="<dataset>/movie.h5",
-        motion="<dataset>/motion.h5",
-        projections="<dataset>/projections.h5",
-        cells="<dataset>/cells.h5",
-        events="<dataset>/events.h5",
-        table="<dataset>/cells.csv",
+        stages=calcium_plan.stages(),
         nwb="<dataset>/session.nwb",
         cell_set="<dataset>/cells.isxd",
         event_set="<dataset>/events.isxd",
@@ -338,12 +328,7 @@ rule calcium_check:
 rule calcium_plot:
     """Draw cells, traces, events and motion of a session."""
     input:
-        movie="<dataset>/movie.h5",
-        motion="<dataset>/motion.h5",
-        projections="<dataset>/projections.h5",
-        cells="<dataset>/cells.h5",
-        events="<dataset>/events.h5",
-        table="<dataset>/cells.csv",
+        stages=calcium_plan.stages(),
     output:
         preview=report(
             "<dataset>/preview.png",

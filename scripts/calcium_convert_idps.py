@@ -62,10 +62,10 @@ def calcium_convert_idps(
     pictures = projection.project(store.open_movie(movie), cell_diameter=cell_diameter, threads=threads)
     pictures |= outcome.projections(folder, names)
     results.save_arrays(projections, pictures)
-    found = outcome.cells(folder, names, registered, pictures["mean"])
-    results.save_cells(cells, found)
+    detected = outcome.cells(folder, names, registered, pictures["mean"])
+    results.save_cells(cells, detected)
     denoised, spikes = transients.deconvolve(
-        found.traces,
+        detected.traces,
         registered.timing.rate,
         spike_snr_threshold=spike_snr_threshold,
         noise_range=tuple(noise_range),

@@ -15,32 +15,32 @@ def calcium_correct_cells(movie: Path, cells: Path, events: Path, table: Path, *
     table -- CSV (see `tables.CELL_COLUMNS`)
     filters -- such as [SNR, ">", 3], of SNR, Event Rate, Cell Size, # Comps; without any, all cells are undecided
     """
-    opened, found, detected = store.open_movie(movie), results.load_cells(cells), results.load_events(events)
-    measured = metrics.cell_metrics(found, detected, opened.timing, opened.pixel_size)
-    statuses = metrics.judged(measured, [tuple(one) for one in filters])
+    opened, detected, timed = store.open_movie(movie), results.load_cells(cells), results.load_events(events)
+    columns = metrics.cell_metrics(detected, timed, opened.timing, opened.pixel_size)
+    statuses = metrics.judged(columns, [tuple(one) for one in filters])
     height, width = opened.pixel_size or (np.nan, np.nan)
-    (top, left), digits = opened.top_left, len(str(max(0, len(found) - 1)))
+    (top, left), digits = opened.top_left, len(str(max(0, len(detected) - 1)))
     tables.write_cells(
         table,
         [
             {
                 "name": f"C{cell:0{digits}}",
                 "status": statuses[cell],
-                "centroid_x_px": measured["centroid_x"][cell],
-                "centroid_y_px": measured["centroid_y"][cell],
-                "centroid_x_um": left + width * measured["centroid_x"][cell],
-                "centroid_y_um": top + height * measured["centroid_y"][cell],
-                "size_px": measured["size"][cell],
-                "area_px": int(measured["area"][cell]),
-                "snr": measured["snr"][cell],
-                "event_rate_hz": measured["event_rate"][cell],
-                "events": len(detected[cell][0]),
-                "components": int(measured["components"][cell]),
-                "baseline_counts": found.baseline[cell],
-                "noise_counts": found.noise[cell],
-                "touches_border": int(measured["touches_border"][cell]),
+                "centroid_x_px": columns["centroid_x"][cell],
+                "centroid_y_px": columns["centroid_y"][cell],
+                "centroid_x_um": left + width * columns["centroid_x"][cell],
+                "centroid_y_um": top + height * columns["centroid_y"][cell],
+                "size_px": columns["size"][cell],
+                "area_px": int(columns["area"][cell]),
+                "snr": columns["snr"][cell],
+                "event_rate_hz": columns["event_rate"][cell],
+                "events": len(timed[cell][0]),
+                "components": int(columns["components"][cell]),
+                "baseline_counts": detected.baseline[cell],
+                "noise_counts": detected.noise[cell],
+                "touches_border": int(columns["touches_border"][cell]),
             }
-            for cell in range(len(found))
+            for cell in range(len(detected))
         ],
     )
 

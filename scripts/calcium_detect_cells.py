@@ -39,13 +39,13 @@ def calcium_detect_cells(
     if method == "rois":
         options = options | {"masks": masks(rois[0], opened.shape[1:])}
     if parts:
-        found = gathered(opened, [results.load_shapes(path) for path in parts], options, threads)
+        detected = gathered(opened, [results.load_shapes(path) for path in parts], options, threads)
     else:
-        found = finder(method)(opened, **options, threads=threads)
-    logger.info("%d cells", len(found))
-    for note in found.notes:
+        detected = finder(method)(opened, **options, threads=threads)
+    logger.info("%d cells", len(detected))
+    for note in detected.notes:
         logger.info("note: %s", note)
-    results.save_cells(cells, found)
+    results.save_cells(cells, detected)
 
 
 def gathered(movie, parts, options, threads):
@@ -55,8 +55,8 @@ def gathered(movie, parts, options, threads):
     options = dict(options)
     unit = options.pop("output_unit_type")
     shapes = [None] * sum(map(len, parts))
-    for part, found in enumerate(parts):
-        shapes[part :: len(parts)] = found
+    for part, of_patches in enumerate(parts):
+        shapes[part :: len(parts)] = of_patches
     return cnmfe.traced(movie, shapes, cnmfe.Options(**options), unit, threads)
 
 
@@ -74,14 +74,14 @@ def finder(method):
 def masks(path, shape):
     """Masks (cells, rows, columns) of a cell set or of a TIFF. Raises ValueError when their size is not the movie's."""
     if str(path).lower().endswith(".isxd"):
-        found = isxd.read_cell_set(path).images
+        drawn = isxd.read_cell_set(path).images
     else:
-        found = np.atleast_3d(tifffile.imread(path))
-        found = found[None] if found.shape[2] == 1 else found
-    if found.shape[1:] != shape:
-        size = " x ".join(map(str, found.shape[1:]))
+        drawn = np.atleast_3d(tifffile.imread(path))
+        drawn = drawn[None] if drawn.shape[2] == 1 else drawn
+    if drawn.shape[1:] != shape:
+        size = " x ".join(map(str, drawn.shape[1:]))
         raise ValueError(f"rois {path}: has masks of {size} pixels, the movie {shape[0]} x {shape[1]} (rows x columns)")
-    return found
+    return drawn
 
 
 if __name__ == "__main__":

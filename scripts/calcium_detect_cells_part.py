@@ -6,15 +6,15 @@ from darkroom import entrypoint
 from darkroom.calcium import cnmfe, results, store
 
 
-def calcium_detect_cells_part(movie: Path, found: Path, options: dict, part: int, parts: int, *, threads: int = 2):
+def calcium_detect_cells_part(movie: Path, shapes: Path, options: dict, part: int, parts: int, *, threads: int = 2):
     """Write what is in every `parts`-th patch, from patch `part` on, for `calcium_detect_cells` (method cnmfe).
 
     movie -- the registered movie; options -- of cnmfe, with IDPS's names
     """
     opened = store.open_movie(movie)
     asked = cnmfe.Options(**{name: value for name, value in options.items() if name != "output_unit_type"})
-    wanted = cnmfe.patches(opened.shape[1:], asked)[int(part) :: int(parts)]
-    results.save_shapes(found, cnmfe.found_in(opened, wanted, asked, threads))
+    own = cnmfe.patches(opened.shape[1:], asked)[int(part) :: int(parts)]
+    results.save_shapes(shapes, cnmfe.shapes_in(opened, own, asked, threads))
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ def calcium_detect_events(
     event_time_ref -- beginning, maximum or mid_rise of a transient
     spike_snr_threshold, noise_range -- smallest spike in multiples of the noise; band of the noise in cycles per frame
     """
-    found, timing = results.load_cells(cells), store.open_movie(movie).timing
+    measured, timing = results.load_cells(cells), store.open_movie(movie).timing
     detected = transients.detect_events(
-        found.traces,
+        measured.traces,
         timing.times,
         threshold=threshold,
         tau=tau,
@@ -37,7 +37,7 @@ def calcium_detect_events(
         ignore_negative_transients=ignore_negative_transients,
     )
     denoised, spikes = transients.deconvolve(
-        found.traces, timing.rate, spike_snr_threshold=spike_snr_threshold, noise_range=tuple(noise_range)
+        measured.traces, timing.rate, spike_snr_threshold=spike_snr_threshold, noise_range=tuple(noise_range)
     )
     results.save_events(events, detected, denoised=denoised, spikes=spikes)
 

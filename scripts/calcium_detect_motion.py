@@ -32,11 +32,11 @@ def calcium_detect_motion(
     """
     movie = store.open_movie(corrected)
     measured = [results.load_motion(part) for part in parts] or [measure(movie, options, reference, threads=threads)]
-    found = registration.joined(measured, options["max_translation"])
-    common = registration.common_rectangle(found.shifts, movie.shape[1:])
-    results.save_motion(motion, found, common)
-    tables.write_motion(shifts, movie.timing, found)
-    tables.write_rows(translations, ("translationX", "translationY"), found.shifts[:, ::-1])
+    whole = registration.joined(measured, options["max_translation"])
+    common = registration.common_rectangle(whole.shifts, movie.shape[1:])
+    results.save_motion(motion, whole, common)
+    tables.write_motion(shifts, movie.timing, whole)
+    tables.write_rows(translations, ("translationX", "translationY"), whole.shifts[:, ::-1])
     top, left, bottom, right = common
     tables.write_rows(crop_rect, ("x", "y", "width", "height"), [(left, top, right - left + 1, bottom - top + 1)])
 

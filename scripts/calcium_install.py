@@ -20,9 +20,9 @@ def calcium_install(installer: Path, versions: Path, *, cache: Path, algorithms:
     Raises ValueError when the installer or its library is of no use here, ChildProcessError when the installer fails.
     """
     with diagnostics.kept(versions.with_name("diagnostics.txt")):
-        found, said = install(installer, cache, algorithms, python)
-        marker = files.read_json(found.marker)
-        place = {"installation": str(cache / found.folder.name)}
+        installation, said = install(installer, cache, algorithms, python)
+        marker = files.read_json(installation.marker)
+        place = {"installation": str(cache / installation.folder.name)}
         files.write_json(versions, {key: marker[key] for key in ("installer", "library")} | place | {"versions": said})
 
 

@@ -37,23 +37,23 @@ def calcium_merge_sessions(
     kept = [[at for at, row in enumerate(one) if row["status"] != "rejected"] for one in rows]
     footprints = []
     for path, chosen in zip(cells, kept, strict=True):
-        found = results.load_cells(path)
-        images = [found.image(cell) for cell in chosen]
-        footprints.append(np.stack(images) if images else np.empty((0, *found.shape), np.float32))
+        detected = results.load_cells(path)
+        images = [detected.image(cell) for cell in chosen]
+        footprints.append(np.stack(images) if images else np.empty((0, *detected.shape), np.float32))
     matched = longitudinal.match_sessions(footprints, min_correlation=min_correlation)
-    known = [[row[at]["name"] for at in chosen] for row, chosen in zip(rows, kept, strict=True)]
-    write_matches(matches, names, known, matched)
+    own = [[row[at]["name"] for at in chosen] for row, chosen in zip(rows, kept, strict=True)]
+    write_matches(matches, names, own, matched)
     draw(preview, names, projections, footprints, matched.names)
     total = sum(map(len, footprints))
     notes = [*matched.notes]
     if left_out := sum(map(len, rows)) - total:
         notes.append(f"{left_out} rejected cells took no part")
-    found_in = np.bincount(np.concatenate(matched.names).astype(int)) if total else np.zeros(0, int)
+    seen_in = np.bincount(np.concatenate(matched.names).astype(int)) if total else np.zeros(0, int)
     figures = {
         "passed": True,
-        "cells": len(found_in),
-        "in_several_sessions": int((found_in > 1).sum()),
-        "in_all_sessions": int((found_in == len(names)).sum()),
+        "cells": len(seen_in),
+        "in_several_sessions": int((seen_in > 1).sum()),
+        "in_all_sessions": int((seen_in == len(names)).sum()),
         "cells_of_sessions": dict(zip(names, map(len, footprints), strict=True)),
     }
     transforms = [
@@ -65,7 +65,7 @@ def calcium_merge_sessions(
     write_record(sessions, said, {"sessions": transforms})
 
 
-def write_matches(path, names, known, matched):
+def write_matches(path, names, cells, matched):
     """A line for each global name, with the name of the cell in each session and its correlation with the first one."""
     places = [{int(name): at for at, name in enumerate(session)} for session in matched.names]
     count = max((max(place, default=-1) for place in places), default=-1) + 1
@@ -73,7 +73,7 @@ def write_matches(path, names, known, matched):
     lines = []
     for cell in range(count):
         line = [f"G{cell:0{digits}}", sum(cell in place for place in places)]
-        for place, own, correlations in zip(places, known, matched.correlations, strict=True):
+        for place, own, correlations in zip(places, cells, matched.correlations, strict=True):
             line += [own[place[cell]], correlations[place[cell]]] if cell in place else ["", ""]
         lines.append(line)
     columns = [column for name in names for column in (name, f"{name}_correlation")]

@@ -6,7 +6,7 @@ import matplotlib.figure
 import numpy as np
 
 from darkroom import entrypoint, files
-from darkroom.calcium import results, store, tables
+from darkroom.calcium.analysis import Analysis
 
 TRACES = 20  # cells whose traces are drawn, the clearest first
 POINTS = 3000  # of a trace
@@ -15,25 +15,21 @@ BARS = (500, 200, 100, 50, 20, 10, 5)  # micrometres
 EDGE = 0.5  # share of a footprint's peak at which its contour runs
 
 
-def calcium_plot(
-    movie: Path, motion: Path, projections: Path, cells: Path, events: Path, table: Path, preview: Path, dataset: str
-):
+def calcium_plot(stages: list, preview: Path, dataset: str):
     """Write the preview of a session.
 
-    movie, motion, projections, cells, events, table -- what the steps before made
+    stages -- `plan.STAGES`, what the steps before made
     preview -- PNG: contours of the cells on the local correlation, traces with events, shifts
     """
-    opened, found, detected = store.open_movie(movie), results.load_cells(cells), results.load_events(events)
-    rows, times = tables.read_cells(table), opened.timing.times
-    pictures, _ = results.load_arrays(projections)
-    shifts = results.load_arrays(motion)[0]["shifts"]
+    made = Analysis(stages)
+    times, cells, rows = made.movie.timing.times, made.cells, made.table
     figure = matplotlib.figure.Figure(figsize=(14, 8), dpi=100, layout="constrained", facecolor="white")
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1), height_ratios=(5, 1))
-    draw_cells(figure.add_subplot(grid[:, 0]), pictures["correlation"], found, rows, opened.pixel_size)
+    draw_cells(figure.add_subplot(grid[:, 0]), made.pictures["correlation"], cells, rows, made.movie.pixel_size)
     upper = figure.add_subplot(grid[0, 1])
-    draw_traces(upper, times, found, detected, rows)
-    draw_shifts(figure.add_subplot(grid[1, 1], sharex=upper), times, shifts)
-    figure.suptitle(f"{dataset}: {len(found)} cells, {sum(len(one) for one, _ in detected)} events")
+    draw_traces(upper, times, cells, made.events, rows)
+    draw_shifts(figure.add_subplot(grid[1, 1], sharex=upper), times, made.motion["shifts"])
+    figure.suptitle(f"{dataset}: {len(cells)} cells, {sum(len(one) for one, _ in made.events)} events")
     with files.replacing(preview) as partial:
         figure.savefig(partial, format="png", metadata={"Software": None})
 

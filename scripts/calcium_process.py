@@ -51,8 +51,8 @@ def calcium_process(
         if options.get("efocus") is not None:
             options |= {"planes": planes(recordings[0])}
         needed = () if adapter else algorithms(options)
-        found = ready(files.read_json(versions)["installation"], installer, needed, python)
-        run(found, recordings, outputs.parent, options, *adapter, python=python, threads=threads)
+        installation = ready(files.read_json(versions)["installation"], installer, needed, python)
+        run(installation, recordings, outputs.parent, options, *adapter, python=python, threads=threads)
     done.parent.mkdir(parents=True, exist_ok=True)
     done.touch()
 

@@ -86,11 +86,11 @@ def fetch_input(
         packed = {file.name for file in files if unpack and Path(source).is_file() and archive_stem(file.name)}
     if packed:
         root, files = with_members(root, files, packed, destination, filter, unpack_ratio)
-    found = Inventory(str(root), files)
-    logger.info("%d files, %s, in %s", len(files), human(found.bytes), root)
+    listing = Inventory(str(root), files)
+    logger.info("%d files, %s, in %s", len(files), human(listing.bytes), root)
     if inventory:
         clear_partials(inventory.parent)
-        write_inventory(inventory, found)
+        write_inventory(inventory, listing)
 
 
 def local_files(source, filter=""):

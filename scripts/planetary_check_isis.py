@@ -7,17 +7,17 @@ from darkroom import entrypoint, files
 from darkroom.planetary.engines import programs
 
 
-def planetary_check_isis(found: Path, needs: dict, parameters: dict):
+def planetary_check_isis(isis: Path, needs: dict, parameters: dict):
     """Find the programs of ISIS and the data that a campaign needs, before any program runs.
 
-    found -- JSON to write: the version of ISIS
+    isis -- JSON to write: the version of ISIS
     needs -- recipe -> title, areas, web_spice; geometry: the ways in which rows ask for it; programs that they run
     parameters -- program -> parameters that the campaign gives it
 
     Raises OSError with all that is missing, and the commands that install it.
     """
     programs.check(needs, os.environ, parameters)
-    files.write_json(found, {"isis": programs.version(os.environ)})
+    files.write_json(isis, {"isis": programs.version(os.environ)})
 
 
 if __name__ == "__main__":

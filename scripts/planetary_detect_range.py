@@ -22,8 +22,8 @@ def planetary_detect_range(cubes: list, grid: Path, image: dict):
     """
     options = image["map"]
     given = grids.given(options)
-    found = engine(image["engine"]).template([Path(cube) for cube in cubes], grid, given, image)
-    group = grids.group(found, given)
+    template = engine(image["engine"]).template([Path(cube) for cube in cubes], grid, given, image)
+    group = grids.group(template, given)
     pixels = sum(lines * samples for _, lines, samples in map(size, cubes))
     grids.require_worth(Mapping.from_template(group), pixels, options["largest"])
     files.write_bytes(grid, f"{pvl.dumps({'Mapping': pvl.Block(group, 'Group')})}End\n".encode())

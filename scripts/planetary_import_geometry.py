@@ -41,11 +41,11 @@ def attach(cube, isd, located):
     source = cubes.Cube(cube)
     camera = isd_of(isd, source.lines, source.samples, source.groups["Instrument"])
     require_same_time(camera, source.groups["Instrument"], isd)
-    tables, kernels, keywords = isd_tables(camera)
-    groups = notes.noted(source.groups, done=[f"geometry from {isd.name}"])
+    tables, kernels, objects = isd_tables(camera)
+    groups = notes.noted(source.groups, done=[f"geometry from {isd.name}"], skipped=camera.omitted)
     groups["Kernels"] = pvl.Block(dict(source.groups["Kernels"].items()) | kernels, "Group")
     kept = [source.table(name) for name in source.tables if name not in {table.name for table in tables}]
-    objects = source.objects | {"NaifKeywords": keywords}
+    objects = source.objects | objects
     made = source.image(blocks=source.blocks(), groups=groups, tables=[*kept, *tables], objects=objects)
     cubes.write(located, made)
 
@@ -56,7 +56,7 @@ def require_same_time(camera, instrument, isd):
     if not all(re.match(r"\d{4}-\d\d-\d\dT", time) for time in times):
         return
     start, stop = map(calibrate.ephemeris_time, times)
-    slack = SCAN_SLACK if camera.line_time else FRAME_SLACK
+    slack = SCAN_SLACK if camera.line_time or camera.framelets else FRAME_SLACK
     if not start - slack <= camera.start <= stop + slack:
         raise ValueError(
             f"{isd}: its time is {camera.start - start:+.1f} s from the StartTime of the image, {times[0]}; "

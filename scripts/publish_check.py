@@ -16,17 +16,17 @@ def publish_check(page: Path, manifests: list, checks: Path, allowed: list = ())
     Raises ValueError, and writes nothing, where a check of another dataset has not passed, so that the campaign fails
     as long as that is so.
     """
-    found, wrong = {}, []
+    outcomes, wrong = {}, []
     for path in map(Path, manifests):
         manifest, dataset = files.read_json(path), path.parent.name
-        found[dataset] = {name: check["passed"] for name, check in manifest["checks"].items()}
-        failed = [name for name, passed in found[dataset].items() if not passed]
+        outcomes[dataset] = {name: check["passed"] for name, check in manifest["checks"].items()}
+        failed = [name for name, passed in outcomes[dataset].items() if not passed]
         if failed and dataset not in allowed:
             said = next(iter(manifest["notes"]), "no word of why")
             wrong.append(f"{dataset}: {said} ({', '.join(failed)} not passed; see {path})")
     if wrong:
         raise ValueError("; ".join(wrong))
-    files.write_json(checks, found)
+    files.write_json(checks, outcomes)
 
 
 if __name__ == "__main__":

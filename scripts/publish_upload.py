@@ -151,7 +151,7 @@ def plan(catalogue, checksums, manifest, encodes, segment_bytes):
 def _listed(checksums):
     """(name, SHA-256) of every line that `publish_manifest` has written.
 
-    Raises ValueError for a line of another form, and for a list of nothing.
+    Raises ValueError for a line of another form, and for an empty list.
     """
     number = 0
     with checksums.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
@@ -215,18 +215,18 @@ def _write_published(path, content, objects):
         return json.dumps(value, indent=2, ensure_ascii=False)
 
     head, key, tail = text(content).partition('"objects": [')  # within a text, quotes would be escaped
-    # Of names that are no UTF-8, \udcXX remains, which is what JSON itself would escape them to.
+    # Bytes of names that are no UTF-8 stay \udcXX, which is what JSON itself would escape them to.
     with files.replacing(path) as partial, partial.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(head + key)
-        for number, known in enumerate(objects):
-            file.write((",\n    " if number else "\n    ") + text(known).replace("\n", "\n    "))
+        for number, entry in enumerate(objects):
+            file.write((",\n    " if number else "\n    ") + text(entry).replace("\n", "\n    "))
         file.write("\n  " + tail + "\n")
 
 
 def _write_temp_urls(path, store, days, catalogue):
     """Write what opens a private dataset, for its owner's eyes, once a stranger has read the dataset with it.
 
-    Read are the manifest, which was sent last, and one of the objects that are cut into parts.
+    It reads the manifest, which was sent last, and one of the objects that are cut into parts.
     """
     large = next(catalogue.entries("parts IS NOT NULL"), None)
     query, ends = store.temp_url(days * 86400, large is not None)

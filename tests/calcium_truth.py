@@ -50,9 +50,9 @@ def judged(recording, truth, cells, events=None):
     }
     if events is not None:
         hits = sum(scores.matched_events(recording.spikes[one], events[other][0]) for one, other in pairs)
-        due, found = (
+        due, detected = (
             sum(map(len, one))
             for one in ([recording.spikes[one] for one, _ in pairs], [events[b][0] for _, b in pairs])
         )
-        said["events"] = scores.f1(hits, due, found)
+        said["events"] = scores.f1(hits, due, detected)
     return said

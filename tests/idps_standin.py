@@ -72,7 +72,9 @@ def shared_library(folder, algorithms=True, needs=(), rpath=""):
     path = folder / "libisxpublicapi.so"
     if shutil.which("gcc"):
         (folder / "isx.c").write_text(SOURCE)
-        options = [f"-DWITH={int(algorithms)}", "-Wl,--no-as-needed", *[f"-Wl,-rpath,{rpath}"] * bool(rpath)]
+        options = [f"-DWITH={int(algorithms)}", "-Wl,--no-as-needed"]
+        if rpath:
+            options.append(f"-Wl,-rpath,{rpath}")
         subprocess.run(["gcc", "-shared", "-fPIC", *options, "-o", path, folder / "isx.c", *needs, "-lm"], check=True)
         return path
     own = sorted(Path(sysconfig.get_path("platstdlib"), "lib-dynload").glob("_bisect*.so"))

@@ -86,8 +86,8 @@ def recipes():
     from darkroom.planetary import recipes, tables
     from darkroom.planetary.instruments import registry
 
-    known = {name: camera.recipe(name) for name, camera in registry.of_recipes().items()}
-    return recipes.completed(known, tables.read([tables.OURS]))
+    of_cameras = {name: camera.recipe(name) for name, camera in registry.of_recipes().items()}
+    return recipes.completed(of_cameras, tables.read([tables.OURS]))
 
 
 class IsisError(Exception):
@@ -169,21 +169,21 @@ def run(program, given, fault):
     """Check the command line and the files as ISIS does, write what the program would, and misbehave if asked to."""
     if not Path(os.environ.get("ISISROOT", ""), "IsisPreferences").is_file():
         os.abort()
-    known = json.loads(Path(os.environ["ISISROOT"], "programs.json").read_text())[program]
+    parameters = json.loads(Path(os.environ["ISISROOT"], "programs.json").read_text())[program]
     (Path(os.environ.get("HOME", ".")) / ".Isis").mkdir(exist_ok=True)
-    entered, preferences = command_line(known, given)
-    verify(known, entered)
-    values = {name: entered.get(name, entry.get("default")) for name, entry in known.items()}
+    entered, preferences = command_line(parameters, given)
+    verify(parameters, entered)
+    values = {name: entered.get(name, entry.get("default")) for name, entry in parameters.items()}
     if not list(Path(os.environ.get("ISISDATA", "")).glob("base/kernels/lsk/naif????.tls")):
         text = "Unable to load leadsecond file. Either the data area is not set or there are no naif####.tls files present."
         raise IsisError((2, text))
-    files = check_files(known, entered)
+    files = check_files(parameters, entered)
     print(NOISE, file=sys.stderr)
     session_log(program, entered, preferences)
     if fault == "silent":
         return
     WORK.get(program, import_product if program.endswith("2isis") else process)(program, values, files)
-    misbehave(program, fault, [path for name, path in files.items() if known[name].get("mode") == "output"])
+    misbehave(program, fault, [path for name, path in files.items() if parameters[name].get("mode") == "output"])
 
 
 def misbehave(program, fault, made):
@@ -209,7 +209,7 @@ def misbehave(program, fault, made):
 # The command line -----------------------------------------------------------------------------------------------------
 
 
-def command_line(known, given):
+def command_line(parameters, given):
     """Parameters that were entered, by their full names, and the preferences."""
     entered, preferences = {}, dict(pvl.load(Path(os.environ["ISISROOT"], "IsisPreferences"))["SessionLog"].items())
     for argument in given:
@@ -221,31 +221,31 @@ def command_line(known, given):
         elif name.startswith("-"):
             raise IsisError((2, f"Invalid command line option [{name}]."))
         else:
-            entered[full_name(known, name)] = value
+            entered[full_name(parameters, name)] = value
     return entered, preferences
 
 
-def full_name(known, name):
+def full_name(parameters, name):
     upper = name.upper()
-    found = [upper] if upper in known else [other for other in known if other.startswith(upper)]
-    if len(found) != 1:
-        what = f"Parameter [{name}] is not unique." if found else f"Unknown parameter [{name}]."
+    names = [upper] if upper in parameters else [other for other in parameters if other.startswith(upper)]
+    if len(names) != 1:
+        what = f"Parameter [{name}] is not unique." if names else f"Unknown parameter [{name}]."
         raise IsisError((2, "Invalid command line."), (2, what))
-    return found[0]
+    return names[0]
 
 
-def verify(known, entered):
+def verify(parameters, entered):
     """Refuse what the parameters' types, ranges, options and relations do not allow, with ISIS's own words."""
-    for name, entry in known.items():
+    for name, entry in parameters.items():
         if name in entered:
             verify_value(name, entry, entered[name])
-    for name, entry in known.items():
-        verify_relations(known, entered, name, entry)
+    for name, entry in parameters.items():
+        verify_relations(parameters, entered, name, entry)
         if (
             name not in entered
             and "default" not in entry
             and "internal" not in entry
-            and not excused(known, entered, name)
+            and not excused(parameters, entered, name)
         ):
             raise IsisError((2, f"Parameter [{name}] must be entered."))
 
@@ -290,21 +290,23 @@ def option(entry, value):
     return (exact or (begun if len(begun) == 1 else [None]))[0]
 
 
-def is_true(known, entered, name):
-    return str(entered.get(name, known[name].get("default", "no"))).lower() in ("yes", "y", "true", "t", "on")
+def is_true(parameters, entered, name):
+    return str(entered.get(name, parameters[name].get("default", "no"))).lower() in ("yes", "y", "true", "t", "on")
 
 
-def verify_relations(known, entered, name, entry):
+def verify_relations(parameters, entered, name, entry):
     boolean = entry["type"] == "boolean"
-    active = is_true(known, entered, name) if boolean else name in entered
+    active = is_true(parameters, entered, name) if boolean else name in entered
     use = "equates to true" if boolean else "is used"
     for other in entry.get("without", []):
         if active and (
-            is_true(known, entered, other) if known[other]["type"] == "boolean" and not boolean else other in entered
+            is_true(parameters, entered, other)
+            if parameters[other]["type"] == "boolean" and not boolean
+            else other in entered
         ):
             raise IsisError((2, f"Parameter [{other}] must NOT be used if parameter [{name}] {use}."))
     for other in entry.get("with", []):
-        there = other in entered or "default" in known[other] or "internal" in known[other]
+        there = other in entered or "default" in parameters[other] or "internal" in parameters[other]
         if active and not there:
             raise IsisError((2, f"Parameter [{other}] must be used if parameter [{name}] {use}."))
     if isinstance(entry.get("options"), dict) and (value := entered.get(name, entry.get("default"))):
@@ -316,39 +318,39 @@ def verify_relations(known, entered, name, entry):
                     (2, f"Parameter [{other}] can not be entered if parameter [{name}] is equal to [{chosen}]")
                 )
         for other in relations.get("with", []):
-            if other not in entered and "default" not in known[other]:
+            if other not in entered and "default" not in parameters[other]:
                 raise IsisError(
                     (2, f"Parameter [{other}] must be entered if parameter [{name}] is equal to [{chosen}]")
                 )
 
 
-def excused(known, entered, name):
+def excused(parameters, entered, name):
     """Whether another parameter lets one without a value be left out."""
-    for other, entry in known.items():
+    for other, entry in parameters.items():
         options = entry["options"].values() if isinstance(entry.get("options"), dict) else ()
         if any(name in relations.get("without", []) for relations in options):
             return True
         if entry["type"] == "boolean":
-            if name in entry.get("without" if is_true(known, entered, other) else "with", []):
+            if name in entry.get("without" if is_true(parameters, entered, other) else "with", []):
                 return True
-        elif other in known[name].get("without", []) and (
+        elif other in parameters[name].get("without", []) and (
             other in entered or "default" in entry or "internal" in entry
         ):
             return True
     return any(
-        known[other]["type"] == "boolean" and not is_true(known, entered, other)
-        for other in known[name].get("with", [])
+        parameters[other]["type"] == "boolean" and not is_true(parameters, entered, other)
+        for other in parameters[name].get("with", [])
     )
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
 
 
-def check_files(known, entered):
+def check_files(parameters, entered):
     """Paths of the files that were entered, without their attributes; refuses what ISIS could not read or write."""
     files = {}
     for name, value in entered.items():
-        entry = known[name]
+        entry = parameters[name]
         if "mode" not in entry or value.startswith("$"):
             continue
         path = Path(value.split("+")[0])
@@ -630,10 +632,10 @@ def handmos(program, values, files):
 
 def hijitreg(program, values, files):
     process(program, values, files)
-    found = ("2.4000  StdDev: 0.1", "-1.6000 StdDev: 0.1")
+    offsets = ("2.4000  StdDev: 0.1", "-1.6000 StdDev: 0.1")
     if "FLATFILE" in files:
         files["FLATFILE"].write_text(
-            f"#          Hijitreg ISIS Application Results\n#   Average Sample Offset: {found[0]}\n#   Average Line Offset:   {found[1]}\n"
+            f"#          Hijitreg ISIS Application Results\n#   Average Sample Offset: {offsets[0]}\n#   Average Line Offset:   {offsets[1]}\n"
         )
 
 

@@ -7,7 +7,7 @@ rule calcium_detect_motion_part:
         corrected="<dataset>/corrected.h5",
         reference=lambda wildcards: files_of(calcium_plan.reference(row(wildcards)), ".isxd"),
     output:
-        found=temp("<dataset>/parts/motion-{part}of{parts}.h5"),
+        motion=temp("<dataset>/parts/motion-{part}of{parts}.h5"),
     log:
         "<log>/calcium_detect_motion_part_{part}of{parts}.log",
     benchmark:
@@ -35,7 +35,7 @@ rule calcium_detect_cells_part:
     input:
         movie="<dataset>/movie.h5",
     output:
-        found=temp("<dataset>/parts/cells-{part}of{parts}.h5"),
+        shapes=temp("<dataset>/parts/cells-{part}of{parts}.h5"),
     log:
         "<log>/calcium_detect_cells_part_{part}of{parts}.log",
     benchmark:

@@ -9,7 +9,7 @@ IMAGES = [(cube.dataset, cube.suffix) for cube in PLANETARY.ingested]
 rule planetary_check_isis:
     """Find the programs of ISIS and the data that the sheet needs, before any program runs."""
     output:
-        found="<results>/<campaign>/isis.json",
+        isis="<results>/<campaign>/isis.json",
     log:
         "<logs>/<campaign>/planetary_check_isis.log",
     benchmark:

@@ -26,8 +26,8 @@ def cameras(*, files: list = (), manual: Path | None = None):
 
 def recipe_rows(files=()):
     """A row of the table of recipes for each."""
-    known = {name: camera.recipe(name) for name, camera in registry.of_recipes(files).items()}
-    for name, recipe in sorted(recipes.completed(known, tables.read([tables.OURS])).items()):
+    ours = {name: camera.recipe(name) for name, camera in registry.of_recipes(files).items()}
+    for name, recipe in sorted(recipes.completed(ours, tables.read([tables.OURS])).items()):
         ingested = "yes" if recipe.native else "engine isis"
         yield f"| `{name}` | {recipe.title} | {ingested} | {recipe.calibration or 'engine isis'} |"
 
@@ -43,7 +43,9 @@ def option_rows(files=()):
 def option_row(name, rule):
     """The row of an option."""
     default = rule.get("default", "")
-    shown = f" `{str(default).lower() if isinstance(default, bool) else default}`" if default != "" else ""
+    if isinstance(default, bool):
+        default = str(default).lower()
+    shown = f" `{default}`" if default != "" else ""
     values = f"{', '.join(f'`{value}`' for value in rule['enum'])}: " if "enum" in rule else ""
     return f"| `{name}` |{shown} | {values}{rule['description']} |"
 

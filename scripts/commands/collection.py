@@ -10,17 +10,17 @@ from darkroom.airborne import draft, granules, reading
 def collection(file: Path, *, out: Path | None = None, known: list | None = None):
     """Write a draft of a collection for files like FILE, and print what it would make of it; nothing else is written.
 
-    file -- a granule: ICARTT, IWG1, AVAPS, EOL, netCDF or HDF5
+    file -- a granule: ICARTT, NASA Ames, IWG1, AVAPS, EOL, TEMP DROP, netCDF, HDF5, or a table of text
     out -- the draft, by default SHORT_NAME.yaml in this folder; a file that is there is not overwritten
     known -- collections (files or folders) instead of a draft: print what they make of FILE: what they keep, lose, flag
 
     Raises ValueError where the file cannot be read, and says what would help.
     """
     if known:
-        found = collections.load(known)
-        match = granules.claimed(file.name, found, file.parent)
+        by_name = collections.load(known)
+        match = granules.claimed(file.name, by_name, file.parent)
         if match is None:
-            raise ValueError(f"{file.name}: none of {', '.join(found)} knows this name")
+            raise ValueError(f"{file.name}: none of {', '.join(by_name)} knows this name")
         say(draft.told(reading.read(match, file)))
         return
     drafted, notes = draft.draft(file)
@@ -30,9 +30,9 @@ def collection(file: Path, *, out: Path | None = None, known: list | None = None
     files.write_bytes(path, draft.written(drafted, notes).encode())
     print(f"{path} is a draft; look at:")
     say(f"- {note}" for note in notes)
-    found = collections.load([path])
+    by_name = collections.load([path])
     try:
-        say(draft.told(reading.read(collections.match(file.name, found), file)))
+        say(draft.told(reading.read(collections.match(file.name, by_name), file)))
     except ValueError as error:
         print(f"it does not read the file yet: {error}")
 

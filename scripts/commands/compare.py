@@ -34,7 +34,8 @@ def compare(expected: Path, made: Path, *, tolerance: float = 0.0, relative: flo
         print(line)
         number += 1
     if number:
-        raise ValueError(f"{made} is not what was expected: {number} difference{'s' * (number > 1)}")
+        counted = "1 difference" if number == 1 else f"{number} differences"
+        raise ValueError(f"{made} is not what was expected: {counted}")
 
 
 class Rules:
@@ -60,10 +61,10 @@ def differences(expected, made, rules):
     if not expected.is_dir():
         yield from of_files(expected, made, rules)
         return
-    wanted, found = names(expected), names(made)
-    yield from (f"{name}: missing" for name in sorted(wanted - found))
-    yield from (f"{name}: not expected" for name in sorted(found - wanted))
-    for name in sorted(wanted & found):
+    expected_names, made_names = names(expected), names(made)
+    yield from (f"{name}: missing" for name in sorted(expected_names - made_names))
+    yield from (f"{name}: not expected" for name in sorted(made_names - expected_names))
+    for name in sorted(expected_names & made_names):
         yield from (f"{name}: {line}" for line in of_files(expected / name, made / name, rules))
 
 
@@ -85,17 +86,17 @@ def of_files(expected, made, rules):
 
 def of_bytes(expected, made, rules):
     """Lines of any other file: the first byte that differs."""
-    wanted, found = expected.read_bytes(), made.read_bytes()
-    if wanted != found:
-        pairs = itertools.zip_longest(wanted, found)
+    expected_bytes, made_bytes = expected.read_bytes(), made.read_bytes()
+    if expected_bytes != made_bytes:
+        pairs = itertools.zip_longest(expected_bytes, made_bytes)
         place = next(index for index, (one, other) in enumerate(pairs) if one != other)
-        yield f"byte {place} differs ({len(wanted)} bytes expected, {len(found)} made)"
+        yield f"byte {place} differs ({len(expected_bytes)} bytes expected, {len(made_bytes)} made)"
 
 
 def of_json(expected, made, rules):
     """Lines of a JSON document; the order of keys does not count."""
-    wanted, found = (json.loads(path.read_bytes()) for path in (expected, made))
-    yield from of_values(wanted, found, rules, "")
+    expected_document, made_document = (json.loads(path.read_bytes()) for path in (expected, made))
+    yield from of_values(expected_document, made_document, rules, "")
 
 
 def of_values(expected, made, rules, place):
@@ -128,8 +129,8 @@ def same(expected, made, rules):
 
 def of_xml(expected, made, rules):
     """Lines of an XML document; white space between elements does not count, their order does."""
-    wanted, found = (ElementTree.parse(path).getroot() for path in (expected, made))
-    yield from of_elements(wanted, found, rules, wanted.tag)
+    expected_root, made_root = (ElementTree.parse(path).getroot() for path in (expected, made))
+    yield from of_elements(expected_root, made_root, rules, expected_root.tag)
 
 
 def of_elements(expected, made, rules, place):
@@ -163,8 +164,8 @@ def plain(content):
 
 def of_netcdf(expected, made, rules):
     """Lines of a netCDF file."""
-    with netCDF4.Dataset(expected) as wanted, netCDF4.Dataset(made) as found:
-        yield from of_groups(wanted, found, rules, "")
+    with netCDF4.Dataset(expected) as expected_group, netCDF4.Dataset(made) as made_group:
+        yield from of_groups(expected_group, made_group, rules, "")
 
 
 def of_groups(expected, made, rules, place):

@@ -18,12 +18,12 @@ def idps(cache: Path, *, python: str = ""):
     if not folders:
         raise ValueError(f"{cache}: no IDPS is installed; a campaign with engine idps does it")
     for folder in folders:
-        found = standing(folder)
-        if found is None:
+        installation = standing(folder)
+        if installation is None:
             raise ValueError(f"{folder}: has changed since it was installed; the next campaign installs it anew")
         print(folder)
         print(
-            *(f"  {name} {version or 'is not there'}" for name, version in versions(found, (), python).items()),
+            *(f"  {name} {version or 'is not there'}" for name, version in versions(installation, (), python).items()),
             sep="\n",
         )
 

@@ -52,7 +52,7 @@ def ingest(
     results, downloads = results_dir.absolute(), (download_dir or results_dir / "resources").absolute()
     results.mkdir(parents=True, exist_ok=True)
     options = definition.options(parameters or {}) | ({"filter": filter} if filter else {})
-    write_campaign(results, downloads, [name, "atlas", source, json.dumps(options)], container * (not noupload))
+    write_campaign(results, downloads, [name, "atlas", source, json.dumps(options)], "" if noupload else container)
     with lock(results):
         # Our lock ends with the process; Snakemake's own would outlive a kill -9 and stop the next run.
         command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", str(cores), "--snakefile", SNAKEFILE]

@@ -16,11 +16,13 @@ import sys
 import time
 from pathlib import Path
 
-from airborne_check import airborne_check, failures
+from airborne_check import airborne_check
 from airborne_convert import airborne_convert
 from airborne_convert_metadata import airborne_convert_metadata
+from airborne_plot_granules import airborne_plot_granules
 from darkroom import entrypoint
 from darkroom.airborne import payload, staging
+from darkroom.airborne.checking import failures
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.files import read_json, write_json
@@ -39,6 +41,7 @@ SETTINGS = {
     "DISTRIBUTION_ENDPOINT": "http(s) address of the archive, for the addresses in metadata",
     "BUCKETS": 'names of its buckets by kind, as JSON: {"protected": "our-protected"}',
     "CUMULUS_NAMES": "yes: metadata also as .cmr.json, .cmr.xml, .nc.meta.xml (default: where a file table has them)",
+    "BROWSE": "yes: a picture of each granule, browse/<granule>.png, also in the archive (default: no)",
     "THREADS": "granules that are worked on at the same time (default: as many as there are cores)",
     "ALLOW_LOSSES": "yes: the exit status is 0 although granules failed (default: no)",
     "SCHEMAS": "folder of CMR's schemas, to validate the metadata by (default: not validated)",
@@ -92,7 +95,10 @@ def process(indir, outdir, environment=None):
     made = read_json(granules)
     tell(made)
     failed = {granule["id"]: granule["error"] for granule in made["granules"] if granule["error"]}
-    airborne_convert_metadata(granules, metadata, collections=collections, **archive, **many)
+    pictures = [outdir / "pictures.json"] if yes(settings, "BROWSE") else []
+    for listed in pictures:
+        airborne_plot_granules(granules, listed, **many)
+    airborne_convert_metadata(granules, metadata, collections=collections, pictures=pictures, **archive, **many)
     described = read_json(metadata)
     failed |= {granule["id"]: granule["error"] for granule in described["errors"]}
     try:
@@ -180,7 +186,7 @@ def tell(made):
 
 
 def stage(outdir, root, described):
-    """Put what the file tables have a place for into the tree of buckets; what went wrong by the granule.
+    """Copy files that the file tables have a place for into the tree of buckets; gives what went wrong by granule.
 
     A granule whose product or metadata is wrong stays out of the archive.
     """
@@ -211,9 +217,9 @@ def follow(path, outdir, settings):
         if file.path.is_relative_to(outdir):
             raise ValueError(f"{path}: input {file.path} is in the output folder; give an output elsewhere")
         file.require()
-    known = load_collections(sources(settings))
+    offered = load_collections(sources(settings))
     try:
-        collection = payload.collection_of(asked, known, settings.get("SHORT_NAME", ""))
+        collection = payload.collection_of(asked, offered, settings.get("SHORT_NAME", ""))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     endpoint = asked.config.get("distribution_endpoint", "")
@@ -223,7 +229,8 @@ def follow(path, outdir, settings):
 
 def answer(asked, outdir, described, staged, failed, produced):
     """Write OUTPUT/payload.json: what the workflow's next step takes, or the answer to a notice."""
-    told = payload.answer(asked, [granule for granule in described["granules"] if granule["id"] in staged], failed)
+    good = [granule for granule in described["granules"] if granule["id"] in staged]
+    told = payload.answer(asked, good, failed, outdir)
     if asked.is_notice:
         now = produced or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         told |= {"receivedTime": now, "processCompleteTime": now}
@@ -231,7 +238,7 @@ def answer(asked, outdir, described, staged, failed, produced):
 
 
 def unused(described, collections):
-    """Say which lines of a file table no file of any granule has gone by."""
+    """Say which lines of the file tables matched no file of any granule."""
     used = {entry["name"] for granule in described["granules"] for entry in granule["archive"]}
     for collection in load_collections(collections).values():
         of_it = any(granule["collection"] == collection["short_name"] for granule in described["granules"])

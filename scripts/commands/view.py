@@ -64,7 +64,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         return True
 
     def translate_path(self, path):
-        """The file of a path. Not there is what lies outside of the folder once links are followed, or has no name."""
+        """The file of a path. One outside of the folder once links are followed, or without a name, is not there."""
         name, root = super().translate_path(path), Path(self.directory).resolve()
         try:
             places = [Path(name, index).resolve() for index in ("", "index.html", "index.htm")]
@@ -135,7 +135,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 def span(asked, size):
     """Where the bytes of a `Range` header start and end in a file of this size; None for what is no single range."""
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", asked)
-    first, last = (int(number) if number else None for number in match.groups()) if match else (None, None)
+    if match is None:
+        return None
+    first, last = (int(number) if number else None for number in match.groups())
     if first is None:
         return None if last is None else (max(0, size - last), size)
     if last is not None and last < first:

@@ -106,9 +106,9 @@ def write_bytes(path, content, durable=True):
         partial.write_bytes(content)
 
 
-def write_json(path, value):
-    """Write JSON that a person can read and that is the same bytes for the same value."""
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+def write_json(path, value, durable=True):
+    """Write JSON that a person can read and that is the same bytes for the same value; see `replacing`."""
+    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(), durable)
 
 
 def read_json(path):

@@ -61,8 +61,10 @@ def _sentences(error, where, right=""):
     at = f"{where} {'.'.join(map(str, error.absolute_path))}".strip()
     right = error.schema.get("description", right)
     if error.validator == "additionalProperties" and error.validator_value is False:
-        known = error.schema.get("properties", {})
-        yield from (f"{at}: {key!r} is unknown{nearest(key, known)}" for key in error.instance if key not in known)
+        properties = error.schema.get("properties", {})
+        yield from (
+            f"{at}: {key!r} is unknown{nearest(key, properties)}" for key in error.instance if key not in properties
+        )
         return
     if (inner := _meant(error)) is not None:
         yield from _sentences(inner, where, right)
@@ -89,34 +91,42 @@ def _sentences(error, where, right=""):
 
 
 def _meant(error):
-    """Of the alternatives that a value may be, what is wrong by the one that it is of a type with; None if none is."""
+    """What is wrong by the one alternative whose type the value has; None where that is none or several of them."""
     if error.validator not in ("oneOf", "anyOf"):
         return None
     by_branch = {}
     for inner in error.context:
         by_branch.setdefault(inner.schema_path[0], []).append(inner)
-    fitting = [found for found in by_branch.values() if all(one.validator != "type" or one.path for one in found)]
+    fitting = [errors for errors in by_branch.values() if all(one.validator != "type" or one.path for one in errors)]
     return fitting[0][0] if len(fitting) == 1 else None
 
 
 def _a(kind):
     """A type of JSON schema in words: `a map`, `text or a list`."""
-    words = {"object": "a map", "array": "a list", "string": "text", "boolean": "true or false", "null": "empty"}
+    words = {
+        "object": "a map",
+        "array": "a list",
+        "string": "text",
+        "boolean": "true or false",
+        "null": "empty",
+        "integer": "an integer",
+        "number": "a number",
+    }
     kinds = [kind] if isinstance(kind, str) else kind
-    return " or ".join(words.get(one, f"a{'n' * (one[0] in 'aeiou')} {one}") for one in kinds)
+    return " or ".join(words[one] for one in kinds)
 
 
-def refuse(found, error=ValueError):
+def refuse(problems, error=ValueError):
     """Raise an error with all that was found wrong, a line each, where anything was."""
-    if found := list(found):
-        raise error("\n".join(found))
+    if problems := list(problems):
+        raise error("\n".join(problems))
 
 
-def nearest(word, known):
+def nearest(word, names):
     """A hint at the known name that was probably meant, or at all of them."""
-    known = [str(name) for name in known]
-    close = difflib.get_close_matches(str(word), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
+    names = [str(name) for name in names]
+    close = difflib.get_close_matches(str(word), names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(names))}"
 
 
 def shown(value):

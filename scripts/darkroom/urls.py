@@ -9,7 +9,7 @@ import re
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 REMOTE = ("http://", "https://", "swift://")
-# Keys of a query whose values are no secrets. Of all others nobody knows: services invent new ones.
+# Keys of a query whose values are no secrets. Any other may be one: services invent new keys.
 HARMLESS = re.compile(
     r"""(?ix) \$(count|expand|filter|format|orderby|search|select|skip|top)
     | dl | download | direct | raw | inline | attachment | export | force_?download | disposition | multipart-manifest
@@ -26,13 +26,13 @@ HARMLESS = re.compile(
     | rows | size | skip | sort(by|param|order)? | top | max_?records | exact_?count
     | fields | filter-(lang|crs) | geometry | ids | intersects | cloud_?cover | completion_?date | processing_?level"""
 )
-# Those of which it is known that they sign.
+# Keys that are known to sign.
 SIGNS = re.compile(
     r"""(?ix) sig(nature)?($|[^a-z]) | jwt | token | expires | policy | credential | secret | passw | hmac | hdnts
     | ticket | session | auth | ^x-(amz|goog)- | (^|[^a-z])(key|code|pwd|pw|sid)($|[^a-z]) | rlkey | resourcekey"""
 )
 NUMBER = re.compile(r"[0-9]{1,9}")  # of an `id`: a longer one may be what opens a file
-# Of a path, what follows such a folder opens a share to everyone who has it: letters and digits as nobody names files.
+# In a path, what follows such a folder opens a share to everyone who has it: letters and digits as nobody names files.
 SHARE = re.compile(
     r"(?P<folder>/(?:s|sh|f|d|u|link|links|share|shares|shared|sharing|scl/f[io]|dav/files|file/d|folders)/)"
     r"(?P<key>(?=[^/]*[0-9])(?=[^/]*[A-Za-z])([A-Za-z0-9]{12,}|(?=[^/]*[a-z])(?=[^/]*[A-Z])[A-Za-z0-9_-]{12,}))(?=/|$)"

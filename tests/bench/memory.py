@@ -52,10 +52,10 @@ class Table:
     def add(self, step, rule, what, inputs, /, *arguments, **named):
         """Measure a step; inputs -- the cubes that it takes."""
         used = peak(rule, *arguments, **named)
-        most, wanted = used + RUNNING, asked(step, "native", largest(map(str, inputs)))
-        right = most <= wanted <= 2 * most
+        most, reserved = used + RUNNING, asked(step, "native", largest(map(str, inputs)))
+        right = most <= reserved <= 2 * most
         self.right &= right
-        print(f"{rule:<32} {what:<14} {used:>6.0f} {most:>15.0f} {wanted:>6} {'' if right else '!'}", flush=True)
+        print(f"{rule:<32} {what:<14} {used:>6.0f} {most:>15.0f} {reserved:>6} {'' if right else '!'}", flush=True)
 
 
 def inventory(product):

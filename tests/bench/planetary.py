@@ -34,7 +34,7 @@ def repeated(product, shape, label_bytes, size, **keywords):
     """Make a product larger by repeating its image of a shape (lines, samples) to a size, and change its label."""
     content = product.read_bytes()
     image = np.frombuffer(content[label_bytes:], "u1").reshape(shape)
-    times = [-(-wanted // there) for wanted, there in zip(size, shape, strict=True)]
+    times = [-(-length // there) for length, there in zip(size, shape, strict=True)]
     image = np.tile(image, times)[: size[0], : size[1]]
     label = content[:label_bytes].decode()
     digest = hashlib.md5(image.tobytes()).hexdigest()

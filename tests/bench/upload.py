@@ -72,7 +72,8 @@ def server_seconds(server):
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             fields = path.read_text().rpartition(")")[2].split()
-            seconds += (int(fields[1]) in parents) * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            if int(fields[1]) in parents:
+                seconds += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return seconds
 
 
@@ -181,10 +182,12 @@ def main():
         for name in (f"publish_upload, {line.more}", f"bare PUTs, {line.more}"):
             show(name, runs[name.partition(",")[0]], line.more)
         for name in list(runs)[:-1]:
-            show(f"{name}, again", runs[name], line.connections, *["--skip-identical"] * (name == "swift upload"))
+            options = ["--skip-identical"] if name == "swift upload" else []
+            show(f"{name}, again", runs[name], line.connections, *options)
         for mine in ("publish_upload", f"publish_upload, {line.more}", "publish_upload, again"):
             for peer in ("swift upload", "rclone"):
-                peer += ", again" * mine.endswith("again")
+                if mine.endswith("again"):
+                    peer += ", again"
                 if peer in rates:
                     print(f"{mine}: {rates[mine] / rates[peer]:.2f} times as fast as {peer}")
         for peer in [name for name in runs if name in ("swift upload", "rclone")]:

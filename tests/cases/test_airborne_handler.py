@@ -219,7 +219,11 @@ def sorted_out(mixed, tmp_path_factory):
 
 def test_good_granules_are_made_and_nothing_else(sorted_out):
     output, log = sorted_out
-    kinds = {"netcdf": [".nc"], "quality": [".json"], "metadata": [".umm_g.json", ".echo10.xml", ".meta.xml"]}
+    kinds = {
+        "netcdf": [".nc"],
+        "quality": [".json"],
+        "metadata": [".umm_g.json", ".echo10.xml", ".meta.xml", ".stac.json"],
+    }
     for part, endings in kinds.items():
         wanted = {f"{name}{ending}" for name in folders.GOOD for ending in endings}
         assert {path.name for path in (output / part).iterdir()} == wanted

@@ -1,5 +1,6 @@
 """Recordings that cannot be analysed: one clear line each, and nothing half-written; wrong options before any job."""
 
+import re
 import struct
 from fractions import Fraction
 
@@ -109,9 +110,8 @@ def test_nothing_is_left_half_written(refused):
     assert not list(refused.results.rglob("*.part"))
 
 
-@pytest.mark.parametrize(
-    "options, recipe, said",
-    [
+def test_wrong_options_are_told_before_any_job(campaign):
+    wrong = [
         ({"cel_diameter": 7}, "", "'cel_diameter' is unknown; did you mean 'cell_diameter'?"),
         ({"method": "rois"}, "", "options rois: method rois needs a cell set (.isxd) or masks (TIFF)"),
         ({"engine": "idps"}, "", "options engine: idps needs calcium.installer in the config"),
@@ -120,10 +120,13 @@ def test_nothing_is_left_half_written(refused):
         ({"sessions": ["one"]}, "longitudinal", "name two datasets or more"),
         ({"sessions": ["one", "other"]}, "longitudinal", "'other' is no calcium recording of this sheet"),
         ({}, "lateral", "recipe: 'lateral' is unknown"),
-    ],
-)
-def test_wrong_options_are_told_before_any_job(campaign, options, recipe, said):
+    ]
     write(campaign.folder / "raw.isxd", frames())
-    source = "" if recipe == "longitudinal" else "raw.isxd"
-    campaign.write([("one", "raw.isxd", {}), ("two", source, options, recipe)], pipeline="calcium")
-    assert said in campaign.run("--dry-run", fails=True)
+    rows = [
+        (f"row{number}", "" if recipe == "longitudinal" else "raw.isxd", options, recipe)
+        for number, (options, recipe, _) in enumerate(wrong)
+    ]
+    campaign.write([("one", "raw.isxd", {}), *rows], pipeline="calcium")
+    said = campaign.run("--dry-run", fails=True)
+    for number, (*_, expected) in enumerate(wrong):
+        assert re.search(f"line {number + 3} .*{re.escape(expected)}", said), (expected, said)

@@ -1,6 +1,7 @@
-"""A campaign that cannot start says why, all at once, before any job: the place, what is wrong, what is right."""
+"""A campaign that cannot start says why, all at once, before any job: the place, what is wrong, what is right.
 
-import pytest
+Sheets, configs and options of other forms: tests/unit/campaign.
+"""
 
 
 def refusal(campaign):
@@ -47,47 +48,13 @@ def test_all_bad_rows_are_named_at_once(campaign):
     assert not (campaign.folder / "results").exists()
 
 
-@pytest.mark.parametrize(
-    ("sheet", "told"),
-    [
-        ("dataset,pipeline,source\na,atlas,here\n", "no column dataset, pipeline, source in ['dataset,pipeline,source']; columns are separated by tabs"),
-        ("dataset\tpipline\tsource\na\tatlas\there\n", "line 1: no column pipeline in"),
-        ("dataset\tpipeline\tsource\toption\na\tatlas\tsample:labels\t{}\n", "line 2: 'option' is unknown; did you mean 'options'?"),
-        ("dataset\tpipeline\tsource\na\tatlas\tsample:labels\tb\tc\td\n\n\n\te\n", "line 2: 6 cells, where the header has 3 columns"),
-        ("", "line 1: no column dataset, pipeline, source in []"),
-    ],
-    ids=["commas", "missing column", "unknown column", "ragged", "empty"],
-)  # fmt: skip
-def test_a_sheet_of_another_form(campaign, sheet, told):
-    campaign.write([])
-    (campaign.folder / "datasets.tsv").write_text(sheet)
-    assert told in refusal(campaign)
-
-
 def test_a_sheet_that_is_not_there(campaign):
     campaign.write([], datasets="nowhere.tsv")
     assert "nowhere.tsv: the sheet cannot be read" in refusal(campaign)
 
 
-def test_a_config_that_is_wrong(campaign):
-    campaign.write([], campaign="a/b", atlas={"chunksize": 64, "jpeg_quality": 200}, fetch={"connections": "many"})
-    said = refusal(campaign)
-    for text in (
-        "config/config.yaml campaign: 'a/b' does not match",
-        "config/config.yaml atlas: 'chunksize' is unknown; did you mean 'chunk_size'?",
-        "config/config.yaml atlas.jpeg_quality: 200 is greater than the maximum of 100; right is: Quality of jpeg chunks.",
-        "config/config.yaml fetch.connections: is 'many', not an integer",
-    ):
-        assert text in said
-
-
-def test_a_key_that_is_no_pipeline(campaign):
-    campaign.write([], atlass={})
-    assert "config/config.yaml: 'atlass' is unknown; did you mean 'atlas'?" in refusal(campaign)
-
-
 def test_files_that_options_name_and_that_are_not_there(campaign):
-    """Of every pipeline, before a job; nothing but these files is complained of."""
+    """For every pipeline, before a job; these files alone are complained of."""
     campaign.write(
         [
             "labels\tatlas\tsample:labels\t{slices: nofile.txt}",

@@ -26,7 +26,7 @@ def archive(tmp_path_factory):
 def without_image(content):
     """A product whose label speaks of no image."""
     return re.sub(
-        rb"OBJECT += IMAGE.*?END_OBJECT += IMAGE", lambda found: b" " * len(found[0]), content, flags=re.DOTALL
+        rb"OBJECT += IMAGE.*?END_OBJECT += IMAGE", lambda match: b" " * len(match[0]), content, flags=re.DOTALL
     )
 
 

@@ -83,28 +83,28 @@ def test_a_series_is_one_movie_in_the_order_of_time(made):
     assert session["movies"] == ["b.isxd", "a.isxd"]
     registered = store.open_movie(folder / "movie.h5")
     assert np.allclose(registered.timing.times, made.recording.valid / 20)
-    found = len(rows(folder / "cells.csv"))
-    assert 5 <= found <= 7 and "accepted" in {row["status"] for row in rows(folder / "cells.csv")}
+    cells = len(rows(folder / "cells.csv"))
+    assert 5 <= cells <= 7 and "accepted" in {row["status"] for row in rows(folder / "cells.csv")}
     assert len(rows(folder / "traces.csv")) == len(registered) == len(rows(folder / "motion.csv"))
     again = isxd.read_movie(folder / "movie.isxd")
     assert (again.read() == registered.read()).all() and again.timing.valid.tolist() == registered.timing.valid.tolist()
-    assert isxd.read_cell_set(folder / "cells.isxd").images.shape[0] == found
+    assert isxd.read_cell_set(folder / "cells.isxd").images.shape[0] == cells
 
 
 def test_motion_is_that_of_the_truth(made):
-    found = np.array(
+    shifts = np.array(
         [
             [float(row["translationY_px"]), float(row["translationX_px"])]
             for row in rows(made.results / "monday/motion.csv")
         ]
     )
-    wrong = found + made.recording.shifts[made.recording.valid]
+    wrong = shifts + made.recording.shifts[made.recording.valid]
     assert np.median(np.hypot(*(wrong - np.median(wrong, axis=0)).T)) < 0.1
 
 
 def test_given_cells(made):
-    found = rows(made.results / "masks/cells.csv")
-    assert len(found) == 6 and {row["status"] for row in found} == {"undecided"}
+    cells = rows(made.results / "masks/cells.csv")
+    assert len(cells) == 6 and {row["status"] for row in cells} == {"undecided"}
     notes = " ".join(manifest(made, "masks")["notes"])
     assert "mean of the frame" in notes
 
@@ -117,9 +117,9 @@ def test_no_cell_is_said(made):
 
 
 def test_cells_of_two_sessions_have_one_name(made):
-    found = rows(made.results / "animal/matches.csv")
-    both = [row for row in found if row["monday"] and row["masks"]]
-    assert len(both) >= 4 and len({row["cell"] for row in found}) == len(found)
+    matches = rows(made.results / "animal/matches.csv")
+    both = [row for row in matches if row["monday"] and row["masks"]]
+    assert len(both) >= 4 and len({row["cell"] for row in matches}) == len(matches)
     transform = json.loads((made.results / "animal/sessions.json").read_text())["sessions"][1]["to_first_yx"]
     assert np.allclose(np.array(transform)[:, :2], np.eye(2), atol=0.05)
 

@@ -109,7 +109,7 @@ END_OBJECT = SPECTRAL_QUBE
 END
 """
 NUMBERS = np.random.default_rng(4).integers(-30000, 30000, (2, 144, 256)).astype(">i2")
-# Of the middles: 2.7 km lie between two frames.
+# The middles of two frames are 2.7 km apart.
 LATITUDE = {"left": 19.9366, "middle": 20.0, "right": 20.0634, "mosaic": 19.9683}
 DELIVERED = [
     "left/calibrated",
@@ -148,8 +148,8 @@ def native(tmp_path_factory):
 
 def jobs(said):
     """Jobs of a dry run: (rule, dataset) -> how many, without those of the whole campaign."""
-    found = re.findall(r"^(?:local)?rule (\w+):.*?^    wildcards: dataset=(\w+)", said, re.MULTILINE | re.DOTALL)
-    return collections.Counter(found)
+    pairs = re.findall(r"^(?:local)?rule (\w+):.*?^    wildcards: dataset=(\w+)", said, re.MULTILINE | re.DOTALL)
+    return collections.Counter(pairs)
 
 
 def pixels(path):
@@ -185,7 +185,7 @@ def test_dry_run_shows_the_jobs_and_makes_nothing(native):
         "planetary_merge": {*located, "mosaic"},
         "publish_manifest": {*located, "mosaic", "framelets"},
     }.items():
-        assert {dataset for known, dataset in planned if known == rule} == datasets
+        assert {dataset for name, dataset in planned if name == rule} == datasets
     assert planned["planetary_import", "framelets"] == planned["planetary_project", "mosaic"] == 2
     assert native.left_by_plan == {"config", "datasets.tsv", "edr", "my maps", ".snakemake"}
 
@@ -293,9 +293,9 @@ def test_framelets_are_told_apart(native):
     number = np.arange(144) // 48 + 1
     for part, lines in (("even", number % 2 == 0), ("odd", number % 2 == 1)):
         for stage in ("ingested", "calibrated"):
-            found = pixels(native.results / f"framelets/{stage}.{part}.cub")
-            assert np.array_equal(found.mask, np.broadcast_to(~lines[:, None], NUMBERS.shape))
-            assert found.data[:, lines] == pytest.approx(NUMBERS[:, lines] * 1.25e-7 + 0.004, rel=1e-6)
+            image = pixels(native.results / f"framelets/{stage}.{part}.cub")
+            assert np.array_equal(image.mask, np.broadcast_to(~lines[:, None], NUMBERS.shape))
+            assert image.data[:, lines] == pytest.approx(NUMBERS[:, lines] * 1.25e-7 + 0.004, rel=1e-6)
     assert manifest(native, "framelets")["skipped"] == ["I/F: there is no public factor, the units are radiance"]
 
 
@@ -337,8 +337,8 @@ def test_killed_in_batches_the_campaign_ends_in_the_same_bytes(native, tmp_path)
     require_whole(again)
     made, expected = ({**each.tree()} for each in (again, native))
     for dataset, *_ in ROWS:
-        told, wanted = (json.loads(tree.pop(f"{dataset}/manifest.json")) for tree in (made, expected))
-        assert told["options"].pop("batch") == 2
-        assert wanted["options"].pop("batch") == 1
-        assert told == wanted
+        ours, theirs = (json.loads(tree.pop(f"{dataset}/manifest.json")) for tree in (made, expected))
+        assert ours["options"].pop("batch") == 2
+        assert theirs["options"].pop("batch") == 1
+        assert ours == theirs
     assert made == expected

@@ -38,7 +38,7 @@ def planned(campaign):
 def test_only_the_row_that_asks_has_it(two):
     manifests = {name: json.loads((two.results / name / "manifest.json").read_text()) for name in ROWS}
     files = [path for path in (two.results / "with/volume.ome.zarr").rglob("*") if path.is_file()]
-    (product,) = [found for found in manifests["with"]["products"] if found["path"] == "volume.ome.zarr/"]
+    (product,) = [entry for entry in manifests["with"]["products"] if entry["path"] == "volume.ome.zarr/"]
     assert product["files"] == len(files)
     assert manifests["with"]["checks"]["zarr_check"]["passed"]
     assert "zarr" not in json.dumps(manifests["without"]["products"] + manifests["without"]["records"])
@@ -49,13 +49,13 @@ def test_only_the_row_that_asks_has_it(two):
 
 def test_it_is_published_as_what_it_is(two):
     published = json.loads((two.results / "with/published.json").read_text())
-    kinds = {known["name"]: known["content_type"] for known in published["objects"]}
-    found = {name: kind for name, kind in kinds.items() if name.startswith("volume.ome.zarr/")}
-    indexes = {path for path in found if path.endswith("zarr.json")}
+    kinds = {entry["name"]: entry["content_type"] for entry in published["objects"]}
+    parts = {name: kind for name, kind in kinds.items() if name.startswith("volume.ome.zarr/")}
+    indexes = {path for path in parts if path.endswith("zarr.json")}
     assert len(indexes) == 1 + len(json.loads((two.results / "with/volume.json").read_text())["info"]["scales"])
-    assert {found[path] for path in indexes} == {"application/json"}
-    assert {found[path] for path in found.keys() - indexes} == {"application/octet-stream"}
-    for name in found:
+    assert {parts[path] for path in indexes} == {"application/json"}
+    assert {parts[path] for path in parts.keys() - indexes} == {"application/octet-stream"}
+    for name in parts:
         assert (two.folder / "published/case/with" / name).read_bytes() == (two.results / "with" / name).read_bytes()
 
 

@@ -204,9 +204,9 @@ def test_isx_reads_the_same_of_signals(isx, recordings, tmp_path, name, monkeypa
     path = Path(shutil.copy(recordings / "generated" / name, tmp_path / f"{os.getpid()}_{name}"))
     read = imu.read_imu if name.endswith(".imu") else gpio.read_gpio
     ours, theirs = read(path), isx.GpioSet.read(str(path))
-    known = [theirs.get_channel_name(at) for at in range(theirs.num_channels)]
-    assert set(ours.channels) <= set(known)
+    channels = [theirs.get_channel_name(at) for at in range(theirs.num_channels)]
+    assert set(ours.channels) <= set(channels)
     for channel, (offsets, values) in ours.channels.items():
-        seen, amplitudes = theirs.get_channel_data(known.index(channel))
+        seen, amplitudes = theirs.get_channel_data(channels.index(channel))
         assert set((offsets - np.asarray(seen, np.int64)).tolist()) <= {0, 1}
         assert np.allclose(amplitudes, values, rtol=1e-6, equal_nan=True)

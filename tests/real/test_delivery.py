@@ -57,15 +57,15 @@ def test_percentages_are_those_of_isis(name, run, frames, cube):
 
 
 def test_greys_are_those_of_isis2std(frames, cube):
-    """Of an average mosaic, whose limits isis2std reported; where one image shows a place, it is as the one on top."""
-    wanted = imagecodecs.imread(frames / "mosaic.equirectangular.png")
+    """An average mosaic, whose limits isis2std reported; where one image shows a place, it is as the one on top."""
+    expected = imagecodecs.imread(frames / "mosaic.equirectangular.png")
     values = cubes.Cube(cube("mosaic.equirectangular.bi.ontop")).read()[0]
     grey = stretch.to_bytes(values, 0.031487996282615, 0.09478883201273)
-    np.testing.assert_array_equal(grey == 0, wanted == 0)
-    seen = wanted > 0
-    assert (grey == wanted)[seen].mean() > 0.8
+    np.testing.assert_array_equal(grey == 0, expected == 0)
+    seen = expected > 0
+    assert (grey == expected)[seen].mean() > 0.8
     # Half of the map is seen by the last image, or by one image alone, and is the same in both mosaics.
-    blocks = [(grey == wanted)[line : line + 50, sample : sample + 50] for line, sample in ((650, 500), (150, 150))]
+    blocks = [(grey == expected)[line : line + 50, sample : sample + 50] for line, sample in ((650, 500), (150, 150))]
     assert max(block.mean() for block in blocks) == 1
 
 
@@ -88,9 +88,9 @@ def test_footprint_of_a_map_of_isis(frames, cube):
     geometry = stac.footprint(cubes.Cube(path))
     west, south, east, north = stac.bbox(geometry)
     label = pvl.load(frames / f"labels/{FRAME}.equirectangular.mpp.pvl")["IsisCube"]["Mapping"]
-    wanted = [label[key] for key in ("MinimumLongitude", "MinimumLatitude", "MaximumLongitude", "MaximumLatitude")]
+    bounds = [label[key] for key in ("MinimumLongitude", "MinimumLatitude", "MaximumLongitude", "MaximumLatitude")]
     slack = np.rad2deg((3 * 1.4 + 2) / 2439400 / np.cos(np.deg2rad(46)))
-    assert (west + 360, south, east + 360, north) == pytest.approx([float(bound) for bound in wanted], abs=slack)
+    assert (west + 360, south, east + 360, north) == pytest.approx([float(bound) for bound in bounds], abs=slack)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,6 @@ def test_real_cubes_of_isis(samples, tmp_path):
         path = samples / "planetary" / name
         planetary_convert(cubes=[str(path)], images=[str(tmp_path / "c.tif")])
         with rasterio.open(path) as theirs, rasterio.open(tmp_path / "c.tif") as image:
-            ours, wanted = image.read(masked=True), theirs.read(masked=True)
-            np.testing.assert_array_equal(np.ma.getmaskarray(ours), np.ma.getmaskarray(wanted))
-            np.testing.assert_array_equal(ours.compressed(), wanted.compressed())
+            ours, expected = image.read(masked=True), theirs.read(masked=True)
+            np.testing.assert_array_equal(np.ma.getmaskarray(ours), np.ma.getmaskarray(expected))
+            np.testing.assert_array_equal(ours.compressed(), expected.compressed())

@@ -19,7 +19,6 @@ from darkroom.planetary.geometry.camera import Camera, intersection, spherical
 from darkroom.planetary.geometry.camera import angles as angles_of
 from darkroom.planetary.geometry.camera import of as camera_of
 from darkroom.planetary.geometry.isd import from_isd
-from darkroom.planetary.geometry.isd import of as isd_of
 from darkroom.planetary.geometry.isd import tables as isd_tables
 from darkroom.planetary.instruments import calibrate, ingest
 
@@ -27,6 +26,7 @@ FRAME = "EN1072174528M"
 MDIS_SIZE, CTX_SIZE = (512, 512), (128, 5000)
 AU = 149597870.691  # km, of ISIS
 SOLAR_DISTANCE = 0.31349273820889  # AU, of the label of the calibrated frame
+UNDISTORTED = {"optical_distortion": {"radial": {"coefficients": [0, 0, 0]}}}
 NUMBER = re.compile(r"-?\d[\d.e+-]*")
 # maptemplate's keywords in geo_truth.json.
 TEMPLATE = {
@@ -106,8 +106,8 @@ def test_campt(instrument, samples, mdis_camera, ctx_camera):
     """81 points of a frame, 55 of a line-scan image: angles to 1e-11 degrees, positions to the last digits printed."""
     camera = mdis_camera() if instrument == "frames" else ctx_camera
     truth = columns(next((samples / "planetary/isis_truth" / instrument).glob("*campt_grid.csv")))
-    for key, found in campt(camera, truth).items():
-        assert found == pytest.approx(truth[key], rel=1e-13, abs=1e-11), key
+    for key, values in campt(camera, truth).items():
+        assert values == pytest.approx(truth[key], rel=1e-13, abs=1e-11), key
     sample, line = camera.image(truth["PlanetocentricLatitude"], truth["PositiveEast360Longitude"])
     assert sample == pytest.approx(truth["Sample"], abs=1e-4)
     assert line == pytest.approx(truth["Line"], abs=1e-4)
@@ -115,7 +115,8 @@ def test_campt(instrument, samples, mdis_camera, ctx_camera):
 
 def test_viking(samples):
     """The pose of ISIS's own test of campt (FunctionalTestsCampt.cpp, default cube), looked along its direction."""
-    isd = isd_of(samples / "planetary/viking_campt/defaultCube.isd", 1056, 1204)
+    described = json.loads((samples / "planetary/viking_campt/defaultCube.isd").read_text())
+    isd = from_isd(described | UNDISTORTED, lines=1056, samples=1204)
     body, pointing = isd.body.matrix(isd.start), isd.pointing.matrix(isd.start)
     spacecraft, sun = (body @ states.at(isd.start) for states in (isd.position, isd.sun))
     look = body @ pointing.T @ [-1.27447324380581e-04, 2.5816511718707e-05, 0.99999999154535]
@@ -129,8 +130,11 @@ def test_viking(samples):
 
 
 def test_the_distortion_of_viking_is_not_guessed(samples):
-    with pytest.raises(ValueError, match="distortion by reseaux is not supported; supported are MDIS"):
-        camera_of(samples / "planetary/viking_campt/defaultCube.isd", 1056, 1204)
+    path = samples / "planetary/viking_campt/defaultCube.isd"
+    with pytest.raises(ValueError, match="no optical_distortion"):
+        camera_of(path, 1056, 1204)
+    described = json.loads(path.read_text()) | UNDISTORTED
+    assert from_isd(described, lines=1056, samples=1204).omitted[0].startswith("distortion of the vidicon")
 
 
 def test_an_isd_for_usgscsm(samples):
@@ -153,20 +157,21 @@ def test_the_keywords_of_usgscsm_do_as_well(name, samples):
 def test_tables_as_isis_read_them(frames, mdis_camera):
     """Keywords and fields of the tables, the groups, of the cube that campt read with the same ISD."""
     label = pvl.load(frames / f"labels/{FRAME}.cal.pvl")
-    tables, kernels, keywords = isd_tables(mdis_camera().isd)
+    tables, kernels, objects = isd_tables(mdis_camera().isd)
+    keywords = objects["NaifKeywords"]
     assert list(kernels.items()) == [
         (key, type(kernels[key])(value)) for key, value in label["IsisCube"]["Kernels"].items()
     ]
-    for table, wanted in zip(tables, label.all("Table"), strict=True):
-        assert table.name == wanted["Name"]
-        assert table.records.nbytes == int(wanted["Bytes"])
-        assert list(table.records.dtype.names) == [field["Name"] for field in wanted.all("Field")]
+    for table, expected in zip(tables, label.all("Table"), strict=True):
+        assert table.name == expected["Name"]
+        assert table.records.nbytes == int(expected["Bytes"])
+        assert list(table.records.dtype.names) == [field["Name"] for field in expected.all("Field")]
         for key, value in table.keywords.items():
             text = isinstance(value, str)
             assert (
-                value == wanted[key]
+                value == expected[key]
                 if text
-                else np.allclose(value, np.array(wanted[key], float), rtol=1e-12, atol=1e-15)
+                else np.allclose(value, np.array(expected[key], float), rtol=1e-12, atol=1e-15)
             ), key
     for key, value in label["NaifKeywords"].items():
         numbers = key not in ("CLOCK_ET_-236_2/0072174528:989000_COMPUTED",) and not isinstance(
@@ -183,7 +188,7 @@ def test_tables_as_isis_read_them(frames, mdis_camera):
 def test_a_cube_with_tables_is_the_same_camera(instrument, tmp_path, frames, ctx, mdis_camera, ctx_camera):
     camera = mdis_camera() if instrument == "frames" else ctx_camera
     groups = pvl.load(frames / f"labels/{FRAME}.lev0.pvl" if instrument == "frames" else ctx / "lev0.pvl")["IsisCube"]
-    tables, kernels, keywords = isd_tables(camera.isd)
+    tables, kernels, objects = isd_tables(camera.isd)
     size = (1, camera.lines, camera.samples)
     image = Image(
         *size,
@@ -191,15 +196,15 @@ def test_a_cube_with_tables_is_the_same_camera(instrument, tmp_path, frames, ctx
         {"Instrument": groups["Instrument"], "BandBin": groups["BandBin"], "Kernels": kernels},
         [(np.zeros(size), None)],
         tables,
-        {"NaifKeywords": keywords},
+        objects,
     )
     write_cube(tmp_path / "a.cub", image)
     again = camera_of(tmp_path / "a.cub", camera.lines, camera.samples)
     corners = np.array([0.5, camera.samples + 0.5]), np.array([0.5, camera.lines + 0.5])
-    for found, wanted in zip(
+    for values, expected in zip(
         dataclasses.astuple(again.ground(*corners)), dataclasses.astuple(camera.ground(*corners)), strict=True
     ):
-        assert np.allclose(found, wanted, rtol=1e-12)
+        assert np.allclose(values, expected, rtol=1e-12)
 
 
 def test_a_crop_of_a_cube_knows_where_it_was(samples):
@@ -213,25 +218,27 @@ def test_a_crop_of_a_cube_knows_where_it_was(samples):
 
 def test_range_of_an_image(frames, mdis_camera):
     """camstats and the Mapping group of cam2map."""
-    found = projection.range_of(mdis_camera())
-    wanted = pvl.load(frames / f"labels/{FRAME}.sinusoidal.camera.pvl")["IsisCube"]["Mapping"]
-    assert [*found.latitudes, *found.longitudes[360]] == pytest.approx(
-        [float(wanted[key]) for key in projection.RANGE], abs=1e-11
+    span = projection.range_of(mdis_camera())
+    expected = pvl.load(frames / f"labels/{FRAME}.sinusoidal.camera.pvl")["IsisCube"]["Mapping"]
+    assert [*span.latitudes, *span.longitudes[360]] == pytest.approx(
+        [float(expected[key]) for key in projection.RANGE], abs=1e-11
     )
-    assert found.resolutions[0] == pytest.approx(float(wanted["PixelResolution"]), rel=1e-13)
+    assert span.resolutions[0] == pytest.approx(float(expected["PixelResolution"]), rel=1e-13)
 
 
 def same_mapping(mapping, path):
     """Size, and keywords in their order, of the label of a map."""
     label = pvl.load(path)["IsisCube"]
-    size, wanted = label["Core"]["Dimensions"], label["Mapping"]
+    size, expected = label["Core"]["Dimensions"], label["Mapping"]
     assert (mapping.lines, mapping.samples) == (int(size["Lines"]), int(size["Samples"]))
-    found = mapping.group()
-    assert list(found) == list(wanted)
-    for key, value in found.items():
+    keywords = mapping.group()
+    assert list(keywords) == list(expected)
+    for key, value in keywords.items():
         text = isinstance(value, str)
         assert (
-            value == wanted[key] if text else float(value) == pytest.approx(float(wanted[key]), rel=1e-13, abs=1e-11)
+            value == expected[key]
+            if text
+            else float(value) == pytest.approx(float(expected[key]), rel=1e-13, abs=1e-11)
         ), key
 
 
@@ -262,9 +269,9 @@ def test_a_pole_in_the_image(mdis_camera):
         [[math.cos(angles[0]), 0, -math.sin(angles[0])], [0, 1, 0], [math.sin(angles[0]), 0, math.cos(angles[0])]]
     )
     turned = Camera(dataclasses.replace(isd, body=dataclasses.replace(isd.body, constant=y @ z)))
-    found = projection.range_of(turned)
-    assert found.latitudes[1] == 90
-    assert found.longitudes == {360: (0.0, 360.0), 180: (-180.0, 180.0)}
+    span = projection.range_of(turned)
+    assert span.latitudes[1] == 90
+    assert span.longitudes == {360: (0.0, 360.0), 180: (-180.0, 180.0)}
 
 
 @pytest.mark.parametrize("turn", [0.0, 180.0])
@@ -284,8 +291,8 @@ def test_a_template_for_three_frames(mdis_camera):
     """Each frame lies within its map."""
     cameras = [mdis_camera(f"EN10721745{number}M") for number in (28, 30, 32)]
     ranges = [projection.range_of(camera) for camera in cameras]
-    wanted = {"ProjectionName": "Equirectangular"}
-    common = projection.Mapping.from_template(projection.common_template(ranges, cameras[0].isd, wanted))
+    given = {"ProjectionName": "Equirectangular"}
+    common = projection.Mapping.from_template(projection.common_template(ranges, cameras[0].isd, given))
     for camera in cameras:
         seen = camera.outline()
         sample, line = common.pixel(seen.latitude, seen.longitude)
@@ -322,10 +329,10 @@ def test_cam2map_of_a_frame(name, interpolation, frames, mdis_camera):
     """Valid pixels are the same ones. ISIS bends its positions within 4 x 4 pixels, which is what is left over."""
     mapping = projection.Mapping.from_template(template(name))
     read = calibrated(frames / f"{FRAME}.cal.npz")
-    found = gathered(resample.project(read, mdis_camera(), mapping, interpolation))[0]
-    wanted = whole(frames / f"{FRAME}.{name}.{interpolation[:2]}.npz")
-    assert np.array_equal(np.isnan(found), np.isnan(wanted))
-    off = np.abs(found - wanted)[~np.isnan(wanted)]
+    values = gathered(resample.project(read, mdis_camera(), mapping, interpolation))[0]
+    expected = whole(frames / f"{FRAME}.{name}.{interpolation[:2]}.npz")
+    assert np.array_equal(np.isnan(values), np.isnan(expected))
+    off = np.abs(values - expected)[~np.isnan(expected)]
     if interpolation == "nearest":
         assert (off == 0).mean() > 0.9998
     else:
@@ -336,13 +343,13 @@ def test_cam2map_of_a_frame(name, interpolation, frames, mdis_camera):
     "pixres, key", [("mpp", "pixres=mpp resolution=2 minimize"), ("camera", "pixres=camera default map template")]
 )
 def test_statistics_of_maps(pixres, key, frames, mdis_camera):
-    wanted = json.loads((frames / "geo_truth.json").read_text())[f"{FRAME} cam2map equirectangular {key}"]
+    statistics = json.loads((frames / "geo_truth.json").read_text())[f"{FRAME} cam2map equirectangular {key}"]
     given = template("equirectangular") if pixres == "mpp" else {"ProjectionName": "Equirectangular"}
     mapping = projection.Mapping.for_camera(mdis_camera(), given)
-    found = gathered(resample.project(calibrated(frames / f"{FRAME}.cal.npz"), mdis_camera(), mapping, "cubic"))
-    assert found.size == int(wanted["TotalPixels"])
-    assert np.isfinite(found).sum() == int(wanted["ValidPixels"])
-    assert np.nanmean(found) == pytest.approx(float(wanted["Average"]), rel=1e-8)
+    values = gathered(resample.project(calibrated(frames / f"{FRAME}.cal.npz"), mdis_camera(), mapping, "cubic"))
+    assert values.size == int(statistics["TotalPixels"])
+    assert np.isfinite(values).sum() == int(statistics["ValidPixels"])
+    assert np.nanmean(values) == pytest.approx(float(statistics["Average"]), rel=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -366,9 +373,9 @@ def test_positions_between_exact_ones(instrument, ctx, mdis_camera, ctx_camera):
         if instrument == "frames"
         else projection.Mapping.for_camera(camera, ctx / "polarstereographic.map")
     )
-    found = resample.positions(camera, mapping, 300, 64)
+    places = resample.positions(camera, mapping, 300, 64)
     sample, line = np.meshgrid(np.arange(1, mapping.samples + 1), np.arange(301, 365))
-    assert np.abs(found - camera.image(*mapping.ground(sample, line))).max() < 2e-4
+    assert np.abs(places - camera.image(*mapping.ground(sample, line))).max() < 2e-4
 
 
 @pytest.fixture
@@ -399,19 +406,19 @@ def test_automos(interpolation, frames, tmp_path, three_frames, mdis_camera):
     mapping, placed = mosaic.place(maps)
     truth = json.loads((frames / "geo_truth.json").read_text())
     for priority in mosaic.PRIORITIES:
-        found = gathered(mosaic.merge(placed, mapping.lines, mapping.samples, priority))[0]
-        wanted = truth[f"automos equirectangular {interpolation[:2]} {priority}"]
-        assert np.isfinite(found).sum() == int(wanted["ValidPixels"])
-        assert np.nanmean(found) == pytest.approx(
-            float(wanted["Average"]), rel=2e-6 if interpolation == "nearest" else 1e-7
+        values = gathered(mosaic.merge(placed, mapping.lines, mapping.samples, priority))[0]
+        statistics = truth[f"automos equirectangular {interpolation[:2]} {priority}"]
+        assert np.isfinite(values).sum() == int(statistics["ValidPixels"])
+        assert np.nanmean(values) == pytest.approx(
+            float(statistics["Average"]), rel=2e-6 if interpolation == "nearest" else 1e-7
         )
     if interpolation == "bilinear":
         kept = whole(frames / "mosaic.equirectangular.bi.ontop.npz")
         row, column = (round(x / 2) for x in (whole_map.top - mapping.top, mapping.left - whole_map.left))
         part = kept[row : row + mapping.lines, column : column + mapping.samples]
-        found = gathered(mosaic.merge(placed, mapping.lines, mapping.samples, "ontop"))[0]
-        assert np.array_equal(np.isnan(found), np.isnan(part))
-        assert np.nanmax(np.abs(found - part)) < 5e-6
+        values = gathered(mosaic.merge(placed, mapping.lines, mapping.samples, "ontop"))[0]
+        assert np.array_equal(np.isnan(values), np.isnan(part))
+        assert np.nanmax(np.abs(values - part)) < 5e-6
 
 
 @pytest.mark.parametrize(
@@ -426,9 +433,9 @@ def test_automos(interpolation, frames, tmp_path, three_frames, mdis_camera):
 )
 def test_photomet(truth, model, parameters, normalisation, frames, mdis_camera):
     """64 x 64 pixels from line and sample 200 on, with incref = 30."""
-    wanted = np.fromfile(frames / f"photomet_{truth}.s200l200.64x64.f32", "<f4").reshape(64, 64)
+    expected = np.fromfile(frames / f"photomet_{truth}.s200l200.64x64.f32", "<f4").reshape(64, 64)
     values = np.load(frames / f"{FRAME}.cal.npz")["data"][200:264, 200:264].astype(float)
     seen = mdis_camera().backplanes(200, 64)
     angles = (angle[:, 200:264] for angle in (seen.phase, seen.incidence, seen.emission))
-    found = photometry.normalise(values, *angles, model, parameters, normalisation)
-    assert np.abs(found / wanted - 1).max() < 1e-7
+    normalised = photometry.normalise(values, *angles, model, parameters, normalisation)
+    assert np.abs(normalised / expected - 1).max() < 1e-7

@@ -58,9 +58,9 @@ def assert_same_label(cube, truth):
 def test_statistics(ingest, name, options, dtype, number, total, deviation):
     cube = ingest(name, **options)
     assert cube.dtype == dtype
-    found = statistics(cube)
-    assert found[:2] == (number, total)
-    assert deviation is None or found[2] == pytest.approx(deviation, rel=1e-5)
+    figures = statistics(cube)
+    assert figures[:2] == (number, total)
+    assert deviation is None or figures[2] == pytest.approx(deviation, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_statistics(ingest, name, options, dtype, number, total, deviation):
 )
 def test_themis_infrared(ingest, band, total):
     """Every band has a base and a multiplier of its own."""
-    number, found, _ = statistics(ingest("themis/I00831002RDR_cropped.QUB"), band)
+    number, summed, _ = statistics(ingest("themis/I00831002RDR_cropped.QUB"), band)
     assert number == 50
-    assert found == pytest.approx(total, rel=1e-12)
+    assert summed == pytest.approx(total, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -109,10 +109,10 @@ def test_labels(ingest, samples, name, truth, options):
     assert_same_label(cube, label["IsisCube"])
     ours, theirs = ({table["Name"]: table for table in one.all("Table")} for one in (cube.label, label))
     assert ours.keys() == theirs.keys()
-    for table, wanted in theirs.items():
+    for table, expected in theirs.items():
         for key in ("Records", "Bytes", "Association"):
-            assert ours[table].get(key) == wanted.get(key)
-        assert ours[table].all("Field") == wanted.all("Field")
+            assert ours[table].get(key) == expected.get(key)
+        assert ours[table].all("Field") == expected.all("Field")
 
 
 def test_label_of_the_real_frame(samples, tmp_path):
@@ -132,16 +132,16 @@ def test_label_of_the_real_frame(samples, tmp_path):
 @pytest.mark.parametrize("name", MDIS)
 def test_mdis_pixels(ingest, samples, name):
     """Bit patterns of a crop, special pixels and all."""
-    wanted = np.fromfile(samples / f"planetary/isis_truth/mdis/crops/{name}.unlut.f32", "<u4").reshape(64, 64)
+    expected = np.fromfile(samples / f"planetary/isis_truth/mdis/crops/{name}.unlut.f32", "<u4").reshape(64, 64)
     raw = ingest(f"isis_truth/mdis/{name}.IMG").raw(96, 64)[:, 200:264]
-    assert np.array_equal(np.ascontiguousarray(raw).view("<u4"), wanted)
+    assert np.array_equal(np.ascontiguousarray(raw).view("<u4"), expected)
 
 
 def test_ctx_pixels(ingest, samples):
     """A crop, NULL included: the truth has the stored numbers as floats."""
-    wanted = np.fromfile(samples / "planetary/isis_truth/ctx/lev0.l20s2000.64x64.f32", "<f4").reshape(64, 64)
+    expected = np.fromfile(samples / "planetary/isis_truth/ctx/lev0.l20s2000.64x64.f32", "<f4").reshape(64, 64)
     cube = ingest("isis_truth/ctx/B10_013341_1010_XN_79S172W.IMG")
-    assert np.array_equal(cube.raw(20, 64)[:, 2000:2064], wanted)
+    assert np.array_equal(cube.raw(20, 64)[:, 2000:2064], expected)
 
 
 def test_ctx_look_up_table(ingest, samples):

@@ -43,8 +43,8 @@ def campaign(frames, tmp_path_factory):
     made = Campaign(tmp_path_factory.mktemp("frames"))
     (made.folder / "2 m.map").write_text(TEMPLATE)
     grid = {"template": "2 m.map"}
-    known = {"geometry": "isd", "calibration": {"solar_distance": SOLAR_DISTANCE}}
-    rows = [(name, frames / f"{name}.IMG", known | {"map": grid}) for name in NAMES]
+    given = {"geometry": "isd", "calibration": {"solar_distance": SOLAR_DISTANCE}}
+    rows = [(name, frames / f"{name}.IMG", given | {"map": grid}) for name in NAMES]
     for priority, interpolation in (("ontop", "bilinear"), ("average", "bilinear"), ("beneath", "nearest")):
         options = {"images": list(NAMES), "priority": priority, "map": grid | {"interpolation": interpolation}}
         rows.append((f"{interpolation}-{priority}", "", options, "mosaic"))
@@ -65,21 +65,21 @@ def campaign(frames, tmp_path_factory):
 )
 def test_the_figures_of_isis(campaign, frames, product, key, tolerance):
     """Number and mean of the valid pixels."""
-    wanted = json.loads((frames / "geo_truth.json").read_text())[key]
+    statistics = json.loads((frames / "geo_truth.json").read_text())[key]
     for suffix in (".cub", ".tif"):
         with rasterio.open(f"{campaign.results / product}{suffix}") as image:
             values = image.read(1, masked=True)
-        assert values.count() == int(wanted["ValidPixels"])
-        assert values.mean(dtype="f8") == pytest.approx(float(wanted["Average"]), rel=tolerance)
+        assert values.count() == int(statistics["ValidPixels"])
+        assert values.mean(dtype="f8") == pytest.approx(float(statistics["Average"]), rel=tolerance)
 
 
 def test_counts_of_the_average(campaign, frames):
     """The second band counts the images: ISIS's sum of it, and its names of the bands."""
-    wanted = json.loads((frames / "geo_truth.json").read_text())["automos equirectangular bi average"]["bands"][1]
+    statistics = json.loads((frames / "geo_truth.json").read_text())["automos equirectangular bi average"]["bands"][1]
     path = campaign.results / "bilinear-average/mosaic.cub"
     with rasterio.open(path) as image:
         counts = image.read(2, masked=True)
-    assert counts.sum(dtype="f8") == float(wanted["Sum"])
+    assert counts.sum(dtype="f8") == float(statistics["Sum"])
     truth = pvl.load(frames / "labels/mosaic.equirectangular.bi.average.pvl")["IsisCube"]
     assert pvl.load(path)["IsisCube"]["BandBin"] == truth["BandBin"]
 
@@ -90,8 +90,8 @@ def test_the_map_of_the_mosaic(campaign, frames):
     ours = pvl.load(campaign.results / "bilinear-average/mosaic.cub")["IsisCube"]["Mapping"]
     assert set(truth.keys()) - set(ours.keys()) == {"CenterLatitudeRadius"}  # which no program needs
     for key, made in ours.items():
-        found, wanted = (getattr(value, "value", value) for value in (made, truth[key]))
+        own, expected = (getattr(value, "value", value) for value in (made, truth[key]))
         if key.startswith("UpperLeftCorner"):
-            assert (found - wanted) % 2 == 0  # whole pixels
+            assert (own - expected) % 2 == 0  # whole pixels
         elif not key.startswith(("Minimum", "Maximum")):
-            assert found == (wanted if isinstance(wanted, str) else pytest.approx(wanted)), key
+            assert own == (expected if isinstance(expected, str) else pytest.approx(expected)), key

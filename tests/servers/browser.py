@@ -226,7 +226,8 @@ class Page:
 
     def screenshot(self, width=1280, dark=False):
         """Picture of the whole page in a window of this width, as an array of (height, width, 3) uint8."""
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}] * dark)
+        features = [{"name": "prefers-color-scheme", "value": "dark"}] if dark else []
+        self.call("Emulation.setEmulatedMedia", features=features)
         window = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **window)
         extent = self.call("Page.getLayoutMetrics")["cssContentSize"]

@@ -142,8 +142,8 @@ class OAuth2:
 
     def secrets(self):
         """All that must be read nowhere."""
-        known = {self.password, self.totp, *(text for token in self.tokens for text in (token.access, token.refresh))}
-        return known - {None}
+        secrets = {self.password, self.totp, *(text for token in self.tokens for text in (token.access, token.refresh))}
+        return secrets - {None}
 
     def stop(self):
         self.server.shutdown()
@@ -192,13 +192,13 @@ class OAuth2:
             INCLUDE_NEW_REFRESH_TOKEN = True
 
             def authenticate_refresh_token(self, refresh_token):
-                found = next((token for token in outer.tokens if token.refresh == refresh_token), None)
-                if found and found.spent:  # stolen, perhaps
+                issued = next((token for token in outer.tokens if token.refresh == refresh_token), None)
+                if issued and issued.spent:  # stolen, perhaps
                     for token in outer.tokens:
-                        if token.session == found.session:
+                        if token.session == issued.session:
                             token.spent, token.until = True, 0
                     return None
-                return found if found and time.time() < found.refresh_until else None
+                return issued if issued and time.time() < issued.refresh_until else None
 
             def authenticate_user(self, refresh_token):
                 return outer.user

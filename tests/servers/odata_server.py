@@ -166,16 +166,16 @@ class Catalogue:
             except (refusals.ODataException, ValueError, shapely.errors.ShapelyError) as error:
                 return 400, {"detail": f"Invalid filter: {error}"}
         with self.lock, Session(self.engine) as session:
-            found = select(Product.row).where(condition)
+            query = select(Product.row).where(condition)
             counted = options.get("$count", "").lower() in ("true", "1")
             total = session.scalar(select(func.count()).select_from(Product).where(condition)) if counted else None
             if order := options.get("$orderby"):
                 path, _, direction = order.partition(" ")
                 column = PATHS[tuple(path.split("/"))] if "/" in path else getattr(Product, path)
-                found = found.order_by(column.desc() if direction == "desc" else column, Product.Id)
+                query = query.order_by(column.desc() if direction == "desc" else column, Product.Id)
             else:
-                found = found.order_by(func.random())
-            *rows, more = [*session.scalars(found.offset(skip).limit(top + 1)), None][: top + 1]
+                query = query.order_by(func.random())
+            *rows, more = [*session.scalars(query.offset(skip).limit(top + 1)), None][: top + 1]
         parts = [f'"value": [{", ".join(rows)}]']
         if counted:
             parts.insert(0, f'"@odata.count": {total}')

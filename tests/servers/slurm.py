@@ -189,7 +189,10 @@ class Slurm:
 
     def stop(self):
         for name, process in reversed(self.processes.items()):
-            self.kill(name) if name in NODES else loopback.stop(process)
+            if name in NODES:
+                self.kill(name)
+            else:
+                loopback.stop(process)
         if SYSTEM_CONFIG.is_symlink() and SYSTEM_CONFIG.readlink() == self.state / "slurm.conf":
             SYSTEM_CONFIG.unlink()
 

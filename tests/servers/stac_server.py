@@ -73,15 +73,15 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(200, {})
         if self.spoiled:
             return self.reply(self.spoiled.pop(0), {"code": "Spoiled", "description": "spoiled"})
-        found = [item for item in self.items if asked_for(item, body)]
+        matches = [item for item in self.items if asked_for(item, body)]
         first, limit = int(body.get("token", 0)), body.get("limit", 10)
         page = {
             "type": "FeatureCollection",
-            "features": found[first : first + limit],
-            "numberMatched": len(found),
+            "features": matches[first : first + limit],
+            "numberMatched": len(matches),
             "links": [],
         }
-        if first + limit < len(found):
+        if first + limit < len(matches):
             following = {"rel": "next", "method": "POST", "href": f"http://{self.headers['Host']}/v1/search"}
             page["links"].append(following | {"body": body | {"token": str(first + limit)}, "merge": False})
         return self.reply(200, page)

@@ -42,10 +42,10 @@ def test_every_pixel_is_what_the_source_says(browser, nginx, tmp_path, name, sha
     changes = {} if shader else {"segmentColors": colours, "selectedAlpha": 1}
     for z, position in SECTIONS.items():
         picture = draw(browser, shown, position, **changes)
-        wanted, certain = seen(values(), MIDDLE, z)
+        expected, certain = seen(values(), MIDDLE, z)
         if shader:
-            wanted = wanted if wanted.ndim == 3 else wanted[..., None]
-            assert np.abs(picture.astype(int) - wanted)[certain].max() == 0
+            expected = expected if expected.ndim == 3 else expected[..., None]
+            assert np.abs(picture.astype(int) - expected)[certain].max() == 0
         else:
             for label, rgb in chosen.items():
-                assert np.all(picture[certain & (wanted == label)] == rgb)
+                assert np.all(picture[certain & (expected == label)] == rgb)

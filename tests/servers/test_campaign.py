@@ -65,8 +65,8 @@ def test_a_signed_url_is_read_and_its_signature_is_nowhere(campaign, nginx, tmp_
 def test_a_public_container_with_a_filter(campaign, swift):
     container = "stacks"
     url = swift.container(container)
-    wanted, other = planes(45, 2), planes(3, 3)  # more names than a page holds
-    for number, plane in enumerate(wanted):
+    chosen, other = planes(45, 2), planes(3, 3)  # more names than a page holds
+    for number, plane in enumerate(chosen):
         swift.put(container, f"brain one/pm31{number:02}o.png", imagecodecs.png_encode(plane))
     for number, plane in enumerate(other):
         swift.put(container, f"brain two/pm31{number:02}o.png", imagecodecs.png_encode(plane))
@@ -80,7 +80,7 @@ def test_a_public_container_with_a_filter(campaign, swift):
     )
     said = campaign.run(fails=True)
     assert "none of its 49 objects, such as 'brain one/pm3100o.png'" in said
-    assert np.array_equal(read(campaign.results / "one"), wanted[:, ::-1].transpose(2, 0, 1))
+    assert np.array_equal(read(campaign.results / "one"), chosen[:, ::-1].transpose(2, 0, 1))
     assert np.array_equal(read(campaign.results / "two"), other.transpose(2, 1, 0))
 
 
@@ -94,8 +94,8 @@ def test_fetch_input_as_a_command(swift, tmp_path, stacks):
         swift.put(container, name, name.encode())
     if stacks:
         fetch_input.fetch_input(url, stacks=True, filter=r".*\.png", destination=tmp_path / "out")
-        found = {path.relative_to(tmp_path / "out").as_posix(): path.read_text() for path in tmp_path.rglob("*.png")}
-        assert found == {"a/x.png": "a/x.png", "b/x.png": "b/x.png"}
+        contents = {path.relative_to(tmp_path / "out").as_posix(): path.read_text() for path in tmp_path.rglob("*.png")}
+        assert contents == {"a/x.png": "a/x.png", "b/x.png": "b/x.png"}
     else:
         fetch_input.fetch_input(f"{url}/a/y.txt", destination=tmp_path / "out")
         assert (tmp_path / "out/y.txt").read_text() == "a/y.txt"

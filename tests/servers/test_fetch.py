@@ -5,7 +5,6 @@ import email.utils
 import hashlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -20,10 +19,9 @@ from darkroom.inventory import File
 from darkroom.transfer.download import JOURNAL, download
 from darkroom.transfer.remote import Remote, list_container, public_url, remote_files
 from servers import faults
-from servers.content import put, sha256
+from servers.content import ONE_MB, put, sha256
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-ONE_MB = random.Random(1).randbytes(1_000_000)
 
 
 def md5(content):
@@ -32,15 +30,6 @@ def md5(content):
 
 def leftovers(folder):
     return sorted(path.name for path in folder.rglob("*") if ".part" in path.name)
-
-
-@pytest.fixture
-def served(tmp_path, nginx):
-    """A folder with one file of 1 MB, and the nginx that serves it."""
-    put(tmp_path / "root", big=ONE_MB)
-    server = nginx(tmp_path / "root")
-    server.root = tmp_path / "root"
-    return server
 
 
 @pytest.fixture(autouse=True)
@@ -70,9 +59,9 @@ def test_all_pages_are_listed(stack, swift, faulty):
     url, contents = stack
     host = swift.auth_url.split("/auth")[0]
     proxy = faulty(host)
-    found = list_container(url.replace(host, proxy.url))
+    items = list_container(url.replace(host, proxy.url))
     assert len(proxy.seen) == 5  # 20, 20, 20, 13 with the two markers, 0
-    assert {item.name: (item.size, item.md5) for item in found} == {
+    assert {item.name: (item.size, item.md5) for item in items} == {
         name: (len(content), md5(content)) for name, content in contents.items()
     }
 
@@ -408,15 +397,15 @@ def test_corrupt_byte_of_a_large_object(swift, faulty, tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("known", "says"),
+    ("facts", "says"),
     [
         ({"md5": "0" * 32}, f"MD5 {'0' * 32} expected, {md5(ONE_MB)} got"),
         ({"size": 999}, "999 bytes expected, 1000000 got"),
     ],
 )
-def test_wrong_content_is_an_error_and_no_file(tmp_path, served, known, says):
+def test_wrong_content_is_an_error_and_no_file(tmp_path, served, facts, says):
     with pytest.raises(OSError, match=rf"{served.url}/big: {says} \(2 attempts\)"):
-        download([Remote("big", f"{served.url}/big", **known)], tmp_path / "got", attempts=2)
+        download([Remote("big", f"{served.url}/big", **facts)], tmp_path / "got", attempts=2)
     assert [path.name for path in (tmp_path / "got").iterdir()] == []
     assert len(served.requests()) == 2
 

@@ -130,9 +130,9 @@ def login(monkeypatch, swift):
 
 
 def variables(swift, through=None):
-    known = {"ST_AUTH": swift.auth_url, "ST_USER": swift.user, "ST_KEY": swift.key}
+    login = {"ST_AUTH": swift.auth_url, "ST_USER": swift.user, "ST_KEY": swift.key}
     path = urlsplit(swift.url).path
-    return known | ({"OS_STORAGE_URL": through + path} if through else {})
+    return login | ({"OS_STORAGE_URL": through + path} if through else {})
 
 
 def origin(url):
@@ -573,7 +573,7 @@ def test_an_upload_killed_and_resumed_sends_exactly_what_is_missing(tmp_path, sw
     process = start_upload(
         folder, "killed", variables(swift, server.url), "--segment-bytes", "30000", "--connections", "4"
     )
-    process.communicate(timeout=300)
+    process.communicate(timeout=900)
     assert process.returncode == -signal.SIGKILL and not (folder / "published.json").exists()
     time.sleep(0.3)
     there = set(stored(swift, "killed")) | set(stored(swift, "killed_segments"))
@@ -590,7 +590,7 @@ def test_an_upload_killed_and_resumed_sends_exactly_what_is_missing(tmp_path, sw
 def test_two_runs_at_once_with_the_same_content(tmp_path, swift):
     folders = [dataset(tmp_path / name) for name in "ab"]
     runs = [start_upload(folder, "twice", variables(swift)) for folder in folders]
-    said = [run.communicate(timeout=300)[0] for run in runs]
+    said = [run.communicate(timeout=900)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], said
     assert_same(swift, "twice", folders[0])
     assert (folders[0] / "published.json").read_bytes() == (folders[1] / "published.json").read_bytes()
@@ -616,8 +616,8 @@ def test_a_manifest_that_another_run_takes_away_is_there_in_the_end(tmp_path, sw
     server = proxy(swift.url, when=other_run)
     login(server.url)
     upload(folder, container)
-    assert done == ["taken", "back"][: 1 + back]
-    assert server.paths().count("manifest.json") == 2 - back
+    assert done == (["taken", "back"] if back else ["taken"])
+    assert server.paths().count("manifest.json") == (1 if back else 2)
     assert_same(swift, container, folder)
 
 
@@ -642,7 +642,7 @@ def test_two_runs_of_which_one_sleeps_with_the_manifest_taken_away(tmp_path, swi
         upload(first, "asleep")
     finally:
         os.kill(process.pid, signal.SIGCONT)
-    said = process.communicate(timeout=300)[0]
+    said = process.communicate(timeout=900)[0]
     assert process.returncode == 0, said
     assert_same(swift, "asleep", first)
 
@@ -669,7 +669,8 @@ def test_a_stranger_who_is_refused_for_a_while_asks_again(tmp_path, swift, proxy
 
     def stranger(handler, status, headers, body):
         code = None if handler.headers["X-Auth-Token"] else next(refused, None)
-        (faults.answer(code) if code else faults.nothing)(handler, status, headers, body)
+        fault = faults.answer(code) if code else faults.nothing
+        fault(handler, status, headers, body)
 
     server = proxy(swift.url, [stranger], when=lambda method, path: method == "GET", always=True)
     login(server.url)
@@ -755,17 +756,17 @@ def ways(keystone, swift, tmp_path):
             names = {"OS_PROJECT_NAME": keystone.project, "OS_USER_DOMAIN_NAME": "Default"}
             return place | who | names | {"OS_PROJECT_DOMAIN_NAME": "Default"}, [keystone.password]
         if way == "application credential":
-            known, secret = keystone.application_credential(tmp_path.name)
-            keys = {"OS_APPLICATION_CREDENTIAL_ID": known, "OS_APPLICATION_CREDENTIAL_SECRET": secret}
-            return place | keys | {"OS_AUTH_TYPE": "v3applicationcredential"}, [secret, known]
+            credential, secret = keystone.application_credential(tmp_path.name)
+            keys = {"OS_APPLICATION_CREDENTIAL_ID": credential, "OS_APPLICATION_CREDENTIAL_SECRET": secret}
+            return place | keys | {"OS_AUTH_TYPE": "v3applicationcredential"}, [secret, credential]
         if way == "clouds.yaml":
-            known, secret = keystone.application_credential(tmp_path.name)
+            credential, secret = keystone.application_credential(tmp_path.name)
             about = {"auth_type": "v3applicationcredential", "auth": {"auth_url": keystone.auth_url}}
             clouds = private("clouds.yaml", json.dumps({"clouds": {"loop": about}}))
-            keys = {"application_credential_id": known, "application_credential_secret": secret}
+            keys = {"application_credential_id": credential, "application_credential_secret": secret}
             secure = private("secure.yaml", json.dumps({"clouds": {"loop": {"auth": keys}}}))
             files = {"OS_CLIENT_CONFIG_FILE": clouds, "OS_CLIENT_SECURE_FILE": secure, "HOME": str(home)}
-            return files | {"OS_CLOUD": "loop"}, [secret, known]
+            return files | {"OS_CLOUD": "loop"}, [secret, credential]
         if way == "token":
             token = keystone.token()
             return place | {"OS_TOKEN": token, "OS_PROJECT_ID": keystone.project_id}, [token]
@@ -787,7 +788,7 @@ def test_every_way_to_log_in_leaves_no_secret_anywhere(tmp_path, ways, way):
         process = start_upload(folder, f"way-{way}".replace(" ", "-"), attempt, "--temp-url-days", "1")
         with contextlib.suppress(OSError):
             lines.append(Path(f"/proc/{process.pid}/cmdline").read_text())
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=900)
         assert process.returncode == expected, said
         if expected:
             assert "is refused (40" in said
@@ -962,8 +963,8 @@ def test_a_published_volume_is_read_straight_from_the_store(volumes, name):
     spec = {"driver": "neuroglancer_precomputed", "kvstore": f"{url}{name}/precomputed/"}
     read = tensorstore.open(spec).result().read().result()[..., 0]
     seen = np.asarray(cloudvolume.CloudVolume(f"precomputed://{url}{name}/precomputed", progress=False, cache=False)[:])
-    for found in (read, seen[..., 0]):
-        assert np.abs(found.astype(int) - voxels[name]).max() <= (4 if name == "jpeg" else 0)
+    for values in (read, seen[..., 0]):
+        assert np.abs(values.astype(int) - voxels[name]).max() <= (4 if name == "jpeg" else 0)
 
 
 def test_a_published_volume_is_drawn_by_neuroglancer(volumes):
@@ -991,7 +992,7 @@ def test_a_published_volume_is_drawn_by_neuroglancer(volumes):
             picture = browser.screenshot_state(state, size=(200, 150), plain=True).astype(int)
             for x, y in ((3, 3), (25, 20), (36, 27)):
                 shown, value = picture[5 * y + 2, 5 * x + 2], int(voxels[name][x, y, 10])
-                wanted = (
+                expected = (
                     [int(colours[str(value)][i : i + 2], 16) for i in (1, 3, 5)] if name == "labels" else [value] * 3
                 )
-                assert np.abs(shown - wanted).max() <= (8 if name == "jpeg" else 3), (name, x, y)
+                assert np.abs(shown - expected).max() <= (8 if name == "jpeg" else 3), (name, x, y)

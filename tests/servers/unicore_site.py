@@ -60,17 +60,17 @@ class Site:
 
     def submit(self, job):
         check(job)
-        known = uuid.uuid4().hex
-        (self.state / known).mkdir()
-        self.jobs[known] = {"job": job, "process": None}
+        job_id = uuid.uuid4().hex
+        (self.state / job_id).mkdir()
+        self.jobs[job_id] = {"job": job, "process": None}
         if job.get("haveClientStageIn") != "true":
-            self.start(known)
-        return known
+            self.start(job_id)
+        return job_id
 
-    def start(self, known):
-        entry = self.jobs[known]
+    def start(self, job_id):
+        entry = self.jobs[job_id]
         require(entry["process"] is None, 500, "the job was started already")
-        folder, job = self.state / known, entry["job"]
+        folder, job = self.state / job_id, entry["job"]
         command = [os.path.expandvars(part) for part in (job["Executable"], *job.get("Arguments", []))]
         for name, value in job.get("Environment", {}).items():
             command = [part.replace(f"${name}", value) for part in command]
@@ -78,12 +78,17 @@ class Site:
             environment = os.environ | job.get("Environment", {})
             entry["process"] = subprocess.Popen(command, cwd=folder, stdout=out, stderr=err, env=environment)
 
-    def properties(self, known):
-        process = self.jobs[known]["process"]
+    def properties(self, job_id):
+        process = self.jobs[job_id]["process"]
         code = process.poll() if process else None
-        status = "READY" if process is None else "RUNNING" if code is None else "FAILED" if code else "SUCCESSFUL"
-        links = {"workingDirectory": f"storages/{known}-uspace"}
-        links |= {f"action:{action}": f"jobs/{known}/actions/{action}" for action in ("start", "abort", "restart")}
+        if process is None:
+            status = "READY"
+        elif code is None:
+            status = "RUNNING"
+        else:
+            status = "FAILED" if code else "SUCCESSFUL"
+        links = {"workingDirectory": f"storages/{job_id}-uspace"}
+        links |= {f"action:{action}": f"jobs/{job_id}/actions/{action}" for action in ("start", "abort", "restart")}
         about = {"status": status, "log": [], "queue": "normal", "submissionTime": "2026-01-01T00:00:00+0000"}
         about |= {"exitCode": str(code)} if code is not None else {}
         about |= {"statusMessage": "the program failed"} if status == "FAILED" else {}
@@ -135,7 +140,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_PUT(self):
         self.handle_with(self.put)
 
-    def known(self, name):
+    def existing(self, name):
         require(name in self.site.jobs, 404, f"no job {name}")
         return name
 
@@ -145,13 +150,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             case [""]:
                 links = {"jobs": {"href": f"{url}/jobs"}, "storages": {"href": f"{url}/storages"}}
                 self.answer(200, {"client": {"role": {"selected": "user"}}, "_links": links})
-            case ["jobs", known]:
-                self.answer(200, self.site.properties(self.known(known)))
+            case ["jobs", job_id]:
+                self.answer(200, self.site.properties(self.existing(job_id)))
             case ["storages", storage]:
-                self.known(storage.removesuffix("-uspace"))
+                self.existing(storage.removesuffix("-uspace"))
                 self.answer(200, {"resourceStatus": "READY", "_links": {"files": {"href": f"{url}{storage}/files"}}})
             case ["storages", storage, "files", *place]:
-                folder = self.site.state / self.known(storage.removesuffix("-uspace"))
+                folder = self.site.state / self.existing(storage.removesuffix("-uspace"))
                 self.get_file(folder, folder.joinpath(*place), "/".join(place))
             case _:
                 raise RefusedError(404, "no such resource")
@@ -164,8 +169,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, path.read_bytes(), kind="application/octet-stream")
         elif path.is_dir():
             inside = self.site.listed.get(name) or {
-                f"/{found.relative_to(folder)}": {"isDirectory": found.is_dir(), "size": found.stat().st_size}
-                for found in sorted(path.iterdir())
+                f"/{child.relative_to(folder)}": {"isDirectory": child.is_dir(), "size": child.stat().st_size}
+                for child in sorted(path.iterdir())
             }
             self.answer(200, {"isDirectory": True, "content": inside})
         else:
@@ -175,10 +180,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         require(self.headers["Content-Type"] == "application/json", 415, "JSON is wanted")
         match parts:
             case ["jobs"]:
-                known = self.site.submit(json.loads(body))
-                self.answer(201, Location=f"{self.site.url}/jobs/{known}")
-            case ["jobs", known, "actions", "start"]:
-                self.site.start(self.known(known))
+                job_id = self.site.submit(json.loads(body))
+                self.answer(201, Location=f"{self.site.url}/jobs/{job_id}")
+            case ["jobs", job_id, "actions", "start"]:
+                self.site.start(self.existing(job_id))
                 self.answer(200, {})
             case _:
                 raise RefusedError(404, "no such resource")
@@ -187,9 +192,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         require(self.headers["Content-Type"] == "application/octet-stream", 415, "a stream of bytes is wanted")
         match parts:
             case ["storages", storage, "files", *place]:
-                known = self.known(storage.removesuffix("-uspace"))
-                require(self.site.jobs[known]["process"] is None, 500, "the job runs already")
-                path = self.site.state.joinpath(known, *place)
+                job_id = self.existing(storage.removesuffix("-uspace"))
+                require(self.site.jobs[job_id]["process"] is None, 500, "the job runs already")
+                path = self.site.state.joinpath(job_id, *place)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(body)
                 self.answer(204)

@@ -148,8 +148,8 @@ def test_the_netcdf_that_took_five_gigabytes():
 def test_a_slope_that_is_endless(suffix, tmp_path):
     path = nifti(tmp_path / f"v{suffix}", slope=(112, "<f", np.inf))
     assert path.name in refused("scl_slope is inf", described, path)
-    found = stack.describe(path.parent, [path.name], ignore_scaling=True)
-    assert found["scaling"] is None
+    source = stack.describe(path.parent, [path.name], ignore_scaling=True)
+    assert source["scaling"] is None
     assert described(nifti(tmp_path / f"w{suffix}", slope=(112, "<f", np.nan)))["scaling"] is None
 
 
@@ -193,11 +193,11 @@ def test_planes_that_ome_does_not_count(tmp_path):
         content = path.read_bytes()
         path.write_bytes(content.replace(b'SizeZ="3', count))
         try:
-            found = described(path)
+            source = described(path)
         except ValueError as error:
             assert "v.ome.tif" in str(error)
         else:
-            assert found["shape"][1:] == [8, 9, 1]
+            assert source["shape"][1:] == [8, 9, 1]
         path.write_bytes(content)
 
 

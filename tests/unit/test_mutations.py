@@ -40,28 +40,28 @@ def volume(path):
     slices, rows, columns, channels = source["shape"]
     assert slices * rows * columns * channels * np.dtype(source["dtype"]).itemsize < 1 << 28
     with stack.open_stack(source) as reader:
-        found = reader.read(0, slices, 0, rows)
+        voxels = reader.read(0, slices, 0, rows)
     with witness.opened(source) as reader:
-        if not np.array_equal(found, reader.read(0, slices, 0, rows), equal_nan=found.dtype.kind == "f"):
+        if not np.array_equal(voxels, reader.read(0, slices, 0, rows), equal_nan=voxels.dtype.kind == "f"):
             raise ValueError(f"{path}: voxels differ")
-    return [found]
+    return [voxels]
 
 
 def granule(path):
     config = granules.claimed(path.name, collection.load(), path.parent)
-    found = read_granule(config, path)
-    return [variable.array() for variable in found.variables.values()]
+    content = read_granule(config, path)
+    return [variable.array() for variable in content.variables.values()]
 
 
 def product(path):
-    found = pds3.Product(path)
-    found.verify()
-    return [found.rows(0, found.image().lines)]
+    image = pds3.Product(path)
+    image.verify()
+    return [image.rows(0, image.image().lines)]
 
 
 def cube(path):
-    found = cubes.Cube(path)
-    return [found.read(band=band + 1)[0] for band in range(found.bands)]
+    image = cubes.Cube(path)
+    return [image.read(band=band + 1)[0] for band in range(image.bands)]
 
 
 def tiff(path, compression=None, planes=PLANE):
@@ -176,12 +176,12 @@ def test_same_values_or_one_line(kind, tmp_path):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = read(path)
+                arrays = read(path)
         except (ValueError, OSError) as error:
             assert path.name in str(error), (what, repr(error))
             assert "\n" not in str(error), (what, repr(error))
         except Exception as error:
             raise AssertionError(f"{what}: {error!r}") from error
         else:
-            same = len(found) == len(right) and all(itertools.starmap(np.array_equal, zip(found, right, strict=True)))
+            same = len(arrays) == len(right) and all(itertools.starmap(np.array_equal, zip(arrays, right, strict=True)))
             assert same or not is_covered, what

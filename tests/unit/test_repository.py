@@ -46,6 +46,10 @@ ENGINES = {"planetary": "isis", "isis": "native"}
 PACKAGES = {
     "blake3": "python-blake3",
     "swiftclient": "python-swiftclient",
+    "nrrd": "pynrrd",
+    "PIL": "pillow",
+    "DracoPy": "dracopy",
+    "skimage": "scikit-image",
     "yaml": "pyyaml",
     "matplotlib": "matplotlib-base",
     "openstack": "openstacksdk",
@@ -116,9 +120,9 @@ def requirements(name):
 def test_every_direct_dependency_is_locked_with_hashes():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     runs, judges = project["project"]["dependencies"], project["dependency-groups"]["test"]
-    for name, wanted in zip(LOCKS, (runs, [*runs, *judges]), strict=True):
+    for name, direct in zip(LOCKS, (runs, [*runs, *judges]), strict=True):
         locked = requirements(name)
-        assert {re.match(r"[\w-]+", package)[0].lower() for package in wanted} <= {one.name for one, _ in locked}
+        assert {re.match(r"[\w-]+", package)[0].lower() for package in direct} <= {one.name for one, _ in locked}
         assert all(hashes for _, hashes in locked)
     run, tested = ({f"{one.name}{one.specifier}" for one, _ in requirements(name)} for name in LOCKS)
     assert run <= tested  # what runs is what the tests ran with
@@ -154,12 +158,13 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
     for env, modules in needed.items():
         content = yaml.safe_load((ROOT / f"envs/{env}.yaml").read_text())
         listed = {package.split()[0] for package in content["dependencies"]} - {"python"}
-        wanted = {PACKAGES.get(module, module.replace("_", "-")) for module in modules if module not in WITH_OTHERS}
+        expected = {PACKAGES.get(module, module.replace("_", "-")) for module in modules if module not in WITH_OTHERS}
         # read by others at run time: GDAL by rasterio, indexed_gzip by nibabel; spyndex for its tables
-        assert listed - {"gdal", "indexed_gzip", "isis", "spyndex"} == wanted, env
+        assert listed - {"gdal", "indexed_gzip", "isis", "spyndex"} == expected, env
         versions = dict(re.fullmatch(r"([\w-]+) =(\d[\d.]*)", package).groups() for package in content["dependencies"])
         locked = locked_for(versions["python"])
-        assert content["channels"] == [*["usgs-astrogeology"] * (env == "isis"), "conda-forge", "nodefaults"]
+        own = ["usgs-astrogeology"] if env == "isis" else []
+        assert content["channels"] == [*own, "conda-forge", "nodefaults"]
         for name, version in versions.items():
             wheel = WHEELS.get(name, name.removesuffix("-base").replace("_", "-"))
             assert name in ("python", "gdal", "isis") or f"{locked[wheel]}.".startswith(f"{version}."), (env, name)
@@ -168,8 +173,8 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
 def locked_for(python):
     """Versions of the lock file for a version of Python: it has several of what depends on that."""
     here = {"python_version": python, "python_full_version": f"{python}.9"}
-    wanted = (one for one, _ in requirements("requirements.lock"))
-    return {one.name: str(one.specifier)[2:] for one in wanted if one.marker is None or one.marker.evaluate(here)}
+    locked = (one for one, _ in requirements("requirements.lock"))
+    return {one.name: str(one.specifier)[2:] for one in locked if one.marker is None or one.marker.evaluate(here)}
 
 
 def test_test_files_have_names_of_their_own():

@@ -40,24 +40,26 @@ AUXILIARY = {"coverage_content_type": "coordinate"}
 ON_SCALE = ("degC", "K")
 
 
-def write(granule, path, *, conventions="CF-1.8", production_time="", deflate=None):
+def write(granule, path, *, conventions="CF-1.8", production_time="", deflate=None, durable=True):
     """Write a granule as netCDF; a file that is there is replaced when the new one is whole.
 
     conventions -- `CF-1.8` or `CF-1.11`
     production_time -- ISO 8601 date and time for date_created and history; by default that of SOURCE_DATE_EPOCH, or
         the first at which the file could be there (see `made_at`), so that the bytes are the same on every run
     deflate -- level from 0 (not compressed) to 9; by default 1, and 0 for curtains (see `default_deflate`)
+    durable -- see `files.replacing`
 
     Raises ValueError for other conventions, and for a time that is none.
     """
     require(conventions, production_time)
     level = default_deflate(granule) if deflate is None else deflate
-    with files.replacing(path) as partial, netCDF4.Dataset(partial, "w", format="NETCDF4") as file:
+    with files.replacing(path, durable) as partial, netCDF4.Dataset(partial, "w", format="NETCDF4") as file:
         file.setncatts(global_attributes(granule, conventions, made_at(granule, production_time)))
         _define_dimensions(file, granule)
-        if granule.feature:
-            _write_ids(file, granule)
+        ids = list(_define_ids(file, granule)) if granule.feature else []
         targets = {name: _define(file, granule, name, conventions, level) for name in granule.variables}
+        for target, values in ids:  # values come last, as the library brings a file in order before it takes some
+            target[:] = values
         for name, variable in granule.variables.items():
             for first, last, block in variable.blocks(_rows_of_chunk(variable)):
                 targets[name][_at(granule, name, first, last)] = _characters(block) if variable.is_text else block
@@ -440,29 +442,27 @@ def _define_dimensions(file, granule):
                 file.createDimension(name, length)
 
 
-def _write_ids(file, granule):
-    """Variables with cf_role: the id of the trajectory, and of each profile of a flight of sondes."""
+def _define_ids(file, granule):
+    """Variables with cf_role, and their values: the id of the trajectory, and of each profile of a flight of sondes."""
     if granule.feature == "trajectory":
-        _write_text(
-            file, "trajectory", (), [granule.id], {"long_name": "name of the sounding", "cf_role": "trajectory_id"}
-        )
+        attrs = {"long_name": "name of the sounding", "cf_role": "trajectory_id"}
+        yield _define_text(file, "trajectory", (), [granule.id], attrs)
         return
     attrs = {"long_name": "name of the flight", "cf_role": "trajectory_id"}
-    _write_text(file, "trajectory", ("trajectory",), [granule.id], attrs)
+    yield _define_text(file, "trajectory", ("trajectory",), [granule.id], attrs)
     if _is_curtain(granule):
         return
-    attrs = {"long_name": "number of the profile", "cf_role": "profile_id"}
     target = file.createVariable("profile", "i4", ("profile",), fill_value=False)
-    target.setncatts(attrs)
-    target[:] = np.arange(len(file.dimensions["profile"]), dtype=np.int32)
+    target.setncatts({"long_name": "number of the profile", "cf_role": "profile_id"})
+    yield target, np.arange(len(file.dimensions["profile"]), dtype=np.int32)
 
 
-def _write_text(file, name, dims, texts, attrs):
+def _define_text(file, name, dims, texts, attrs):
     values = np.array([text.encode() for text in texts])
     file.createDimension(f"{name}_strlen", values.dtype.itemsize)
     target = file.createVariable(name, "S1", (*dims, f"{name}_strlen"))
     target.setncatts(attrs | {"coverage_content_type": "referenceInformation"})
-    target[:] = _characters(values if dims else values[0])
+    return target, _characters(values if dims else values[0])
 
 
 def _characters(texts):

@@ -152,7 +152,12 @@ def _unmapped(source, told, its_units, kept, long_name):
         attrs["units"] = "degree" if understood.startswith(("degrees_n", "degrees_e")) else understood
     elif its_units:
         attrs["source_units"] = its_units
-    if standard_name := str(told.get("standard_name", "")).strip():
+    standard_name = str(told.get("standard_name", "")).strip()
+    if not standard_name and name == "height" and _convertible(understood, "m"):
+        standard_name = "height"  # which a coordinate of this name must have
+    if standard_name in ("latitude", "longitude"):
+        attrs["source_standard_name"] = standard_name
+    elif standard_name:
         attrs["standard_name" if _is_standard(standard_name, understood) else "source_standard_name"] = standard_name
     return Described(name, attrs | kept, [], [])
 

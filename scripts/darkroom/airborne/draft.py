@@ -1,22 +1,36 @@
 """A draft of a collection from one of its files, and what a collection would make of a file."""
 
+import datetime
+import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from darkroom.airborne import collection, reading, units
+from darkroom.airborne import collection, places, reading, units
 from darkroom.airborne.extent import time_text
+from darkroom.airborne.granule import moments
+from darkroom.airborne.readers import netcdf_file, table, text
+from darkroom.airborne.readers.clock import TIME_OF_DAY
+from darkroom.airborne.screen import possible_range
 from darkroom.airborne.times import moment
 
 HDF5, CLASSIC = b"\x89HDF\r\n\x1a\n", b"CDF"
-EPOCH = "seconds since 1970-01-01"
-UNIX = (3e8, 4e9)  # seconds of 1979 to 2096: what a time without units most often is
+UNIX = (1e8, 4e9)  # what counts of seconds since an epoch are
+# Days that counts of seconds begin with: Unix, GPS, TAI93, J2000, LabVIEW and MATLAB's of instruments.
+EPOCHS = ("1970-01-01", "1980-01-06", "1993-01-01", "2000-01-01", "2001-01-01", "1904-01-01")
+SECONDS = ("s", "sec", "second", "seconds")
+AT_LAUNCH = 60  # seconds below which the first time counts from a launch, not from midnight
+LEAPING = EPOCHS[1:3]
+DATES, CLOCKS = ("%m/%d/%Y", "%d.%m.%Y", "%d/%m/%Y"), ("%H:%M:%S", "%I:%M:%S %p", "%H:%M")
+SINCE_PARTS = ("Year", "Month", "Day", "Hour", "Minute", "Second")
+SINCE = "{Year}-{Month}-{Day} {Hour}:{Minute}:{Second}"
 # Standard name -> what variables are called that mean it, and what they are not called.
 GUESSES = {
-    "latitude": (r"^lat(i|itude)?$|(^|[_/ ])lat(itude)?$|^gps_?lat|latitude", r"ac_?lat|aircraft"),
-    "longitude": (r"^lon(g|gitude)?$|(^|[_/ ])long?(itude)?$|^gps_?lon|longitude", r"ac_?lon|aircraft"),
+    "latitude": (r"^lat(i|itude)?(/n)?$|(^|[_/ ])lat(itude)?$|^gps_?lat|latitude", r"ac_?lat|aircraft"),
+    "longitude": (r"^lon(g|gitude)?(/e)?$|(^|[_/ ])long?(itude)?$|^gps_?lon|longitude", r"ac_?lon|aircraft"),
     "altitude": (r"gps.*alt|alt.*(msl|gps)|^alt(itude)?$|^hght$|msl.*alt|geometric.*height", r"press|radar|range"),
     "barometric_altitude": (r"press.*alt|alt.*press", r"cabin"),
     "geopotential_height": (r"geopot|^gph|^geoz$|^hght$", r"$^"),
@@ -51,6 +65,13 @@ GUESSES = {
     "brightness_temperature": (r"^tb\b|^tb_|brightness", r"$^"),
     "equivalent_reflectivity_factor": (r"^(.*/)?dbz|reflectiv", r"height"),
 }
+# Quantity -> what labels of a header are called that have it of a place.
+PLACES = {
+    "latitude": r"(^|[^a-z])lat(itude)?($|[^a-z])",
+    "longitude": r"(^|[^a-z])long?(itude)?($|[^a-z])",
+    "altitude": r"(station|site|release).*(elevation|altitude|height|alt($|_))|^altitude$",
+}
+LATER = re.compile("creat|process|modif|date_?(issued|metadata)|history|revis", re.IGNORECASE)
 START = re.compile("start|release|launch|begin", re.IGNORECASE)
 # Names in a product that are shorter than the standard one.
 SHORT = {"air_pressure": "pressure", "air_temperature": "temperature", "dew_point_temperature": "dew_point"}
@@ -66,16 +87,20 @@ def reader_of(path):
     if start.startswith((HDF5, CLASSIC)):
         return "aspen" if b"AspenVersion" in start else "netcdf"
     rows = start.splitlines()
-    if rows and re.match(rb"\s*\d+\s*,\s*(1001|2110|2310)\b", rows[0]):
+    if rows and re.match(rb"\s*\d+[\s,]+(1001|2110|2310)\b", rows[0]):
         return "icartt"
     if any(row.startswith(b"IWG1,") for row in rows[:2]):
         return "iwg1"
     if any(row.startswith(b"AVAPS-") for row in rows[:3]):
         return "avaps"
-    if any(row.startswith(b"-----") for row in rows):
+    if rows and rows[0].startswith(b"Data Type") and any(row.startswith(b"-----") for row in rows):
         return "eol"
+    if re.search(rb"\bXX(AA|BB|CC|DD)\s+\d{5}\s+99\d{3}\s", start):
+        return "tempdrop"
+    if b"\0" not in start and table.Block.found([text.text(row) for row in rows], {}):
+        return "table"
     raise ValueError(
-        f"{path}: no ICARTT, IWG1, AVAPS, EOL, netCDF or HDF5 by how it begins; it needs a reader of its own"
+        f"{path}: no ICARTT, IWG1, AVAPS, EOL, TEMP DROP, netCDF, HDF5 or table by how it begins; it needs a reader"
     )
 
 
@@ -103,9 +128,10 @@ def draft(path):
     ):
         form["feature"] = "trajectoryProfile"
     if place is None:
-        form["position"] = {"latitude": 0, "longitude": 0}
+        form["position"] = position_of(header)
         notes.append(
-            "no latitude and longitude were found: give numbers or labels of the header in `position`, or `navigation`"
+            f"no latitude and longitude were found; `position` is {form['position']}: give numbers, labels "
+            "of the header, or `navigation`"
         )
     form["variables"] = table
     told = {
@@ -131,6 +157,7 @@ def draft(path):
             {"regex": r".+\.nc", "bucket": "protected", "type": "data", "sample_file_name": f"{path.stem}.nc"},
             {"regex": r".+\.(umm_g\.json|echo10\.xml|meta\.xml)", "bucket": "private", "type": "metadata",
              "sample_file_name": f"{path.stem}.umm_g.json"},
+            {"regex": r".+\.png", "bucket": "public", "type": "browse", "sample_file_name": f"{path.stem}.png"},
             {"regex": r".+", "bucket": "protected", "type": "ancillary", "sample_file_name": path.name},
         ],
     }  # fmt: skip
@@ -146,52 +173,99 @@ def _read(path, form, notes):
         variables, header, *_ = read(path, tried)
         return variables, header
     except ValueError as error:
-        if form["reader"] != "netcdf" or "no time" not in str(error):
+        if form["reader"] not in ("netcdf", "table") or "no time" not in str(error):
             raise
-    for time in _times(path, tried["groups"]):
+    read_so = {}  # how sure a way is, 0 for the most, and what it gives
+    for time in _times(clues(path, form["reader"]), tried["groups"]):
         try:
             variables, header, *_ = read(path, tried | {"time": time})
+            day = moments(variables["time"]).min().astype("datetime64[D]")
         except ValueError:
             continue
-        form["time"] = time
-        notes.append(f"time is taken for {time}: see whether that is so")
-        return variables, header
-    raise ValueError(f"{path}: no time was found; tell `time` in the format by hand (see the tutorial)")
+        unsure = 2 if "variable" not in time else 0 if _is_near(day, tried["groups"]) else 1
+        read_so.setdefault(unsure, (time, variables, header))
+        if 0 in read_so:
+            break
+    if not read_so:
+        raise ValueError(f"{path}: no time was found; tell `time` in the format by hand (see the tutorial)")
+    form["time"], variables, header = read_so[min(read_so)]
+    doubt = ", which is not the day that the file name tells" if min(read_so) == 1 else ""
+    notes.append(f"time is taken for {form['time']}{doubt}: see whether that is so")
+    if form["time"].get("units", "").endswith(LEAPING):
+        notes.append("such counts often have leap seconds in them, by which time would be late: see whether that is so")
+    return variables, header
 
 
 def _groups(name, form):
     return {key: value for key, value in re.fullmatch(form["names"], name).groupdict().items() if value}
 
 
-def _times(path, groups):
-    """How the time of a netCDF or HDF5 file may be put together, the likely ways first."""
-    import netCDF4
+def _is_near(day, groups):
+    """Whether a day is that of the file name, or one next to it; without a date in the name every day is."""
+    return "date" not in groups or abs(day - moment(groups["date"]).astype("datetime64[D]")) <= np.timedelta64(1, "D")
 
-    def walk(group, above=""):
-        for name, item in group.variables.items():
-            yield above + name, item
-        for name, inner in group.groups.items():
-            yield from walk(inner, f"{above}{name}/")
 
-    with netCDF4.Dataset(path) as file:
-        likely = {
-            name: item for name, item in walk(file) if "time" in name.lower() and item.dtype.kind in "iuf" and item.size
-        }
-        attributes = [name for name in file.ncattrs() if _is_moment(str(file.getncattr(name)))]
-        for name, item in likely.items():
-            first = float(np.ravel(item[:1])[0])
-            if UNIX[0] < first < UNIX[1]:
-                yield {"variable": name, "units": EPOCH}
-        for name in sorted(likely, key=lambda name: "offset" not in name.lower()):
-            for label in sorted(
-                attributes, key=lambda label: not re.search("start|release|launch|begin", label, re.IGNORECASE)
-            ):
-                yield {"variable": name, "since": label}
-            if "date" in groups:
-                unit = str(getattr(likely[name], "units", "seconds")) or "seconds"
-                yield {"variable": name, "units": f"{unit} since {{date}}"}
-        if "date" in groups:  # of a sounding without times of its levels
-            yield {"since": "{date}T{time}" if "time" in groups else "{date}"}
+def clues(path, reader_name):
+    """(columns, labels): the first value and the units of each variable of a file by its name, and its header."""
+    if reader_name == "table":
+        columns, header, *_ = table.columns_of(path, {})
+        return {name: (column.values[0], column.told.get("units", "")) for name, column in columns.items()}, header
+    with netcdf_file.opened(path) as file:
+        columns = {}
+        for name, item in netcdf_file.walk(file):
+            if item.dtype is not str and item.dtype.kind in "iuf" and item.size:
+                columns[name] = (np.ravel(item[:1])[0], str(getattr(item, "units", "")))
+        return columns, {name: str(file.getncattr(name)) for name in file.ncattrs()}
+
+
+def _times(found, groups):
+    """How the time of a file may be put together, by its `clues`; the likely ways first."""
+    columns, header = found
+    texts = {name: str(first) for name, (first, _) in columns.items() if isinstance(first, str)}
+    likely = {name: first for name, (first, unit) in columns.items() if _is_time(name, unit) and name not in texts}
+    for day, clock in itertools.permutations(columns, 2):
+        if TIME_OF_DAY.fullmatch(texts.get(clock, "")) and _is_day(columns[day][0]):
+            yield {"variable": [day, clock]}
+    yield from ({"variable": name} for name, word in texts.items() if _is_moment(word))
+    for form, clock in itertools.product(DATES, CLOCKS):
+        for names in (*((name,) for name in texts), *itertools.permutations(texts, 2)):
+            if _is_of_form(" ".join(texts[name] for name in names), f"{form} {clock}"):
+                yield {"variable": list(names), "format": f"{form} {clock}"}
+    yield from ({"variable": name, "units": f"seconds since {EPOCHS[2]}"} for name in likely if "tai93" in name.lower())
+    for epoch, name in itertools.product(EPOCHS, likely):
+        if UNIX[0] < float(likely[name]) < UNIX[1] and (epoch == EPOCHS[0] or "date" in groups):
+            yield {"variable": name, "units": f"seconds since {epoch}"}
+    starts = [label for label, value in header.items() if _is_moment(value) and not LATER.search(label)]
+    starts.sort(key=lambda label: not START.search(label))
+    if set(SINCE_PARTS) <= set(header):
+        starts.insert(0, SINCE)
+    clocks = [name for name, word in texts.items() if TIME_OF_DAY.fullmatch(word)]
+    for name in sorted([*clocks, *likely], key=lambda name: "offset" not in name.lower()):
+        yield from ({"variable": name, "since": label} for label in starts)
+        if "date" in groups and name in clocks:
+            yield {"variable": name, "since": "{date}"}
+        elif "date" in groups:
+            unit = columns[name][1] or "seconds"
+            is_from_launch = "time" in groups and unit[:1] == "s" and 0 <= likely[name] < AT_LAUNCH
+            yield {"variable": name, "units": f"{unit} since {{date}}" + ("T{time}" if is_from_launch else "")}
+    if "date" in groups:  # of a sounding without times of its levels
+        yield {"since": "{date}T{time}" if "time" in groups else "{date}"}
+
+
+def _is_time(name, unit):
+    return "time" in name.lower() or (unit in SECONDS and re.fullmatch("t|sec.*|elapsed.*", name, re.IGNORECASE))
+
+
+def _is_day(first):
+    return _is_moment(first if isinstance(first, str) else f"{first:.0f}")
+
+
+def _is_of_form(text, form):
+    try:
+        datetime.datetime.strptime(text, form)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_moment(text):
@@ -202,21 +276,71 @@ def _is_moment(text):
     return True
 
 
+def position_of(header):
+    """`position` of a format: labels of the header that look like it, or 0, where a person must give numbers."""
+    found = {}
+    for name, called in PLACES.items():
+        likely = [label for label in header if re.search(called, label, re.IGNORECASE)]
+        if name != "altitude":
+            likely += [label for label in header if re.search("location|position", label, re.IGNORECASE)]
+        found[name] = next((label for label in likely if _is_place(header, label, name)), 0)
+    return {name: place for name, place in found.items() if place or name != "altitude"}
+
+
+def _is_place(header, label, name):
+    try:
+        return abs(places.told(header, label, name, "")) <= {"latitude": 90, "longitude": 360}.get(name, 9000)
+    except ValueError:
+        return False
+
+
 def _bins(variables, table):
     return any(
         table.get(item.source, {}).get("name") == "altitude" and len(item.shape) == 1 for item in variables.values()
     )
 
 
+def codes_of(item):
+    """Values of a variable that look like codes for missing ones: an extreme that is such a code, far off the rest."""
+    if item.is_text or not item.dims or item.dtype.kind not in "iuf" or item.shape[0] == 0:
+        return []
+    stored = np.concatenate([np.ravel(block) for _, _, block in item.blocks()])
+    known = np.unique(stored[~item.missing(stored) & np.isfinite(stored)])
+    likely = [value for value in known[[0, -1]] if _is_code(value)] if known.size > 2 else []
+    rest = known[~np.isin(known, likely)]
+    if not rest.size:
+        return []
+    spread = float(rest[-1]) - float(rest[0])
+    return [value.item() for value in likely if np.abs(rest.astype(np.float64) - float(value)).min() > spread]
+
+
+def _is_code(value):
+    """Whether a number is of nines alone, from -99 and 999 on, or an end of what an integer can be."""
+    digits = f"{abs(float(value)):.10g}".replace(".", "")
+    nines = set(digits) == {"9"} and len(digits) >= (2 if value < 0 else 3)
+    return nines or abs(float(value)) > 1e30 or value in (-32768, -32767, 32767, 65535, -(2**31), 2**31 - 1)
+
+
 def table_of(variables, notes):
     """The table of variables: those whose quantity is known or guessed, by their names in the source."""
-    table, taken, unmapped = {}, {"time"}, []
-    for name, item in variables.items():
+    table, taken, unmapped, coded, supposed = {}, {"time"}, [], [], []
+    if codes := codes_of(variables["time"]):
+        table[variables["time"].source] = {"name": "time", "long_name": "time", "fill": codes}
+        coded.append(f"{variables['time'].source} ({', '.join(f'{code:g}' for code in codes)})")
+    rows = variables["time"].dims
+    for name, item in sorted(variables.items(), key=lambda pair: pair[1].dims[:1] != rows):  # these are the granule's
         if name in ("time", "pixel_time") or not item.source:
             continue
         standard_name = item.attrs.get("standard_name") or guess(item)
+        if codes := codes_of(item):
+            coded.append(f"{item.source} ({', '.join(f'{code:g}' for code in codes)})")
+        fill = {"fill": codes[0] if len(codes) == 1 else codes} if codes else {}
         if not standard_name or item.is_text or "source_units" in item.attrs:  # units that UDUNITS does not know
             unmapped.append(item.source)
+            if fill and "source_units" not in item.attrs:
+                kept = {key: item.attrs[key] for key in ("long_name", "units", "standard_name") if key in item.attrs}
+                table[item.source] = {"name": name} | kept | fill
+                taken.add(name)
             continue
         short = SHORT.get(standard_name, standard_name)
         if short in taken:
@@ -226,11 +350,17 @@ def table_of(variables, notes):
             short = name if name not in taken else f"{short}_2"
         taken.add(short)
         entry = {"name": short, "standard_name": standard_name, "long_name": item.attrs.get("long_name", item.source)}
-        entry |= _units(item, standard_name)
+        entry |= _units(replace(item, fill=codes[0]) if codes else item, standard_name) | fill
+        if not item.attrs.get("units"):
+            supposed.append(f"{item.source} ({entry['units']})")
         if standard_name == "altitude":
             entry["positive"] = "up"
         table[item.source] = entry
     table = dict(sorted(table.items(), key=lambda pair: pair[1]["name"] not in ALONE))
+    if supposed:
+        notes.append(f"units that the file does not tell are supposed: {', '.join(supposed)}")
+    if coded:
+        notes.append(f"values that look like codes for missing ones are `fill` now: {', '.join(coded)}")
     if unmapped:
         notes.append(f"without a place in the table, kept under their own names: {', '.join(unmapped)}")
     return table
@@ -240,17 +370,30 @@ def _units(item, standard_name):
     """The units of an entry: those of the source, in the spelling of UDUNITS."""
     if standard_name in ("latitude", "longitude"):
         return {"units": "degrees_north" if standard_name == "latitude" else "degrees_east"}
-    found = item.attrs.get("units") or collection.standard_names().get(standard_name, "1")
+    found = item.attrs.get("units") or _supposed(item, standard_name)
     return {"units": "degree" if found in ("degrees", "deg") else "percent" if found == "%" else found}
+
+
+def _supposed(item, standard_name):
+    """Units that a variable most likely has: the first of which its values are possible, as most files have them."""
+    canonical = collection.standard_names().get(standard_name, "1")
+    usual = {"K": ["degC"], "Pa": ["hPa"]}.get(canonical, ["percent"] if standard_name == "relative_humidity" else [])
+    low, high = item.extremes()
+    for its_units in usual:
+        told = replace(item, attrs={"standard_name": standard_name, "units": its_units})
+        possible = possible_range(told)
+        if possible and possible[0] <= low and high <= possible[1]:
+            return its_units
+    return canonical
 
 
 def guess(item):
     """The standard name that a variable most likely has, by its name and units, or ""."""
     words = [item.source.rpartition("/")[2].lower(), str(item.attrs.get("long_name", "")).lower()]
     its_units = item.attrs.get("units", "")
-    for text in words:
+    for word in words:
         for standard_name, (called, not_called) in GUESSES.items():
-            named = re.search(called, text) and not any(re.search(not_called, word) for word in words)
+            named = re.search(called, word) and not any(re.search(not_called, one) for one in words)
             if named and (not its_units or _fits(its_units, collection.standard_names().get(standard_name, "1"))):
                 return standard_name
     return ""
@@ -268,6 +411,10 @@ def names_of(name):
     stem, dot, ending = name.rpartition(".") if re.search(r"\.[A-Za-z]\w{0,4}$", name) else (name, "", "")
     parts, seen = [], set()
     for part in re.split(r"(\d+)", stem):
+        if len(part) in (12, 14) and "date" not in seen and _is_moment(part[:8]):
+            seen |= {"date", "time"}
+            parts.append(rf"(?P<date>\d{{8}})(?P<time>\d{{{len(part) - 8}}})")
+            continue
         group = {8: "date", 6: "time", 4: "time"}.get(len(part)) if part.isdigit() else None
         if group == "time" and "date" not in seen:
             group = None
@@ -308,7 +455,7 @@ def written(drafted, notes):
         rest = {key: value for key, value in form.items() if key != "variables"}
         text = yaml.safe_dump([rest], sort_keys=False, allow_unicode=True, width=200).rstrip()
         lines += [f"  {line}" for line in text.splitlines()]
-        lines.append("    variables:")
+        lines.append("    variables:" if form["variables"] else "    variables: {}")
         lines += [f"      {flow(source)}: {flow(entry)}" for source, entry in form["variables"].items()]
     lines.append("files:")
     lines += [f"  - {flow(entry)}" for entry in drafted["files"]]

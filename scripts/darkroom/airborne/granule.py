@@ -66,6 +66,16 @@ class Variable:
         """All stored values."""
         return self.read(0, self.shape[0] if self.shape else 1)
 
+    def only(self, rows):
+        """The same variable with some of its rows alone; their numbers go up."""
+        rows, read = np.asarray(rows), self.read
+
+        def kept(first, last):
+            wanted = rows[first:last]
+            return read(wanted[0], wanted[-1] + 1)[wanted - wanted[0]] if wanted.size else read(0, 0)
+
+        return replace(self, shape=(rows.size, *self.shape[1:]), read=kept)
+
     def reversed(self):
         """The same variable with its rows turned round."""
         length, read = self.shape[0], self.read

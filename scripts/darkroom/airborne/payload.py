@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from darkroom.airborne.collection import match as match_collection
 
 INNER_GROUP = re.compile(r"(?<!\\)\((?!\?)")  # the first plain group of an expression
 LEAST_DIGEST = 8  # characters of a digest that was cut for show
-# What a product that is not of a collection's own file table is to Cumulus.
-KINDS = {"data": "data", "metadata": "metadata", "browse": "browse", "ancillary": "ancillary", "qa": "qa"}
+ALGORITHMS = {"": "md5", "sha2": "sha256"}  # names of messages -> those of hashlib; CNM without a name means md5
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+ALL_ONES = 0xFFFFFFFF
+OF_NOTICES = ("data", "metadata", "browse", "ancillary")  # kinds of files that a notice may name
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,32 @@ class File:
             raise ValueError(
                 f"{self.path}: {size} bytes, but the payload says {self.size}; it was not transferred whole"
             )
-        algorithm = self.algorithm.lower().replace("-", "").removesuffix("sum")
-        if not self.digest or algorithm not in hashlib.algorithms_available:
+        if not self.digest:
             return
-        found = files.digest(self.path, algorithm)
+        algorithm = self.algorithm.lower().replace("-", "").removesuffix("sum")
+        algorithm = ALGORITHMS.get(algorithm, algorithm)
+        if algorithm != "ck" and algorithm not in hashlib.algorithms_guaranteed:
+            raise ValueError(
+                f"{self.path}: its checksum is told as {self.algorithm}; right is md5, cksum, or one of SHA-1 and SHA-2"
+            )
+        found = cksum(self.path) if algorithm == "ck" else files.digest(self.path, algorithm)
         told = self.digest.lower()
         if found != told and not (LEAST_DIGEST <= len(told) < len(found) and found.startswith(told)):
             raise ValueError(f"{self.path}: its {self.algorithm} is {found}, but the payload says {self.digest}")
+
+
+def cksum(path):
+    """What the program `cksum` prints of a file (POSIX): a CRC-32 of its bits from the highest on, and of its length.
+
+    zlib's is of the bits from the lowest on, so that of mirrored bytes is its mirror image.
+    """
+    crc, size = ALL_ONES, path.stat().st_size
+    with path.open("rb") as file:
+        while block := file.read(files.BLOCK):
+            crc = zlib.crc32(block.translate(MIRRORED), crc)
+    length = size.to_bytes((size.bit_length() + 7) // 8, "little")
+    crc = zlib.crc32(length.translate(MIRRORED), crc) ^ ALL_ONES
+    return str(int(f"{crc:032b}"[::-1], 2) ^ ALL_ONES)
 
 
 @dataclass(frozen=True)
@@ -80,7 +102,7 @@ class Payload:
 
 def read(path):
     """The payload in a file of JSON. Raises ValueError naming the file and the key of what is wrong."""
-    message = without_nothing(files.read_json(path))
+    message = unwrapped(without_nothing(files.read_json(path)))
     told = plain(message)
     schema.refuse(schema.problems(told, schema.validator("payload"), path))
     entries = inputs(told["input"])
@@ -93,11 +115,12 @@ def plain(message):
     """A message of any kind as {"config", "input"}; what is none is left as it is."""
     if not isinstance(message, dict):
         return message
-    message = message.get("cma", {}).get("event", message) if isinstance(message.get("cma"), dict) else message
     if "product" in message and "config" not in message:
         collection = message.get("collection", {})
         collection = {"name": collection} if isinstance(collection, str) else collection
-        entries = message["product"].get("files", []) if isinstance(message["product"], dict) else []
+        product = message["product"] if isinstance(message["product"], dict) else {}
+        groups = [{"files": product.get("files", [])}, *product.get("filegroups", [])]
+        entries = [entry for group in groups for entry in group["files"]]
         names = {"size", "checksum", "checksumType", "name", "uri"}
         kept = [{key: value for key, value in entry.items() if key in names} for entry in entries]
         named_as = {key: collection[key] for key in ("name", "version") if key in collection}
@@ -107,6 +130,12 @@ def plain(message):
         config = {key: message["meta"][key] for key in known if key in message["meta"]}
         return {"config": config, "input": message["payload"]}
     return message
+
+
+def unwrapped(message):
+    """A message without what the Cumulus message adapter has around it: {"cma": {"event": message}}."""
+    around = message.get("cma") if isinstance(message, dict) else None
+    return around.get("event", message) if isinstance(around, dict) else message
 
 
 def without_nothing(value):
@@ -243,17 +272,18 @@ def table_entry(entry, groups, where):
 # What is answered
 
 
-def answer(payload, described, failed):
+def answer(payload, described, failed, folder):
     """What Cumulus's next task takes: granules with their files in the archive, by Cumulus's schema of files.
 
     described -- granules, as the list of metadata has them, that were staged
     failed -- id -> what went wrong
+    folder -- where the products are
     """
     buckets = payload.buckets
     granules = []
     for granule in described:
         digests = {file["name"]: file for file in granule["files"]}
-        listed = [archived(entry, digests.get(entry["name"]), buckets) for entry in granule["archive"]]
+        listed = [archived(entry, digests.get(entry["name"]), buckets, folder) for entry in granule["archive"]]
         about = {"granuleId": granule["id"], "dataType": granule["collection"], "version": granule["version"]}
         granules.append(about | {"files": listed})
     output = {"granules": granules}
@@ -265,15 +295,21 @@ def answer(payload, described, failed):
     return output
 
 
-def archived(entry, digest, buckets):
-    """A file of the archive as Cumulus has it."""
-    about = {
+def archived(entry, digest, buckets, folder):
+    """A file of the archive as Cumulus has it; `digest` is what the list of metadata tells of it, or None."""
+    digest = digest or {
+        "bytes": (folder / entry["file"]).stat().st_size,
+        "sha256": files.digest(folder / entry["file"]),
+    }
+    return {
         "bucket": buckets.get(entry["bucket"], entry["bucket"]),
         "key": entry["path"],
         "fileName": entry["name"],
-        "type": KINDS[entry["type"]],
+        "type": entry["type"],
+        "size": digest["bytes"],
+        "checksumType": "sha256",
+        "checksum": digest["sha256"],
     }
-    return about | ({"size": digest["bytes"], "checksumType": "sha256", "checksum": digest["sha256"]} if digest else {})
 
 
 def notice(message, granules, failed):
@@ -282,11 +318,12 @@ def notice(message, granules, failed):
     kept = {key: message[key] for key in known if key in message}
     listed = [
         {
-            "type": file["type"] if file["type"] in ("data", "metadata", "browse", "qa") else "ancillary",
+            "type": file["type"] if file["type"] in OF_NOTICES else "ancillary",
             "uri": f"s3://{file['bucket']}/{file['key']}",
             "name": file["fileName"],
-            "size": file.get("size", 0),
-            **({"checksumType": "SHA256", "checksum": file["checksum"]} if "checksum" in file else {}),
+            "size": file["size"],
+            "checksumType": "SHA256",
+            "checksum": file["checksum"],
         }
         for granule in granules
         for file in granule["files"]

@@ -1,5 +1,6 @@
 """Where a granule is that does not say so itself: a fixed place, attributes of its file, the platform's navigation."""
 
+import math
 import re
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from darkroom.airborne.granule import Variable, moments
 
 NAMES = {"latitude": "degrees_north", "longitude": "degrees_east", "altitude": "m"}
+NUMBER = r"([-+]?\d+(?:\.\d*)?)"
+SIDES = {"latitude": r"([NS]|[Nn]orth|[Ss]outh)\b", "longitude": r"([EW]|[Ee]ast|[Ww]est)\b"}
 GAP = np.timedelta64(120, "s")  # between two positions that nothing is looked up in
 
 
@@ -31,14 +34,47 @@ def locate(variables, position, header, navigation, flags, path):
         look_up(variables, navigation, flags, path)
 
 
+def require_rows(variables, flags, path):
+    """Give each row the one position of a file that stands still.
+
+    Raises ValueError where latitude and longitude are not one of each, or one for each row: those of a grid.
+    """
+    latitude, longitude, rows = variables["latitude"], variables["longitude"], variables["time"].shape
+    if latitude.shape != longitude.shape and math.prod(latitude.shape) * math.prod(longitude.shape) != 1:
+        raise ValueError(
+            f"{path}: {latitude.source} is of shape {latitude.shape}, {longitude.source} of {longitude.shape}; right is "
+            "a position for each time: a track, a curtain or a swath, not a grid"
+        )
+    if latitude.shape[:1] == rows:
+        return
+    if math.prod(latitude.shape) != 1:
+        raise ValueError(
+            f"{path}: {latitude.source} has {latitude.shape[0]} values and the time {rows[0]}; right is a position for "
+            "each time: a track, a curtain or a swath, not a grid"
+        )
+    for name in [name for name in NAMES if name in variables and math.prod(variables[name].shape) == 1]:
+        one = variables[name]
+        value = one.array().reshape(1)
+        place = Variable.of(np.repeat(value, rows[0]), variables["time"].dims, one.attrs, one.fill, one.source)
+        note = f"{name} is {place.values()[0]:g} throughout, by {one.source or 'the collection'}"
+        flags.append({"flag": "fixed_position", "note": note})
+        variables[name] = place
+
+
 def told(header, label, name, path):
-    """The number that a label of the header has. Raises ValueError where there is none."""
+    """The number that a label of the header has: the one with the side (`76.39 W`, `42 degrees north`), or the first.
+
+    Raises ValueError where there is none.
+    """
     if label not in header:
         raise ValueError(f"{path}: no {label!r} in the header, which has the {name}")
-    number = re.search(r"[-+]?\d+(?:\.\d*)?", str(header[label]))
-    if not number:
-        raise ValueError(f"{path}: {label} is {header[label]!r}; right is a number of degrees or metres")
-    return float(number[0])
+    text = str(header[label])
+    if name in SIDES and (found := re.search(NUMBER + r"[^\w.,;+-]*(?:deg\w*)?[^\w.,;+-]*" + SIDES[name], text)):
+        value = float(found[1])
+        return -abs(value) if found[2][0] in "SWsw" else value
+    if found := re.search(NUMBER, text):
+        return float(found[1])
+    raise ValueError(f"{path}: {label} is {text!r}; right is a number of degrees or metres")
 
 
 def look_up(variables, navigation, flags, path):

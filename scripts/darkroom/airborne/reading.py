@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.airborne import places
-from darkroom.airborne.granule import Granule
+from darkroom.airborne.granule import Granule, moments
 from darkroom.airborne.screen import screen
-from darkroom.airborne.times import moment
+from darkroom.airborne.times import FIRST, LAST, moment
 
 READERS = {"swath": "netcdf"}  # another name of a reader
 
@@ -56,6 +56,9 @@ def read(match, path, companion=None, navigation=None):
     for needed in ("latitude", "longitude"):
         if needed not in variables:
             raise ValueError(f"{path}: no {needed} among {_sources(variables)}")
+    places.require_rows(variables, flags, path)
+    if lines is None:
+        _leave_out_padding(variables, flags)
     feature = match.form["feature"].replace("swath", "")
     names = [Path(path).name, *([Path(companion).name] if companion else [])]
     granule = Granule(match.granule, match.collection, names, feature, variables, header, flags)
@@ -75,6 +78,20 @@ def _sources(variables):
     return ", ".join(variable.source or name for name, variable in variables.items())
 
 
+def _leave_out_padding(variables, flags):
+    """Leave out rows that have neither a time nor a position: the rest of an array that was made too long."""
+    nowhere = np.isnan(variables["latitude"].values()) & np.isnan(variables["longitude"].values())
+    empty = np.isnat(moments(variables["time"])) & nowhere.reshape(len(nowhere), -1).all(axis=1)
+    if not empty.any() or empty.all():
+        return
+    rows = variables["time"].dims[0]
+    for name, variable in variables.items():
+        if rows in variable.dims:
+            variables[name] = variable.only(np.flatnonzero(~empty))
+    note = f"{np.count_nonzero(empty)} of {empty.size} rows have neither time nor position; they were left out"
+    flags.append({"flag": "padding_left_out", "note": note})
+
+
 def _flag_date(granule, match):
     """Flag a file name that tells another day than the data are of."""
     try:
@@ -92,6 +109,9 @@ def _put_in_order(granule, path, lines):
     steps = np.diff(granule.times).astype(np.int64)
     if np.isnat(granule.times).any():
         raise ValueError(f"{path}: the time of {where(np.isnat(granule.times), lines)} is missing")
+    if not FIRST <= granule.times.min() <= granule.times.max() < LAST:
+        told = f"from {str(granule.times.min())[:10]} to {str(granule.times.max())[:10]}"
+        raise ValueError(f"{path}: times are {told}; no flight with such instruments was then: see their units")
     if steps.size and (steps <= 0).all() and (steps < 0).any():
         for name, variable in granule.variables.items():
             if granule.rows in variable.dims:

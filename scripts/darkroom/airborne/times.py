@@ -10,6 +10,7 @@ import numpy as np
 
 MISSING = np.datetime64("NaT", "ns")
 NANOSECONDS = {
+    "weeks": 7 * 86_400 * 10**9,
     "days": 86_400 * 10**9,
     "hours": 3_600 * 10**9,
     "minutes": 60 * 10**9,
@@ -19,6 +20,7 @@ NANOSECONDS = {
     "nanoseconds": 1,
 }
 SPELLINGS = {
+    "weeks": ("week",),
     "days": ("day", "d"),
     "hours": ("hour", "hr", "hrs", "h"),
     "minutes": ("minute", "min", "mins"),
@@ -32,11 +34,19 @@ UNITS = {word: unit for unit, words in SPELLINGS.items() for word in (unit, *wor
 CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 MOMENT = re.compile(
     r"(?P<year>\d{4})(?:(?P<dash>[-/.])(?P<month>\d{1,2})(?P=dash)(?P<day>\d{1,2})|(?P<packed>\d{4}))"
-    r"(?:[ T,]+(?P<hour>\d{1,2})(?::?(?P<minute>\d{2})(?::?(?P<second>\d{2}(?:[.,]\d*)?))?)?)?"
-    r"\s*(?P<zone>Z|UTC|GMT|[-+]\d{1,2}(?::?\d{2})?)?",
+    r"(?:[ T,]+(?P<hour>\d{1,2})(?::?(?P<minute>\d{2}|(?<=:)\d)(?::?(?P<second>(?:\d{2}|(?<=:)\d)(?:[.,]\d*)?))?)?)?"
+    r"\s*(?P<zone>Z|UTC|GMT|[-+]\d{1,2}(?::?\d{2})?|(?<=\s)\d{1,2}:\d{2})?",
     re.IGNORECASE,
 )
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+# Dates with the month as a word, and a time of day before the date.
+WORDS = (
+    re.compile(r"(?P<day>\d{1,2})[- ](?P<month>[A-Za-z]{3})[A-Za-z]*\.?[- ,]+(?P<year>\d{4})"),
+    re.compile(r"(?P<month>[A-Za-z]{3})[A-Za-z]*\.? (?P<day>\d{1,2}),? (?P<year>\d{4})"),
+)
+CLOCK_FIRST = re.compile(r"(\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?) (\d{4}-\d\d-\d\d)(.*)")
 # No flight with instruments of today was before, and none is known of after.
+EARLIEST = np.datetime64("1700-01-01", "ns")  # that times may count from
 FIRST, LAST = np.datetime64("1900-01-01", "ns"), np.datetime64("2100-01-01", "ns")
 
 PART_LIMITS = {
@@ -88,16 +98,17 @@ def units(text, calendar="standard"):
     name = UNITS.get(word, UNITS.get(word.lower()))
     if not since or name is None:
         raise ValueError(f"time units are {str(text)!r}; right is 'seconds since 2012-09-07 12:41:16' or alike")
-    return Units(name, moment(start))
+    return Units(name, moment(start, EARLIEST))
 
 
-def moment(text):
-    """A date, with a time and a zone where they are told, as datetime64[ns] in UTC.
+def moment(text, first=FIRST):
+    """A date not before `first`, with a time and a zone where they are told, as datetime64[ns] in UTC.
 
-    Years have four digits: `2012-09-07`, `2012/9/7 12:41`, `20120907T124116Z`, `2012-09-07 12:41:16.5 -05:00`.
+    Years have four digits: `2012-09-07`, `2012/9/7 12:41`, `20120907T124116Z`, `2012-09-07 12:41:16.5 -05:00`,
+    `07-Sep-2012 12:41:16`, `12:41:16 7 Sep 2012 GMT`; a zone without a sign is ahead, as UDUNITS has it.
     Raises ValueError for what is no date.
     """
-    found = MOMENT.fullmatch(" ".join(str(text).split()))
+    found = MOMENT.fullmatch(_in_order(" ".join(str(text).split())))
     wrong = f"{str(text).strip()!r} is no date; right is such as 2012-09-07 12:41:16, with a year of four digits"
     if not found:
         raise ValueError(wrong)
@@ -110,20 +121,34 @@ def moment(text):
     )
     whole, _, fraction = second.partition(".")
     try:
-        date = np.datetime64(f"{found['year']}-{int(month):02}-{int(day):02}", "ns")
+        date = np.datetime64(f"{found['year']}-{int(month):02}-{int(day):02}", "D")
     except ValueError:
         raise ValueError(wrong) from None
-    if hour > 24 or minute > 59 or int(whole) > 60 or not FIRST <= date < LAST:
+    if (
+        hour > 24
+        or minute > 59
+        or int(whole) > 60
+        or not first.astype("datetime64[D]") <= date < LAST.astype("datetime64[D]")
+    ):
         raise ValueError(wrong)
     nanoseconds = ((hour * 60 + minute) * 60 + int(whole)) * 10**9 + int(f"{fraction[:9]:0<9}")
-    return date + np.timedelta64(nanoseconds, "ns") - _zone(found["zone"] or "Z")
+    return date.astype("datetime64[ns]") + np.timedelta64(nanoseconds, "ns") - _zone(found["zone"] or "Z")
+
+
+def _in_order(text):
+    """A moment with its date first, and the month as a number."""
+    for form in WORDS:
+        if (date := form.search(text)) and date["month"].lower() in MONTHS:
+            number = MONTHS.index(date["month"].lower()) + 1
+            text = text.replace(date[0], f"{date['year']}-{number:02}-{int(date['day']):02}")
+    return CLOCK_FIRST.sub(r"\2 \1\3", text)
 
 
 def _zone(text):
     """How much a time zone is ahead of UTC."""
     if text.upper() in ("Z", "UTC", "GMT"):
         return np.timedelta64(0, "ns")
-    digits = text[1:].replace(":", "")
+    digits = text.lstrip("+-").replace(":", "")
     hours, minutes = (digits[:-2], digits[-2:]) if len(digits) > 2 else (digits, "0")
     return np.timedelta64((int(hours) * 60 + int(minutes)) * (-1 if text[0] == "-" else 1), "m").astype(
         "timedelta64[ns]"

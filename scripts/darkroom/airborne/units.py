@@ -14,7 +14,8 @@ SPELLINGS = {
     "degrees true": "degree", "degrees clockwise from north": "degree", "dBz": "dBZ", "dbz": "dBZ",
     "meters per second": "m s-1", "meters MSL": "m", "m MSL": "m", "m AGL": "m", "feet MSL": "ft", "ft MSL": "ft",
     "kft": "1000 ft", "#/cm3": "cm-3", "#/cc": "cm-3", "#/L": "L-1", "/": "1", "none": "1", "None": "1",
-    "unitless": "1", "dimensionless": "1", "n/a": "1", "N/A": "1", "counts": "1", "count": "1", "number": "1",
+    "unitless": "1", "dimensionless": "1", "n/a": "1", "N/A": "1", "counts": "1", "h Pa": "hPa", "oC": "degC",
+    "knots": "knot", "kts": "knot", "kt": "knot", "Volts": "V", "count": "1", "number": "1",
     "#": "1", "1": "1", "": "1",
     "mW/(m2.sr.cm-1)": "mW m-2 sr-1 (cm-1)-1",
 }  # fmt: skip
@@ -24,6 +25,8 @@ FORMS = (
     (re.compile(r"deg(ree)?s?\.?[ _]*(k(elvin)?)", re.IGNORECASE), "K"),
     (re.compile(r"deg(ree)?s?\.?[ _]*n(orth)?", re.IGNORECASE), "degrees_north"),
     (re.compile(r"deg(ree)?s?\.?[ _]*e(ast)?", re.IGNORECASE), "degrees_east"),
+    (re.compile(r"deg(ree)?s?[ ._]+s(outh)?", re.IGNORECASE), "-1 degrees_north"),
+    (re.compile(r"deg(ree)?s?[ ._]+w(est)?", re.IGNORECASE), "-1 degrees_east"),
     (re.compile(r"deg(ree)?s?\.?[ _,(]+(0|\+|-|true|cw|clockwise|from|mag).*", re.IGNORECASE), "degree"),
 )
 

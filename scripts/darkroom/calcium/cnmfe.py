@@ -5,6 +5,7 @@ job that needs no other; their traces are then read from every frame at once.
 """
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from scipy import ndimage, sparse
 
 from darkroom.calcium import contrast
 from darkroom.calcium.cells import cells_of, level_of, weighted, workers
+from darkroom.calcium.events import detect_events
 from darkroom.calcium.ring import Ring, scales
 
 HELD, COPIES = 100 << 20, 3  # bytes of the patches in memory, which hold their bins so many times
@@ -25,6 +27,7 @@ EDGE = 0.1  # share of a footprint's peak below which it ends
 AREAS = 0.1, 1.2  # of a cell's disc: least and most that a footprint has above half of its peak
 OVERLAP = 0.2  # cosine of footprints from which cells may be one
 SAME = 0.6  # cosine of footprints from two patches that are one cell
+TRANSIENT = 0.2  # seconds in which an event decays, at least
 MARGIN = 1.5  # pixels outside its core from which a patch still gives cells
 
 
@@ -102,19 +105,27 @@ def detect_cells(
         cell_diameter, min_corr, min_pnr, bg_spatial_subsampling, ring_size_factor, merge_threshold, patch_size,
         patch_overlap,
     )  # fmt: skip
-    found = found_in(movie, patches(movie.shape[1:], options), options, threads)
-    return traced(movie, found, options, output_unit_type, threads)
+    of_patches = shapes_in(movie, patches(movie.shape[1:], options), options, threads)
+    return traced(movie, of_patches, options, output_unit_type, threads)
 
 
-def found_in(movie, wanted, options, threads=2):
-    """The `Shapes` of each of these patches: of all, or of those that are a job of their own."""
+def shapes_in(movie, chosen, options, threads=2):
+    """The `Shapes` of each of these patches: of all, or of those that are a job of their own.
+
+    Threads work on patches of their own, or where bins are too many for that together on one patch after the other.
+    """
     bins = max(1, len(movie) // contrast.bin_size(movie.timing.rate, len(movie)))
-    largest = max((COPIES * 4 * bins * patch.shape[0] * patch.shape[1] for patch in wanted), default=1)
+    largest = max((COPIES * 4 * bins * patch.shape[0] * patch.shape[1] for patch in chosen), default=1)
     at_once = int(np.clip(HELD // largest, 1, threads))
-    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder, workers(at_once) as pool:
-        files = [Path(folder, f"{number}.bins") for number in range(len(wanted))]
-        cut(movie, wanted, files)
-        return list(pool.map(lambda patch, file: shapes(patch, bins_of(patch, file), options), wanted, files))
+    with (
+        tempfile.TemporaryDirectory(prefix="darkroom-") as folder,
+        workers(at_once) as pool,
+        ThreadPoolExecutor(threads) as helpers,
+    ):
+        files = [Path(folder, f"{number}.bins") for number in range(len(chosen))]
+        cut(movie, chosen, files)
+        each = map if at_once > 1 else helpers.map
+        return list(pool.map(lambda patch, file: shapes(patch, bins_of(patch, file), options, each), chosen, files))
 
 
 # Patches
@@ -141,7 +152,7 @@ def patches(shape, options):
     ]
 
 
-def cut(movie, wanted, files):
+def cut(movie, chosen, files):
     """Write the bins of a movie as float32 (bins, rows, columns) to a file per patch; the movie is read once."""
     size = contrast.bin_size(movie.timing.rate, len(movie))
     for file in files:
@@ -149,7 +160,7 @@ def cut(movie, wanted, files):
     for chunk in contrast.steps(movie, size):
         for step in chunk:
             means = contrast.binned(movie.read(*step), size)
-            for patch, file in zip(wanted, files, strict=True):
+            for patch, file in zip(chosen, files, strict=True):
                 with file.open("ab") as end:
                     np.ascontiguousarray(means[(slice(None), *patch.slices())]).tofile(end)
 
@@ -162,21 +173,24 @@ def bins_of(patch, file):
 # Shapes of cells in one patch
 
 
-def shapes(patch, bins, options):
-    """The `Shapes` in a patch. `bins` (count, rows, columns) is used up."""
-    known = np.isfinite(bins).all(0)
-    ring = Ring(patch.shape, options.bg_spatial_subsampling, options.ring_size_factor * options.cell_diameter, known)
-    if not known.any() or len(bins) < 3:
+def shapes(patch, bins, options, each=map):
+    """The `Shapes` in a patch. `bins` (count, rows, columns) is used up.
+
+    each -- as the builtin `map`: does some work on each of many parts, maybe on several at once
+    """
+    valued = np.isfinite(bins).all(0)
+    ring = Ring(patch.shape, options.bg_spatial_subsampling, options.ring_size_factor * options.cell_diameter, valued)
+    if not valued.any() or len(bins) < 3:
         return Shapes(patch, np.zeros((0, *patch.shape), np.float32), ring.weights)
-    if not known.all():
-        nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    if not valued.all():
+        nearest = ndimage.distance_transform_edt(~valued, return_distances=False, return_indices=True)
         bins = bins[(slice(None), *nearest)]
     bins -= bins.mean(0)
-    fit = Factors(bins, known, ring, options)
+    fit = Factors(bins, valued, ring, options, each)
     fit.update_background()
-    visible = known
+    visible = valued
     for _ in range(LOOKS):
-        new, visible = seeded(fit.residual(), visible, options)
+        new, visible = seeded(fit.residual(), visible, options, each)
         if not len(new):
             break
         fit.add(new)
@@ -188,7 +202,7 @@ def shapes(patch, bins, options):
     return Shapes(patch, fit.kept(patch), ring.weights)
 
 
-def seeded(rest, visible, options):
+def seeded(rest, visible, options, each=map):
     """Footprints (cells, rows, columns) of what stands out of a movie without background, the clearest first.
 
     A seed is a pixel that correlates with its neighbours and rises above its noise. What it explains is taken away
@@ -199,18 +213,21 @@ def seeded(rest, visible, options):
     visible -- (rows, columns) where seeds may be
     """
     diameter, shape = options.cell_diameter, rest.shape[1:]
-    filtered = np.empty_like(rest)
-    for part in contrast.chunks(len(rest)):
+    parts, filtered = contrast.chunks(len(rest)), np.empty_like(rest)
+
+    def sharpen(part):
         filtered[part] = contrast.centre_surround(rest[part], diameter)
-    found, reach = [], int(np.ceil(diameter))
-    correlation, pnr = _maps(filtered)
+
+    list(each(sharpen, parts))
+    images, reach = [], int(np.ceil(diameter))
+    correlation, pnr = _maps(filtered, each)
     visible = visible & (correlation >= options.min_corr) & (pnr >= options.min_pnr)
     untried, taken = visible.copy(), {}
     while True:
         score = np.where(untried & (correlation >= options.min_corr) & (pnr >= options.min_pnr), correlation * pnr, 0)
         seed = np.unravel_index(score.argmax(), shape)
         if score[seed] <= 0:
-            return np.array(found, np.float32).reshape(-1, *shape), visible
+            return np.array(images, np.float32).reshape(-1, *shape), visible
         box = _box(seed, reach, shape)
         inside = tuple(at - part.start for at, part in zip(seed, box, strict=True))
         here = rest[(slice(None), *box)].copy()
@@ -224,26 +241,27 @@ def seeded(rest, visible, options):
             continue
         image = np.zeros(shape, np.float32)
         image[box] = footprint
-        found.append(image)
+        images.append(image)
         taken[tuple(map(int, seed))] = image, trace
         wide = _box(seed, 3 * reach, shape)
         seen = contrast.centre_surround(image[wide][None], diameter)
-        filtered[(slice(None), *wide)] -= trace[:, None, None] * seen
+        for part in parts:
+            filtered[(part, *wide)] -= trace[part, None, None] * seen
         inner = tuple(
             slice(part.start - around.start, part.stop - around.start)
             for part, around in zip(_box(seed, 2 * reach, shape), wide, strict=True)
         )
-        local = _maps(filtered[(slice(None), *wide)])
+        local = _maps(filtered[(slice(None), *wide)], each)
         for whole, part in zip((correlation, pnr), local, strict=True):
             whole[_box(seed, 2 * reach, shape)] = part[inner]
 
 
-def _maps(filtered):
+def _maps(filtered, each):
     """Correlation with neighbours and peak-to-noise of filtered bins."""
-    maps = contrast.Contrast(filtered.shape[1:])
-    for chunk in contrast.chunks(len(filtered)):
-        maps.add(filtered[chunk])
-    return maps.maps()
+    whole = contrast.Contrast(filtered.shape[1:])
+    for part in each(lambda chunk: contrast.Contrast(whole.shape).add(filtered[chunk]), contrast.chunks(len(filtered))):
+        whole.join(part)
+    return whole.maps()
 
 
 def _box(middle, reach, shape):
@@ -299,8 +317,8 @@ def _cleaned(image, seed, diameter):
 class Factors:
     """Shapes, traces and background of a patch, and how one follows from the others."""
 
-    def __init__(self, bins, known, ring, options):
-        self.shape, self.options, self.known, self.ring = bins.shape[1:], options, known, ring
+    def __init__(self, bins, valued, ring, options, each=map):
+        self.shape, self.options, self.valued, self.ring, self.each = bins.shape[1:], options, valued, ring, each
         self.bins = bins.reshape(len(bins), -1)
         self.footprints = np.zeros((0, self.bins.shape[1]), np.float32)
         self.traces = np.zeros((0, len(bins)), np.float32)
@@ -312,9 +330,9 @@ class Factors:
         if len(images):
             self.update_traces()
 
-    def _parts(self):
-        """Slices of bins, few enough that copies of them are small."""
-        return contrast.chunks(len(self.bins))
+    def _of_parts(self, work):
+        """What work gives of each slice of bins, few enough that copies of them are small, in their order."""
+        return self.each(work, contrast.chunks(len(self.bins)))
 
     def update_background(self):
         """Fit the ring to what the pulses of cells leave.
@@ -323,8 +341,8 @@ class Factors:
         """
         above, noise = contrast.standing_out(self.traces.T)
         pulses = np.where(above > contrast.ACTIVE * noise, above, 0).T
-        coarse = [self.ring.coarse(self.bins[part] - pulses[:, part].T @ self.footprints) for part in self._parts()]
-        self.ring.fit(np.concatenate(coarse), SPREAD)
+        coarse = self._of_parts(lambda part: self.ring.coarse(self.bins[part] - pulses[:, part].T @ self.footprints))
+        self.ring.fit(np.concatenate(list(coarse)), SPREAD)
 
     def cleared(self, part):
         """Some bins (count, pixels) without background."""
@@ -335,14 +353,14 @@ class Factors:
         """Least squares: what each cell must have done to give these bins."""
         gram = self.footprints @ self.footprints.T
         gram[np.diag_indices(len(gram))] *= 1 + 1e-4
-        seen = np.concatenate([self.footprints @ self.cleared(part).T for part in self._parts()], 1)
+        seen = np.concatenate(list(self._of_parts(lambda part: self.footprints @ self.cleared(part).T)), 1)
         self.traces = np.linalg.solve(gram, seen).astype(np.float32)
         self.traces -= np.median(self.traces, 1, keepdims=True)
 
     def update_shapes(self):
         """Non-negative shares of the cells in each pixel near them, cell by cell (HALS)."""
         active = self.traces - self.traces.mean(1, keepdims=True)
-        seen = sum(active[:, part] @ self.cleared(part) for part in self._parts())
+        seen = sum(self._of_parts(lambda part: active[:, part] @ self.cleared(part)))
         gram = active @ active.T
         strength = np.maximum(np.diag(gram), 1e-12)
         allowed = np.array([self._near(image) for image in self.footprints])
@@ -354,7 +372,7 @@ class Factors:
 
     def _near(self, image):
         """Where a cell may grow to: its own pixels and the next ones."""
-        return (ndimage.binary_dilation(image.reshape(self.shape) > 0, iterations=1) & self.known).ravel()
+        return (ndimage.binary_dilation(image.reshape(self.shape) > 0, iterations=1) & self.valued).ravel()
 
     def _clean(self):
         kept = []
@@ -393,8 +411,11 @@ class Factors:
     def residual(self):
         """Bins (count, rows, columns) without background and cells."""
         rest = np.empty_like(self.bins)
-        for part in self._parts():
+
+        def clear(part):
             rest[part] = self.cleared(part) - self.traces[:, part].T @ self.footprints
+
+        list(self._of_parts(clear))
         return rest.reshape(-1, *self.shape)
 
     def kept(self, patch):
@@ -431,30 +452,42 @@ def _groups(near, alike):
 # Traces of all cells from all frames
 
 
-def traced(movie, found, options, unit="df_over_noise", threads=2):
+def traced(movie, of_patches, options, unit="df_over_noise", threads=2):
     """The `Cells` of all patches, with traces from every frame.
 
     With footprints A, ring weights W, and D and U to and from the coarse pixels, what is left of a frame y is
     y - U W D (y - A c). Its share in each footprint must be that of A c, which makes c a linear function of y: one
-    sparse product per frame, whatever the size of the movie.
+    sparse product per frame, whatever the size of the movie. What never has an event is haze, not a cell.
     """
     shape, grid = movie.shape[1:], options.bg_spatial_subsampling
-    footprints = _gathered(found, shape)
+    footprints = _gathered(of_patches, shape)
     raw = np.zeros((footprints.shape[0], len(movie)), np.float32)
     if len(raw):
         mean, spread = scales(shape, grid)
-        clearing = (footprints - footprints @ spread @ _gathered_rings(found, shape, grid) @ mean).tocsr()
-        unmix = np.linalg.inv((clearing @ footprints.T).toarray() + 1e-6 * np.eye(len(raw)))
-        raw = unmix.astype(np.float32) @ weighted(movie, clearing, threads)
-        raw -= np.median(raw, 1, keepdims=True)
+        clearing = (footprints - footprints @ spread @ _gathered_rings(of_patches, shape, grid) @ mean).tocsr()
+        shares, sums = (clearing @ footprints.T).toarray(), weighted(movie, clearing, threads)
+        active = np.flatnonzero(_fires(_unmixed(shares, sums), movie.timing))
+        footprints, raw = footprints[active], _unmixed(shares[np.ix_(active, active)], sums[active])
     notes = () if len(raw) else (f"no cell stands out with min_corr {options.min_corr} and min_pnr {options.min_pnr}",)
     return cells_of(footprints, shape, raw, level_of(movie), unit, notes)
 
 
-def _gathered(found, shape):
+def _unmixed(shares, sums):
+    """Traces of cells, about their medians, of their `sums` (cells, frames) and their shares in each other's sums."""
+    raw = np.linalg.solve(shares + 1e-6 * np.eye(len(shares)), sums).astype(np.float32)
+    return raw - np.median(raw, 1, keepdims=True)
+
+
+def _fires(traces, timing):
+    """Whether each trace has an event that stands out of all that it does."""
+    tau = max(TRANSIENT, float(timing.period))
+    return [len(times) > 0 for times, _ in detect_events(traces, timing.times, tau=tau)]
+
+
+def _gathered(of_patches, shape):
     """Footprints of all patches as one sparse (cells, rows * columns), each cell once."""
     rows = []
-    for one in found:
+    for one in of_patches:
         top, left = one.patch.window[:2]
         for image in one.footprints:
             y, x = np.nonzero(image)
@@ -469,11 +502,11 @@ def _gathered(found, shape):
     return together[sorted(group[lengths[group].argmax()] for group in groups)]
 
 
-def _gathered_rings(found, shape, grid):
+def _gathered_rings(of_patches, shape, grid):
     """Ring weights of all patches as one sparse matrix of the field's coarse pixels; each is fitted by one patch."""
     rows, columns = (-(-size // grid) for size in shape)
     total = sparse.csr_array((rows * columns, rows * columns), dtype=np.float32)
-    for one in found:
+    for one in of_patches:
         top, left, bottom, right = one.patch.window
         y, x = np.mgrid[top // grid : -(-bottom // grid), left // grid : -(-right // grid)]
         there = (y * columns + x).ravel()

@@ -93,13 +93,13 @@ class Contrast:
     """Correlation with the neighbours, and peak-to-noise, of a filtered movie that comes chunk by chunk."""
 
     def __init__(self, shape):
-        self.count = 0
+        self.shape, self.count = shape, 0
         self.peak, self.noise = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self.total, self.squares = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self.products = [np.zeros(shape, np.float32) for _ in NEIGHBOURS]
 
     def add(self, filtered):
-        """Take in the next chunk (count, rows, columns)."""
+        """Take in the next chunk (count, rows, columns); returns itself."""
         above, noise = standing_out(filtered)
         self.count += len(filtered)
         self.noise += len(filtered) * noise
@@ -110,6 +110,16 @@ class Contrast:
         for (down, right), product in zip(NEIGHBOURS, self.products, strict=True):
             here, there = _pair(down, right)
             product[here] += np.einsum("tyx,tyx->yx", above[(slice(None), *here)], above[(slice(None), *there)])
+        return self
+
+    def join(self, other):
+        """Take in what another one has seen of the same field, afterwards."""
+        self.count += other.count
+        np.maximum(self.peak, other.peak, out=self.peak)
+        for name in ("noise", "total", "squares"):
+            getattr(self, name)[:] += getattr(other, name)
+        for own, product in zip(self.products, other.products, strict=True):
+            own += product
 
     def maps(self):
         """Correlation (-1 to 1) and peak-to-noise, float32 (rows, columns); 0 where nothing changes."""

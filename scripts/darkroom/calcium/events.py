@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from darkroom.calcium.cells import noise_level
+from darkroom.compiled import compiled
 
 REFERENCES = ("beginning", "maximum", "mid_rise")
 BASELINE = 0.1  # share of an event's height up to which its rise has not begun
@@ -40,9 +41,9 @@ def detect_events(
     for trace in smooth:
         trace = trace - np.median(trace)
         least = threshold * np.median(np.abs(trace))
-        found = _rises(trace, times, least, tau, ignore_negative_transients) if least > 0 else []
-        at = [_time(trace, times, low, high, event_time_ref) for low, high in found]
-        heights = [trace[high] - trace[low] for low, high in found]
+        detected = _rises(trace, times, least, tau, ignore_negative_transients) if least > 0 else []
+        at = [_time(trace, times, low, high, event_time_ref) for low, high in detected]
+        heights = [trace[high] - trace[low] for low, high in detected]
         events.append((np.array(at, np.float64), np.array(heights, np.float32)))
     return events
 
@@ -51,27 +52,27 @@ def _rises(trace, times, least, tau, above):
     """Pairs (lowest point, peak) of the frames of events."""
     inner = trace[1:-1]
     peaks = np.flatnonzero((inner > trace[:-2]) & (inner >= trace[2:])) + 1
-    found, start = [], 0
+    rises, start = [], 0
     for peak in peaks:
         if trace[peak] < (least if above else -np.inf):
             continue
         first = max(start, np.searchsorted(times, times[peak] - 5 * tau))
         low = first + int(trace[first:peak].argmin()) if peak > first else peak
         low = peak - int(trace[low : peak + 1][::-1].argmin()) if peak > low else peak
-        height = trace[peak] - (max(trace[low], 0) if above and not found else trace[low])
-        if found and start:
-            last = found[-1]
+        height = trace[peak] - (max(trace[low], 0) if above and not rises else trace[low])
+        if rises and start:
+            last = rises[-1]
             left = (trace[last[1]] - trace[last[0]]) * np.exp(-(times[peak] - times[last[1]]) / tau)
             if trace[peak] > trace[last[1]] and height < least:  # the same rise, which goes on
-                found[-1] = last[0], int(peak)
+                rises[-1] = last[0], int(peak)
                 start = int(peak)
                 continue
             if trace[peak] < trace[last[0]] + left:
                 continue
         if height >= least:
-            found.append((low, int(peak)))
+            rises.append((low, int(peak)))
             start = int(peak)
-    return found
+    return rises
 
 
 def _time(trace, times, low, high, reference):
@@ -97,7 +98,7 @@ def deconvolve(traces, rate, *, spike_snr_threshold=3.0, noise_range=(0.25, 0.5)
     denoised, spikes = np.zeros(traces.shape, np.float32), np.zeros(traces.shape, np.float32)
     if traces.shape[-1] < 4:
         return denoised, spikes
-    pools = _compiled()
+    pools = compiled(_pools)
     for cell, trace in enumerate(traces):
         noise = noise_level(trace, noise_range)
         if not noise > 0:
@@ -134,16 +135,6 @@ def spike_events(spikes, times, apart=APART):
             )
         )
     return events
-
-
-def _compiled():
-    """The kernel of `deconvolve`, compiled; kept on the disk where there is a place for it."""
-    import numba
-
-    try:
-        return numba.njit(_pools, nogil=True, cache=True)
-    except RuntimeError:  # nowhere to keep it
-        return numba.njit(_pools, nogil=True)
 
 
 def _pools(trace, decay, least):

@@ -26,10 +26,10 @@ def residual_motion(movie, reference, cell_diameter):
         return None
     _, frames = movie.sampled(LOOKED_AT)
     some = movies.of_array(frames)
-    found = registration.detect_motion(
+    motion = registration.detect_motion(
         some, max_translation=5, cell_diameter=cell_diameter, reference=np.nan_to_num(reference)
     )
-    lengths = np.hypot(*(found.shifts - np.median(found.shifts, axis=0)).T)
+    lengths = np.hypot(*(motion.shifts - np.median(motion.shifts, axis=0)).T)
     return float(np.median(lengths)), float(lengths.max())
 
 
@@ -69,9 +69,9 @@ def isxd_differences(cell_set, event_set, cells, events, statuses):
         wrong.append(f"{cell_set.name}: traces differ")
     if not all(np.array_equal(image, own) for image, own in zip(read.images, cells.images(), strict=True)):
         wrong.append(f"{cell_set.name}: footprints differ")
-    found = [len(times) for times, _ in isxd.read_signals(event_set).channels.values()]
-    if found != [len(times) for times, _ in events]:
-        wrong.append(f"{event_set.name}: has {sum(found)} events, {sum(len(times) for times, _ in events)} were found")
+    counts = [len(times) for times, _ in isxd.read_signals(event_set).channels.values()]
+    if counts != [len(times) for times, _ in events]:
+        wrong.append(f"{event_set.name}: has {sum(counts)} events, {sum(len(times) for times, _ in events)} were found")
     return wrong
 
 

@@ -35,7 +35,7 @@ def match_sessions(footprints, *, min_correlation=0.5):
     shape = footprints[0].shape[1:]
     reference = footprints[0]
     transforms, names, correlations, notes = [], [], [], []
-    known = np.zeros((0, shape[0] * shape[1]), np.float32)
+    named = np.zeros((0, shape[0] * shape[1]), np.float32)
     for number, session in enumerate(footprints):
         transform, note = _identity(), None
         if number and len(session) and len(reference):
@@ -44,14 +44,14 @@ def match_sessions(footprints, *, min_correlation=0.5):
             notes.append(f"session {number + 1}: {note}")
         moved = np.array([on_reference(image, transform, shape).ravel() for image in session], np.float32)
         moved = moved.reshape(-1, shape[0] * shape[1])
-        alike = _correlations(moved, known)
+        alike = _correlations(moved, named)
         ids, best = np.full(len(session), -1, np.int64), np.full(len(session), np.nan, np.float32)
         for cell, other in zip(*optimize.linear_sum_assignment(-alike), strict=True):
             if alike[cell, other] >= min_correlation:
                 ids[cell], best[cell] = other, alike[cell, other]
         new = np.flatnonzero(ids < 0)
-        ids[new] = len(known) + np.arange(len(new))
-        known = np.concatenate([known, moved[new]])
+        ids[new] = len(named) + np.arange(len(new))
+        named = np.concatenate([named, moved[new]])
         transforms.append(transform)
         names.append(ids)
         correlations.append(best)
@@ -126,10 +126,10 @@ def _shifted(maps, angle, middle):
     return product[at] / max(np.linalg.norm(turned), 1e-12), transform
 
 
-def _correlations(moved, known):
+def _correlations(moved, named):
     """Pearson correlation over the field of every moved footprint with every known one."""
     parts = []
-    for images in (moved, known):
+    for images in (moved, named):
         mean = images.mean(1, keepdims=True) if len(images) else images[:, :1]
         deviation = np.sqrt(np.maximum((images**2).mean(1, keepdims=True) - mean**2, 1e-24)) if len(images) else mean
         parts.append((sparse.csr_array(images), mean, deviation))

@@ -47,13 +47,13 @@ def image(movie, part, frame, file=""):
         return None
     if file:
         other = series.read_movie(file)
-        found = other.read(_inside(frame or 0, len(other), file), 1)[0]
-        if found.shape != movie.shape[1:]:
+        chosen = other.read(_inside(frame or 0, len(other), file), 1)[0]
+        if chosen.shape != movie.shape[1:]:
             raise ValueError(
-                f"reference_file_name {file}: is {found.shape[0]} x {found.shape[1]} pixels, the corrected movie "
+                f"reference_file_name {file}: is {chosen.shape[0]} x {chosen.shape[1]} pixels, the corrected movie "
                 f"{movie.shape[1]} x {movie.shape[2]} (rows x columns)"
             )
-        return found.astype(np.float32)
+        return chosen.astype(np.float32)
     name, first, count = movie.parts[_inside(part, len(movie.parts), "the series", "reference_segment_index")]
     return movie.read(first + _inside(frame, count, name), 1)[0].astype(np.float32)
 

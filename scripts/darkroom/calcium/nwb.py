@@ -223,7 +223,7 @@ def _cells(ophys, plane, cells, table):
     masks = _shrunk(masks, chunks=(1, columns, rows))
     mask = VectorData(name="image_mask", description="Footprint of the cell, peak 1.", data=masks)
     segmentation = ImageSegmentation()
-    found = PlaneSegmentation(
+    footprints = PlaneSegmentation(
         name="PlaneSegmentation",
         description="Cells found in the registered movie.",
         imaging_plane=plane,
@@ -231,9 +231,9 @@ def _cells(ophys, plane, cells, table):
         columns=[mask, *own],
         colnames=["image_mask", *(column.name for column in own)],
     )
-    segmentation.add_plane_segmentation(found)
+    segmentation.add_plane_segmentation(footprints)
     ophys.add(segmentation)
-    return found
+    return footprints
 
 
 def _traces(ophys, cells, fitted, table, timing):

@@ -5,9 +5,12 @@ from darkroom.calcium.idps import adapter
 LONGITUDINAL = "longitudinal"
 OF_CAMPAIGN = ("installer", "adapter", "python", "container")
 
+# What the steps of either engine end in, from which products, check and picture are made (see `analysis`)
+STAGES = ("movie.h5", "motion.h5", "projections.h5", "cells.h5", "events.h5", "cells.csv")
 TABLES = ("cells.csv", "traces.csv", "events.csv", "motion.csv", "gpio.csv")
 PRODUCTS = ("movie.h5", "session.nwb", *TABLES, "cells.isxd", "events.isxd", "preview.png")
 MOVIES = {"isxd": "movie.isxd", "tiff": "movie.tif", "mp4": "movie.mp4"}  # on request
+MASKS = {"native": (".isxd", ".tif", ".tiff"), "idps": (".isxd",)}  # files of `rois` that an engine takes
 METHODS = {  # options of each way to find cells
     "cnmfe": (
         "cell_diameter",
@@ -94,6 +97,11 @@ def given_cells(row):
     return [row.options["rois"]] if row.options["method"] == "rois" else []
 
 
+def stages():
+    """The files of `STAGES` as inputs of a rule."""
+    return [f"<dataset>/{name}" for name in STAGES]
+
+
 def products(row):
     """The files that a row ends in."""
     if is_longitudinal(row):
@@ -126,6 +134,9 @@ def problems(row, rows, config):
         yield f"source: a recording has one; only rows of recipe {LONGITUDINAL} have none"
     if options["method"] == "rois" and not options["rois"]:
         yield "options rois: method rois needs a cell set (.isxd) or masks (TIFF)"
+    elif options["method"] == "rois" and not options["rois"].lower().endswith(MASKS[options["engine"]]):
+        ends = " or ".join(MASKS[options["engine"]])
+        yield f"options rois: {options['rois']!r} is a file of another kind; engine {options['engine']} takes {ends}"
     if options["engine"] == "idps" and not config["installer"]:
         yield "options engine: idps needs calcium.installer in the config, the installer of IDPS for Linux"
     if options["patch_overlap"] >= options["patch_size"]:

@@ -23,13 +23,13 @@ def require_signal(movie, name):
     if len(movie) < 2:
         raise ValueError(f"{name}: has one frame, which is an image; a movie of two and more is due")
     _, frames = movie.sampled(LOOKED_AT)
-    known = frames[np.isfinite(frames)] if frames.dtype.kind == "f" else frames.ravel()
-    if not known.size:
+    values = frames[np.isfinite(frames)] if frames.dtype.kind == "f" else frames.ravel()
+    if not values.size:
         raise ValueError(f"{name}: no pixel of the frames that were looked at has a value (NaN)")
-    low, high = known.min(), known.max()
+    low, high = values.min(), values.max()
     if low == high:
         raise ValueError(f"{name}: every pixel is {low} in all frames that were looked at; nothing was recorded")
-    full = float(np.count_nonzero(known == high)) / known.size
+    full = float(np.count_nonzero(values == high)) / values.size
     if full > SATURATED:
         raise ValueError(f"{name}: is saturated: {full:.0%} of the pixels are at their highest value {high}")
     return [f"{full:.2%} of the pixels are at their highest value {high}: saturated"] if full > NOTED else []
@@ -108,8 +108,8 @@ def defective(movie):
     around = ndimage.generic_filter(usual, np.nanmedian, size=3) if lost.any() else ndimage.median_filter(usual, 3)
     apart = np.where(lost, 0, usual - around)
     spread = max(1.4826 * np.median(np.abs(apart)), TEXTURE * float(np.nanmedian(np.abs(around))))
-    found = np.argwhere((np.abs(apart) > HOT * spread) | lost)
-    return found if len(found) <= MOST_DEFECTIVE * usual.size else np.argwhere(lost)
+    bad = np.argwhere((np.abs(apart) > HOT * spread) | lost)
+    return bad if len(bad) <= MOST_DEFECTIVE * usual.size else np.argwhere(lost)
 
 
 def _require_no_border(lost):
@@ -139,9 +139,9 @@ def mended(movie, pixels):
         frames = movie.read(first, count)
         values = frames[:, around[..., 0], around[..., 1]].astype(np.float32)
         values[:, ~sound] = np.nan
-        known = sound.any(axis=1)
-        mended = np.nanmedian(values[:, known], axis=2)
-        frames[:, pixels[known, 0], pixels[known, 1]] = mended.astype(frames.dtype)
+        mendable = sound.any(axis=1)
+        mended = np.nanmedian(values[:, mendable], axis=2)
+        frames[:, pixels[mendable, 0], pixels[mendable, 1]] = mended.astype(frames.dtype)
         return frames
 
     note = f"{len(pixels)} defective pixels are the median of their neighbours"

@@ -51,13 +51,13 @@ class Moments:
     def add(self, frames):
         """Take in a block (count, rows, columns); NaN is no value."""
         above = frames - self.floor
-        known = np.isfinite(above)
-        if known.all():
+        valued = np.isfinite(above)
+        if valued.all():
             self.low, self.high = np.minimum(self.low, frames.min(0)), np.maximum(self.high, frames.max(0))
         else:
             self.low, self.high = np.fmin(self.low, np.fmin.reduce(frames)), np.fmax(self.high, np.fmax.reduce(frames))
-            above[~known] = 0
-        self.count += known.sum(0)
+            above[~valued] = 0
+        self.count += valued.sum(0)
         self.total += above.sum(0)
         self.squares += np.einsum("tyx,tyx->yx", above, above)
         return self

@@ -67,10 +67,10 @@ class _Band:
         """Complex64 (count, waves) of frames (count, rows, columns), each of length 1; of a flat frame all zero."""
         part = frames[(slice(None), *self.window)].astype(np.float32)
         if not np.isfinite(part).all():
-            known = np.isfinite(part)
-            part[~known] = np.nan
-            middle = np.array([one[ok].mean() if ok.any() else 0 for one, ok in zip(part, known, strict=True)])
-            part = np.where(known, part, middle[:, None, None]).astype(np.float32)
+            valued = np.isfinite(part)
+            part[~valued] = np.nan
+            middle = np.array([one[ok].mean() if ok.any() else 0 for one, ok in zip(part, valued, strict=True)])
+            part = np.where(valued, part, middle[:, None, None]).astype(np.float32)
         part -= part.mean((1, 2), keepdims=True)
         part *= self.taper
         coefficients = fft.rfft2(part, self.shape, workers=threads)[(slice(None), *self.inside)] * self.gain
@@ -131,8 +131,8 @@ def _aligned(band_, target, waves, max_translation, threads):
     whole = np.stack([np.where(y > height // 2, y - height, y), np.where(x > width // 2, x - width, x)], 1)
     shifts, quality = band_.refined(target, waves, whole)
     reachable = inner.reshape(len(waves), -1).max(1) >= flat.max(1) - 1e-6
-    found = reachable & (quality > 1e-3) & (np.abs(shifts) <= max_translation).all(1)
-    return shifts, quality, found
+    reached = reachable & (quality > 1e-3) & (np.abs(shifts) <= max_translation).all(1)
+    return shifts, quality, reached
 
 
 def template(movie, *, max_translation=20, low=None, high=None, cell_diameter=7, roi=None, reference=None, threads=2):
@@ -146,22 +146,22 @@ def template(movie, *, max_translation=20, low=None, high=None, cell_diameter=7,
     waves = filters(frames, threads)
     target = filters(np.asarray(reference)[None], threads)[0] if reference is not None else waves[len(waves) // 2]
     for _ in range(ROUNDS):
-        shifts, quality, found = _aligned(filters, target, waves, max_translation, threads)
-        good = found & (quality >= np.quantile(quality[found], 0.2)) if found.any() else found
+        shifts, quality, reached = _aligned(filters, target, waves, max_translation, threads)
+        good = reached & (quality >= np.quantile(quality[reached], 0.2)) if reached.any() else reached
         if not good.any():
             break
         if reference is None:
             shifts -= np.median(shifts[good], 0)
         target = filters.moved(waves[good], shifts[good]).mean(0)
         target /= np.sqrt((np.abs(target) ** 2 * filters.weight).sum())
-    shifts = np.where(found[:, None], shifts, 0)
+    shifts = np.where(reached[:, None], shifts, 0)
     with np.errstate(invalid="ignore"):
         total, count = np.zeros(movie.shape[1:]), np.zeros(movie.shape[1:])
         for first in range(0, len(frames), 16):
             moved = corrected(frames[first : first + 16], shifts[first : first + 16], threads=threads)
-            known = np.isfinite(moved)
-            total += np.where(known, moved, 0).sum(0, dtype=np.float64)
-            count += known.sum(0)
+            valued = np.isfinite(moved)
+            total += np.where(valued, moved, 0).sum(0, dtype=np.float64)
+            count += valued.sum(0)
     return (total / np.maximum(count, 1)).astype(np.float32), target
 
 
@@ -208,24 +208,24 @@ def measured(
     filters = _band(movie, low, high, cell_diameter, roi)
     options = {"max_translation": max_translation, "low": low, "high": high, "cell_diameter": cell_diameter, "roi": roi}
     mean, target = template(movie, **options, reference=reference, threads=threads)
-    shifts, quality, found = np.zeros((count, 2)), np.zeros(count), np.zeros(count, bool)
+    shifts, quality, reached = np.zeros((count, 2)), np.zeros(count), np.zeros(count, bool)
     before, step = None, movie.block(BLOCK_BYTES)
     for first in range(0, count, step):
         waves = filters(movie.read(begin + first, min(step, count - first)), threads)
         here = slice(first, first + len(waves))
         if global_registration_weight >= 1:
-            shifts[here], quality[here], found[here] = _aligned(filters, target, waves, max_translation, threads)
+            shifts[here], quality[here], reached[here] = _aligned(filters, target, waves, max_translation, threads)
             continue
         for index, one in enumerate(waves, first):
-            wanted = target
+            towards = target
             if before is not None:
-                wanted = global_registration_weight * target + (1 - global_registration_weight) * before
+                towards = global_registration_weight * target + (1 - global_registration_weight) * before
             one = one[None]
-            shifts[index], quality[index], found[index] = (
-                part[0] for part in _aligned(filters, wanted, one, max_translation, threads)
+            shifts[index], quality[index], reached[index] = (
+                part[0] for part in _aligned(filters, towards, one, max_translation, threads)
             )
-            before = filters.moved(one, shifts[index : index + 1])[0] if found[index] else before
-    return Motion(shifts, quality, ~found, mean)
+            before = filters.moved(one, shifts[index : index + 1])[0] if reached[index] else before
+    return Motion(shifts, quality, ~reached, mean)
 
 
 def joined(parts, max_translation):
@@ -237,9 +237,9 @@ def joined(parts, max_translation):
     if clamped.all():
         shifts[:] = 0
     elif clamped.any():
-        known = np.flatnonzero(~clamped)
+        reached = np.flatnonzero(~clamped)
         for axis in range(2):
-            shifts[clamped, axis] = np.interp(np.flatnonzero(clamped), known, shifts[known, axis])
+            shifts[clamped, axis] = np.interp(np.flatnonzero(clamped), reached, shifts[reached, axis])
     if lost := int(clamped.sum()):
         text = f"{lost} of {len(shifts)} frames have no shift within {max_translation} pixels; the neighbours' is taken"
         notes = (text,)

@@ -74,12 +74,12 @@ def save_shapes(path, shapes):
 
 def load_shapes(path):
     """The `Shapes` of a file."""
-    found = []
+    of_patches = []
     with h5py.File(path) as file:
         for group in file.values():
             patch = Patch(*(tuple(group[name][:].tolist()) for name in ("core", "window")))
-            found.append(Shapes(patch, **{name: _array(group[name]) for name in OF_SHAPES}))
-    return found
+            of_patches.append(Shapes(patch, **{name: _array(group[name]) for name in OF_SHAPES}))
+    return of_patches
 
 
 def _array(item):

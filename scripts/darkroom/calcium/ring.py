@@ -15,7 +15,7 @@ class Ring:
     weights -- sparse (coarse pixels, coarse pixels) float32, empty until `fit`
     """
 
-    def __init__(self, shape, grid, radius, known=None):
+    def __init__(self, shape, grid, radius, valued=None):
         self.shape, self.grid = shape, grid
         self.coarse_shape = tuple(-(-size // grid) for size in shape)
         self.counts = np.outer(
@@ -23,8 +23,8 @@ class Ring:
         )
         self.weights = sparse.csr_array((self.counts.size, self.counts.size), dtype=np.float32)
         usable = np.ones(self.coarse_shape, bool)
-        if known is not None:
-            usable = self.coarse(known.reshape(1, -1).astype(np.float32))[0].reshape(self.coarse_shape) > 0.999
+        if valued is not None:
+            usable = self.coarse(valued.reshape(1, -1).astype(np.float32))[0].reshape(self.coarse_shape) > 0.999
         self.neighbours = self._neighbours(radius / grid, usable)
 
     def _neighbours(self, radius, usable):
@@ -70,8 +70,8 @@ class Ring:
             ring = self.neighbours[first : first + 1024]
             inner = gram[ring[:, :, None], ring[:, None, :]]
             inner[:, np.arange(most), np.arange(most)] += ridge
-            wanted = gram[ring, np.arange(first, first + len(ring))[:, None]]
-            solved[first : first + 1024] = np.linalg.solve(inner, wanted[..., None])[..., 0]
+            with_ring = gram[ring, np.arange(first, first + len(ring))[:, None]]
+            solved[first : first + 1024] = np.linalg.solve(inner, with_ring[..., None])[..., 0]
         on = self.neighbours >= 0
         rows = np.broadcast_to(np.arange(size)[:, None], on.shape)
         self.weights = sparse.csr_array((solved[on], (rows[on], self.neighbours[on])), (size, size))

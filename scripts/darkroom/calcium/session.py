@@ -23,9 +23,9 @@ def describe(source, dataset, given):
     notes += preprocess.require_signal(movie, movies[0] if len(movies) == 1 else Path(root))
     told = []
     for path in signals:
-        found = series.read_signals(path)
-        notes += found.notes
-        told.append({"name": _name(path, root), "kind": found.kind, "channels": list(found.channels)})
+        beside = series.read_signals(path)
+        notes += beside.notes
+        told.append({"name": _name(path, root), "kind": beside.kind, "channels": list(beside.channels)})
     used = {_name(path, root) for path in (*movies, *signals, *([stamps] if stamps else []))}
     return {
         "dataset": dataset,

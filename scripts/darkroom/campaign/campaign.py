@@ -23,8 +23,8 @@ FETCHING = {
 class CampaignError(ValueError):
     """A campaign that cannot start, with all that is wrong with it, a line each."""
 
-    def __init__(self, found):
-        super().__init__(f"this campaign cannot start:\n{found}")
+    def __init__(self, problems):
+        super().__init__(f"this campaign cannot start:\n{problems}")
 
 
 class Campaign:
@@ -108,9 +108,9 @@ class Campaign:
 
     def check(self) -> None:
         """Raise CampaignError with all that is wrong with config, sheet and rows, once every pipeline is known."""
-        known = {*schema.load("config")["properties"], *self.pipelines}
-        unknown = (key for key in self.config if key not in known)
-        of_config = (f"{self.file}: {key!r} is unknown{schema.nearest(key, known)}" for key in unknown)
+        keys = {*schema.load("config")["properties"], *self.pipelines}
+        unknown = (key for key in self.config if key not in keys)
+        of_config = (f"{self.file}: {key!r} is unknown{schema.nearest(key, keys)}" for key in unknown)
         of_rows = (wrong for dataset in self.rows for wrong in self._problems(dataset))
         schema.refuse([*of_config, *self.wrong, *of_rows], CampaignError)
 
@@ -124,11 +124,16 @@ class Campaign:
     def _rules(self, pipeline):
         """The options of a pipeline as a schema: its own, or those of config.schema.yaml under its name."""
         own = self.pipelines[pipeline].options if pipeline in self.pipelines else None
-        known = schema.load("config")
+        config_rules = schema.load("config")
         if own is None:
-            return known["properties"][pipeline] | {"$defs": known["$defs"]}
+            return config_rules["properties"][pipeline] | {"$defs": config_rules["$defs"]}
         properties = FETCHING | own
-        return {"type": "object", "additionalProperties": False, "properties": properties, "$defs": known["$defs"]}
+        return {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": properties,
+            "$defs": config_rules["$defs"],
+        }
 
     def _problems_of(self, dataset):
         return [f"{self.rows[dataset].where} {wrong}" for wrong in self._wrong(self.rows[dataset])]

@@ -23,10 +23,10 @@ ENDED = {"memory": ("for want of memory", "mem_mb"), "time": ("by its time limit
 
 
 def tell_last(logs: list[Path]) -> None:
-    """Say what the log of a run tells of failures once Snakemake has said all it has to say."""
-    found = [line for log in logs for line in lines(log.read_text(errors="replace"))]
-    more = [f"and {len(found) - FIRST} more"] if len(found) > FIRST else []
-    atexit.register(print, *found[:FIRST], *more, sep="\n", file=sys.stderr, flush=True)
+    """Print what the log of a run tells of failures, after all that Snakemake prints."""
+    said = [line for log in logs for line in lines(log.read_text(errors="replace"))]
+    more = [f"and {len(said) - FIRST} more"] if len(said) > FIRST else []
+    atexit.register(print, *said[:FIRST], *more, sep="\n", file=sys.stderr, flush=True)
 
 
 def lines(text: str) -> list[str]:

@@ -35,8 +35,8 @@ def clear_dead(folder: Path) -> str:
         owner = files.read_json(folder / OWNER)
         with (folder / "darkroom.mutex").open("w") as mutex:
             fcntl.flock(mutex, fcntl.LOCK_EX | fcntl.LOCK_NB)  # another one that starts now does the same
-            locks = [folder / "locks" / name for name, known in owner["locks"].items()]
-            locks = [path for path in locks if path.exists() and _id(path) == owner["locks"][path.name]]
+            ids = {folder / "locks" / name: identity for name, identity in owner["locks"].items()}
+            locks = [path for path, identity in ids.items() if path.exists() and _id(path) == identity]
             if not locks:
                 return ""
             if owner["machine"] != _machine():

@@ -49,7 +49,7 @@ def mend(campaign: Path, sources: dict[str, Path], dry: bool = False) -> list[st
         for folder in (campaign / dataset, source):
             for path in cut_files(folder):
                 cut.append(path)
-                # Without the page, Snakemake would miss neither the manifest nor what it is made of.
+                # The page goes too: while it is there, Snakemake misses neither the manifest nor what that is made of.
                 doomed |= {path, manifest, campaign / PAGE, *what_speaks_of(path, folder)}
     if not dry:
         for path in doomed:

@@ -33,13 +33,17 @@ def for_first(check):
 
 
 def for_functions(inspect):
-    """What the parameters of a function are called, found out once; not every other callable can be remembered."""
-    known = functools.cache(inspect)
-    return lambda called: (known if isinstance(called, types.FunctionType) else inspect)(called)
+    """The names of a function's parameters, worked out once; other callables may have no hash, and are asked anew."""
+    remembered = functools.cache(inspect)
+
+    def parameters(called):
+        return remembered(called) if isinstance(called, types.FunctionType) else inspect(called)
+
+    return parameters
 
 
 def share(guard):
-    """What every list of files has in the place of methods such as `index` is made once for each name."""
+    """Make what stands for methods such as `index` in every list of files once for each name."""
     guard.__new__ = functools.cache(lambda kind, name: object.__new__(kind))
     guard.__reduce__ = lambda self: (guard, (self.name,))  # copies are made in the same way
 
@@ -77,7 +81,7 @@ def if_nested(check):
 
 def quicken():
     """Let Snakemake plan quickly, where it is the release that was looked into."""
-    # Here, as Snakemake's modules bear to be loaded in its own order alone: it is running by now.
+    # Imported here: Snakemake's modules can be loaded only in its own order, and it is running by now.
     import snakemake
     import snakemake.common
     import snakemake.dag
@@ -87,8 +91,8 @@ def quicken():
     import snakemake.rules
     import snakemake.sourcecache
 
-    # The graph of jobs grows and stays: to look through it for garbage as it grows takes a sixth of the time, to take
-    # it apart when Snakemake ends another one.
+    # The graph of jobs grows and stays. Looking through it for garbage as it grows takes a sixth of the time; taking it
+    # apart when Snakemake ends takes another sixth.
     gc.set_threshold(100_000, 20, 100)
     atexit.register(gc.freeze)
     if not snakemake.__version__.startswith(RELEASE) or hasattr(snakemake, MARK):

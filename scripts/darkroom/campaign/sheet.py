@@ -70,9 +70,9 @@ def read(path: str | Path) -> tuple[dict[str, Row], list[str]]:
         except ValueError as error:
             wrong.append(f"{where}: {error}")
             continue
-        found = list(_problems(cells, where, rows))
-        wrong += found
-        if not found:
+        problems = list(_problems(cells, where, rows))
+        wrong += problems
+        if not problems:
             rows[cells["dataset"]] = _row(cells, where, line)
     return rows, wrong
 

@@ -5,7 +5,7 @@ import re
 from collections import namedtuple
 from pathlib import Path
 
-# Of one SLURM job: memory asked and used (MB), cores, seconds from start to end, and seconds of CPU time.
+# One SLURM job: memory asked and used (MB), cores, seconds from start to end, and seconds of CPU time.
 Usage = namedtuple("Usage", "asked used cores elapsed cpu")
 
 SUBMITTED = re.compile(r"SLURM jobid (\d+) \(log: (.+)\)")

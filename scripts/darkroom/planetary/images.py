@@ -45,18 +45,18 @@ def image_file(inventory, image):
 
     Raises ValueError when it is not clear which one that is.
     """
-    found = read_inventory(inventory)
-    names = found.names
+    source = read_inventory(inventory)
+    names = source.names
     fitting = recipes.imported(names, image["names"])
     fitting = fitting or [name for name in names if Path(name).suffix.lower() not in SIDECARS]
     if len(fitting) > 1 and image["part"]:
         fitting = [name for name in fitting if f"_{image['part']}".lower() in name.lower()]
     if len(fitting) != 1:
         raise ValueError(
-            f"{found.root}: {len(fitting)} images of recipe {image['recipe']} ({', '.join(fitting[:3]) or 'none'}); "
+            f"{source.root}: {len(fitting)} images of recipe {image['recipe']} ({', '.join(fitting[:3]) or 'none'}); "
             "a row is one image: choose it by the option filter"
         )
-    return Path(found.root, fitting[0])
+    return Path(source.root, fitting[0])
 
 
 def isd_file(option, inventory, image):
@@ -68,12 +68,12 @@ def isd_file(option, inventory, image):
     """
     source = image_file(inventory, image)
     names = isd_names(option, source)
-    found = next((name for name in names if name.is_file()), None)
-    if found is None:
+    isd = next((name for name in names if name.is_file()), None)
+    if isd is None:
         raise FileNotFoundError(
             f"{source.name}: no camera description {names[0].name} or {names[1].name} in {names[0].parent}"
         )
-    return found
+    return isd
 
 
 def isd_names(option, source):

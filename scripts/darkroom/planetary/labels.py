@@ -25,14 +25,14 @@ def value_of(label, path):
     return next((value for value in inner if value is not None), None)
 
 
-def is_one_of(value, wanted):
-    """Whether a value is one of those that are wanted; none is one of nothing."""
-    return value is not None and any(_equals(text(value), pattern) for pattern in alternatives(wanted))
+def is_one_of(value, condition):
+    """Whether a value is one of those of a condition; a missing one never is."""
+    return value is not None and any(_equals(text(value), pattern) for pattern in alternatives(condition))
 
 
-def alternatives(wanted):
+def alternatives(condition):
     """The values of a condition as a list."""
-    return list(wanted) if isinstance(wanted, list | tuple) else [wanted]
+    return list(condition) if isinstance(condition, list | tuple) else [condition]
 
 
 def text(value):
@@ -42,10 +42,10 @@ def text(value):
     return " ".join(map(text, value)) if isinstance(value, tuple) else str(value).strip()
 
 
-def _equals(text, wanted):
-    if not isinstance(wanted, str):
+def _equals(text, pattern):
+    if not isinstance(pattern, str):
         try:
-            return float(text) == wanted
+            return float(text) == pattern
         except ValueError:
             return False
-    return fnmatch.fnmatchcase(text.upper(), wanted.upper())
+    return fnmatch.fnmatchcase(text.upper(), pattern.upper())

@@ -141,8 +141,8 @@ class Image(Mapped):
 
     def lit(self, part: str) -> Cube:
         """What is projected: brought to one light, where that is asked for."""
-        wanted = self.row.options["photometry"]["model"] != "none"
-        return self.cube("corrected", part) if wanted else self.to_correct(part)
+        corrected = self.row.options["photometry"]["model"] != "none"
+        return self.cube("corrected", part) if corrected else self.to_correct(part)
 
     @property
     def to_join(self) -> list[Cube]:
@@ -170,15 +170,15 @@ class Image(Mapped):
     @property
     def besides(self) -> list[Cube]:
         """Cubes that are products without a GeoTIFF."""
-        wanted = self.row.options["backplanes"] and self.located
-        backplanes = [self.cube("backplanes", part) for part in self.projected] if wanted else []
+        has_backplanes = self.row.options["backplanes"] and self.located
+        backplanes = [self.cube("backplanes", part) for part in self.projected] if has_backplanes else []
         return [*(self.cube("ingested", part) for part in self.parts), *backplanes]
 
     @property
     def stages(self) -> list[str]:
         """The stages that it goes through; what only engine isis does is done by its programs."""
         options, on_ground = self.row.options, self.located
-        wanted = {
+        applies = {
             "import": True,
             "calibrate": self.level == "calibrated",
             "spice": options["geometry"] in ("local", "web") and not self.joined,
@@ -188,7 +188,7 @@ class Image(Mapped):
             "project": on_ground,
             "merge": len(self.sources) > len(self.sets),
         }
-        return [stage for stage, runs in wanted.items() if runs] + (list(JOIN) if self.joined else [])
+        return [stage for stage, runs in applies.items() if runs] + (list(JOIN) if self.joined else [])
 
     @property
     def description(self) -> list[str]:

@@ -38,49 +38,49 @@ class Recipe:
     stages: dict = field(default_factory=dict)
 
 
-def completed(known, tables):
+def completed(of_cameras, tables):
     """Recipes by name, each with every stage.
 
-    known -- recipes of cameras that our own code reads
+    of_cameras -- recipes of cameras that our own code reads
     tables -- contents of tables of the ISIS engine, right by their schema; a later one replaces recipes and common
         stages of an earlier one. What a table does not say of a recipe of a camera is as the camera has it.
 
-    Raises ValueError naming what a recipe lacks that no camera has.
+    Raises ValueError naming a recipe that is of no camera, and what it lacks.
     """
-    stages, recipes = {}, dict(known)
+    stages, recipes = {}, dict(of_cameras)
     for table in tables:
         stages |= table.get("stages", {})
         for name, entry in table["recipes"].items():
             lacking = [key for key in ("title", "names", "label") if key not in entry]
             if lacking and name not in recipes:
                 raise ValueError(f"recipes.{name}: {lacking[0]!r} is missing, and no camera has a recipe of this name")
-            recipes[name] = replace(known.get(name, Recipe()), **entry)
+            recipes[name] = replace(of_cameras.get(name, Recipe()), **entry)
     return {name: replace(recipe, stages=stages | recipe.stages) for name, recipe in recipes.items()}
 
 
 def imported(names, pattern):
     """Those of the files whose whole names fit, in order; of an image with a detached label, the label."""
     pattern = re.compile(pattern, re.IGNORECASE)
-    found = sorted(name for name in names if pattern.fullmatch(PurePath(name).name))
-    described = {_stem(name) for name in found if name.lower().endswith(".lbl")}
-    return [name for name in found if name.lower().endswith(".lbl") or _stem(name) not in described]
+    fitting = sorted(name for name in names if pattern.fullmatch(PurePath(name).name))
+    described = {_stem(name) for name in fitting if name.lower().endswith(".lbl")}
+    return [name for name in fitting if name.lower().endswith(".lbl") or _stem(name) not in described]
 
 
 def _stem(name):
     return PurePath(name).with_suffix("").as_posix().lower()
 
 
-def require_label(label, wanted, title, path):
+def require_label(label, conditions, title, path):
     """Raise ValueError unless the PDS label of a product is one that a recipe is for.
 
-    wanted -- the conditions of the recipe; title -- the recipe in words, for the message
+    conditions -- those of the recipe; title -- the recipe in words, for the message
     """
-    for keyword, values in wanted.items():
+    for keyword, values in conditions.items():
         value = labels.value_of(label, keyword)
         if not labels.is_one_of(value, values):
-            found = "is missing" if value is None else f"is {labels.text(value)}"
+            stated = "is missing" if value is None else f"is {labels.text(value)}"
             expected = " or ".join(map(str, labels.alternatives(values)))
-            raise ValueError(f"{path}: {keyword} {found}; recipe {title} is for {expected}")
+            raise ValueError(f"{path}: {keyword} {stated}; recipe {title} is for {expected}")
 
 
 def programs(recipe, stages=None):

@@ -83,7 +83,7 @@ def _asked(image, *stages):
 
 
 def _asked_of(made, stage):
-    """Of a map as a whole: by the recipe of its first image, with what the row of the map says."""
+    """What a map as a whole is asked: by the recipe of its first image, with what the row of the map says."""
     image, _ = next(iter(made.sources.values()))
     return asked(image.engine, image.recipe, made.row.options, stage)
 

@@ -20,7 +20,8 @@ def preview(cube, path, percent=PERCENT):
 def limits(cube, band=1, percent=PERCENT):
     """Values at two percentages of the valid pixels; NaNs when there are none.
 
-    Of a histogram with BINS bins, whose first and last are centred on the minimum and the maximum (ISIS, Histogram).
+    They are read from a histogram with BINS bins, the first and last centred on the minimum and the maximum (ISIS,
+    Histogram).
     """
     extremes = [(values.min(), values.max()) for values in _valid(cube, band)]
     if not extremes:

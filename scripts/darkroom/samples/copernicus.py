@@ -68,15 +68,15 @@ def sentinel(folder):
 def surface(clouds=0.0, burnt=False, number=0):
     """What each pixel of 10 m shows: a number of SPECTRA, SIZE x SIZE. Clouds cover a share of it."""
     rough = _smooth(0, 12)
-    found = np.where(rough > np.quantile(rough, 0.7), FIELD, FOREST)
+    cover = np.where(rough > np.quantile(rough, 0.7), FIELD, FOREST)
     row, column = np.indices((SIZE, SIZE))
-    found[np.hypot(row - 150, (column - 40) / 1.6) < 22] = LAKE
+    cover[np.hypot(row - 150, (column - 40) / 1.6) < 22] = LAKE
     if burnt:
         scar = np.hypot(row - 70, column - 120) < 34 + 8 * _smooth(1, 6)
-        found[scar & (found != LAKE)] = SCAR
+        cover[scar & (cover != LAKE)] = SCAR
     veil = _smooth(2 + number, 15)
-    found[veil >= np.quantile(veil, 1 - clouds)] = CLOUD
-    return found
+    cover[veil >= np.quantile(veil, 1 - clouds)] = CLOUD
+    return cover
 
 
 def _smooth(number, width):

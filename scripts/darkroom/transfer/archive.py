@@ -67,7 +67,7 @@ def unpack(archive, folder, pattern="", digest="", ratio=RATIO, members=MEMBERS)
     100 MB; or when nothing matches. FileExistsError when the folder is not ours; OSError when there is no room.
     """
     archive, folder = Path(archive), Path(folder)
-    expression = remote.wanted(pattern)
+    expression = remote.compiled(pattern)
     made_of = {"archive": digest or file_digest(archive), "filter": pattern}
     note = folder.with_name(f".{folder.name}.unpacked.json")
     had = read_json(note) if note.exists() else None
@@ -134,7 +134,7 @@ class _Budget:
 
 def _write(archive, folder, expression, budget):
     """Write the members that match; check all of them."""
-    files, names, folders, found = [], set(), set(), []
+    files, names, folders, members = [], set(), set(), []
     try:
         for name, kind, size, content in _members(archive, budget):
             budget.member()
@@ -148,7 +148,7 @@ def _write(archive, folder, expression, budget):
                 folders.add(path)
                 continue
             names.add(path)
-            found.append(path)
+            members.append(path)
             if expression.match(path):
                 budget.require(budget.bytes + size, name)
                 files.append(_copy(content(), folder / path, path, budget))
@@ -163,7 +163,7 @@ def _write(archive, folder, expression, budget):
     except NotImplementedError as error:
         raise ValueError(f"{archive}: packed in a way that is not known here ({error}); unpack it yourself") from None
     if not files:
-        remote.matching(found, expression.pattern, archive, "files")
+        remote.matching(members, expression.pattern, archive, "files")
     return sorted(files, key=lambda file: file.name)
 
 
@@ -198,7 +198,7 @@ def _copy(source, path, name, budget):
 
 
 def _members(archive, budget):
-    """Of each member: its name, whether it is a file, a folder or what else, its size, and what opens it."""
+    """The name of each member, whether it is a file, a folder or what else, its size, and what opens it."""
     if archive.name.lower().endswith(".zip"):
         return _zip_members(archive)
     ending = next(ending for ending in TARS if archive.name.lower().endswith(ending))
@@ -217,15 +217,21 @@ def _zip_members(archive):
             yield name, kind, info.file_size, lambda info=info: packed.open(info)
 
 
+def _kind(info):
+    if info.issym() or info.islnk():
+        return "a link"
+    if info.isreg():
+        return "file"
+    return "folder" if info.isdir() else "no plain file"
+
+
 def _tar_members(archive, opened, budget):
     """Read in one go, to the end: there is the checksum of the compression."""
     with opened(archive, "rb") as file:
         stream = _Stream(file, budget)
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as packed:
             for info in packed:
-                kind = "file" if info.isreg() else "folder" if info.isdir() else "no plain file"
-                kind = "a link" if info.issym() or info.islnk() else kind
-                yield info.name, kind, info.size, lambda info=info: packed.extractfile(info)
+                yield info.name, _kind(info), info.size, lambda info=info: packed.extractfile(info)
         while stream.read(BLOCK):
             pass
 

@@ -62,7 +62,9 @@ class Catalogue:
 
     def find(self, listing):
         """Replace what was found by (name, `Found`) of a listing."""
-        rows = ((_bytes(name), found.bytes, found.etag, found.content_type, found.large) for name, found in listing)
+        rows = (
+            (_bytes(name), stored.bytes, stored.etag, stored.content_type, stored.large) for name, stored in listing
+        )
         with self.lock:
             self.database.execute("DELETE FROM found")
             self.database.executemany("INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?, ?)", rows)
@@ -76,11 +78,11 @@ class Catalogue:
     def entries(self, where="TRUE", *values):
         """Every `Entry` for which the SQL condition holds, in the order of their names."""
         for row in self._rows(ENTRIES.format(where), *values):
-            name, source, kind, encoding, sha256, size, md5, parts, found_size, etag, found_kind, large = row
+            name, source, kind, encoding, sha256, size, md5, parts, stored_size, etag, stored_kind, large = row
             item = Item(_text(name), self.folder / _text(source), kind, encoding)
             content = None if md5 is None else Content(size, md5, tuple(map(tuple, json.loads(parts or "[]"))))
-            found = None if etag is None else Found(found_size, etag, found_kind, bool(large))
-            yield Entry(item, sha256, content, found)
+            stored = None if etag is None else Found(stored_size, etag, stored_kind, bool(large))
+            yield Entry(item, sha256, content, stored)
 
     def stale(self, where="TRUE", *values):
         """Names that are found but not planned, in their order."""

@@ -46,8 +46,8 @@ class Account:
     def __init__(self, source, log_in, url="", cacert=None):
         """`log_in(old)` gives (storage URL or "", token); `old` is a token that was refused, or None."""
         self.source, self.cacert, self._log_in, self._lock = source, cacert, log_in, threading.Lock()
-        found, self.token = self._enter(None)
-        self.url = (url or found).rstrip("/")
+        catalogue_url, self.token = self._enter(None)
+        self.url = (url or catalogue_url).rstrip("/")
         if not self.url:
             raise ValueError(f"{source}: the catalogue has no object store; give its URL as OS_STORAGE_URL")
 
@@ -198,8 +198,8 @@ def _keystone(keystone, values, url):
             keystone.invalidate()
         token = keystone.get_token()
         where = {"service_type": "object-store", "interface": values.get("interface", "public")}
-        found = url or keystone.get_endpoint(**where, region_name=values.get("region_name"))
-        return found or "", token
+        endpoint = url or keystone.get_endpoint(**where, region_name=values.get("region_name"))
+        return endpoint or "", token
 
     return log_in
 
@@ -233,12 +233,12 @@ def _cloud(name, url):
     if path := _clouds_file(openstack.config.loader):
         require_clouds(path, openstack.config.loader.yaml)
     with _discreet(source):
-        found = openstack.config.OpenStackConfig()
-        for private in filter(None, (found.config_filename, found.secure_config_filename)):
+        clouds = openstack.config.OpenStackConfig()
+        for private in filter(None, (clouds.config_filename, clouds.secure_config_filename)):
             require_private(private)
-        if name not in found.get_cloud_names():
-            raise ValueError(f"{source} is not in {found.config_filename or 'any clouds.yaml'}; {WAYS}")
-        region = found.get_one(cloud=name)
+        if name not in clouds.get_cloud_names():
+            raise ValueError(f"{source} is not in {clouds.config_filename or 'any clouds.yaml'}; {WAYS}")
+        region = clouds.get_one(cloud=name)
         keystone = region.get_session()
         keystone.redirect = False
 

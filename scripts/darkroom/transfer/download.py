@@ -133,7 +133,7 @@ class _Run:
         self.torn = lines and not lines.endswith(b"\n")
         self.entries = {entry["name"]: entry for entry in map(_entry, lines.splitlines()) if entry}
 
-    def known(self, item):
+    def entry(self, item):
         """The journal's entry of a file that is whole on the disk, came from the same URL and is what was promised."""
         entry, path = self.entries.get(item.name), self.folder / item.name
         if not entry or entry.get("asked", entry["url"]) != identity(item.url):
@@ -187,7 +187,7 @@ class _Part:
             return
         self._forget(note)
         with self.path.open("rb+") as file:
-            # A whole part asks for its last byte again: a request for nothing could not tell that the file changed.
+            # A whole part asks for its last byte again: an empty range would not show that the file changed.
             file.truncate(max(0, present - (present == total)))
             while block := file.read(BLOCK):
                 self._count(block)
@@ -263,16 +263,16 @@ def _fetch(item, session, run):
     target, url = run.folder / item.name, public_url(item.url)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(target, item.url, item, run.report)
-    known = None if part.size else run.known(item)
-    if known and not _as_listed(known, item):
-        # Of a large object a listing may know neither size nor MD5.
-        known = known if known.get("large") else None
-    elif known and (item.md5 or item.digest):
-        return part.have(known)
+    kept = None if part.size else run.entry(item)
+    if kept and not _as_listed(kept, item):
+        # A listing may know neither size nor MD5 of a large object.
+        kept = kept if kept.get("large") else None
+    elif kept and (item.md5 or item.digest):
+        return part.have(kept)
 
     def attempt():
         try:
-            return _attempt(item, session, run, part, known if target.exists() else None)
+            return _attempt(item, session, run, part, kept if target.exists() else None)
         except remote.BROKEN as error:
             if isinstance(error, (ValueError, requests.TooManyRedirects)):
                 raise ValueError(f"{url}: cannot be requested ({type(error).__name__})") from None
@@ -292,15 +292,15 @@ def _as_listed(entry, item):
     return item.md5 in (None, entry.get("md5")) and item.size in (None, entry["bytes"])
 
 
-def _attempt(item, session, run, part, known):
-    """One request: the entry of the file, now whole, or of the `known` one that is still right."""
+def _attempt(item, session, run, part, kept):
+    """One request: the entry of the file, now whole, or of the `kept` one that is still right."""
     if not part.resumable:
         part.start()
     turn = item.account.connection(run.stopped) if item.account else contextlib.nullcontext()
-    with turn, session.fetch(item.url, _conditions(part, known), item.account) as response:
+    with turn, session.fetch(item.url, _conditions(part, kept), item.account) as response:
         note = _note(response, part.asked)
-        if known and _is_same(response.status_code, note, known):
-            return part.have(known)
+        if kept and _is_same(response.status_code, note, kept):
+            return part.have(kept)
         _begin(response, note, part, item)
         size = part.note["bytes"]
         listed = None if part.note["large"] else item.size
@@ -321,26 +321,26 @@ def _attempt(item, session, run, part, known):
     return entry
 
 
-def _conditions(part, known):
-    """Headers of a request: for the rest of a part, or for a file that is not the `known` one."""
+def _conditions(part, kept):
+    """Headers of a request: for the rest of a part, or for a file that is not the `kept` one."""
     # Without this a server may compress on the fly, and lengths and digests were not those of the file.
     headers = {"Accept-Encoding": "identity"}
     if part.resumable:
         headers["Range"] = f"bytes={part.size}-"
         headers |= {"If-Range": part.version} if part.version else {}
-    elif known and known["etag"]:
-        headers["If-None-Match"] = known["etag"]
-    elif known and known["modified"]:
-        headers["If-Modified-Since"] = known["modified"]
+    elif kept and kept["etag"]:
+        headers["If-None-Match"] = kept["etag"]
+    elif kept and kept["modified"]:
+        headers["If-Modified-Since"] = kept["modified"]
     return headers
 
 
-def _is_same(status, note, known):
-    """Whether an answer says that the file is the known one.
+def _is_same(status, note, kept):
+    """Whether an answer says that the file is the one that is kept.
 
     A server may ignore the condition and send what we have: its length and validators still tell.
     """
-    return status == 304 or (status == 200 and note["bytes"] == known["bytes"] and _same_version(note, known))
+    return status == 304 or (status == 200 and note["bytes"] == kept["bytes"] and _same_version(note, kept))
 
 
 def _begin(response, note, part, item):

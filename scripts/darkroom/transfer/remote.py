@@ -88,7 +88,7 @@ class Session(requests.Session):
             token = account.renew(token)
 
     def rebuild_auth(self, prepared_request, response):
-        """Of a redirect: requests itself takes `Authorization` alone away."""
+        """Take the token out of a redirect to another host; requests itself takes only `Authorization`."""
         if self.should_strip_auth(response.request.url, prepared_request.url):
             prepared_request.headers.pop("X-Auth-Token", None)
         if self.account is not None and self.account.follows:
@@ -121,7 +121,7 @@ def require_private(path):
         raise PermissionError(f"{path} can be read by others; type: chmod 600 {path}")
 
 
-def wanted(pattern):
+def compiled(pattern):
     """The compiled regular expression of a filter. Raises ValueError for a bad one."""
     try:
         return re.compile(pattern)
@@ -134,13 +134,13 @@ def matching(names, pattern, where, kind="names"):
 
     Raises ValueError for a bad pattern, and when there is none: then it says what names there are.
     """
-    names, expression = list(names), wanted(pattern)
+    names, expression = list(names), compiled(pattern)
     if not names:
         raise ValueError(f"{where}: there are no {kind} in it; give a source that has some")
-    if not (found := [name for name in names if expression.match(name)]):
+    if not (matches := [name for name in names if expression.match(name)]):
         such = ", ".join(map(repr, names[:3]))
         raise ValueError(f"{where}: none of its {len(names)} {kind}, such as {such}, matches {pattern!r}")
-    return found
+    return matches
 
 
 def find(urls, pattern="", stacks=False, archives=(), account=None):
@@ -153,14 +153,14 @@ def find(urls, pattern="", stacks=False, archives=(), account=None):
     def listed(url):
         return url.startswith("swift://") or url.endswith("/") or (bool(pattern or stacks) and url not in archives)
 
-    plain, found = iter(remote_files(url for url in urls if not listed(url))), []
+    plain, files = iter(remote_files(url for url in urls if not listed(url))), []
     for url in urls:
         if listed(url):
             mine = account() if url.startswith("swift://") else None
-            found += list_container(url, "" if url in archives else pattern, mine)
+            files += list_container(url, "" if url in archives else pattern, mine)
         else:
-            found.append(next(plain))
-    return found
+            files.append(next(plain))
+    return files
 
 
 def remote_files(urls):
@@ -194,25 +194,25 @@ def list_container(url, pattern="", account=None):
     container (or one that is not there, which Swift does not tell strangers); OSError for a server that gives up.
     """
     storage, container, prefix = _place(url, account)
-    expression, shown = wanted(pattern), public_url(url)
+    expression, shown = compiled(pattern), public_url(url)
     folder = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
-    found = {name.removeprefix(folder): known for name, known in _objects(storage, container, folder, shown, account)}
-    beside = {name for name in found if name.endswith(SIDECARS) and name.rpartition(".")[0] in found}
-    data = [name for name in found if name not in beside or (pattern and expression.fullmatch(name))]
-    if not found and folder and not prefix.endswith("/"):
+    objects = {name.removeprefix(folder): facts for name, facts in _objects(storage, container, folder, shown, account)}
+    beside = {name for name in objects if name.endswith(SIDECARS) and name.rpartition(".")[0] in objects}
+    data = [name for name in objects if name not in beside or (pattern and expression.fullmatch(name))]
+    if not objects and folder and not prefix.endswith("/"):
         # Names come in order: the object's own first, those of its sidecars not far behind.
         folder, _, last = prefix.rpartition("/")
         folder += "/" if folder else ""
         first = itertools.islice(_objects(storage, container, prefix, shown, account), 1000)
-        found = {name.removeprefix(folder): known for name, known in first}
-        beside = {last + end for end in SIDECARS} & found.keys()
-        data = [last] if last in found else []
+        objects = {name.removeprefix(folder): facts for name, facts in first}
+        beside = {last + end for end in SIDECARS} & objects.keys()
+        data = [last] if last in objects else []
     base = f"{storage}/{quote(container, safe='')}/"
     return [
         Remote(
             name,
             base + quote(folder + name),
-            *found[name],
+            *objects[name],
             sidecar=next((end for end in SIDECARS if name + end in beside), ""),
             source=url,
             account=account,

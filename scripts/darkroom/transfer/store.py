@@ -2,7 +2,7 @@
 
 A store holds the objects of one dataset by their names below it. `where` is its place, or that of a source, as a URL to
 compare; `prepare` makes it ready, `listing` gives the names in it, one after the other, with what they are; `listed`
-says whether that is a content, `holds` whether nothing of it is missing, `told` whether readers hear how to take it;
+says whether that is a content, `holds` whether all of it is there, `told` whether readers hear how to take it;
 `put`, `put_if_absent` and `delete` change it, `tidy` removes what an earlier content left, `problem` reads an object
 back, `fresh` gives a new client that only reads, and `stopped` ends all waiting.
 """
@@ -179,13 +179,13 @@ class Folder:
                 if path.is_file():
                     yield path.relative_to(self.folder).as_posix(), Found(path.stat().st_size)
 
-    def listed(self, found, item, content):
-        return found.bytes == content.bytes and not self.problem(item, content)
+    def listed(self, stored, item, content):
+        return stored.bytes == content.bytes and not self.problem(item, content)
 
     holds = listed
 
     def told(self, item):
-        """Nobody is told anything."""
+        """A folder tells readers nothing, so nothing can be told wrongly."""
         return True
 
     def put(self, item, content, data=None):
@@ -208,7 +208,7 @@ class Folder:
                 folder.rmdir()
 
     def tidy(self, contents, kept):
-        """Nothing is left behind."""
+        """A folder has no parts to remove."""
 
     def problem(self, item, content):
         path = self.folder / item.name
@@ -221,11 +221,11 @@ class Folder:
         return Folder(self.folder)
 
     def close(self):
-        """Nothing is open."""
+        """A folder holds no connection."""
 
 
 class Stranger:
-    """Who has no account: the reader of what is public."""
+    """A reader without an account, for whom there is what is public."""
 
     source, token, cacert, anonymous = "an anonymous reader", "", None, True
 
@@ -273,13 +273,13 @@ class Swift:
 
     def _container_headers(self, container):
         """Headers to make a container with or to add to one, or None when it is as it should be."""
-        wanted = {"X-Container-Read": ",".join(PUBLIC_READ), **CORS} if self.public else {}
+        headers = {"X-Container-Read": ",".join(PUBLIC_READ), **CORS} if self.public else {}
         try:
-            found = self._ask(swiftclient.head_container, container)
+            current = self._ask(swiftclient.head_container, container)
         except FileNotFoundError:
             log.info("container %s is made, %s", container, "public" if self.public else "private")
-            return wanted
-        acl = [element.strip() for element in found.get("x-container-read", "").split(",") if element.strip()]
+            return headers
+        acl = [element.strip() for element in current.get("x-container-read", "").split(",") if element.strip()]
         open_to = [element for element in acl if element.startswith((".r:", ".ref", ".rlistings"))]
         if open_to and not self.public:
             raise PermissionError(
@@ -287,13 +287,13 @@ class Swift:
                 "name another container, or set publish.public: true"
             )
         if self.public and (missing := [element for element in PUBLIC_READ if element not in acl]):
-            count = found.get("x-container-object-count", "0")
+            count = current.get("x-container-object-count", "0")
             log.warning("container %s is made public, with the %s objects that are in it", container, count)
-            wanted["X-Container-Read"] = ",".join(acl + missing)
+            headers["X-Container-Read"] = ",".join(acl + missing)
         else:
-            wanted.pop("X-Container-Read", None)
-        present = {key for key, value in CORS.items() if found.get(key.lower()) == value}
-        return {key: value for key, value in wanted.items() if key not in present} or None
+            headers.pop("X-Container-Read", None)
+        present = {key for key, value in CORS.items() if current.get(key.lower()) == value}
+        return {key: value for key, value in headers.items() if key not in present} or None
 
     def listing(self):
         return self._list(self.container)
@@ -322,11 +322,11 @@ class Swift:
         except (ValueError, RecursionError):
             raise PassingError("an HTML page or something else came in place of a listing") from None
 
-    def listed(self, found, item, content):
-        return found == Found(content.bytes, content.etag, item.content_type, bool(content.parts))
+    def listed(self, stored, item, content):
+        return stored == Found(content.bytes, content.etag, item.content_type, bool(content.parts))
 
-    def holds(self, found, item, content):
-        return self.listed(found, item, content) and all(self._has_part(item, part) for part in content.parts)
+    def holds(self, stored, item, content):
+        return self.listed(stored, item, content) and all(self._has_part(item, part) for part in content.parts)
 
     def told(self, item):
         """Whether readers are told of an item's encoding, which no listing has; a change of other metadata drops it."""
@@ -344,8 +344,8 @@ class Swift:
         return f"{item.name}/{offset:016}-{size}-{md5}"
 
     def _has_part(self, item, part):
-        found = self.parts.get(self._part_name(item, part))
-        return found is not None and (found.bytes, found.etag) == part[1:]
+        stored = self.parts.get(self._part_name(item, part))
+        return stored is not None and (stored.bytes, stored.etag) == part[1:]
 
     # Changes
 
@@ -538,8 +538,8 @@ class Swift:
         """
         pair = swiftclient.http_connection(self.account.url, timeout=remote.TIMEOUT, cacert=self.account.cacert)
         session, options = pair[1].request_session, pair[1].requests_args
-        known = session.merge_environment_settings(self.account.url, {}, None, options["verify"], None)
-        session.proxies, options["verify"], session.trust_env = known["proxies"], known["verify"], False
+        environment = session.merge_environment_settings(self.account.url, {}, None, options["verify"], None)
+        session.proxies, options["verify"], session.trust_env = environment["proxies"], environment["verify"], False
         options["allow_redirects"] = False  # the token is for this server alone
         return pair
 

@@ -66,13 +66,13 @@ class Upload:
 
     def _send(self, entry):
         """Send one file unless the store has it."""
-        item, found = entry.item, entry.found
+        item, stored = entry.item, entry.found
         segment_bytes = self.segment_bytes if self.store.cuts else item.path.stat().st_size
         content, sha256, data = contents(item.path, segment_bytes)
         if entry.sha256 not in (None, sha256):
             raise ValueError(f"{item.path} has changed since its dataset was finished; run again")
         again = self.withdrawn and item.name == self.manifest
-        if again or not (found and self.store.holds(found, item, content) and self.store.told(item)):
+        if again or not (stored and self.store.holds(stored, item, content) and self.store.told(item)):
             if item.name != self.manifest:
                 self._withdraw()
             if content.parts:
@@ -125,10 +125,10 @@ def _differences(store, catalogue, own, connections):
     try:
         if wrong := _unlisted(fresh, catalogue):
             return wrong, 0
-        found = {}
-        check = functools.partial(_read_back, fresh, found)
+        problems = {}
+        check = functools.partial(_read_back, fresh, problems)
         each(_chosen(catalogue, own.content.md5), check, connections, fresh.stopped)
-        return {name: problem for name, problem in found.items() if problem}, len(found)
+        return {name: problem for name, problem in problems.items() if problem}, len(problems)
     finally:
         fresh.close()
 
@@ -158,5 +158,5 @@ def _chosen(catalogue, seed):
     return itertools.chain(catalogue.entries(always), (entry for number, entry in others if number in sample))
 
 
-def _read_back(fresh, found, entry):
-    found[entry.item.name] = fresh.problem(entry.item, entry.content)
+def _read_back(fresh, problems, entry):
+    problems[entry.item.name] = fresh.problem(entry.item, entry.content)

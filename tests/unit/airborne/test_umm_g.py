@@ -99,7 +99,7 @@ def test_the_same_product_gives_the_same_bytes(describe, tmp_path):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     describe(FLIGHT)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    assert len(before) == 3
+    assert len(before) == 4
 
 
 def test_a_granule_without_positions_is_named(describe):

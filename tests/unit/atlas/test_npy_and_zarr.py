@@ -136,7 +136,7 @@ def test_ome_zarr_without_units(noise, make, tmp_path):
 
 def test_time_of_ome_zarr(noise, refuses, tmp_path):
     ome_zarr(tmp_path, noise(2, *SHAPE), "tzyx", "0.5")
-    refuses(tmp_path, "the axis t (2) is neither space nor channel; give one entry of it")
+    refuses(tmp_path, "the axis t (2) is time, neither space nor channel; choose one with `time`, from 0 to 1")
 
 
 def test_damaged_zarr(noise, refuses, tmp_path):

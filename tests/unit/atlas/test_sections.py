@@ -258,7 +258,7 @@ def test_order_of_folders_and_runs_of_digits(named, make):
     names = ["a2/p1_s9.png", "a2/p1_s10.png", "a2/p10_s1.png", "a10/p1_s1.png", "b1/p1_s1.png"]
     volume = make(named({name: number for number, name in enumerate(names)}), resolution=1000)
     assert order(volume) == [0, 1, 2, 3, 4]
-    assert "gaps were not looked for: file names differ in more than one number" in volume.notes
+    assert "gaps were not looked for: file names differ in more than numbers" in volume.notes
 
 
 def test_capital_suffixes(named, make):
@@ -358,7 +358,7 @@ def test_clutter_is_left_alone(named, make):
 
 
 def test_no_files(tmp_path, refuses):
-    refuses(tmp_path, "there is no file. Darkroom reads", "PNG, TIFF and JPEG sections")
+    refuses(tmp_path, "there is no file. Darkroom reads", "sections (PNG, TIFF, JPEG, JPEG 2000)")
     (tmp_path / ".DS_Store").write_text("x")
     refuses(tmp_path, "there is no file")
 

@@ -1,14 +1,11 @@
 """Shards: few large files that tensorstore and cloud-volume read."""
 
 import itertools
-import json
 
 import numpy as np
 import pytest
 
-from darkroom.atlas import precomputed
-from darkroom.atlas.shards import coded_chunks, morton, pack
-from darkroom.atlas.shards import path as shard_path
+from darkroom.atlas.shards import morton
 from darkroom.atlas.shards import place as shard_place
 
 
@@ -65,21 +62,3 @@ def test_the_check_sees_a_wrong_shard(noise, tmp_path, make):
     shards[0].unlink()
     with pytest.raises(ValueError, match=r"missing chunks \['0\.shard'\]"):
         volume.check()
-
-
-def test_packing_goes_on_where_it_was_killed(noise, tmp_path, make):
-    np.save(tmp_path / "v.npy", noise(40, 40, 40))
-    volume = make(tmp_path / "v.npy", resolution=1000, chunk_size=4, sharding=True)
-    whole = volume.files()
-    scale = precomputed.Scale(volume.folder, volume.info, 0)
-    first = sorted(scale.folder.iterdir())[0]
-    # A shard is lost before its chunk files went: as a kill between the two leaves it.
-    block = volume.voxels()[..., 0].T[None]
-    for _, chunk in coded_chunks(scale):
-        if shard_path(scale, chunk) == first:
-            (x0, x1), (y0, y1), (z0, z1) = chunk
-            scale.write(chunk, np.ascontiguousarray(block[:, z0:z1, y0:y1, x0:x1]))
-    first.unlink()
-    pack(scale)
-    assert volume.files() == whole
-    assert json.loads((volume.folder / "info").read_text()) == volume.info

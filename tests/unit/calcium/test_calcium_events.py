@@ -81,10 +81,10 @@ def test_options_that_make_no_sense(options, said):
 def test_spikes_explain_the_trace():
     spikes = [3.0, 9.0, 9.5, 20.0]
     noisy = trace(spikes, [1, 1, 1, 2], noise=0.1) + 4
-    denoised, found = events.deconvolve(noisy, RATE)
+    denoised, spikes_found = events.deconvolve(noisy, RATE)
     clean = trace(spikes, [1, 1, 1, 2], noise=0)[0]
     assert np.corrcoef(denoised[0], clean)[0, 1] > 0.98
-    ((times, heights),) = events.spike_events(found, TIMES)
+    ((times, heights),) = events.spike_events(spikes_found, TIMES)
     assert times == pytest.approx(spikes, abs=0.1)
     assert heights == pytest.approx([1, 1, 1, 2], rel=0.3)
 

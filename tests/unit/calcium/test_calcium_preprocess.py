@@ -51,9 +51,9 @@ def test_defective_pixels_are_mended_from_sound_neighbours():
     for at in hot:
         harmed[:, *at] = 4095
     made = movie.of_array(harmed)
-    found = preprocess.defective(made)
-    assert sorted(map(tuple, found.tolist())) == hot
-    mended = preprocess.mended(made, found)
+    defective = preprocess.defective(made)
+    assert sorted(map(tuple, defective.tolist())) == hot
+    mended = preprocess.mended(made, defective)
     assert np.abs(mended.read().astype(int) - frames).max() <= 16
     assert (mended.read()[:, 8] == frames[:, 8]).all()
     assert len(preprocess.defective(movie.of_array(frames))) == 0

@@ -77,9 +77,9 @@ def test_motion_of_parts_is_that_of_the_whole(tmp_path):
         here = slice(4 * part, 4 * part + 4)
         results.save_motion(tmp_path / "a.h5", Motion(whole[here], whole[here, 0], lost[here], np.zeros(SHAPE)))
         parts.append(results.load_motion(tmp_path / "a.h5"))
-    found = registration.joined(parts, 20)
-    assert np.allclose(found.shifts[~lost], whole[~lost]) and np.allclose(found.shifts[7], whole[[6, 8]].mean(axis=0))
-    assert found.notes == (f"1 of {FRAMES} frames have no shift within 20 pixels; the neighbours' is taken",)
+    motion = registration.joined(parts, 20)
+    assert np.allclose(motion.shifts[~lost], whole[~lost]) and np.allclose(motion.shifts[7], whole[[6, 8]].mean(axis=0))
+    assert motion.notes == (f"1 of {FRAMES} frames have no shift within 20 pixels; the neighbours' is taken",)
 
 
 def test_shares_of_a_movie_are_whole_blocks():
@@ -126,8 +126,8 @@ def test_the_judge_sees_what_differs(tmp_path):
     other = cells()
     other.traces[1, 2] += 1
     other.footprints.data[0] += 1
-    found = judge.isxd_differences(cell_set, event_set, other, [EVENTS[1], EVENTS[1]], ["accepted", "rejected"])
-    assert [text.partition(": ")[2].split()[0] for text in found] == ["statuses", "traces", "footprints", "has"]
+    differences = judge.isxd_differences(cell_set, event_set, other, [EVENTS[1], EVENTS[1]], ["accepted", "rejected"])
+    assert [text.partition(": ")[2].split()[0] for text in differences] == ["statuses", "traces", "footprints", "has"]
 
 
 def test_tiff_holds_every_value(tmp_path):
@@ -156,8 +156,8 @@ def test_tables(tmp_path):
     tables.write_motion(tmp_path / "motion.csv", TIMING, moved)
     assert lines(tmp_path / "motion.csv")[4] == ["3", "4", "0.200000", "-2.25", "1.5", "1", "0"]
     tables.write_traces(tmp_path / "traces.csv", TIMING, TABLE["name"], cells().traces, "df_over_noise")
-    found = lines(tmp_path / "traces.csv")
-    assert found[0] == ["time_s", "C0_df_over_noise", "C1_df_over_noise"] and len(found) == FRAMES + 1
+    traces = lines(tmp_path / "traces.csv")
+    assert traces[0] == ["time_s", "C0_df_over_noise", "C1_df_over_noise"] and len(traces) == FRAMES + 1
     tables.write_events(tmp_path / "events.csv", TABLE["name"], EVENTS, "df")
     assert lines(tmp_path / "events.csv")[1:] == [["0.100000", "C0", "1"], ["0.250000", "C0", "2"]]
     late = Signals({"line": (np.array([5]), np.array([np.nan], "f4"))}, TIMING.start + 1, 0, Fraction(1), {}, "gpio")
@@ -223,9 +223,12 @@ def test_what_a_row_ends_in():
         (Row(OPTIONS, source=""), "source: a recording has one"),
         (Row(OPTIONS | {"patch_overlap": 80}), "options patch_overlap: 80 must be below patch_size 80"),
         (Row(OPTIONS | {"sessions": ["a", "a"]}, "longitudinal", ""), "options sessions: 'a' is no calcium recording"),
+        (Row(OPTIONS | {"method": "rois", "rois": "Drawn.TIFF"}), ""),
+        (Row(OPTIONS | {"method": "rois", "rois": "drawn.png"}), "'drawn.png' is a file of another kind"),
+        (Row(OPTIONS | {"method": "rois", "rois": "drawn.tif", "engine": "idps"}), "engine idps takes .isxd"),
         (Row(OPTIONS | {"installer": "x.sh"}), "options: 'installer' is of the whole campaign"),
     ],
 )
 def test_what_is_wrong_with_a_row(row, said):
-    found = list(plan.problems(row, {}, CAMPAIGN))
-    assert bool(found) == bool(said) and all(said in found[0] for _ in found[:1])
+    problems = list(plan.problems(row, {}, CAMPAIGN))
+    assert bool(problems) == bool(said) and all(said in problems[0] for _ in problems[:1])

@@ -24,8 +24,8 @@ def test_it_has_what_the_tests_ran_with_and_what_isx_imports(kind):
     assert first.strip() == "--requirement /darkroom/requirements.lock"
     assert all(re.fullmatch(r"[\w-]+==[\d.]+", package) for package in second.split())
     locked = {line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines()}
-    wanted = set(probe.PACKAGES) - {"pip", "setuptools", "wheel"} | {"openpyxl"}
-    assert wanted <= locked | {package.split("==")[0] for package in second.split()}
+    needed = set(probe.PACKAGES) - {"pip", "setuptools", "wheel"} | {"openpyxl"}
+    assert needed <= locked | {package.split("==")[0] for package in second.split()}
     python = re.search(r"python =([\d.]+)", (ENVS / "calcium.yaml").read_text())[1]
     assert f"python:{python}-slim" in DEFINITIONS[kind]
 
@@ -91,11 +91,11 @@ def test_its_health_is_that_of_the_installation(tmp_path):
     if library is None:
         pytest.skip("neither gcc nor a module of Python's own is here to make a library of")
     idps_standin.installer(tmp_path / "installer.sh", idps_standin.tree(library))
-    found, _ = install(tmp_path / "installer.sh", tmp_path / "cache")
+    installation, _ = install(tmp_path / "installer.sh", tmp_path / "cache")
     status, said, _ = idps(tmp_path / "cache")
     assert status == 0
-    assert said.splitlines()[0] == str(found.folder) and "  isx 9.9.9" in said
-    found.library.write_bytes(b"")
+    assert said.splitlines()[0] == str(installation.folder) and "  isx 9.9.9" in said
+    installation.library.write_bytes(b"")
     assert idps(tmp_path / "cache")[2] == [
-        f"idps: {found.folder}: has changed since it was installed; the next campaign installs it anew"
+        f"idps: {installation.folder}: has changed since it was installed; the next campaign installs it anew"
     ]

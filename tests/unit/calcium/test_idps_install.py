@@ -226,8 +226,8 @@ def test_libraries_in_another_folder_of_the_installation_are_found(tmp_path):
         tmp_path / "with", tree | {"Inscopix Data Processing.linux/Contents/Lib/libQt.so.5": other.read_bytes()}
     )
     idps.install()
-    found, _ = install(idps.installer, idps.cache)
-    assert [path.name for path in found.beside] == ["Lib"]
+    installation, _ = install(idps.installer, idps.cache)
+    assert [path.name for path in installation.beside] == ["Lib"]
     assert idps.times == 1
     assert "needs libQt.so.5, not found here" in Idps(tmp_path / "without", tree).refused()
     cut = other.read_bytes()[:-500]

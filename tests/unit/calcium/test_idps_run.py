@@ -281,14 +281,14 @@ def test_every_call_is_one_that_isx_knows(whose):
         package = importlib.util.find_spec("isx")
         if package is None:
             pytest.skip("isx (CC BY-NC, no part of the lock file) is not installed")
-        known = dict(signatures(Path(package.origin).with_name("algo.py").read_text()))
+        parameters_of = dict(signatures(Path(package.origin).with_name("algo.py").read_text()))
     else:
-        known = dict(signatures(inspect.getsource(idps_isx)))
+        parameters_of = dict(signatures(inspect.getsource(idps_isx)))
     rois = CNMFE | {"method": "rois", "rois": "mine.isxd", "crop_rect": [1, 2, 8, 9], "roi": [1, 2, 8, 9]}
     planes = CNMFE | {"efocus": 0, "planes": [0], "color": "green"} if whose == "the vendor" else {}
     for options in filter(None, (CNMFE, PCA_ICA, rois, planes)):
         for name, arguments in calls(options).items():
-            parameters, needed = known[name]
+            parameters, needed = parameters_of[name]
             assert needed <= arguments.keys() <= parameters, name
 
 

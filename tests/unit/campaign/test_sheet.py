@@ -82,6 +82,18 @@ def test_lines_that_are_refused(read, line, said):
     assert len(wrong) == 1 and said in wrong[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("dataset\tpipeline\tsource\toption\na\tatlas\tsample:labels\t{}\n", "line 2: 'option' is unknown; did you mean 'options'?"),
+        ("dataset\tpipeline\tsource\na\tatlas\tsample:labels\tb\tc\td\n\n\n\te\n", "line 2: 6 cells, where the header has 3 columns"),
+    ],
+)  # fmt: skip
+def test_columns_that_are_too_many(read, text, said):
+    _, wrong = read(text)
+    assert said in wrong[0]
+
+
 def test_a_name_that_is_there_twice(read):
     rows, wrong = read(HEADER + "a\tatlas\t\there\t\na\tatlas\t\there\t\n")
     assert len(rows) == 1
@@ -90,7 +102,14 @@ def test_a_name_that_is_there_twice(read):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "no column dataset, pipeline, source in []"), ("dataset,pipeline,source\n", "columns are separated by tabs")],
+    [
+        ("", "line 1: no column dataset, pipeline, source in []"),
+        (
+            "dataset,pipeline,source\na,atlas,here\n",
+            "no column dataset, pipeline, source in ['dataset,pipeline,source']; columns are separated by tabs",
+        ),
+        ("dataset\tpipline\tsource\na\tatlas\there\n", "line 1: no column pipeline in"),
+    ],
 )
 def test_files_that_are_no_sheet(read, text, said):
     with pytest.raises(ValueError, match=re.escape(said)):

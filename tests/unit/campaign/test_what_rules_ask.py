@@ -64,7 +64,7 @@ def test_all_that_is_wrong_is_told_at_once(start):
     campaign.add("atlas", PLAIN)
     with pytest.raises(CampaignError) as failure:
         campaign.check()
-    first, *found = str(failure.value).splitlines()
+    first, *problems = str(failure.value).splitlines()
     assert first == "this campaign cannot start:"
     for said in (
         "config.yaml: 'atlass' is unknown; did you mean 'atlas'?",
@@ -75,8 +75,8 @@ def test_all_that_is_wrong_is_told_at_once(start):
         "datasets.tsv line 3 pipeline: 'atlsa' is unknown; did you mean 'atlas'?",
         "datasets.tsv line 5 source: is empty; give a file",
     ):
-        assert sum(line.startswith(said) for line in found) == 1, said
-    assert len(found) == 7
+        assert sum(line.startswith(said) for line in problems) == 1, said
+    assert len(problems) == 7
 
 
 def test_a_file_that_snakemake_would_take_for_a_pattern(start, tmp_path):
@@ -89,8 +89,18 @@ def test_a_file_that_snakemake_would_take_for_a_pattern(start, tmp_path):
 
 def test_a_config_that_is_wrong(start):
     with pytest.raises(CampaignError) as failure:
-        start([], fetch={"connections": "many"}, planetary={"map": {"resolutoin": 3, "template": "no.map"}})
+        start(
+            [],
+            campaign="a/b",
+            fetch={"connections": "many"},
+            atlas={"chunksize": 64, "jpeg_quality": 200},
+            planetary={"map": {"resolutoin": 3, "template": "no.map"}},
+        )
     assert set(str(failure.value).splitlines()[1:]) == {
+        "config.yaml campaign: 'a/b' does not match '^[A-Za-z0-9][A-Za-z0-9._-]*$'; right is: Name of the "
+        "campaign and of its folder in results/.",
+        "config.yaml atlas: 'chunksize' is unknown; did you mean 'chunk_size'?",
+        "config.yaml atlas.jpeg_quality: 200 is greater than the maximum of 100; right is: Quality of jpeg chunks.",
         "config.yaml fetch.connections: is 'many', not an integer; right is: Downloads of one dataset at the same time "
         "from each host, and never more than 64 in all.",
         "config.yaml planetary.map: 'resolutoin' is unknown; did you mean 'resolution'?",
@@ -189,13 +199,13 @@ def test_files_of_folders(tmp_path):
 def test_batches_go_by_lines_of_the_sheet(start):
     rows = start([f"d{number}\tatlas\t\tsample:x\t" for number in range(5)]).rows
     items = [(dataset, ".even") for dataset in rows]
-    found = batches(rows, items, ("{dataset}", "{part}"), "{part}", 3)
-    assert [(batch.suffix, [dataset for dataset, _ in batch.items]) for batch in found] == [
+    planned = batches(rows, items, ("{dataset}", "{part}"), "{part}", 3)
+    assert [(batch.suffix, [dataset for dataset, _ in batch.items]) for batch in planned] == [
         ("_0", ["d0"]),
         ("_1", ["d1", "d2", "d3"]),
         ("_2", ["d4"]),
     ]
-    assert found[0].files("made{}.cub") == ["<results>/<campaign>/d0/made.even.cub"]
+    assert planned[0].files("made{}.cub") == ["<results>/<campaign>/d0/made.even.cub"]
     (single,) = batches(rows, items, ("{dataset}", "{part}"), "{part}", 1)
     assert single.files("made{}.cub") == ["<results>/<campaign>/{dataset}/made{part}.cub"]
     said = single.each(lambda dataset, part: dataset + part)

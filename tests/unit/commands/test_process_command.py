@@ -329,7 +329,7 @@ def installed(text):
     """(apt packages, pip packages) that a definition installs."""
     text = text.replace("\\\n", " ")
     lists = (re.search(rf"{tool} install ([^\n&]*)", text)[1] for tool in ("apt-get", "pip"))
-    return [{word for word in found.split() if not word.startswith(("-", "/"))} for found in lists]
+    return [{word for word in packages.split() if not word.startswith(("-", "/"))} for packages in lists]
 
 
 @pytest.mark.parametrize("name", ["airborne.Dockerfile", "airborne.def"])

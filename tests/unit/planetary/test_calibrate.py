@@ -133,9 +133,9 @@ def test_ephemeris_time(utc, seconds):
 
 def test_a_recursion_is_solved():
     values = np.random.default_rng(1).normal(size=(1000, 3))
-    wanted = lfilter([1], [1, 0, 0.326], values, axis=0)
+    expected = lfilter([1], [1, 0, 0.326], values, axis=0)
     calibrate_module.recursion(values, np.full((1000, 1), -0.326), 2)
-    assert values == pytest.approx(wanted, abs=1e-11)
+    assert values == pytest.approx(expected, abs=1e-11)
 
 
 @pytest.mark.parametrize("cache", ["HermiteSpline", "Linear"])
@@ -152,8 +152,8 @@ def test_the_sun_is_found_between_records(cache):
     times = np.array([0.0, 10.0, 30.0])
     records = np.zeros(3, [*fields, ("ET", "f8")])
     records["J2000X"], records["J2000XV"], records["ET"] = times**3, 3 * times**2, times
-    found = calibrate_module.position(cubes.Table("SunPosition", records, {"CacheType": cache}), 25.0)
-    assert found == pytest.approx([25.0**3 if cache == "HermiteSpline" else 1000 + 0.75 * 26000, 0, 0])
+    sun = calibrate_module.position(cubes.Table("SunPosition", records, {"CacheType": cache}), 25.0)
+    assert sun == pytest.approx([25.0**3 if cache == "HermiteSpline" else 1000 + 0.75 * 26000, 0, 0])
 
 
 def test_the_sun_distance_is_the_option_or_the_table_or_the_label(cube):
@@ -227,17 +227,17 @@ def test_mdis_equals_the_program_with_special_pixels_and_flat(cube, calibrated):
     flat, flat_codes = 1 + noise.normal(0, 0.1, (70, 16)).astype("f4"), np.zeros((70, 16), "u1")
     flat_codes[20, 9] = cubes.NULL
     flat_cube = cube({}, flat, flat_codes)
-    found, found_codes, made, result = calibrated(
+    radiance, radiance_codes, made, result = calibrated(
         cube(MDIS, values, codes), dark="none", units="radiance", flat=str(flat_cube.path)
     )
     numbers = np.where(codes == 0, values, math.nan)
     temperature = 1139.0
     response = 154.48 * (1.2488 - 2.346e-4 * temperature)
-    wanted = mdiscal(numbers, flat_cube.read()[0], 1 / 0.002 / response)
+    expected = mdiscal(numbers, flat_cube.read()[0], 1 / 0.002 / response)
     codes[20, 9] = cubes.NULL
     codes[:, :4] = cubes.NULL
-    assert np.array_equal(found_codes, codes)
-    assert np.array_equal(found[codes == 0].astype("f4"), wanted[codes == 0].astype("f4"))
+    assert np.array_equal(radiance_codes, codes)
+    assert np.array_equal(radiance[codes == 0].astype("f4"), expected[codes == 0].astype("f4"))
     group = made.groups["RadiometricCalibration"]
     assert group["FlatFieldFile"] == flat_cube.path.name
     assert group["Units"] == "W / (m**2 micrometer sr)"
@@ -272,7 +272,7 @@ def test_mdis_dark_columns(fpu, binning, columns):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "exposure", "binning", "mode"),
+    ("asked", "exposure", "binning", "mode"),
     [
         ("model", "999", 0, "MODEL"),
         ("model", "1001", 0, "LINEAR"),  # mdiscal does that too, but calls it STANDARD
@@ -281,12 +281,12 @@ def test_mdis_dark_columns(fpu, binning, columns):
         ("linear", "1001", 4, "NONE"),
     ],
 )
-def test_mdis_dark_level_that_cannot_be_had_is_replaced(cube, wanted, exposure, binning, mode):
+def test_mdis_dark_level_that_cannot_be_had_is_replaced(cube, asked, exposure, binning, mode):
     groups = grouped(MDIS, ExposureDuration=Quantity(exposure, "MS"), PixelBinningMode=binning)
-    result = calibrate_module.image(cube(groups, np.ones((8, 16))), {"dark": wanted})
+    result = calibrate_module.image(cube(groups, np.ones((8, 16))), {"dark": asked})
     assert result.image.groups["RadiometricCalibration"]["DarkCurrentModel"] == mode
     said = [text for text in [*result.done, *result.skipped] if text.startswith("dark level")]
-    assert ("cannot be had" in said[0]) == (mode.lower() != wanted)
+    assert ("cannot be had" in said[0]) == (mode.lower() != asked)
 
 
 def test_mdis_standard_dark_level_is_the_median(cube, calibrated):
@@ -294,11 +294,11 @@ def test_mdis_standard_dark_level_is_the_median(cube, calibrated):
     values[:, :3] = [[10, 30, 20], [10, 10, 40], [7, 8, 9], [0, 0, 0]]
     codes = np.zeros((4, 16), "u1")
     codes[3, :3] = cubes.NULL
-    found, codes, _, _ = calibrated(cube(MDIS, values, codes), dark="standard", units="dn")
+    numbers, codes, _, _ = calibrated(cube(MDIS, values, codes), dark="standard", units="dn")
     share = 3.4 / 16 / 2
     first = 480 / (0.011844 * math.log10(480) + 0.912031) - 16 * share**2
-    assert found[0, 10] == pytest.approx(first, rel=1e-6)
-    assert found[1, 10] == pytest.approx(
+    assert numbers[0, 10] == pytest.approx(first, rel=1e-6)
+    assert numbers[1, 10] == pytest.approx(
         490 / (0.011844 * math.log10(490) + 0.912031) - share * (first + 16 * share), rel=1e-6
     )
     assert (codes[3] == cubes.NULL).all()
@@ -350,15 +350,15 @@ def test_ctx_channels_have_their_own_dark_level(cube, calibrated):
     dark = dark_pixels([[10, 20, 12, 22], [14, 30, 14, 30]])
     flat = cube({}, [[0.5, 1.0, 2.0, 4.0]])
     image = cube(CTX, np.full((2, 4), 100.0), [[0, 0, 0, 0], [0, 0, 0, 1]], [dark])
-    found, codes, made, _ = calibrated(image, units="dn", even_odd=False, flat=str(flat.path))
-    wanted = np.array([[89 / 0.5, 79, 89 / 2, 79 / 4], [86 / 0.5, 70, 86 / 2, math.nan]]) / 1.877
-    assert found == pytest.approx(wanted, rel=1e-7, nan_ok=True)
+    numbers, codes, made, _ = calibrated(image, units="dn", even_odd=False, flat=str(flat.path))
+    expected = np.array([[89 / 0.5, 79, 89 / 2, 79 / 4], [86 / 0.5, 70, 86 / 2, math.nan]]) / 1.877
+    assert numbers == pytest.approx(expected, rel=1e-7, nan_ok=True)
     assert codes[1, 3] == cubes.NULL
     assert made.tables == ["Ctx Prefix Dark Pixels"]
     assert made.groups["Radiometry"]["iof"] == "1.0"
-    found, *_ = calibrated(image, solar_distance=1.5, even_odd=False, flat=str(flat.path))
+    numbers, *_ = calibrated(image, solar_distance=1.5, even_odd=False, flat=str(flat.path))
     white = 3660.5 * (2.07e8 / (1.5 * 1.49597870691e8)) ** 2
-    assert found == pytest.approx(wanted / white, rel=1e-7, nan_ok=True)
+    assert numbers == pytest.approx(expected / white, rel=1e-7, nan_ok=True)
 
 
 def test_ctx_summed_pixels_share_dark_level_and_flat(cube, calibrated):
@@ -366,8 +366,8 @@ def test_ctx_summed_pixels_share_dark_level_and_flat(cube, calibrated):
         grouped(CTX, SpatialSumming=2, SampleFirstPixel=40), [[50.0, 50.0]], None, [dark_pixels([[10, 20, 30]])]
     )
     flat = cube({}, [[9.0, 9.0, 1.0, 3.0, 4.0, 6.0]])
-    found, _, _, result = calibrated(image, units="dn", flat=str(flat.path))
-    assert found == pytest.approx(np.array([[30 / 2, 30 / 5]]) / 1.877)
+    numbers, _, _, result = calibrated(image, units="dn", flat=str(flat.path))
+    assert numbers == pytest.approx(np.array([[30 / 2, 30 / 5]]) / 1.877)
     assert "even/odd striping: none where pixels are summed" in result.skipped
     with pytest.raises(ValueError, match="4 samples; the image needs 6"):
         calibrated(image, flat=str(cube({}, [[1.0, 1.0, 1.0, 1.0]]).path))
@@ -376,9 +376,9 @@ def test_ctx_summed_pixels_share_dark_level_and_flat(cube, calibrated):
 def test_ctx_columns_are_evened_out(cube, calibrated):
     values = np.random.default_rng(4).uniform(400, 500, (130, 6))
     values[:, 1::2] += 20
-    found, *_ = calibrated(cube(CTX, values, None, [dark_pixels(np.zeros((130, 4)))]), units="dn")
-    assert found[:, ::2].mean() == pytest.approx(found[:, 1::2].mean())
-    assert found.mean() == pytest.approx(values.mean() / 1.877)
+    numbers, *_ = calibrated(cube(CTX, values, None, [dark_pixels(np.zeros((130, 4)))]), units="dn")
+    assert numbers[:, ::2].mean() == pytest.approx(numbers[:, 1::2].mean())
+    assert numbers.mean() == pytest.approx(values.mean() / 1.877)
 
 
 # LROC NAC
@@ -405,10 +405,10 @@ def test_nac_equals_the_program_and_empties_what_has_no_number(cube, calibrated,
     files = {"dark_file": dark, "offset_file": offset, "flat": flat}
     options = {name: str(cube({}, line[None]).path) for name, line in files.items()}
     image = cube(grouped(NAC, SpatialSumming=summing), values, codes)
-    found, found_codes, _, result = calibrated(
+    numbers, made_codes, _, result = calibrated(
         image, **options, nonlinearity_file=str(coefficients), units="dn", echo=False
     )
-    wanted = [
+    expected = [
         [
             lronaccal(*pixel, terms[column * summing : (column + 1) * summing], flat[column] or math.nan)
             for column, pixel in enumerate(zip(row, dark.astype("f8"), offset.astype("f8"), strict=True))
@@ -416,16 +416,16 @@ def test_nac_equals_the_program_and_empties_what_has_no_number(cube, calibrated,
         for row in values
     ]
     codes[7, 0] = codes[70, 1] = codes[:, 4] = cubes.NULL
-    assert np.array_equal(found_codes, codes)
-    assert found[codes == 0] == pytest.approx(np.array(wanted)[codes == 0], rel=1e-7)
+    assert np.array_equal(made_codes, codes)
+    assert numbers[codes == 0] == pytest.approx(np.array(expected)[codes == 0], rel=1e-7)
     assert "echo: not wanted" in result.skipped
 
 
 def test_nac_numbers_of_no_companding_are_computed_one_by_one(cube, calibrated):
     values = np.random.default_rng(6).uniform(-5, 5000, (70, 4)).astype("f4").astype("f8")
-    found, *_ = calibrated(cube(NAC, values), units="iof", solar_distance=1)
+    calibrated_values, *_ = calibrated(cube(NAC, values), units="iof", solar_distance=1)
     reflectance = values / 0.5 * (1.49597870691e8 / 149597871) ** 2 / 15869
-    assert found == pytest.approx(reflectance, rel=1e-7)
+    assert calibrated_values == pytest.approx(reflectance, rel=1e-7)
 
 
 def test_nac_dark_level_alone_keeps_saturated_pixels(cube, calibrated):
@@ -444,7 +444,7 @@ def test_nac_echo_equals_the_program(camera, summing):
     codes[0, [60, 1000, 1001, 5000 // summing]] = [1, 4, 4, 1]
     order = range(samples) if camera == "NACL" else range(samples - 1, -1, -1)
     step = lag if camera == "NACL" else -lag
-    wanted, gain = line.copy(), np.ones(samples)
+    expected, gain = line.copy(), np.ones(samples)
     for i in order:
         strength = 0.326
         if camera == "NACL" and edge <= i <= edge + ramp:
@@ -454,11 +454,11 @@ def test_nac_echo_equals_the_program(camera, summing):
         inside = 0 <= i - step < samples
         if codes[0, i] or (inside and codes[0, i - step]):
             continue
-        wanted[i] -= strength * wanted[i - step] if inside else 0
+        expected[i] -= strength * expected[i - step] if inside else 0
         gain[i] = 1 + strength
     share = lroc_nac.echo_strength(samples, camera, summing)
-    ((found, _),) = lroc_nac.without_echo([(line[None], codes)], share, lag, camera == "NACR")
-    assert found[codes == 0] == pytest.approx((wanted * gain)[codes[0] == 0], abs=1e-9)
+    ((without, _),) = lroc_nac.without_echo([(line[None], codes)], share, lag, camera == "NACR")
+    assert without[codes == 0] == pytest.approx((expected * gain)[codes[0] == 0], abs=1e-9)
 
 
 # MOC, and what the archives have calibrated
@@ -466,14 +466,14 @@ def test_nac_echo_equals_the_program(camera, summing):
 
 def test_moc_has_the_factor_of_isis(cube, calibrated):
     """Constants and factor are those that moccal's own test expects of a crop of AB-1-024/01."""
-    found, _, made, result = calibrated(
+    reflectance, _, made, result = calibrated(
         cube(MOC, [[157.175]]), solar_distance=1.423426946984 * 1.4959787066 / 1.49597870691
     )
     group = made.groups["Radiometry"]
     expected = {"a": 16.03, "off": 25, "ex": 100, "z": 27.67658, "dc": 0.00133691, "g": 0.123262, "w0": 3.991}
     assert {name: float(group[name]) for name in expected} == expected
     assert float(group["iof"]) == pytest.approx(0.50767834462549, rel=1e-12)
-    assert found[0, 0] == pytest.approx(0.04763, abs=5e-6)  # without the table of the detectors
+    assert reflectance[0, 0] == pytest.approx(0.04763, abs=5e-6)  # without the table of the detectors
     assert any("detectors: no file" in text for text in result.skipped)
 
 
@@ -484,9 +484,9 @@ def test_moc_detectors_are_averaged(cube, calibrated, tmp_path):
     gains = np.arange(3456) / 1000
     table.write_text("3456\n" + "".join(f"{gain} {gain / 10}\n" for gain in gains))
     plain, *_ = calibrated(cube(MOC, [[100.0, 150.0]]), units="dn")
-    found, _, _, result = calibrated(cube(MOC, [[100.0, 150.0]]), units="dn", responsivity_file=str(kernel))
+    evened, _, _, result = calibrated(cube(MOC, [[100.0, 150.0]]), units="dn", responsivity_file=str(kernel))
     gain = gains[672:680].reshape(2, 4).mean(axis=1)
-    assert found == pytest.approx(plain * gain + gain / 10, rel=1e-6)
+    assert evened == pytest.approx(plain * gain + gain / 10, rel=1e-6)
     assert "gain and offset of the detectors: wide.coef" in result.done
     table.write_text("3456\n1 0\n")
     with pytest.raises(ValueError, match="1 lines of gain and offset; the camera has 3456 detectors"):
@@ -500,17 +500,17 @@ def test_moc_gain_of_a_summed_image_before_mapping(start, gain):
     assert moc.narrow_gain(instrument) == gain
 
 
-@pytest.mark.parametrize(("units", "wanted"), [("iof", 0.210933), ("radiance", 1.62211 + 0.5), ("dn", 100)])
-def test_hrsc_is_scaled_by_its_label(cube, calibrated, units, wanted):
+@pytest.mark.parametrize(("units", "expected"), [("iof", 0.210933), ("radiance", 1.62211 + 0.5), ("dn", 100)])
+def test_hrsc_is_scaled_by_its_label(cube, calibrated, units, expected):
     label = "REFLECTANCE_SCALING_FACTOR = 0.00210933\nRADIANCE_SCALING_FACTOR = 0.0162211 <W*m**-2*sr**-1>\n"
     image = cube({"Instrument": {"InstrumentId": "HRSC"}}, [[100.0]], original=label + "RADIANCE_OFFSET = 0.5\nEND\n")
-    assert calibrated(image, units=units)[0][0, 0] == pytest.approx(wanted)
+    assert calibrated(image, units=units)[0][0, 0] == pytest.approx(expected)
 
 
 def test_themis_is_radiance_already(cube, calibrated):
     label = "OBJECT = SPECTRAL_QUBE\n CORE_NAME = CALIBRATED_SPECTRAL_RADIANCE\nEND_OBJECT = SPECTRAL_QUBE\nEND\n"
     image = cube({"Instrument": {"InstrumentId": "THEMIS_IR"}}, [[4.7e-4]], original=label)
-    found, _, made, result = calibrated(image)
-    assert found[0, 0] == np.float32(4.7e-4)
+    radiance, _, made, result = calibrated(image)
+    assert radiance[0, 0] == np.float32(4.7e-4)
     assert made.groups["RadiometricCalibration"]["Units"] == "W / (cm**2 micrometer sr)"
     assert result.skipped == ["I/F: there is no public factor, the units are radiance"]

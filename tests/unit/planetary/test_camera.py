@@ -8,7 +8,7 @@ import pytest
 from darkroom.planetary.formats import cubes
 from darkroom.planetary.geometry.camera import Camera
 from darkroom.planetary.geometry.camera import of as camera_of
-from darkroom.planetary.geometry.isd import FRAME, LINE_SCAN, Rotation, States, from_isd
+from darkroom.planetary.geometry.isd import FRAME, LINE_SCAN, PUSH_FRAME, Rotation, States, from_isd
 
 IDENTITY = [1.0, 0.0, 0.0, 0.0]
 # From above the north pole, x of the camera along x of the body: the camera is turned by half a turn about x.
@@ -71,8 +71,8 @@ def test_the_axis_of_a_frame_meets_the_pole():
 
 def test_a_tenth_of_a_pixel_pitch_is_a_kilometre():
     """Pixels of 0.1 mm behind 100 mm see one thousandth of the distance."""
-    found = camera(isd())
-    assert found.resolution(found.ground(50.5, 40.5)) == pytest.approx(1000)
+    framing = camera(isd())
+    assert framing.resolution(framing.ground(50.5, 40.5)) == pytest.approx(1000)
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_a_tenth_of_a_pixel_pitch_is_a_kilometre():
 @pytest.mark.parametrize("made", [isd, scanner])
 def test_there_and_back(made, changes):
     """image() undoes ground(), to the nanometre in the focal plane and to the clock in time."""
-    found = camera(made(**changes))
+    framing = camera(made(**changes))
     sample, line = np.meshgrid(np.linspace(0.5, 100.5, 6), np.linspace(0.5, 80.5, 5))
-    seen = found.ground(sample, line)
-    back = found.image(seen.latitude, seen.longitude)
+    seen = framing.ground(sample, line)
+    back = framing.image(seen.latitude, seen.longitude)
     assert np.abs(np.array(back) - (sample, line)).max() < 1e-6
 
 
@@ -115,18 +115,18 @@ def test_what_is_behind_the_horizon_is_not_seen():
 
 def test_a_line_of_sight_may_miss():
     """The limb of a sphere seen from two radii lies at 30 degrees; a line of pixels ends a little before it."""
-    found = camera(isd(focal_length_model={"focal_length": 5.0}))
-    assert np.isnan(found.ground(1.0, 1.0).latitude)
-    assert 30 < np.nanmin(found.outline().latitude) < 35
+    framing = camera(isd(focal_length_model={"focal_length": 5.0}))
+    assert np.isnan(framing.ground(1.0, 1.0).latitude)
+    assert 30 < np.nanmin(framing.outline().latitude) < 35
 
 
 def test_spline_positions_follow_the_velocities():
     """A parabola is one Hermite spline: half way of y = t^2 from 0 to 2 is 1, of its chord 2."""
     times, positions = np.array([0.0, 2.0]), np.array([[0.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
     velocities = np.array([[0.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
-    for spline, wanted in ((True, 1.0), (False, 2.0)):
+    for spline, expected in ((True, 1.0), (False, 2.0)):
         states = States(times, positions, velocities, spline)
-        assert states.at(np.array([1.0]))[0, 1] == pytest.approx(wanted)
+        assert states.at(np.array([1.0]))[0, 1] == pytest.approx(expected)
 
 
 def test_rotations_turn_evenly_between_records():
@@ -140,18 +140,32 @@ def test_rotations_turn_evenly_between_records():
     "changes, message",
     [
         ({"instrument_position": {}}, "no instrument_position.ephemeris_times"),
-        ({"name_model": "USGS_ASTRO_SAR_MODEL"}, "USGS_ASTRO_SAR_MODEL is not supported; supported are MDIS"),
-        ({"optical_distortion": {"kaguyalism": {}}}, "optical_distortion kaguyalism is not supported"),
-        ({"image_lines": 90}, "image_lines x image_samples are 90 x 100, the image has 80 x 100; this is the geometry"),
-        ({"name_model": LINE_SCAN}, "no line_scan_rate"),
         (
-            {"name_model": LINE_SCAN, "line_scan_rate": [[0.5, 0, 1], [9.5, 9, 2]]},
-            "line_scan_rate changes 1 times",
+            {"name_model": "USGS_ASTRO_SAR_MODEL"},
+            "USGS_ASTRO_SAR_MODEL is not supported; supported are USGS_ASTRO_FRAME",
+        ),
+        ({"optical_distortion": {"kaguyalism": {}}}, "optical_distortion.kaguyalism is of another form than ALE"),
+        ({"optical_distortion": {"wavy": {}}}, "optical_distortion wavy is not supported; supported are radial, trans"),
+        ({"optical_distortion": {"dawnfc": {"coefficients": [1, 2]}}}, "dawnfc: right are 1 numbers, not 2"),
+        ({"image_lines": 90}, "image_lines x image_samples are 90 x 100, the image has 80 x 100; this is the geometry"),
+        ({"name_model": LINE_SCAN}, "no starting_ephemeris_time"),
+        ({"name_model": LINE_SCAN, "starting_ephemeris_time": 0.0}, "no line_scan_rate"),
+        (
+            {"name_model": LINE_SCAN, "starting_ephemeris_time": 0.0, "line_scan_rate": [[9.5, 0, 1], [0.5, 9, 2]]},
+            "line_scan_rate: right are rows of a first line",
+        ),
+        (
+            {"name_model": PUSH_FRAME, "starting_ephemeris_time": 0.0, "exposure_duration": 1, "framelet_height": 7},
+            "framelet_height: 80 lines are not framelets of 7 lines each",
         ),
         ({"radii": {}}, "no radii.semimajor"),
         ({"instrument_position": None}, "an entry is of another form than ALE writes it"),
         ({"naif_keywords": [1, 2]}, "an entry is of another form than ALE writes it"),
-        ({"optical_distortion": {"radial": [0]}}, "an entry is of another form than ALE writes it"),
+        ({"optical_distortion": {"radial": [0]}}, "optical_distortion.radial is of another form than ALE writes it"),
+        (
+            {"instrument_position": {"ephemeris_times": [0.0], "positions": [[0, 0, 9]], "unit": "ft"}},
+            "instrument_position.unit = ft: must be one of km, m",
+        ),
         (
             {"sun_position": {"ephemeris_times": [0.0, 1.0], "positions": [[1e8, 0, 0]]}},
             "sun_position.positions: right are 2 rows of 3 numbers",

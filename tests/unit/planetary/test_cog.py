@@ -94,9 +94,9 @@ def test_overviews_are_means_of_valid_pixels(cube, tmp_path):
     with rasterio.open(tmp_path / "c.tif") as image:
         assert image.overviews(1) == [2, 4]
     with rasterio.open(tmp_path / "c.tif", overview_level=0) as image, np.errstate(invalid="ignore"):
-        found = image.read(1, masked=True).filled(np.nan)
-        wanted = np.nansum(blocks, axis=(1, 3)) / np.isfinite(blocks).sum(axis=(1, 3))
-    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+        overview = image.read(1, masked=True).filled(np.nan)
+        means = np.nansum(blocks, axis=(1, 3)) / np.isfinite(blocks).sum(axis=(1, 3))
+    np.testing.assert_allclose(overview, means, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -218,8 +218,8 @@ def test_pds4_label(cube, tmp_path):
     assert text("Target_Identification//pds:lid_reference") == "urn:nasa:pds:context:target:planet.mars"
     assert "flat field: no file given" in text("comment")
     constants = [float(element.text) for element in label.find(".//pds:Special_Constants", PDS)]
-    wanted = [cubes.STORED["f4"][cubes.SPECIAL[kind] - 1] for kind in ("NULL", "HIS", "HRS", "LIS", "LRS")]
-    assert constants == [float(value) for value in wanted]
+    numbers = [cubes.STORED["f4"][cubes.SPECIAL[kind] - 1] for kind in ("NULL", "HIS", "HRS", "LIS", "LRS")]
+    assert constants == [float(value) for value in numbers]
     image = (tmp_path / "calibrated.img").read_bytes()
     assert (int(text("file_size")), text("md5_checksum")) == (len(image), hashlib.md5(image).hexdigest())
 

@@ -56,10 +56,10 @@ def test_values_and_codes_come_back(tmp_path, values, dtype):
     codes = np.zeros(values.shape, "u1")
     codes[:, 0, :2] = SPECIAL["NULL"], SPECIAL["HRS"]
     cubes.write(path, image(values, codes, dtype=dtype, base=10.0, multiplier=0.5))
-    read, found = cubes.Cube(path).read(band=2)
-    assert np.array_equal(found, codes[1])
+    read, read_codes = cubes.Cube(path).read(band=2)
+    assert np.array_equal(read_codes, codes[1])
     assert np.array_equal(np.isnan(read), codes[1] != 0)
-    assert np.array_equal(read[found == 0], values[1][found == 0] * 0.5 + 10)
+    assert np.array_equal(read[read_codes == 0], values[1][read_codes == 0] * 0.5 + 10)
 
 
 def test_integers_are_rounded_and_saturated(tmp_path):

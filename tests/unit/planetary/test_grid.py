@@ -41,8 +41,8 @@ def rotation(latitude, longitude):
 def whole_map(cameras, **keywords):
     """The map of cameras, as the rule makes it of these keywords."""
     ranges = [projection.range_of(camera) for camera in cameras]
-    wanted = {"ProjectionName": "Equirectangular", "PixelResolution": METRES} | keywords
-    return Mapping.from_template(grid.group(projection.common_template(ranges, cameras[0].isd, wanted), wanted))
+    given = {"ProjectionName": "Equirectangular", "PixelResolution": METRES} | keywords
+    return Mapping.from_template(grid.group(projection.common_template(ranges, cameras[0].isd, given), given))
 
 
 def seen(camera, mapping):
@@ -139,8 +139,8 @@ def test_a_range_may_be_written_in_either_domain(place, longitude, domain):
     options |= {"domain": 360} if domain == 360 and longitude[0] == -112 else {}
     keywords = grid.given(options)
     camera = looking_at(*place)
-    found = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
-    mapping = Mapping.from_template(grid.group(found, keywords))
+    common = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
+    mapping = Mapping.from_template(grid.group(common, keywords))
     assert mapping.longitude_domain == domain
     assert mapping.bounds[3] - mapping.bounds[2] == pytest.approx(longitude[1] - longitude[0])
     part = Mapping.for_camera(camera, mapping.group()).within(mapping)
@@ -167,15 +167,15 @@ def test_latitudes_of_a_range_are_of_the_kind_of_the_map():
     for kind, latitude in (("planetocentric", 45.0), ("planetographic", 48.36)):  # tan b = (a/c)^2 tan a
         options = OPTIONS | {"latitude": [latitude - 0.02, latitude + 0.02], "latitude_type": kind}
         keywords = grid.given(options | {"resolution": METRES})
-        found = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
-        mapping = Mapping.from_template(grid.group(found, keywords))
+        common = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
+        mapping = Mapping.from_template(grid.group(common, keywords))
         part = Mapping.for_camera(camera, mapping.group()).within(mapping)
         assert seen(camera, part).mean() > 0.5
 
 
 def test_a_template_without_a_resolution_may_have_a_scale():
-    found = {"ProjectionName": "Sinusoidal", "PixelResolution": 10.0, "CenterLongitude": 3.0}
-    assert grid.group(found, {"Scale": 4.0, "CenterLatitude": 5.0}) == {
+    template = {"ProjectionName": "Sinusoidal", "PixelResolution": 10.0, "CenterLongitude": 3.0}
+    assert grid.group(template, {"Scale": 4.0, "CenterLatitude": 5.0}) == {
         "ProjectionName": "Sinusoidal",
         "CenterLongitude": 3.0,
         "Scale": 4.0,
@@ -215,8 +215,8 @@ def test_case_a_template_of_either_kind_of_latitude(name):
     folder = CASES / "planetographic_template"
     camera = Camera(isd.of(folder / "B10_013341_1010_XN_79S172W.isd.json"))
     keywords = grid.given(OPTIONS | {"template": str(folder / f"{name}.map")})
-    found = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
-    mapping = Mapping.from_template(grid.group(found, keywords))
+    common = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
+    mapping = Mapping.from_template(grid.group(common, keywords))
     part = Mapping.for_camera(camera, mapping.group()).within(mapping)
     assert seen(camera, part).sum() == pytest.approx(48073, rel=0.025)  # degrees of the other kind are 2 % longer here
 

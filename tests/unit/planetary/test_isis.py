@@ -54,7 +54,8 @@ def isis(installed, tmp_path, monkeypatch):
 
 def edr(recipe, folder, name=None, **keywords):
     """A product with a label that is the recipe's and no pixels; a detached label comes with an image."""
-    path = folder / (name or (*recipe.examples, "M119923055CE.IMG")[0])
+    examples = [*recipe.examples, "M119923055CE.IMG"]
+    path = folder / (name or examples[0])
     values = {key: value[0] if isinstance(value, list) else value for key, value in recipe.label.items()}
     values = {
         "INSTRUMENT_HOST_NAME": "CRAFT",
@@ -337,13 +338,13 @@ def test_a_refusal_is_not_asked_again(isis, caplog):
 
 def needs(*names, geometry=("local",)):
     """What rows of recipes need that go through all stages but heights."""
-    found = {}
+    by_recipe = {}
     for name in names:
         recipe = RECIPES[name]
         stages = [stage for stage in recipe.stages if stage != "terrain"]
-        found[name] = {"title": recipe.title, "areas": recipe.areas, "web_spice": recipe.web_spice}
-        found[name] |= {"geometry": geometry, "programs": recipe_programs(recipe, stages)}
-    return found
+        by_recipe[name] = {"title": recipe.title, "areas": recipe.areas, "web_spice": recipe.web_spice}
+        by_recipe[name] |= {"geometry": geometry, "programs": recipe_programs(recipe, stages)}
+    return by_recipe
 
 
 def test_nothing_is_missing_where_all_is_installed(installed):
@@ -406,9 +407,9 @@ def test_the_web_service_is_refused_before_work_where_it_does_not_serve(installe
 def test_programs_and_parameters_that_are_not_installed_are_named(tmp_path):
     environ = os.environ | isis_standin.install(tmp_path) | {"PATH": "/usr/bin"}
     (tmp_path / "isis/bin/mdiscal").unlink()
-    found = programs.problems(needs("mdis"), environ, {"mdis2isis": {"unlute": True}})
-    assert found[0].startswith(f"programs that are not in {tmp_path}/isis/bin: mdiscal;")
-    assert found[1] == "parameters: mdis2isis has no unlute; it has from, target, to, unlut"
+    missing = programs.problems(needs("mdis"), environ, {"mdis2isis": {"unlute": True}})
+    assert missing[0].startswith(f"programs that are not in {tmp_path}/isis/bin: mdiscal;")
+    assert missing[1] == "parameters: mdis2isis has no unlute; it has from, target, to, unlut"
 
 
 def test_a_data_area_whose_path_isis_cannot_read_is_refused(tmp_path):
@@ -473,8 +474,8 @@ NO_GEOMETRY = {"parameters": {}, "steps": RECIPES["mdis"].stages["map"]}
 def test_the_range_is_that_of_the_narrower_domain(isis, monkeypatch, fault, domain, west):
     cube = ingested(MDIS, isis)[""]
     monkeypatch.setenv("ISIS_FAULTS", fault)
-    found = isis_engine.template([cube], isis / "grid.map", {"ProjectionName": "Sinusoidal"}, NO_GEOMETRY)
-    assert (found["LongitudeDomain"], found["MinimumLongitude"], found["ProjectionName"]) == (
+    mapping = isis_engine.template([cube], isis / "grid.map", {"ProjectionName": "Sinusoidal"}, NO_GEOMETRY)
+    assert (mapping["LongitudeDomain"], mapping["MinimumLongitude"], mapping["ProjectionName"]) == (
         domain,
         west,
         "Sinusoidal",
@@ -485,8 +486,8 @@ def test_the_conventions_of_a_template_are_those_of_its_range(isis, caplog):
     caplog.set_level(logging.INFO)
     given = {"ProjectionName": "Equirectangular", "LatitudeType": "Planetographic"}
     given |= {"LongitudeDirection": "PositiveWest", "LongitudeDomain": 180}
-    found = isis_engine.template([ingested(MDIS, isis)[""]], isis / "grid.map", given, NO_GEOMETRY)
-    assert {key: found[key] for key in given} == given | {"LongitudeDomain": "180"}
+    mapping = isis_engine.template([ingested(MDIS, isis)[""]], isis / "grid.map", given, NO_GEOMETRY)
+    assert {key: mapping[key] for key in given} == given | {"LongitudeDomain": "180"}
     assert commands(caplog)[-1].endswith("lattype=planetographic londir=positivewest londom=180")
 
 
@@ -510,7 +511,7 @@ def test_geometry_of_ours_is_a_camera_of_isis(isis):
     content = (isis / "located.cub").read_bytes()
     saturated = b"SolarLongitude=-1.7976931348623157e+308"
     pattern = rb"SolarLongitude *= *-1\.79769313486231e\+308"
-    wrong, count = re.subn(pattern, lambda found: saturated.ljust(len(found[0])), content)
+    wrong, count = re.subn(pattern, lambda match: saturated.ljust(len(match[0])), content)
     assert (count, len(wrong)) == (1, len(content))
     (isis / "wrong.cub").write_bytes(wrong)
     with pytest.raises(ChildProcessError, match="Angle cannot be a non-Null special pixel"):

@@ -50,7 +50,7 @@ def merged(cubes, priority, **options):
 
 
 @pytest.mark.parametrize(
-    "priority, wanted",
+    "priority, expected",
     [
         ("ontop", [[1, 2, N, N], [3, 10, 20, N], [N, 30, 40, N]]),
         ("beneath", [[1, 2, N, N], [3, 4, 20, N], [N, 30, 40, N]]),
@@ -58,23 +58,23 @@ def merged(cubes, priority, **options):
     ],
 )
 @pytest.mark.parametrize("rows", [1, 2, 512])
-def test_what_wins(cube, priority, wanted, rows):
+def test_what_wins(cube, priority, expected, rows):
     cubes = [cube([[1, 2], [3, 4]], 50, 10), cube([[10, 20, N], [30, 40, N]], 49, 11)]
     values, _, whole = merged(cubes, priority, rows=rows)
     assert (whole.left, whole.top, whole.lines, whole.samples) == (10e3, 50e3, 3, 4)
     assert whole.bounds == (47, 50, 10, 14)
-    assert np.array_equal(values[0], wanted, equal_nan=True)
+    assert np.array_equal(values[0], expected, equal_nan=True)
     if priority == "average":
         assert np.array_equal(values[1], [[1, 1, N, N], [1, 2, 1, N], [N, 1, 1, N]], equal_nan=True)
 
 
 @pytest.mark.parametrize(
-    "priority, wanted", [("ontop", [0, 0, 4, 2]), ("beneath", [0, 4, 4, 2]), ("average", [0, 0, 4, 2])]
+    "priority, expected", [("ontop", [0, 0, 4, 2]), ("beneath", [0, 4, 4, 2]), ("average", [0, 0, 4, 2])]
 )
-def test_saturated_pixels_yield_to_valid_ones_only(cube, priority, wanted):
+def test_saturated_pixels_yield_to_valid_ones_only(cube, priority, expected):
     """First and second cube: valid and HRS-like code 4, 4 and valid, 4 and 2, NULL and 2."""
     cubes = [cube([[5, 0, 0, 0]], 50, 10, [[0, 4, 4, 1]]), cube([[0, 6, 0, 0]], 50, 10, [[4, 0, 2, 2]])]
-    assert merged(cubes, priority)[1][0, 0].tolist() == wanted
+    assert merged(cubes, priority)[1][0, 0].tolist() == expected
 
 
 def test_grids_between_pixels_are_refused(cube):
@@ -120,8 +120,8 @@ def projected(image, codes, interpolation, right=0.0, down=0.0):
         return image[first : first + count], None if codes is None else codes[first : first + count]
 
     blocks = list(resample.project(read, plate, whole, interpolation, rows=7))
-    values, found = (np.concatenate(parts, axis=1)[0] for parts in zip(*blocks, strict=True))
-    return values, found
+    values, coded = (np.concatenate(parts, axis=1)[0] for parts in zip(*blocks, strict=True))
+    return values, coded
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "cubic"])
@@ -129,8 +129,8 @@ def test_an_image_on_its_own_grid_is_itself(interpolation):
     image = np.random.default_rng(0).random((40, 33)).astype("f4")
     codes = np.zeros(image.shape, "u1")
     codes[5, 7], codes[39, 32] = 4, 1
-    values, found = projected(image, codes, interpolation)
-    assert np.array_equal(found, codes)
+    values, coded = projected(image, codes, interpolation)
+    assert np.array_equal(coded, codes)
     assert np.allclose(values[codes == 0], image[codes == 0], atol=1e-4)
 
 
@@ -138,10 +138,10 @@ def test_an_image_on_its_own_grid_is_itself(interpolation):
 def test_planes_are_kept_between_pixels(interpolation, right, down):
     """Where the window is whole; ISIS's cubic (a = -1) keeps a plane half way between pixels, not everywhere."""
     y, x = np.mgrid[:30, :40].astype("f4")
-    values, found = projected(2 * x + 3 * y, None, interpolation, right, down)
+    values, coded = projected(2 * x + 3 * y, None, interpolation, right, down)
     inner = np.s_[3:-3, 3:-3]
     assert np.allclose(values[inner], (2 * (x + right) + 3 * (y + down))[inner], atol=1e-3)
-    assert (found[-1] == 1).all() and (found[:-1, :-1] == 0).all()  # the last line is nearer to what lies beyond
+    assert (coded[-1] == 1).all() and (coded[:-1, :-1] == 0).all()  # the last line is nearer to what lies beyond
 
 
 def test_cubic_convolution_overshoots_as_published():
@@ -154,8 +154,8 @@ def test_a_special_pixel_makes_its_neighbours_nearest():
     """ISIS's rule: with one in the window the next simpler interpolation is used."""
     image, codes = np.tile(np.arange(9, dtype="f4"), (9, 1)), np.zeros((9, 9), "u1")
     codes[4, 4] = 2
-    values, found = projected(image, codes, "bilinear", right=0.25)
-    assert found[4].tolist() == [0, 0, 0, 0, 2, 0, 0, 0, 0]
+    values, coded = projected(image, codes, "bilinear", right=0.25)
+    assert coded[4].tolist() == [0, 0, 0, 0, 2, 0, 0, 0, 0]
     assert values[4, [2, 3, 5]].tolist() == [2.25, 3.0, 5.25]
     assert values[3, 3:5].tolist() == [3.0, 4.0]
 

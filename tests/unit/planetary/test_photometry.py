@@ -34,8 +34,8 @@ def test_albedo():
         np.array([0.0800618902, 0.0797334611, 0.0794225037]),
         np.array([[0.0, 86.7207248, 180.0], [0.0, 51.7031305, 90.0], [0.0, 38.9372914, 90.0]]),
     )
-    found = photometry.normalise(values, *angles, "lambert", incref=0.0)
-    assert found == pytest.approx([0.0800619, 0.128657, np.nan], rel=5e-6, nan_ok=True)
+    albedo = photometry.normalise(values, *angles, "lambert", incref=0.0)
+    assert albedo == pytest.approx([0.0800619, 0.128657, np.nan], rel=5e-6, nan_ok=True)
 
 
 def test_no_surge_under_standard_conditions_unless_asked_for():
@@ -48,10 +48,10 @@ def test_no_surge_under_standard_conditions_unless_asked_for():
 
 
 def test_what_lies_too_flat_is_left_out():
-    found = photometry.normalise(
+    reflectance = photometry.normalise(
         np.ones(2), np.zeros(2), np.array([60.0, 70.0]), np.zeros(2), "lambert", max_incidence=65
     )
-    assert np.isnan(found).tolist() == [False, True]
+    assert np.isnan(reflectance).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,9 @@ def plan(tmp_path, monkeypatch):
         (tmp_path / "datasets.tsv").write_text("\n".join(lines) + "\n")
         config = {"planetary": {"engine": engine} | config}
         campaign = Campaign({"campaign": "case", "datasets": "datasets.tsv"} | config, "config.yaml")
-        found = planetary_plan.of(campaign)
+        planned = planetary_plan.of(campaign)
         campaign.check()
-        return found
+        return planned
 
     return made
 
@@ -148,7 +148,7 @@ def test_no_row_of_another_pipeline_is_taken_for_an_image(plan, tmp_path):
 
 def asked(made):
     """What every step of every dataset is asked: (step, dataset, source) -> its params."""
-    found = {}
+    params = {}
     for dataset in made.datasets:
         one = made[dataset]
         steps = {"range": planetary_steps.range_of, "merge": planetary_steps.merge_of}
@@ -158,13 +158,13 @@ def asked(made):
             steps |= {"join": planetary_steps.join_of} if one.joined else {}
         elif one.stage == "terrain":
             steps |= {"terrain": planetary_steps.terrain_of}
-        found |= {(step, dataset): function(one) for step, function in steps.items()}
+        params |= {(step, dataset): function(one) for step, function in steps.items()}
         for part in one.parts if isinstance(one, Image) else ():
-            found["import", dataset, part] = planetary_steps.import_of(one, part)
-            found["geometry", dataset, part] = planetary_steps.geometry_of(one, part)
+            params["import", dataset, part] = planetary_steps.import_of(one, part)
+            params["geometry", dataset, part] = planetary_steps.geometry_of(one, part)
         for name in one.to_project:
-            found["project", dataset, name] = planetary_steps.projection_of(one, name)
-    return found
+            params["project", dataset, name] = planetary_steps.projection_of(one, name)
+    return params
 
 
 def changed(before, after):
@@ -223,8 +223,8 @@ AUTOMOS = {"program": "automos", "parameters": {"fromlist": "{list}", "mosaic": 
 def test_a_changed_step_of_mosaics_plans_mosaics_alone(plan, tmp_path, engine, rows, steps):
     table = {"stages": {"merge": [AUTOMOS]}, "recipes": {}}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(table))
-    found = changed(plan(rows, engine), plan(rows, engine, recipes=["mine.yaml"]))
-    assert {step for step, _ in found} == steps
+    changes = changed(plan(rows, engine), plan(rows, engine, recipes=["mine.yaml"]))
+    assert {step for step, _ in changes} == steps
 
 
 def test_the_file_of_a_camera_of_ones_own_is_told(plan, tmp_path):

@@ -65,21 +65,21 @@ def test_proj_gives_the_same_metres(name, center, latitude_type, direction):
     crs = pyproj.CRS.from_wkt(projection.crs_wkt())
     graphic = latitude_type == "Planetographic" or name in ELLIPSOIDAL
     given = projection.graphic(latitude) if graphic else latitude
-    wanted = pyproj.Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True).transform(longitude, given)
-    found = projection.forward(latitude, longitude % 360)
-    assert np.abs(np.array(found) - wanted).max() < 1e-5
-    assert np.array(projection.inverse(*found)) == pytest.approx(np.array([latitude, longitude % 360]), abs=1e-9)
+    expected = pyproj.Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True).transform(longitude, given)
+    metres = projection.forward(latitude, longitude % 360)
+    assert np.abs(np.array(metres) - expected).max() < 1e-5
+    assert np.array(projection.inverse(*metres)) == pytest.approx(np.array([latitude, longitude % 360]), abs=1e-9)
 
 
 def test_the_grid_holds_the_range_in_whole_pixels():
     """30 degrees at 1 km: corners are whole kilometres, one pixel more at most than the range has."""
     changes = dict(zip(RANGE, (10.0, 40.0, 10.0, 40.0), strict=True))
-    found = mapping("SimpleCylindrical", CenterLongitude="0", **changes)
+    grid = mapping("SimpleCylindrical", CenterLongitude="0", **changes)
     degree = 3396190 * np.pi / 180
-    assert (found.left, found.top) == (np.floor(10 * degree / 1e3) * 1e3, np.ceil(40 * degree / 1e3) * 1e3)
-    assert (found.samples - 1) * 1e3 <= 40 * degree - found.left <= found.samples * 1e3
-    assert found.transform() == (1e3, 0.0, found.left, 0.0, -1e3, found.top)
-    assert np.array(found.pixel(*found.ground(3.0, 7.0))) == pytest.approx((3.0, 7.0))
+    assert (grid.left, grid.top) == (np.floor(10 * degree / 1e3) * 1e3, np.ceil(40 * degree / 1e3) * 1e3)
+    assert (grid.samples - 1) * 1e3 <= 40 * degree - grid.left <= grid.samples * 1e3
+    assert grid.transform() == (1e3, 0.0, grid.left, 0.0, -1e3, grid.top)
+    assert np.array(grid.pixel(*grid.ground(3.0, 7.0))) == pytest.approx((3.0, 7.0))
 
 
 def test_a_map_within_another():
@@ -105,9 +105,9 @@ def test_a_map_within_another():
 
 def test_pixels_per_degree_stand_for_metres():
     template = {"ProjectionName": "Sinusoidal", "Scale": "10.0", **CONVENTIONS, **WHOLE, **MARS}
-    found = Mapping.from_template(template)
-    assert found.resolution == pytest.approx(2 * np.pi * 3396190 / 360 / 10)
-    assert found.scale == pytest.approx(10)
+    scaled = Mapping.from_template(template)
+    assert scaled.resolution == pytest.approx(2 * np.pi * 3396190 / 360 / 10)
+    assert scaled.scale == pytest.approx(10)
 
 
 def test_a_template_of_a_file(tmp_path):
@@ -120,7 +120,7 @@ def test_a_template_of_a_file(tmp_path):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"ProjectionName": "Robinson"}, "ProjectionName = Robinson: must be one of Equirectangular, Sinusoidal"),
+        ({"name": "Robinson"}, "ProjectionName = Robinson: must be one of Equirectangular, Sinusoidal"),
         ({"LatitudeType": "Geodetic"}, "LatitudeType = Geodetic: must be one of Planetocentric, Planetographic"),
         ({"LongitudeDomain": "90"}, "LongitudeDomain = 90: must be one of 360, 180"),
         ({"MinimumLatitude": "95"}, "MinimumLatitude = 95: must be below MaximumLatitude = 90"),
@@ -133,7 +133,7 @@ def test_a_template_of_a_file(tmp_path):
 )
 def test_a_wrong_template_is_one_clear_line(changes, message):
     with pytest.raises(ValueError, match=message):
-        mapping("Sinusoidal", **changes) if "ProjectionName" not in changes else mapping(**{"name": "Robinson"})
+        mapping(**{"name": "Sinusoidal"} | changes)
 
 
 TEMPLATE = {"ProjectionName": "Sinusoidal", "PixelResolution": "1e3", **CONVENTIONS, **WHOLE, **MARS}

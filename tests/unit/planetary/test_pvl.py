@@ -154,9 +154,9 @@ def test_a_label_of_records_with_lengths(tmp_path):
     lines = [b"CCSD3ZF0000100000001NJPL3IF0PDS200000001 = SFDU_LABEL", b"/*  FILE FORMAT  */", b"RECORD_BYTES = 1204"]
     path = tmp_path / "f348b26.imq"
     path.write_bytes(records(*lines, b'NOTE = "two', b'lines"', b"SPACECRAFT_NAME = VIKING_ORBITER_1", b"END"))
-    found = load(path)
-    assert found["RECORD_BYTES"] == "1204"
-    assert found["SPACECRAFT_NAME"] == "VIKING_ORBITER_1"
+    label = load(path)
+    assert label["RECORD_BYTES"] == "1204"
+    assert label["SPACECRAFT_NAME"] == "VIKING_ORBITER_1"
     path.write_bytes(b"\x35\0ELSE" + bytes(60))
     with pytest.raises(ValueError, match="no PDS3 or ISIS label at byte 1"):
         load(path)

@@ -21,7 +21,7 @@ def cube(tmp_path):
 
 
 def test_limits_are_centres_of_bins_where_the_percentage_is_reached(cube):
-    """Of 0 to 65535, each once, every value is the centre of a bin of its own."""
+    """Every value from 0 to 65535, each once, is the centre of a bin of its own."""
     values = np.arange(65536.0).reshape(256, 256)
     assert stretch.limits(cube(values)) == (327.0, 65208.0)  # 0.5 % are 327.68 values
 
@@ -59,8 +59,8 @@ def test_large_images_are_reduced_by_averaging(shape, cube, tmp_path):
     assert reduced.shape == tuple(-(-size // step) for size in shape)
     for row, column in ((0, 0), (1, 30), (reduced.shape[0] - 1, reduced.shape[1] - 1), (2, 60)):
         square = values[row * step : (row + 1) * step, column * step : (column + 1) * step].astype("f4").astype("f8")
-        wanted = np.nan if np.isnan(square).all() else np.nanmean(square)
-        np.testing.assert_allclose(reduced[row, column], wanted, rtol=1e-12)
+        mean = np.nan if np.isnan(square).all() else np.nanmean(square)
+        np.testing.assert_allclose(reduced[row, column], mean, rtol=1e-12)
 
 
 def test_preview_is_the_same_every_time(cube, tmp_path):

@@ -60,11 +60,11 @@ def tree(folder):
 def test_everything_is_unpacked(tmp_path, ending):
     archive = write(tmp_path / f"data{ending}", FILES)
     before = archive.read_bytes()
-    found = unpack(archive, tmp_path / "out/data")
+    unpacked = unpack(archive, tmp_path / "out/data")
     assert tree(tmp_path / "out/data") == FILES
-    assert [file.name for file in found] == sorted(FILES)
-    assert all(file.bytes == len(FILES[file.name]) for file in found)
-    assert all(file.sha256 == file_digest(tmp_path / "out/data" / file.name) for file in found)
+    assert [file.name for file in unpacked] == sorted(FILES)
+    assert all(file.bytes == len(FILES[file.name]) for file in unpacked)
+    assert all(file.sha256 == file_digest(tmp_path / "out/data" / file.name) for file in unpacked)
     assert archive.read_bytes() == before
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".data.unpacked.json", "data"]
     assert not any(path.stat().st_mode & 0o7133 for path in (tmp_path / "out").rglob("*.tif"))
@@ -79,8 +79,8 @@ def test_archives_of_other_programs(tmp_path):
         commands["info.zip"] = ["zip", "-qr", "../info.zip", "."]
     for name, command in commands.items():
         subprocess.run(command, cwd=tmp_path / "in", check=True)
-        found = unpack(tmp_path / name, tmp_path / "out" / stem(name))
-        assert [file.name for file in found] == ["b.tif", "deep/a.tif"]
+        unpacked = unpack(tmp_path / name, tmp_path / "out" / stem(name))
+        assert [file.name for file in unpacked] == ["b.tif", "deep/a.tif"]
 
 
 def test_a_zarr_folder(tmp_path):
@@ -213,14 +213,14 @@ def test_damaged_archives(tmp_path, ending):
     for content in spoilt:
         archive.write_bytes(content)
         try:
-            found = unpack(archive, tmp_path / "out/data")
+            unpacked = unpack(archive, tmp_path / "out/data")
         except ValueError as error:
             assert str(archive) in str(error)
             assert not (tmp_path / "out/data").exists()
         else:
             silent += tree(tmp_path / "out/data") != noise
             shutil.rmtree(tmp_path / "out")
-            assert found
+            assert unpacked
     # A plain tar has no checksum of contents.
     assert silent == 0 or ending == ".tar"
 
@@ -281,10 +281,10 @@ def test_what_a_killed_run_left(tmp_path):
     archive, folder = write(tmp_path / "data.zip", FILES), tmp_path / "data"
     (tmp_path / ".data.unpacking").mkdir()
     (tmp_path / ".data.unpacking/s9.tif").write_bytes(b"half")
-    found = unpack(archive, folder)
+    unpacked = unpack(archive, folder)
     assert tree(folder) == FILES
     folder.rename(tmp_path / ".data.unpacking")  # killed after the note and before the rename
-    assert unpack(archive, folder) == found and tree(folder) == FILES
+    assert unpack(archive, folder) == unpacked and tree(folder) == FILES
     assert not (tmp_path / ".data.unpacking").exists()
 
 

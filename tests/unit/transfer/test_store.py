@@ -455,10 +455,10 @@ def test_a_busy_login_is_asked_again(answering, monkeypatch, version):
 
 
 def log_in(monkeypatch, version, server):
-    known = {"ST_AUTH": "/auth/v1.0", "ST_USER": "me", "ST_KEY": "se-cret"}
+    variables = {"ST_AUTH": "/auth/v1.0", "ST_USER": "me", "ST_KEY": "se-cret"}
     if version == 3:
-        known = {"OS_AUTH_URL": "/v3", "OS_USERNAME": "me", "OS_PASSWORD": "se-cret", "OS_PROJECT_NAME": "p"}
-    for name, value in known.items():
+        variables = {"OS_AUTH_URL": "/v3", "OS_USERNAME": "me", "OS_PASSWORD": "se-cret", "OS_PROJECT_NAME": "p"}
+    for name, value in variables.items():
         monkeypatch.setenv(name, server.url + value if value.startswith("/") else value)
     monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.01)
 

@@ -16,6 +16,13 @@ from darkroom.airborne.readers.columns import put
 DATA = re.compile(rb"AVAPS-D\d\d ")
 START = 14  # characters of `AVAPS-D02 P00`, after which the columns begin
 LARGEST_STEP = 60  # seconds that records may be out of order
+UNIT = re.compile(r"(?P<name>.*?) \((?P<unit>[^)]+)\)")
+# What means missing in a column: as many nines as it has room for.
+MISSING = {
+    "Air Press": 9999.0, "Air Temp": 99.0, "Rel Humid": 999.0, "Wind Dir": 999.0, "Wind Spd": 999.0, "Vert Veloc": 99.0,
+    "Longitude": 999.0, "Latitude": 99.0, "Geopoten Altitude": 99999.0, "Sonde RH1": 999.0, "Sonde RH2": 999.0,
+    "Wind Error": 99.0, "Altitude": 99999.0,
+}  # fmt: skip
 KINDS = {"P": 0, "S": 1, "A": 2}
 KIND = {
     "long_name": "kind of record",
@@ -87,7 +94,11 @@ def read(path, form):
     variables["record_kind"] = granule.Variable.of(kinds, ("time",), KIND)
     variables["record_status"] = granule.Variable.of(status, ("time",), STATUS)
     for name, values in columns.items():
-        put(variables, flags, form["variables"], name, values)
+        unit = UNIT.fullmatch(name)
+        fills = [MISSING[unit["name"]]] if unit and unit["name"] in MISSING else []
+        fills = [] if "fill" in form["variables"].get(name, {}) else fills
+        told = {"units": unit["unit"]} if unit else {}
+        put(variables, flags, form["variables"], name, values, told=told, fills=fills)
 
     last = lines.max()
     trailer = [row[START - 1 :] for row in rows[last:] if b" COM " in row[:START]]

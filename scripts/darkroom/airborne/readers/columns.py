@@ -4,6 +4,8 @@ import numpy as np
 
 from darkroom.airborne import collection, granule
 
+RANGES = {"valid_range", "valid_min", "valid_max"}
+
 
 def put(variables, flags, table, source, values, dims=("time",), told=None, fills=(), codes=None, long_name=""):
     """Add what a source has under a name to the variables, and what was done to it to the flags.
@@ -19,10 +21,9 @@ def put(variables, flags, table, source, values, dims=("time",), told=None, fill
     told = told or {}
     described = collection.described(table, source, told, long_name)
     attrs = pack(described.attrs, told.get("scale_factor", 1), told.get("add_offset", 0))
-    for key in ("valid_range", "valid_min", "valid_max"):
-        if key in told and not {"valid_range", "valid_min", "valid_max"} & set(described.attrs):
-            attrs[key] = told[key]
     fills = [*fills, *described.fills]
+    if not RANGES & set(described.attrs) and not (fills and _is_in(told, fills[0])):
+        attrs |= {key: told[key] for key in ("valid_range", "valid_min", "valid_max") if key in told}
     codes = dict.fromkeys(fills[1:], "other_missing_code") | (codes or {})
     codes.pop(fills[0] if fills else None, None)
     if isinstance(values, np.ndarray) and values.dtype.kind == "f" and (endless := np.isinf(values)).any():
@@ -36,6 +37,12 @@ def put(variables, flags, table, source, values, dims=("time",), told=None, fill
     flags += described.flags
     granule.add(variables, described.name, variable)
     return described.name, variable
+
+
+def _is_in(told, fill):
+    """Whether a range that a source tells as valid has its own missing value inside: such a one tells nothing."""
+    low, high = told.get("valid_range", (-np.inf, np.inf))
+    return told.get("valid_min", low) <= fill <= told.get("valid_max", high)
 
 
 def pack(attrs, scale, offset):

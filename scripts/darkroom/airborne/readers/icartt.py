@@ -1,5 +1,8 @@
 """ICARTT files: one time and its variables (FFI 1001), and such with an array at each time (FFI 2110 and 2310).
 
+Files of its ancestor, the NASA Ames format, are alike with blanks for commas, names in brackets of their units, and
+short names in the comments.
+
 Format: NASA ESDS-RFC-029 "ICARTT File Format Standards V2.0", Gaines and Hipskind (1998) for 2310: the first line gives
 the number of header lines; time is seconds from midnight of the date on line 7; each variable has its own scale factor
 and missing value, and comments give codes for what is beyond the limits of detection.
@@ -17,6 +20,7 @@ from darkroom.airborne.readers.columns import put
 KINDS = ("1001", "2110", "2310")
 LONGEST = 10  # digits of a code such as -7777
 DECIMALS = 4
+AMES = re.compile(r"(?P<name>[^\[]+?)\s*\[(?P<unit>[^\]]*)\]\s*;?\s*(?P<more>.*)")
 # Label in the comments -> what its code means; the codes that everybody uses, of any length, count without a label.
 LIMITS = {"ULOD_FLAG": ("above_detection_limit", "7"), "LLOD_FLAG": ("below_detection_limit", "8")}
 
@@ -27,7 +31,7 @@ def read(path, form):
     Values are stored as printed; a scale factor other than 1 becomes the attribute. Raises ValueError naming the line.
     """
     (first,) = text.head(path, 1)
-    fields = [field.strip() for field in text.text(first).split(",")]
+    fields = [field.strip() for field in re.split(r",|(?<=\d)\s+(?=\d)", text.text(first).strip())]
     if len(fields) < 2 or fields[1] not in KINDS or not fields[0].isdigit():
         shown = text.text(first[:40])
         raise ValueError(
@@ -37,10 +41,10 @@ def read(path, form):
     rows = text.head(path, length)
     if len(rows) < length:
         raise ValueError(f"{path}: line 1 says {length} header lines, but the file has {len(rows)} lines; it is cut")
-    head = Header(path, rows, fields[1])
+    head = Header(path, rows, fields[1], is_ames="," not in text.text(first))
     short = [column.name for column in head.columns]
     last = [name.strip() for name in head.rows[-1].split(",")]
-    if head.kind == "1001" and last != short:
+    if head.kind == "1001" and not head.is_ames and last != short:
         raise ValueError(f"{path} line {length}: the columns are {last}, but the header above describes {short}")
     told = {"Format": f"ICARTT {', '.join(fields[1:])}"} | head.first | head.comments
     flags, variables = list(head.flags), {}
@@ -56,7 +60,7 @@ def _tables(path, head, length, form, variables, flags):
     codes = head.codes()
     midnight = f"seconds since {head.date} 00:00:00"
     if head.kind == "1001":
-        values = text.table(path, length, [column.name for column in head.columns])
+        values = text.table(path, length, [column.name for column in head.columns], blanks=head.is_ames)
         if not len(values):
             raise ValueError(f"{path}: there is no data below the header; the file is cut")
         for number, column in enumerate(head.columns):
@@ -85,6 +89,8 @@ class Column:
     """A variable as its line in the header describes it: name, units, name in words."""
 
     def __init__(self, line, scale=1.0, missing=None):
+        if "," not in line and (ames := AMES.fullmatch(line)):
+            line = f"{ames['name']}, {ames['unit']}, {ames['name']} {ames['more']}".strip()
         fields = [field.strip() for field in line.split(",")]
         self.name = fields[0]
         self.units = fields[1] if len(fields) > 1 else ""
@@ -98,8 +104,9 @@ class Header:
     A file that says 2110, but describes no second independent variable, is one of 1001.
     """
 
-    def __init__(self, path, rows, kind):
+    def __init__(self, path, rows, kind, is_ames=False):
         self.path, self.rows, self.at, self.kind = path, [text.text(row) for row in rows], 1, kind
+        self.is_ames = is_ames
         self.first, self.flags = {}, []
         for label in ("PI", "Organization", "Data source", "Mission"):
             self.first[label] = self.take(label)
@@ -121,6 +128,19 @@ class Header:
         if self.at != len(rows):
             raise ValueError(f"{path}: line 1 says {len(rows)} header lines, but the header ends at line {self.at}")
         self.comments = text.labels([line.encode() for line in special + normal])
+        if is_ames:
+            self._name_short(special + normal)
+
+    def _fields(self, line):
+        """Fields of a line of the header."""
+        return line.split() if self.is_ames else [field.strip() for field in line.rstrip(", ").split(",")]
+
+    def _name_short(self, comments):
+        """Name the columns as the comment does that has as many words as there are columns."""
+        words = [line.split() for line in comments]
+        names = next((names for names in words if len(names) == len(self.columns)), [])
+        for column, name in zip(self.columns, names, strict=False):
+            column.name = name
 
     def _volume(self):
         volume = self.take("the file volume")
@@ -133,7 +153,7 @@ class Header:
 
     def _date(self):
         line = self.take("the date")
-        fields = [field.strip() for field in line.split(",")[:3]]
+        fields = self._fields(line)[:3]
         try:
             year, month, day = fields
             self.date = str(times.moment(f"{year}-{month}-{day}"))[:10]
@@ -175,7 +195,9 @@ class Header:
 
     def numbers(self, what, count):
         """The next line as `count` numbers; without any there may be no line."""
-        fields = self.take(what).rstrip(", ").split(",") if count else []
+        fields = self._fields(self.take(what)) if count else []
+        while self.is_ames and len(fields) < count and self.at < len(self.rows):
+            fields += self._fields(self.take(what))
         try:
             found = [float(field) for field in fields]
         except ValueError:

@@ -9,21 +9,12 @@ import functools
 import netCDF4
 import numpy as np
 
-from darkroom.airborne import granule, times
+from darkroom.airborne import granule
 from darkroom.airborne.readers import netcdf_file
+from darkroom.airborne.readers.clock import Clock
 from darkroom.airborne.readers.columns import put
 
 IN_MEMORY = 4 << 20  # bytes of a variable that is read with the header; larger ones are read in blocks
-PARTS = {
-    "year": ("year",),
-    "month": ("month",),
-    "day": ("day", "dayofmonth", "day_of_month"),
-    "hour": ("hour",),
-    "minute": ("minute",),
-    "second": ("second",),
-    "millisecond": ("millisecond",),
-}
-EXACT = 2.0**53  # integers that float64 has all of
 
 
 def read(path, form):
@@ -32,7 +23,7 @@ def read(path, form):
     The rows are those of its time. Raises ValueError where there is no time, or there are no rows.
     """
     with netcdf_file.opened(path) as file:
-        sources = dict(_walk(file))
+        sources = dict(netcdf_file.walk(file))
         header = {name: str(file.getncattr(name)).strip() for name in file.ncattrs()}
         try:
             moments, dims, used = Clock(sources, header, form).time()
@@ -40,13 +31,6 @@ def read(path, form):
             return (*_variables(path, sources, form, moments, layout, used, header), None)
         except ValueError as error:
             raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
-
-
-def _walk(group, above=""):
-    """(path, variable) of a file and its groups."""
-    yield from ((above + name, variable) for name, variable in group.variables.items())
-    for name, inner in group.groups.items():
-        yield from _walk(inner, f"{above}{name}/")
 
 
 def _variables(path, sources, form, time, layout, used, header):
@@ -66,7 +50,7 @@ def _variables(path, sources, form, time, layout, used, header):
             continue
         if what := _unfit(source):
             left_out.append(f"{name} ({what})")
-        elif _is_text(source):
+        elif netcdf_file.is_text(source):
             names[name] = _put_text(variables, flags, form, name, source, layout)
         else:
             names[name] = _put_numbers(variables, flags, form, path, name, source, layout)
@@ -108,24 +92,9 @@ def _unfit(source):
     return "" if source.dtype is str or source.dtype.kind in "iufS" else f"type {source.dtype}"
 
 
-def _is_text(source):
-    return source.dtype is str or source.dtype.kind == "S"
-
-
-def texts(source):
-    """Text of a variable of strings or of characters, as bytes of UTF-8: an array without the axis of characters."""
-    values = np.asarray(source[...])
-    if source.dtype is str:
-        return np.array([str(one).encode() for one in values.ravel()], dtype=np.bytes_).reshape(values.shape)
-    values = values.astype("S1")
-    if not values.ndim:
-        return values
-    return np.ascontiguousarray(values).view(f"S{values.shape[-1]}")[..., 0] if values.shape[-1] else values.sum(-1)
-
-
 def _put_text(variables, flags, form, name, source, layout):
     told = {key: value for key, value in netcdf_file.attributes(source).items() if key == "long_name"}
-    values = texts(source)
+    values = netcdf_file.texts(source)
     dims, axis = layout.of(source, source.dtype is not str)
     values = np.moveaxis(values, axis, 0) if axis else values
     if values.dtype.itemsize == 0:
@@ -139,9 +108,13 @@ def _put_numbers(variables, flags, form, path, name, source, layout):
     unsigned = str(told.get("_Unsigned", "")).lower() == "true" and source.dtype.kind == "i"
     dtype = np.dtype(source.dtype.str.replace("i", "u") if unsigned else source.dtype).newbyteorder("=")
     for key in ("scale_factor", "add_offset"):
-        told[key] = _number(told.get(key), 1.0 if key == "scale_factor" else 0.0)
+        told[key] = netcdf_file.number(told.get(key), 1.0 if key == "scale_factor" else 0.0)
     _stored_ranges(told, dtype)
-    fills = [value for key in ("_FillValue", "missing_value") for value in _numbers(told.get(key), dtype, unsigned)]
+    fills = [
+        value
+        for key in ("_FillValue", "missing_value")
+        for value in netcdf_file.numbers(told.get(key), dtype, unsigned)
+    ]
     if isinstance(source.datatype, netCDF4.EnumType):
         codes = source.datatype.enum_dict
         told |= {
@@ -185,29 +158,6 @@ def _from_file(path, name, load):
             return load(file[name], first, last)
 
     return rows
-
-
-def _number(value, default):
-    try:
-        return float(np.ravel(value)[0])
-    except (TypeError, ValueError, IndexError):
-        return default
-
-
-def _numbers(value, dtype, unsigned=False):
-    """Values of an attribute that a variable of this type can have."""
-    if value is None:
-        return
-    for one in np.ravel(value):
-        try:
-            number = float(one)
-        except ValueError:
-            continue
-        if unsigned and number < 0:
-            number += 2.0 ** (8 * dtype.itemsize)
-        with np.errstate(all="ignore"):
-            if dtype.kind == "f" or np.array(number).astype(dtype) == number:
-                yield dtype.type(number)
 
 
 def _stored_ranges(told, dtype):
@@ -297,150 +247,3 @@ class Layout:
         if self.lengths.setdefault(f"={name}", length) != length:
             name = f"{name}_{length}"
         return name
-
-
-class Clock:
-    """How the time of each row is put together: as the collection tells, or as the file's own conventions are."""
-
-    def __init__(self, sources, header, form):
-        self.sources, self.header, self.form = sources, header, form
-        self.told = form.get("time", {})
-
-    def time(self):
-        """(variable of the time, its dimensions in the source, names of what it is made of)."""
-        if "parts" in self.told:
-            return self._of_parts(self.told["parts"])
-        if self.told:
-            return self._as_told()
-        mapped = [name for name, entry in self.form["variables"].items() if entry["name"] == "time"]
-        likely = [*mapped, "time", "Time", "time_offset", *self._standard(), "Times", "datetime"]
-        for name in likely:
-            if name in self.sources and (found := self._own(name)):
-                return found
-        names = {name.rpartition("/")[2].lower().replace(" ", "_"): name for name in self.sources}
-        if {"base_time", "time_offset"} <= set(names):
-            return self._of_base(names["base_time"], names["time_offset"])
-        if {"date", "reftimesec"} <= set(names):
-            return self._of_days(names["date"], names["reftimesec"])
-        parts = {part: next((names[word] for word in words if word in names), None) for part, words in PARTS.items()}
-        parts = {part: name for part, name in parts.items() if name}
-        if {"year", "month", "day", "hour"} <= set(parts):
-            return self._of_parts(parts)
-        raise ValueError(
-            "no time; right is a variable of 'seconds since ...', or `time` in the format of the collection, which "
-            f"tells how it is put together; there are {', '.join(list(self.sources)[:12])}"
-        )
-
-    def _standard(self):
-        return [name for name, source in self.sources.items() if getattr(source, "standard_name", "") == "time"]
-
-    def _source(self, name):
-        if name not in self.sources:
-            raise ValueError(f"no {name}, of which the collection makes the time, among {', '.join(self.sources)}")
-        return self.sources[name]
-
-    def _as_told(self):
-        """By `variable`, and `units` or `since` where its own are not whole."""
-        since = self.told.get("since", "")
-        since = str(self.header.get(since, "")) or since.format(**self.form.get("groups", {}))
-        if "variable" not in self.told:
-            return self._one_moment(times.moment(since))
-        name = self.told["variable"]
-        source = self._source(name)
-        units = self.told.get("units", "").format(**self.form.get("groups", {}))
-        if not units and since:
-            own = str(getattr(source, "units", "seconds")).partition(" since ")[0] or "seconds"
-            units = f"{own} since {str(times.moment(since))[:26]}"
-        found = self._own(name, units)
-        if not found:
-            raise ValueError(
-                f"{name} has no units such as 'seconds since ...'; the collection may tell them: time.units"
-            )
-        return found
-
-    def _one_moment(self, moment):
-        """The same moment for each row of the latitude, or of the first variable."""
-        places = [name for name, entry in self.form["variables"].items() if name in self.sources]
-        first = self.sources[places[0]] if places else next(iter(self.sources.values()))
-        return self._variable(np.full(first.shape[:1], moment), "", first.dimensions[:1]), first.dimensions[:1], []
-
-    def _own(self, name, units=""):
-        """The time of a variable in CF's units, or in others that are told, or None where it has none."""
-        source = self.sources[name]
-        told = netcdf_file.attributes(source)
-        if _is_text(source):
-            moments = np.array([times.moment(one.decode("latin-1").replace("_", " ")) for one in texts(source).ravel()])
-            return self._variable(moments, name, source.dimensions[:1]), source.dimensions[:1], [name]
-        if source.dtype.kind not in "iuf":
-            return None
-        own = str(told.get("units", ""))
-        comment = str(told.get("comment", ""))
-        text = units or (
-            own if " since " in own else comment if comment.startswith(own) and " since " in comment else ""
-        )
-        if not text:
-            return None
-        found = times.units(text, told.get("calendar"))
-        values = netcdf_file.stored(source)
-        dims = [at for at in range(values.ndim) if values.shape[at] > 1] or [0]
-        values = values.reshape([values.shape[at] for at in dims]) if values.ndim else values.reshape(1)
-        fills = [one for key in ("_FillValue", "missing_value") for one in _numbers(told.get(key), values.dtype)]
-        packed = {key: _number(told.get(key), neutral) for key, neutral in (("scale_factor", 1.0), ("add_offset", 0.0))}
-        if (
-            values.dtype.kind in "iu"
-            and packed == {"scale_factor": 1, "add_offset": 0}
-            and np.abs(values.astype("f8")).max(initial=0) > EXACT
-        ):
-            moments = np.where(np.isin(values, fills), times.MISSING, found.moments(values))
-            return self._variable(moments, name, source.dimensions), source.dimensions, [name]
-        if values.dtype.kind != "f" or packed != {"scale_factor": 1, "add_offset": 0} or values.dtype.itemsize < 8:
-            values = values.astype(np.float64) * packed["scale_factor"] + packed["add_offset"]
-        if fills:
-            values = np.where(np.isin(netcdf_file.stored(source).reshape(values.shape), fills), np.nan, values)
-        attrs = {"long_name": "time of the measurement", "units": str(found)}
-        entry = self.form["variables"].get(name, {})
-        attrs |= {key: entry[key] for key in ("long_name",) if key in entry}
-        dims = [source.dimensions[at] for at in dims] if source.dimensions else ["time"]
-        return granule.Variable.of(values, dims, attrs, None, name), dims, [name]
-
-    def _of_parts(self, parts):
-        """Of year, month, day and so on, which may each be a variable, or the same in the name of the file."""
-        groups, arrays, dims, used = self.form.get("groups", {}), {}, None, []
-        for part, name in parts.items():
-            if isinstance(name, (int, float)) or "{" in name:
-                arrays[part] = float(str(name).format(**groups))
-                continue
-            source = self._source(name)
-            arrays[part] = np.squeeze(netcdf_file.stored(source).astype(np.float64))
-            dims = source.dimensions if dims is None or source.ndim > len(dims) else dims
-            used.append(name)
-        moments = times.of_parts(dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True)))
-        return self._variable(np.atleast_1d(moments), ", ".join(used), dims), dims, used
-
-    def _of_base(self, base, offset):
-        """Of a moment and of seconds after it, as ARM has them."""
-        epoch = times.units(self.sources[base].units)
-        moment = epoch.moments(np.ravel(netcdf_file.stored(self.sources[base]))[:1])[0]
-        seconds = times.Units("seconds", moment).moments(netcdf_file.stored(self.sources[offset]).astype(np.float64))
-        dims = self.sources[offset].dimensions
-        return self._variable(seconds, f"{base}, {offset}", dims), dims, [offset]
-
-    def _of_days(self, date, seconds):
-        """Of dates as yymmdd and seconds of that day, as S-HIS has them."""
-        dates = np.asarray(self.sources[date][:]).astype(np.int64)
-        codes, each = np.unique(dates, return_inverse=True)
-        text = [f"{code % 1_000_000:06}" for code in codes]
-        try:
-            days = np.array([times.moment(f"20{code[:2]}-{code[2:4]}-{code[4:]}") for code in text])[each]
-        except ValueError as error:
-            raise ValueError(f"{date}: {error}; right are numbers yymmdd") from error
-        source = self.sources[seconds]
-        moments = times.Units("seconds", np.datetime64(0, "ns")).moments(np.asarray(source[:], np.float64))
-        moments = days + (moments - np.datetime64(0, "ns"))
-        return self._variable(moments, f"{date}, {seconds}", source.dimensions), source.dimensions, [date, seconds]
-
-    def _variable(self, moments, name, dims):
-        """A variable of moments, in seconds since the midnight before the first of them."""
-        seconds, units = times.since_midnight(moments)
-        attrs = {"long_name": "time of the measurement", "units": units}
-        return granule.Variable.of(seconds, dims[: seconds.ndim], attrs, None, name)

@@ -91,8 +91,10 @@ def fixed(rows, ends, start, path, numbers, names):
     return columns
 
 
-def table(path, skip, names):
+def table(path, skip, names, blanks=False):
     """Numbers of the comma-separated lines after the first ones, float64 (line, column), a few megabytes at a time.
+
+    blanks -- whether blanks stand for the commas
 
     Blank lines at the end do not count. Raises ValueError naming the line for another number of columns, and line and
     column for what is no number.
@@ -109,6 +111,8 @@ def table(path, skip, names):
         while block := file.read(BLOCK):
             block += file.readline()
             require_text(path, block if block.strip() else b"x", skip + at + 1)
+            if blanks:
+                block = b"\n".join(b",".join(row.split()) for row in block.split(b"\n"))
             found = _numbers(block, names, path, skip + at + 1)
             values[at : at + len(found)] = found
             at += len(found)

@@ -67,12 +67,12 @@ def install(installer, cache, algorithms=(), python=None):
     seal = sealed(installer)
     folder = Path(cache).resolve() / seal["sha256"]
     with _alone(folder.parent):
-        found = standing(folder)
-        if found is None:
+        installation = standing(folder)
+        if installation is None:
             return _install(installer, seal, folder, algorithms, python)
     logger.info("%s is installed in %s", installer.name, folder)
     with diagnostics.explaining(folder):
-        return found, versions(found, algorithms, python)
+        return installation, versions(installation, algorithms, python)
 
 
 def ready(folder, installer, algorithms=(), python=None):
@@ -80,10 +80,10 @@ def ready(folder, installer, algorithms=(), python=None):
 
     Parameters and errors are those of `install`.
     """
-    if found := standing(Path(folder).resolve()):
-        with diagnostics.explaining(found.folder):
-            versions(found, algorithms, python)
-        return found
+    if installation := standing(Path(folder).resolve()):
+        with diagnostics.explaining(installation.folder):
+            versions(installation, algorithms, python)
+        return installation
     return install(installer, Path(folder).parent, algorithms, python)[0]
 
 
@@ -112,10 +112,10 @@ def standing(folder):
     try:
         marker = files.read_json(folder / MARKER)
         beside = tuple(folder / name for name in marker["beside"])
-        found = Installation(folder, folder / marker["library"]["path"], folder / marker["api"], beside)
-        same = marker == _marker(found, marker["installer"], marker["versions"])
+        installation = Installation(folder, folder / marker["library"]["path"], folder / marker["api"], beside)
+        same = marker == _marker(installation, marker["installer"], marker["versions"])
         if same and marker["installer"]["sha256"] == folder.name:
-            return found
+            return installation
         logger.warning("%s has changed since it was installed", folder)
     except FileNotFoundError:
         logger.info("no installation in %s", folder)
@@ -140,30 +140,30 @@ def _install(installer, seal, folder, algorithms, python):
         made.replace(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    found = find(folder)
+    installation = find(folder)
     try:
         with diagnostics.explaining(folder):
-            said = versions(found, algorithms, python)
+            said = versions(installation, algorithms, python)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    files.write_json(found.marker, _marker(found, seal, said))
+    files.write_json(installation.marker, _marker(installation, seal, said))
     logger.info("%s is now installed in %s", installer.name, folder)
-    return found, said
+    return installation, said
 
 
-def _marker(found, seal, said):
+def _marker(installation, seal, said):
     """What is remembered of an installation: enough to see that something of it is missing, cut or changed."""
     return {
         "installer": seal,
         "library": {
-            "path": str(found.library.relative_to(found.folder)),
-            "bytes": found.library.stat().st_size,
-            "sha256": files.digest(found.library),
+            "path": str(installation.library.relative_to(installation.folder)),
+            "bytes": installation.library.stat().st_size,
+            "sha256": files.digest(installation.library),
         },
-        "api": str(found.api.relative_to(found.folder)),
-        "beside": [str(folder.relative_to(found.folder)) for folder in found.beside],
-        "files": _sizes(found.folder),
+        "api": str(installation.api.relative_to(installation.folder)),
+        "beside": [str(folder.relative_to(installation.folder)) for folder in installation.beside],
+        "files": _sizes(installation.folder),
         "versions": said,
     }
 
@@ -203,27 +203,27 @@ def find(folder):
     return _with_neighbours(Installation(folder, libraries[0], api))
 
 
-def _with_neighbours(found):
+def _with_neighbours(installation):
     """The installation with the folders of those libraries that it has, and that the loader does not find by itself."""
-    library.shipped(found.library)
-    while absent := library.missing(found.library, found.environment()):
-        homes = {path.parent for name in absent for path in found.folder.rglob(name)} - set(found.beside)
+    library.shipped(installation.library)
+    while absent := library.missing(installation.library, installation.environment()):
+        homes = {path.parent for name in absent for path in installation.folder.rglob(name)} - set(installation.beside)
         if not homes:
             break
-        found = replace(found, beside=(*found.beside, *sorted(homes)))
-    return found
+        installation = replace(installation, beside=(*installation.beside, *sorted(homes)))
+    return installation
 
 
 def _listing(folder):
     return ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
 
 
-def versions(found, algorithms=(), python=None):
+def versions(installation, algorithms=(), python=None):
     """Versions of all that takes part, after the library has been checked and then loaded in a child process.
 
     Raises ValueError when it cannot be loaded here, or when it has not the algorithms.
     """
-    seen = look(found, python)
+    seen = look(installation, python)
     isx = seen["isx"]
     absent = sorted(set(algorithms) - set(isx["functions"]))
     if isx["reads_and_writes_only"] or absent:
@@ -232,7 +232,7 @@ def versions(found, algorithms=(), python=None):
         )
         lacks = ", ".join(absent) or "every algorithm"
         raise ValueError(
-            f"{found.api}: isx {isx['version']} {what}; it lacks {lacks}; take an installer of IDPS that has it"
+            f"{installation.api}: isx {isx['version']} {what}; it lacks {lacks}; take an installer of IDPS that has it"
         )
     return {
         "glibc": library.running_glibc(),
@@ -242,21 +242,21 @@ def versions(found, algorithms=(), python=None):
     }
 
 
-def look(found, python=None):
+def look(installation, python=None):
     """What a child process, which may die of it, sees of an installation (probe.py).
 
     Raises ValueError when the library cannot be loaded here, or `isx` not imported.
     """
     with tempfile.TemporaryDirectory() as folder:
-        variables = found.environment(folder)
-        library.check(found.library, variables, found.beside)
+        variables = installation.environment(folder)
+        library.check(installation.library, variables, installation.beside)
         report = Path(folder, "report.json")
-        command = [python or sys.executable, probe.__file__, report, found.api, found.library]
+        command = [python or sys.executable, probe.__file__, report, installation.api, installation.library]
         ended = child.run(command, variables, folder)
         if ended.how or not report.exists():
-            raise ValueError(f"{found.library}: the process that loads it {ended.how or 'leaves no report'}")
+            raise ValueError(f"{installation.library}: the process that loads it {ended.how or 'leaves no report'}")
         seen = files.read_json(report)
     if "traceback" in seen:
         logger.error("%s", seen["traceback"])
-        raise ValueError(f"{found.api}: isx cannot be imported: {seen['traceback'].strip().splitlines()[-1]}")
+        raise ValueError(f"{installation.api}: isx cannot be imported: {seen['traceback'].strip().splitlines()[-1]}")
     return seen

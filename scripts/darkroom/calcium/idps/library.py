@@ -114,7 +114,7 @@ def _asked_of_glibc(elf):
         if isinstance(section, GNUVerNeedSection):
             names = (one.name for _, versions in section.iter_versions() for one in versions)
             names = itertools.islice(names, section["sh_size"] // VERSION_ENTRY)  # a damaged count has no end
-            yield from (numbers(found[1]) for name in names if (found := GLIBC.fullmatch(name)))
+            yield from (numbers(version[1]) for name in names if (version := GLIBC.fullmatch(name)))
 
 
 def numbers(version):
@@ -135,18 +135,18 @@ def shipped(path, folders=()):
 
     What lies elsewhere is the system's, and the loader's business. Raises ValueError as `read` does.
     """
-    found, waiting = {}, [(Path(path).resolve(), tuple(folders))]
+    libraries, waiting = {}, [(Path(path).resolve(), tuple(folders))]
     while waiting:
         path, inherited = waiting.pop()
-        if path in found:
+        if path in libraries:
             continue
-        found[path] = read(path)
-        places = (*found[path].folders, *inherited)
-        for name in found[path].needed:
+        libraries[path] = read(path)
+        places = (*libraries[path].folders, *inherited)
+        for name in libraries[path].needed:
             beside = (place / name for place in places)
             if one := next((candidate for candidate in beside if candidate.is_file()), None):
                 waiting.append((one.resolve(), places))
-    return list(found.values())
+    return list(libraries.values())
 
 
 def check(path, environment, beside=()):

@@ -104,12 +104,12 @@ def cells(folder, names, movie, mean):
 def events(folder, names, movie):
     """(seconds after the first sample of the movie, heights) of the events of every cell."""
     cells = isxd.read_cell_set(folder / names["cells"][0]).names
-    found = {cell: [] for cell in cells}
+    by_cell = {cell: [] for cell in cells}
     for name, source, (_, first, _) in zip(names["events"], names["movies"], movie.parts, strict=True):
         begin = movie.timing.times[first] - isxd.read_movie(folder / source).timing.times[0]
         for cell, (offsets, heights) in isxd.read_signals(folder / name).channels.items():
-            if cell not in found:
+            if cell not in by_cell:
                 raise ValueError(f"{folder / name}: has events of {cell}, which is no cell of {names['cells'][0]}")
-            found[cell].append((begin + offsets / 1e6, heights))
+            by_cell[cell].append((begin + offsets / 1e6, heights))
     nothing = (np.empty(0), np.empty(0, np.float32))
-    return [tuple(map(np.concatenate, zip(*pairs, strict=True))) if pairs else nothing for pairs in found.values()]
+    return [tuple(map(np.concatenate, zip(*pairs, strict=True))) if pairs else nothing for pairs in by_cell.values()]

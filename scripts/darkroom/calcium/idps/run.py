@@ -29,7 +29,7 @@ PROJECTIONS = ("mean", "max", "min", "std")
 NEEDED = {"movies": isxd.read_movie, "cells": isxd.read_cell_set, "events": isxd.read_signals}
 
 
-def run(found, recordings, folder, options, adapter=None, python=None, threads=1):
+def run(installation, recordings, folder, options, adapter=None, python=None, threads=1):
     """Analyse a recording into a folder that is `clear`: outputs.json, written last, names what is there.
 
     found -- the `Installation`
@@ -52,7 +52,7 @@ def run(found, recordings, folder, options, adapter=None, python=None, threads=1
         raise ValueError(f"{', '.join(other)}: IDPS takes .isxd; choose engine: native in the config")
     names = output_names(len(recordings))
     before = [_state(path) for path in recordings]
-    with tempfile.TemporaryDirectory(prefix=".work.", dir=folder) as work, diagnostics.explaining(found.folder):
+    with tempfile.TemporaryDirectory(prefix=".work.", dir=folder) as work, diagnostics.explaining(installation.folder):
         made = Path(work, "made")
         (made / "projections").mkdir(parents=True)
         request = {
@@ -64,7 +64,7 @@ def run(found, recordings, folder, options, adapter=None, python=None, threads=1
         }
         Path(work, "request.json").write_text(json.dumps(request))
         command = [python or sys.executable, script, Path(work, "request.json")]
-        ended = child.run(command, found.environment(work), work)
+        ended = child.run(command, installation.environment(work), work)
         if ended.how:
             words = next((line for line in reversed(ended.lines) if line), "none")
             raise ChildProcessError(f"{script.name} {ended.how}; its last words: {words}")
@@ -116,9 +116,11 @@ def check(script, names, folder):
                 raise ValueError(f"{script.name} ended well, and has not written {name}")
             made.setdefault(kind, []).append(read(folder / name))
     for name, movie, cells in zip(names["cells"], made["movies"], made["cells"], strict=True):
-        found, wanted = (cells.timing.samples, *cells.images.shape[1:]), (movie.timing.samples, *movie.shape[1:])
-        if found != wanted:
-            raise ValueError(f"{script.name}: {name} has {found} samples, rows and columns; its movie has {wanted}")
+        size, size_of_movie = (cells.timing.samples, *cells.images.shape[1:]), (movie.timing.samples, *movie.shape[1:])
+        if size != size_of_movie:
+            raise ValueError(
+                f"{script.name}: {name} has {size} samples, rows and columns; its movie has {size_of_movie}"
+            )
 
 
 def _take_over(names, made, folder):

@@ -53,15 +53,15 @@ class _Decoder:
 
     def __call__(self, first, count):
         with self.lock:
-            wanted = range(first, first + count)
-            if self.container is None or any(frame < self.at and frame not in self.kept for frame in wanted):
+            asked = range(first, first + count)
+            if self.container is None or any(frame < self.at and frame not in self.kept for frame in asked):
                 self._rewind()
             while self.at < first + count:
                 number = self.at
                 self.kept[number] = self._next()
                 if len(self.kept) > KEPT_BLOCKS * count:
                     del self.kept[next(iter(self.kept))]
-            frames = [self.kept[frame].to_ndarray(format=self.layout) for frame in wanted]
+            frames = [self.kept[frame].to_ndarray(format=self.layout) for frame in asked]
         return np.stack(frames)
 
     def _rewind(self):

@@ -24,15 +24,15 @@ def read_movie(path, dataset=None):
     with file:
         if store.is_own(file) and dataset is None:
             return store.open_movie(path)
-        found = {}
-        file.visititems(lambda name, item: found.update({name: item.shape}) if _is_movie(item) else None)
-        known = ", ".join(f"{name} {shape}" for name, shape in found.items()) or "none"
-        if dataset is None and len(found) != 1:
-            raise ValueError(f"{path}: `dataset` must say which array is the movie; of three axes are {known}")
-        dataset = (dataset or next(iter(found))).strip("/")
-        if dataset not in found:
-            raise ValueError(f"{path}: has no array {dataset} of three axes (frames, rows, columns); there are {known}")
-        shape, dtype = found[dataset], file[dataset].dtype
+        arrays = {}
+        file.visititems(lambda name, item: arrays.update({name: item.shape}) if _is_movie(item) else None)
+        there = ", ".join(f"{name} {shape}" for name, shape in arrays.items()) or "none"
+        if dataset is None and len(arrays) != 1:
+            raise ValueError(f"{path}: `dataset` must say which array is the movie; of three axes are {there}")
+        dataset = (dataset or next(iter(arrays))).strip("/")
+        if dataset not in arrays:
+            raise ValueError(f"{path}: has no array {dataset} of three axes (frames, rows, columns); there are {there}")
+        shape, dtype = arrays[dataset], file[dataset].dtype
 
     def read(first, count):
         with h5py.File(path) as opened:

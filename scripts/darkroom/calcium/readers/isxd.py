@@ -90,9 +90,9 @@ def trailer(path):
         if length and begin >= 0:
             file.seek(begin)
             try:
-                found = json.loads(file.read(length))
-                if isinstance(found, dict) and found.get("type") in TYPES:
-                    return found, begin
+                said = json.loads(file.read(length))
+                if isinstance(said, dict) and said.get("type") in TYPES:
+                    return said, begin
             except ValueError:
                 pass
     raise ValueError(
@@ -101,11 +101,11 @@ def trailer(path):
     )
 
 
-def _of_kind(path, *wanted):
-    found, end = trailer(path)
-    if found["type"] not in wanted:
-        raise ValueError(f"{path}: is {TYPES[found['type']]}, {TYPES[wanted[0]]} is due")
-    return found, end
+def _of_kind(path, *due):
+    said, end = trailer(path)
+    if said["type"] not in due:
+        raise ValueError(f"{path}: is {TYPES[said['type']]}, {TYPES[due[0]]} is due")
+    return said, end
 
 
 def _fraction(value):
@@ -117,9 +117,9 @@ def _numbered(value):
     return {"num": value.numerator, "den": value.denominator}
 
 
-def _timing(found, **fields):
+def _timing(whole, **fields):
     """The timing of a trailer; a cropped sample is that alone, and one that is blank and dropped is blank."""
-    said = found["timingInfo"]
+    said = whole["timingInfo"]
     cropped = set()
     for entry in said.get("cropped", []):
         first, _, last = str(entry).partition("-")
@@ -139,9 +139,9 @@ def _timing(found, **fields):
     )
 
 
-def _grid(found):
+def _grid(said):
     """Rows, columns, and (micrometres along rows, along columns) of a pixel."""
-    spacing = found["spacingInfo"]
+    spacing = said["spacingInfo"]
     size = spacing["pixelSize"]
     return (
         spacing["numPixels"]["y"],
@@ -150,9 +150,9 @@ def _grid(found):
     )
 
 
-def _corner(found):
+def _corner(said):
     """(y, x) of the field on the sensor, micrometres."""
-    corner = found["spacingInfo"].get("topLeft")
+    corner = said["spacingInfo"].get("topLeft")
     return (float(_fraction(corner["y"])), float(_fraction(corner["x"]))) if corner else (0.0, 0.0)
 
 
@@ -163,15 +163,15 @@ def read_movie(path):
     frames carry time stamps of an acquisition that is known to stamp rightly, they make the period and the times.
     """
     path = Path(path)
-    found, end = _of_kind(path, MOVIE, IMAGE)
-    timing = _timing(found)
-    dtype = DTYPES.get(found["dataType"])
+    said, end = _of_kind(path, MOVIE, IMAGE)
+    timing = _timing(said)
+    dtype = DTYPES.get(said["dataType"])
     if dtype is None:
         raise ValueError(
-            f"{path}: has pixels of type {found['dataType']}, right is 0 (uint16), 1 (float32) or 2 (uint8)"
+            f"{path}: has pixels of type {said['dataType']}, right is 0 (uint16), 1 (float32) or 2 (uint8)"
         )
-    rows, columns, pixel_size = _grid(found)
-    edged = bool(found.get("hasFrameHeaderFooter")) and found.get("fileVersion", 0) > 0
+    rows, columns, pixel_size = _grid(said)
+    edged = bool(said.get("hasFrameHeaderFooter")) and said.get("fileVersion", 0) > 0
     edge = EDGE * 2 if edged else 0
     pixels = rows * columns * dtype.itemsize
     stride, count = pixels + 2 * edge, len(timing.times)
@@ -189,7 +189,7 @@ def read_movie(path):
             block = np.fromfile(file, "u1", number * stride).reshape(number, stride)
         return np.ascontiguousarray(block[:, edge : edge + pixels]).view(dtype).reshape(number, rows, columns)
 
-    extra = found.get("extraProperties") or {}
+    extra = said.get("extraProperties") or {}
     notes = []
     if edged and _version(extra) >= STAMPED_SINCE:
         timing = _stamped(timing, headers(path, count, stride)["stamp_us"], notes)
@@ -201,7 +201,7 @@ def read_movie(path):
         pixel_size,
         {name: value for name, value in extra.items() if value not in (None, {}, "")},
         notes=tuple(notes),
-        top_left=_corner(found),
+        top_left=_corner(said),
     )
 
 
@@ -242,10 +242,10 @@ def headers(path, count=None, stride=None):
     Raises ValueError when the frames of the movie have no headers.
     """
     if stride is None:
-        found, end = _of_kind(path, MOVIE)
-        if not found.get("hasFrameHeaderFooter") or found.get("fileVersion", 0) < 1:
+        said, end = _of_kind(path, MOVIE)
+        if not said.get("hasFrameHeaderFooter") or said.get("fileVersion", 0) < 1:
             raise ValueError(f"{path}: its frames have no headers, which tell the plane (efocus) and colour of a frame")
-        count = len(_timing(found).times)
+        count = len(_timing(said).times)
         stride = end // max(1, count)
     values = np.empty((count, HEADER_END - COLOUR), np.int64)
     file = os.open(path, os.O_RDONLY)
@@ -278,25 +278,25 @@ def read_image(path):
 
 def read_cell_set(path):
     """The cells of an `.isxd` cell set. Raises ValueError when it is none or was cut off."""
-    found, end = _of_kind(path, CELLS)
-    rows, columns, pixel_size = _grid(found)
-    timing = _timing(found)
-    names = tuple(found.get("CellNames", ()))
+    said, end = _of_kind(path, CELLS)
+    rows, columns, pixel_size = _grid(said)
+    timing = _timing(said)
+    names = tuple(said.get("CellNames", ()))
     each = rows * columns + timing.samples
     if end != 4 * each * len(names):
         raise ValueError(
             f"{path}: its trailer tells of {len(names)} cells of {4 * each} bytes, {end / (4 * each):.6g} are there"
         )
     values = np.fromfile(path, "<f4", each * len(names)).reshape(len(names), each)
-    extra = found.get("extraProperties") or {}
+    extra = said.get("extraProperties") or {}
     return CellSet(
         values[:, : rows * columns].reshape(-1, rows, columns),
         values[:, rows * columns :],
         timing,
         names,
-        tuple(STATUSES[status] for status in found.get("CellStatuses", [1] * len(names))),
+        tuple(STATUSES[status] for status in said.get("CellStatuses", [1] * len(names))),
         pixel_size,
-        tuple(_centre(entry) for entry in found.get("cellMetrics") or [None] * len(names)),
+        tuple(_centre(entry) for entry in said.get("cellMetrics") or [None] * len(names)),
         ((extra.get("idps") or {}).get("cellset") or {}).get("units", ""),
         extra,
     )
@@ -315,18 +315,18 @@ def read_signals(path):
     The times are those that are stored: in some 2 % of the events isx 2.1.0 gives one microsecond less.
     Raises ValueError when it is none of these or was cut off.
     """
-    found, end = _of_kind(path, EVENTS, GPIO, IMU)
-    if "channel list" not in found:
+    said, end = _of_kind(path, EVENTS, GPIO, IMU)
+    if "channel list" not in said:
         raise ValueError(
             f"{path}: is an event file of an old version that has no list of channels; export it with IDPS"
         )
-    names, counts = found["channel list"], found["numSamples"]
+    names, counts = said["channel list"], said["numSamples"]
     if end != PACKET.itemsize * sum(counts):
         raise ValueError(
             f"{path}: its trailer tells of {sum(counts)} events, {end / PACKET.itemsize:.6g} are in the file"
         )
     packets = np.fromfile(path, PACKET, sum(counts))
-    begin, last = found["global times"]
+    begin, last = said["global times"]
     channels = {}
     for at, name in enumerate(names):
         own = packets[packets["channel"] == at]
@@ -336,8 +336,8 @@ def read_signals(path):
         start=_fraction(begin["secsSinceEpoch"]),
         utc_offset=begin["utcOffset"],
         duration=_fraction(last["secsSinceEpoch"]) - _fraction(begin["secsSinceEpoch"]),
-        steps={name: _fraction(step) for name, step in zip(names, found["signalSteps"], strict=True)},
-        kind={EVENTS: "events", GPIO: "gpio", IMU: "imu"}[found["type"]],
+        steps={name: _fraction(step) for name, step in zip(names, said["signalSteps"], strict=True)},
+        kind={EVENTS: "events", GPIO: "gpio", IMU: "imu"}[said["type"]],
     )
 
 
@@ -369,10 +369,10 @@ def _tidy(value):
     return Fraction(value).limit_denominator(1_000_000)
 
 
-def _end(file, found):
+def _end(file, said):
     """Write the trailer, which makes a file whole."""
     producer = {"producer": {"name": "darkroom", "version": [1, 9, 6]}}  # isx reads files of a version it knows
-    text = json.dumps(producer | found, indent=4, sort_keys=True, ensure_ascii=False).encode()
+    text = json.dumps(producer | said, indent=4, sort_keys=True, ensure_ascii=False).encode()
     file.write(text + b"\0" + struct.pack("<Q", len(text)))
 
 

@@ -26,15 +26,15 @@ def read_movie(path, dataset=None):
     except OSError as error:
         raise ValueError(f"{path}: is no whole NWB file ({error})") from error
     with file:
-        found = {}
-        file.visititems(lambda name, item: found.update({name: item}) if _is_series(item) else None)
-        if dataset is None and len(found) != 1:
-            known = ", ".join(found) or "none (a movie of an external file is given by that file)"
-            raise ValueError(f"{path}: `dataset` must say which series is the movie; there are {known}")
-        name = (dataset or next(iter(found))).strip("/")
-        if name not in found:
-            raise ValueError(f"{path}: has no series {name}; there are {', '.join(found) or 'none'}")
-        series = found[name]
+        movies = {}
+        file.visititems(lambda name, item: movies.update({name: item}) if _is_series(item) else None)
+        if dataset is None and len(movies) != 1:
+            there = ", ".join(movies) or "none (a movie of an external file is given by that file)"
+            raise ValueError(f"{path}: `dataset` must say which series is the movie; there are {there}")
+        name = (dataset or next(iter(movies))).strip("/")
+        if name not in movies:
+            raise ValueError(f"{path}: has no series {name}; there are {', '.join(movies) or 'none'}")
+        series = movies[name]
         frames, width, height = series["data"].shape
         dtype = series["data"].dtype
         timing = _timing(file, series, frames, path)

@@ -260,8 +260,8 @@ def _begun(timing, path, start, notes):
             notes.append(f"start {start} was given, and is used in place of {timing.begin.isoformat()}")
         return replace(timing, start=moment[0], utc_offset=moment[1], times=timing.times)
     if not timing.start or timing.start < SET:
-        known = f"says {timing.begin.date()}" if timing.start is not None else "does not say"
-        raise ValueError(f"{path}: {known} when it was recorded; give `start`, such as 2024-05-17T14:03:00+02:00")
+        telling = f"says {timing.begin.date()}" if timing.start is not None else "does not say"
+        raise ValueError(f"{path}: {telling} when it was recorded; give `start`, such as 2024-05-17T14:03:00+02:00")
     return timing
 
 

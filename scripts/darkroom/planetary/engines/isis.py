@@ -67,12 +67,12 @@ def template(cubes, grid, given, image):
         "lattype": str(given.get("LatitudeType", "Planetocentric")).lower(),
         "londir": str(given.get("LongitudeDirection", "PositiveEast")).lower(),
     }
-    found = []
+    mappings = []
     for domain in domains:
         inputs = {"list": cubes, "projection": given["ProjectionName"]}
         run(image, grid, inputs, mosrange=conventions | {"londom": domain})
-        found.append(dict(pvl.load(grid)["Mapping"].items()))
-    return narrower(found)
+        mappings.append(dict(pvl.load(grid)["Mapping"].items()))
+    return narrower(mappings)
 
 
 def project(cube, grid, projected, image):

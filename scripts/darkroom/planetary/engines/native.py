@@ -101,14 +101,14 @@ def merge(cubes, merged, priority, image):
 def require_one_filter(cubes):
     """Raise ValueError naming a cube whose bands are not those of the first one, as automos does."""
     first, *others = cubes
-    wanted = dict(first.groups.get("BandBin", {}).items())
+    first_bands = dict(first.groups.get("BandBin", {}).items())
     for cube in others:
-        found = dict(cube.groups.get("BandBin", {}).items())
-        for key in wanted.keys() | found.keys():
-            if found.get(key) != wanted.get(key):
+        bands = dict(cube.groups.get("BandBin", {}).items())
+        for key in first_bands.keys() | bands.keys():
+            if bands.get(key) != first_bands.get(key):
                 raise ValueError(
-                    f"{cube.path}: BandBin {key} is {found.get(key)}, in {first.path} it is {wanted.get(key)}; images "
-                    "of different filters make no mosaic, give each filter a row of its own"
+                    f"{cube.path}: BandBin {key} is {bands.get(key)}, in {first.path} it is {first_bands.get(key)}; "
+                    "images of different filters make no mosaic, give each filter a row of its own"
                 )
 
 
@@ -143,4 +143,4 @@ def in_common(groups):
         if name not in ("Mapping", "Darkroom")
     }
     told = ([note for group in groups for note in notes.notes(group, key)] for key in ("Done", "Skipped"))
-    return notes.noted(shared, *(list(dict.fromkeys(found)) for found in told))
+    return notes.noted(shared, *(list(dict.fromkeys(texts)) for texts in told))

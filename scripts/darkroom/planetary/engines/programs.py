@@ -204,20 +204,22 @@ def arguments(step, values, work):
 def _filled(step, name, value, values, work):
     """A value as text, with what the stage puts in; a file of the user's is linked."""
     text = _written(value)
-    wanted = re.findall(r"\{(\w+)\}", text)
-    if missing := [word for word in wanted if word not in values]:
+    words = re.findall(r"\{(\w+)\}", text)
+    if missing := [word for word in words if word not in values]:
         raise ValueError(
             f"{step['program']} {name}={text}: this stage has no {{{missing[0]}}}; it has {', '.join(values)}"
         )
-    if any(values[word] is None for word in wanted):
+    if any(values[word] is None for word in words):
         return None
-    if not wanted and Path(text).suffix and Path(text).is_file():
+    if not words and Path(text).suffix and Path(text).is_file():
         return _link(Path(text), work)
-    return text.format_map(values) if wanted else text
+    return text.format_map(values) if words else text
 
 
 def _written(value):
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def execute(command, work):
@@ -279,8 +281,8 @@ def _ending(code):
 
 def causes(stderr):
     """All that ISIS names as causes, in its order: the last is the deepest. Otherwise the last line, if any."""
-    found = [" ".join(text.split()) for text in CAUSE.findall(stderr)]
-    return " ".join(found) or (stderr.strip().splitlines() or ["it said nothing"])[-1]
+    texts = [" ".join(text.split()) for text in CAUSE.findall(stderr)]
+    return " ".join(texts) or (stderr.strip().splitlines() or ["it said nothing"])[-1]
 
 
 def require_whole(path, program):
@@ -378,15 +380,15 @@ def bound(step, values):
 def ccd_offset(report):
     """Mean shift in samples and lines from hijitreg's flat file; 0 where it found no matching points."""
     text = Path(report).read_text()
-    found = [re.search(rf"Average {axis} Offset:\s*(\S+)", text) for axis in ("Sample", "Line")]
-    if None in found:
+    matches = [re.search(rf"Average {axis} Offset:\s*(\S+)", text) for axis in ("Sample", "Line")]
+    if None in matches:
         raise ValueError(
             f"{report}: no average offsets; hijitreg writes `Average Sample Offset:` and `Average Line Offset:`"
         )
-    if any(match[1] == "NULL" for match in found):
+    if any(match[1] == "NULL" for match in matches):
         logger.warning("%s: no points match; the CCD is placed where the camera model has it", report)
         return 0.0, 0.0
-    return float(found[0][1]), float(found[1][1])
+    return float(matches[0][1]), float(matches[1][1])
 
 
 def problems(needs, environ, parameters=None):
@@ -397,7 +399,7 @@ def problems(needs, environ, parameters=None):
     parameters -- program -> the user's parameters; compared with those that the installed program has
     """
     environ = environment(environ)
-    found = [
+    missing = [
         f"recipe {name}: the SPICE web service does not serve {recipe['title']}; use local geometry, with the kernels "
         f"of {download(recipe['areas'][-1])}"
         for name, recipe in needs.items()
@@ -413,21 +415,21 @@ def problems(needs, environ, parameters=None):
         ("ISISDATA", data, "set it to the folder of ISIS's data and kernels, and mount that in a container"),
     ):
         if folder is None:
-            found.append(f"{name} is {environ.get(name) or 'not set'}, which is no folder; {remedy}")
+            missing.append(f"{name} is {environ.get(name) or 'not set'}, which is no folder; {remedy}")
         elif not str(folder).isascii() or "+" in str(folder):
-            found.append(f"{name} is {folder}: ISIS cannot read paths with + or with letters beyond ASCII; move it")
+            missing.append(f"{name} is {folder}: ISIS cannot read paths with + or with letters beyond ASCII; move it")
     if root:
-        found += _program_problems(needs, environ["PATH"], root, parameters or {})
+        missing += _program_problems(needs, environ["PATH"], root, parameters or {})
     if data:
-        found += _data_problems(needs, data)
-        found += _clock_problems(needs, data)
-    return found
+        missing += _data_problems(needs, data)
+        missing += _clock_problems(needs, data)
+    return missing
 
 
 def check(needs, environ, parameters=None):
     """Raise OSError with all that `problems` finds."""
-    if found := problems(needs, environ, parameters):
-        raise OSError("; ".join(found))
+    if missing := problems(needs, environ, parameters):
+        raise OSError("; ".join(missing))
 
 
 def _folder(environ, name):
@@ -443,9 +445,9 @@ def _program_problems(needs, path, root, parameters):
         document = root / "bin/xml" / f"{program}.xml"
         if not document.is_file():
             continue
-        known = {entry.get("name").lower() for entry in ElementTree.parse(document).iter("parameter")}
-        if unknown := sorted(set(map(str.lower, given)) - known):
-            yield f"parameters: {program} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}"
+        accepted = {entry.get("name").lower() for entry in ElementTree.parse(document).iter("parameter")}
+        if unknown := sorted(set(map(str.lower, given)) - accepted):
+            yield f"parameters: {program} has no {', '.join(unknown)}; it has {', '.join(sorted(accepted))}"
 
 
 def _clock_problems(needs, data):
@@ -480,7 +482,9 @@ def _data_problems(needs, data):
 
 def download(area, kernels=True, clock=False):
     """The command that installs an area; its kernels are most of it. clock -- those of the clock alone."""
-    part = ' --include="kernels/sclk/**"' if clock else "" if kernels else ' --exclude="kernels/**"'
+    part = "" if kernels else ' --exclude="kernels/**"'
+    if clock:
+        part = ' --include="kernels/sclk/**"'
     return f"downloadIsisData {area} $ISISDATA{part}"
 
 

@@ -22,8 +22,8 @@ CACHE = 128 << 20  # bytes that GDAL keeps of the images it reads and writes
 FINAL = {"compress": "deflate", "level": 6, "blocksize": TILE, "overviews": "force_use_existing", "bigtiff": "if_safer"}
 STAGED = {"tiled": True, "blockxsize": TILE, "blockysize": TILE, "bigtiff": "if_safer"}
 NAMES = ("Name", "FilterName", "OriginalBand", "Center")  # of BandBin, what tells bands apart
-# Of the codes of a body: geographic, equirectangular and sinusoidal around 0 and 180, north and south polar; of each
-# that of the ellipsoid with planetographic latitudes and that of the sphere.
+# Endings of a body's codes: geographic, equirectangular and sinusoidal around 0 and 180, north and south polar; each
+# on the ellipsoid with planetographic latitudes and on the sphere.
 SUFFIXES = [base + kind for base in (0, 10, 15, 20, 25, 30, 35) for kind in (1, 0)]
 # NAIF's numbers of the bodies that the archives have maps of; their IAU_2015 codes begin with them.
 BODIES = {
@@ -137,31 +137,31 @@ def iau(crs, body):
 @lru_cache
 def _of_body(body):
     """CRSs of IAU_2015 of a body, by their parameters."""
-    found = {}
+    by_parameters = {}
     if body in BODIES:
         for suffix in SUFFIXES:
             try:
                 crs = CRS.from_user_input(f"IAU_2015:{100 * BODIES[body] + suffix}")
             except rasterio.errors.CRSError:
                 continue  # a body without this one
-            found[_parameters(crs)] = crs
-    return found
+            by_parameters[_parameters(crs)] = crs
+    return by_parameters
 
 
 def _parameters(crs):
     """What makes a projection, without its names and without what is said in one of several ways."""
-    found = crs.to_dict()
-    if "rf" in found:
-        found["b"] = round(found["a"] * (1 - 1 / found.pop("rf")), 3)
-    neutral = {"k": 1, "x_0": 0, "y_0": 0, "lat_0": 0, "lat_ts": found.get("lat_0", 0)}
-    return frozenset(item for item in found.items() if neutral.get(item[0]) != item[1])
+    parameters = crs.to_dict()
+    if "rf" in parameters:
+        parameters["b"] = round(parameters["a"] * (1 - 1 / parameters.pop("rf")), 3)
+    neutral = {"k": 1, "x_0": 0, "y_0": 0, "lat_0": 0, "lat_ts": parameters.get("lat_0", 0)}
+    return frozenset(item for item in parameters.items() if neutral.get(item[0]) != item[1])
 
 
 def tags(cube):
     """What a user of the image must know of its cube: where it comes from, what was done to it and what was not."""
     instrument, archive = cube.groups.get("Instrument", {}), cube.groups.get("Archive", {})
     made, skipped = done(cube)
-    found = {
+    values = {
         "PRODUCT_ID": archive.get("ProductId"),
         "SPACECRAFT": instrument.get("SpacecraftName"),
         "INSTRUMENT": instrument.get("InstrumentId"),
@@ -172,7 +172,7 @@ def tags(cube):
         "DONE": "; ".join(made),
         "SKIPPED": "; ".join(skipped),
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in values.items() if value}
 
 
 def done(cube):
@@ -183,8 +183,10 @@ def done(cube):
 
 def _texts(value):
     """The texts of a keyword with one or several values, without units; none when it is missing."""
+    if value is None:
+        return []
     several = isinstance(value, tuple) and not isinstance(value, pvl.Quantity)
-    values = value if several else () if value is None else (value,)
+    values = value if several else (value,)
     return [one.value if isinstance(one, pvl.Quantity) else one for one in values]
 
 
@@ -193,7 +195,9 @@ def body_class(name):
     number = BODIES.get(name.lower())
     if number is None or name.lower() in DWARFS:
         return "dwarf_planet" if number else None
-    return "asteroid" if number > 2000000 else "planet" if number % 100 == 99 else "satellite"
+    if number > 2000000:
+        return "asteroid"
+    return "planet" if number % 100 == 99 else "satellite"
 
 
 def band_names(cube):

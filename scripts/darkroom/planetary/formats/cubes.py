@@ -269,9 +269,9 @@ class Cube:
     @property
     def objects(self):
         """Objects of the label beside the cube that are all in the label, such as NaifKeywords."""
-        found = {key: value for key, value in self.label.items() if isinstance(value, pvl.Block)}
+        blocks = {key: value for key, value in self.label.items() if isinstance(value, pvl.Block)}
         return {
-            key: value for key, value in found.items() if key not in ("IsisCube", "Label") and "StartByte" not in value
+            key: value for key, value in blocks.items() if key not in ("IsisCube", "Label") and "StartByte" not in value
         }
 
     @property
@@ -296,10 +296,10 @@ def size(path):
     Raises ValueError when it is none.
     """
     with Path(path).open("rb") as file:
-        found = re.search(rb"Samples\s*=\s*(\d+)\s+Lines\s*=\s*(\d+)\s+Bands\s*=\s*(\d+)", file.read(1 << 16))
-    if found is None:
+        dimensions = re.search(rb"Samples\s*=\s*(\d+)\s+Lines\s*=\s*(\d+)\s+Bands\s*=\s*(\d+)", file.read(1 << 16))
+    if dimensions is None:
         raise ValueError(f"{path}: no Dimensions in the first 64 kB; an ISIS cube with its label in front has them")
-    samples, lines, bands = map(int, found.groups())
+    samples, lines, bands = map(int, dimensions.groups())
     return bands, lines, samples
 
 
@@ -321,9 +321,10 @@ def _table(path, label):
     fields = []
     for entry in label.all("Field"):
         kind, size = FIELDS[entry["Type"]], int(entry["Size"])
-        fields.append(
-            (entry["Name"], f"S{size}") if kind == "S" else (entry["Name"], order + kind, (size,) * (size > 1))
-        )
+        if kind == "S":
+            fields.append((entry["Name"], f"S{size}"))
+        else:
+            fields.append((entry["Name"], order + kind, (size,) if size > 1 else ()))
     with Path(path).open("rb") as file:
         file.seek(int(label["StartByte"]) - 1)
         records = np.frombuffer(file.read(int(label["Bytes"])), fields, int(label["Records"]))

@@ -75,10 +75,10 @@ class Image:
         """Codes of samples, uint8 of their shape; None when all are valid."""
         codes = None
         for value, code in reversed(self.special):  # the first that fits wins
-            found = raw == value
-            if found.any():
+            special = raw == value
+            if special.any():
                 codes = np.zeros(raw.shape, "u1") if codes is None else codes
-                codes[found] = code
+                codes[special] = code
         return codes
 
 
@@ -217,18 +217,20 @@ class Product:
         if name != "IMAGE" or not stated or not self._whole():
             return
         image = self.image()
-        digest, total, found = hashlib.md5(usedforsecurity=False), 0, {"MD5_CHECKSUM": [], "CHECKSUM": []}
+        digest, total, computed = hashlib.md5(usedforsecurity=False), 0, {"MD5_CHECKSUM": [], "CHECKSUM": []}
         with image.file.open("rb") as file:
             file.seek(image.offset - image.prefix)
             for end in (image.end, image.file.stat().st_size):
                 while data := file.read(min(end - file.tell(), 1 << 22)):
                     digest.update(data)
                     total += int(np.frombuffer(data, "u1").sum()) if "CHECKSUM" in stated else 0
-                found["MD5_CHECKSUM"].append(digest.hexdigest())
-                found["CHECKSUM"].append(str(total % (1 << 32)))
+                computed["MD5_CHECKSUM"].append(digest.hexdigest())
+                computed["CHECKSUM"].append(str(total % (1 << 32)))
         for key, value in stated.items():
-            if value not in found[key]:
-                raise ProductError(f"{image.file}: {key} of the label is {value}, that of the image is {found[key][0]}")
+            if value not in computed[key]:
+                raise ProductError(
+                    f"{image.file}: {key} of the label is {value}, that of the image is {computed[key][0]}"
+                )
 
     def _whole(self):
         """Whether the file is as long as the label says."""
@@ -371,12 +373,12 @@ def sequence(value):
 
 def _special(block, dtype):
     """Pairs of sample value and code; qubes and exported images put CORE_ before the keyword."""
-    found = []
+    pairs = []
     for keyword, code in SPECIAL.items():
         value = block.get(keyword, block.get(f"CORE_{keyword}", "NULL"))
         if str(value).upper() not in ("NULL", "N/A", "UNK"):
-            found.append((_number(str(value), dtype), code))
-    return tuple(found)
+            pairs.append((_number(str(value), dtype), code))
+    return tuple(pairs)
 
 
 def _number(text, dtype):
@@ -417,6 +419,6 @@ def _beside(label, name):
     if path.is_file():
         return path
     same = (other for other in sorted(label.parent.iterdir()) if other.name.upper() == Path(name).name.upper())
-    if found := next(same, None):
-        return found
+    if file := next(same, None):
+        return file
     raise FileNotFoundError(f"{path}: no such file; {label.name} says that the data are in it")

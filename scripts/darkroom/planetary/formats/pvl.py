@@ -133,7 +133,7 @@ def _of_records(head):
 
 
 def _decoded(head):
-    """A label as text; what is no UTF-8 is Latin-1, and can be written again."""
+    """A label as text; bytes that are no UTF-8 are read as Latin-1, and can be written again."""
     try:
         return head.decode()
     except UnicodeDecodeError:
@@ -148,8 +148,8 @@ def read_head(path, offset=0):
         while block := file.read(1 << 16):
             since = max(len(head) - 8, 0)  # END may be cut by the block
             head += block
-            if found := END.search(head, since):
-                return head[: found.start() + 1]
+            if end := END.search(head, since):
+                return head[: end.start() + 1]
             if len(head) > LONGEST:
                 break
     return head
@@ -187,19 +187,19 @@ class _Tokens:
     """The tokens of a label, one ahead."""
 
     def __init__(self, text):
-        self.text, self.found = text, None
+        self.text, self.token = text, None
         self.matches = TOKEN.finditer(text)
         self.advance()
 
     def advance(self):
-        self.found = next((found for found in self.matches if found.lastgroup != "skip"), None)
+        self.token = next((token for token in self.matches if token.lastgroup != "skip"), None)
 
     def line(self):
-        return self.text.count("\n", 0, self.found.start() if self.found else len(self.text)) + 1
+        return self.text.count("\n", 0, self.token.start() if self.token else len(self.text)) + 1
 
     def next_is(self, mark):
         """Whether the next token is this mark, which is then taken."""
-        here = self.found is not None and self.found["mark"] == mark
+        here = self.token is not None and self.token["mark"] == mark
         if here:
             self.advance()
         return here
@@ -208,26 +208,26 @@ class _Tokens:
         """The name of the next statement; None at the end of the label."""
         while self.next_is(";"):
             pass
-        if self.found is None or self.found["word"] is None or self.found["word"].startswith("\0"):
-            if self.found is None or "\0" in self.found[0]:
+        if self.token is None or self.token["word"] is None or self.token["word"].startswith("\0"):
+            if self.token is None or "\0" in self.token[0]:
                 return None
-            raise ValueError(f"line {self.line()}: {self.found[0][:40]!r} is no keyword")
-        word = self.found["word"]
+            raise ValueError(f"line {self.line()}: {self.token[0][:40]!r} is no keyword")
+        word = self.token["word"]
         self.advance()
         return word
 
     def scalar(self):
         """A text, as it stands without its quotes; lines of it are joined."""
-        found = self.found
-        if found is None or found.lastgroup not in ("double", "single", "word"):
+        token = self.token
+        if token is None or token.lastgroup not in ("double", "single", "word"):
             raise ValueError(f"line {self.line()}: a value is missing")
         self.advance()
-        text = found[found.lastgroup]
-        return text if found.lastgroup == "word" else re.sub(r"\s*\n\s*", " ", re.sub(r"-\r?\n\s*", "", text)).strip()
+        text = token[token.lastgroup]
+        return text if token.lastgroup == "word" else re.sub(r"\s*\n\s*", " ", re.sub(r"-\r?\n\s*", "", text)).strip()
 
     def value(self):
         """A scalar, or a tuple of values, with its unit."""
-        closing = {"(": ")", "{": "}"}.get(self.found["mark"]) if self.found else None
+        closing = {"(": ")", "{": "}"}.get(self.token["mark"]) if self.token else None
         if closing is None:
             value = self.scalar()
         else:
@@ -237,9 +237,9 @@ class _Tokens:
                 items.append(self.value())
                 self.next_is(",")
             value = tuple(items)
-        if self.found is None or self.found["unit"] is None:
+        if self.token is None or self.token["unit"] is None:
             return value
-        unit = self.found["unit"].strip()
+        unit = self.token["unit"].strip()
         self.advance()
         return tuple(Quantity(item, unit) for item in value) if closing else Quantity(value, unit)
 

@@ -21,7 +21,7 @@ TYPES = {  # of a file: media type and roles
     ".xml": ("application/xml", ["metadata"]),
     ".png": ("image/png", ["thumbnail", "overview"]),
 }
-POINTS = 64  # about as many does a footprint have
+POINTS = 64  # of a footprint, about
 DIGITS = 7  # of degrees: some millimetres
 
 
@@ -60,18 +60,18 @@ def properties(dataset, tags, maps):
     starts, stops = all_of("START_TIME"), all_of("STOP_TIME") or all_of("START_TIME")
     if not starts:
         raise ValueError(f"{dataset}: no cube has a StartTime in its group Instrument; an item must tell its time")
-    found = {"start_datetime": _utc(starts[0]), "end_datetime": _utc(stops[-1])}
+    fields = {"start_datetime": _utc(starts[0]), "end_datetime": _utc(stops[-1])}
     if instruments := all_of("INSTRUMENT"):
-        found["instruments"] = [name.lower() for name in instruments]
+        fields["instruments"] = [name.lower() for name in instruments]
     if spacecraft := all_of("SPACECRAFT"):
-        found["platform"] = found["mission"] = spacecraft[0].lower()
+        fields["platform"] = fields["mission"] = spacecraft[0].lower()
     if targets := sorted({tag["TARGET"].title() for tag in tags if "TARGET" in tag}):
-        found["ssys:targets"] = targets
+        fields["ssys:targets"] = targets
         kind = cog.body_class(targets[0])
-        found |= {"ssys:target_class": kind} if kind else {}
+        fields |= {"ssys:target_class": kind} if kind else {}
     if maps:
-        found["gsd"] = projection.Mapping.of_cube(maps[-1]).resolution
-    return found
+        fields["gsd"] = projection.Mapping.of_cube(maps[-1]).resolution
+    return fields
 
 
 def _utc(time):
@@ -133,7 +133,7 @@ def footprint(cube):
 
 def _corners(cube):
     """Corners (n, 2), sample and line, of the first and the last valid pixel of each line."""
-    found = []
+    corners = []
     rows = at_once(cube.samples)
     for first in range(0, cube.lines, rows):
         raw = cube.raw(first, rows)
@@ -141,8 +141,8 @@ def _corners(cube):
         valid = np.ones(raw.shape, bool) if codes is None else codes == 0
         lines = np.flatnonzero(valid.any(axis=1))
         left, right = valid[lines].argmax(axis=1), cube.samples - valid[lines, ::-1].argmax(axis=1)
-        found += [np.stack([side, first + lines + down], axis=1) for side in (left, right) for down in (0, 1)]
-    return np.concatenate(found) + 0.5
+        corners += [np.stack([side, first + lines + down], axis=1) for side in (left, right) for down in (0, 1)]
+    return np.concatenate(corners) + 0.5
 
 
 def _dense(ring):
@@ -175,7 +175,7 @@ def _cut(ring, limit, side):
 
 
 def bbox(geometry):
-    """West, south, east, north; west is above east where the geometry crosses 180 degrees. None without one."""
+    """West, south, east, north; west is above east where the geometry crosses 180 degrees. None without a geometry."""
     if geometry is None:
         return None
     many = geometry["type"] == "MultiPolygon"

@@ -1,19 +1,21 @@
-"""From pixels to the ground and back: frame and line-scan cameras over an ellipsoid.
+"""From pixels to the ground and back: frame, line-scan and push-frame cameras over an ellipsoid.
 
-Formulas: ISIS's Sensor, CameraDistortionMap, TaylorCameraDistortionMap, LineScanCameraDetectorMap and CameraGroundMap,
-here for whole arrays at once. Latitudes are planetocentric, longitudes run east from 0 to 360, degrees everywhere.
+Formulas: ISIS's Sensor, LineScanCameraDetectorMap, PushFrameCameraDetectorMap and CameraGroundMap, here for whole
+arrays at once. Latitudes are planetocentric, longitudes run east from 0 to 360, degrees everywhere.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from darkroom.planetary.geometry.isd import SUPPORTED
+from darkroom.planetary.geometry.distortion import distorted, undistorted
+from darkroom.planetary.geometry.isd import EXTRAPOLATED
 from darkroom.planetary.geometry.isd import of as isd_of
 
-PRECISION = 1e-9  # mm in the focal plane
-LINE_PRECISION = 1e-4  # lines; the clock of ephemeris time is no finer than some 1e-5
+LINE_PRECISION = 1e-4  # lines, or framelets; the clock of ephemeris time is no finer than some 1e-5
 MOST = 30  # iterations
+# Parts of an image at which the search for a point begins, until one sees it: a long one goes around the body.
+BEGINNINGS = (1 / 2, 1 / 8, 7 / 8, 1 / 4, 3 / 4)
 
 
 @dataclass(frozen=True)
@@ -45,21 +47,22 @@ def of(path, lines=None, samples=None, instrument=None):
 class Camera:
     """A camera as an `isd.Isd` describes it. Image coordinates are ISIS's: 1.0 is the centre of the first pixel.
 
-    Raises ValueError for a distortion that is not modelled.
+    smooth -- whether neighbours on the ground are neighbours in the image everywhere
     """
 
     def __init__(self, isd):
-        if isd.distortion not in ("radial", "transverse"):
-            raise ValueError(f"distortion by {isd.distortion} is not supported; supported are {SUPPORTED}")
+        self.smooth = not isd.framelets
         self.isd, self.lines, self.samples = isd, isd.lines, isd.samples
 
     def ground(self, sample, line):
         """What image coordinates see: a Ground of their common shape."""
         sample, line = np.asarray(sample, float), np.asarray(line, float)
-        time = self._time(line)
+        time = self.isd.time(line)
         body = self.isd.body.matrix(time)
         spacecraft, sun = (_turned(body, states.at(time)) for states in (self.isd.position, self.isd.sun))
-        look = self._look(sample, line)
+        look = self._look(sample, self.isd.framelet(line)[1] if self.isd.framelets else line)
+        if self.isd.line_time:
+            look = np.where((self.isd.beyond(time) <= EXTRAPOLATED)[..., None], look, np.nan)
         look = _turned(body @ np.swapaxes(self.isd.pointing.matrix(time), -1, -2), look)
         point = intersection(spacecraft, look, self.isd.radii)
         latitude, longitude = spherical(point)
@@ -90,34 +93,43 @@ class Camera:
         They may lie outside the image. ISIS accepts the line of a line-scan image within 0.01; here it converges.
         """
         point = cartesian(latitude, longitude, self.isd.radii)
-        return self._frame(point, self.isd.start) if not self.isd.line_time else self._scan(point)
+        if self.isd.framelets:
+            return self._push(point)
+        if self.isd.line_time:
+            return self._scan(point)
+        sample, line = self._frame(point, self.isd.start)
+        return sample, np.where(np.isnan(sample), np.nan, line)
 
     def _scan(self, point):
-        """Of a line-scan camera: the time at which the point crosses the detector's line, by the secant method."""
-        shape = point.shape[:-1]
-        point = point.reshape(-1, 3)
-        line = np.full(len(point), (self.lines + 1) / 2)
-        sample, offset = self._frame(point, self._time(line))
-        before, offset_before = line, offset
-        line = line + np.where(np.isfinite(offset), offset, 0) / self.isd.summing[0]
-        todo = np.arange(len(point))
-        for _ in range(MOST):
-            sample[todo], offset = self._frame(point[todo], self._time(line[todo]))
-            with np.errstate(invalid="ignore", divide="ignore"):
-                step = offset * (line[todo] - before[todo]) / (offset_before[todo] - offset)
-            step = np.where(np.isfinite(step), step, 0)
-            before[todo], offset_before[todo] = line[todo], offset
-            line[todo] += step
-            todo = todo[np.abs(step) > LINE_PRECISION]
-            if not len(todo):
-                break
-        line[todo] = np.nan
-        line[np.isnan(sample)] = np.nan
-        sample[np.isnan(line)] = np.nan
-        return sample.reshape(shape), line.reshape(shape)
+        """Image coordinates where points cross the line of a line-scan camera."""
+
+        def seen(near, line):
+            sample, offset = self._frame(near, self.isd.time(line))
+            return sample, offset / self.isd.summing[0]
+
+        return _crossed(point, seen, 1.0, self.lines)
+
+    def _push(self, point):
+        """Image coordinates in the framelets in whose middle line, nearly, points are seen."""
+        framelets = self.isd.framelets
+
+        def seen(near, number):
+            sample, line = self._frame(near, self.isd.framelet_time(number))
+            return sample, (line - (framelets.height + 1) / 2) / framelets.height
+
+        _, number = _crossed(point, seen, 0.0, framelets.count - 1.0)
+        number = np.clip(np.round(np.nan_to_num(number)), 0, framelets.count - 1)
+        sample, line = self._frame(point, self.isd.framelet_time(number))
+        line = self.isd.turned(line)
+        # Between framelets that do not touch, and beyond the first and the last, nothing is seen.
+        outside = ~((line >= 0.5) & (line <= framelets.height + 0.5) & np.isfinite(sample))
+        return np.where(outside, np.nan, sample), np.where(outside, np.nan, line + number * framelets.height)
 
     def _frame(self, point, time):
-        """Image coordinates at given times; of a line-scan camera the line is its distance from the detector's."""
+        """Image coordinates at given times; of a line-scan camera the line is its distance from the detector's.
+
+        The sample of what cannot be seen is NaN, its line tells roughly how far it is, for a search to go on.
+        """
         isd = self.isd
         body = isd.body.matrix(time)
         spacecraft = _turned(body, isd.position.at(time))
@@ -125,13 +137,14 @@ class Camera:
         camera = isd.pointing.matrix(time) @ np.swapaxes(body, -1, -2)
         look = _turned(camera, point - spacecraft)
         with np.errstate(invalid="ignore", divide="ignore"):
-            plane = look[..., :2] * (isd.focal_length / look[..., 2:])
-        plane = np.where((seen & (look[..., 2] > 0))[..., None], plane, np.nan)
-        plane = distorted(plane, isd.distortion, isd.coefficients)
-        detector = isd.detector[:, 0] + plane @ isd.detector[:, 1:].T + isd.boresight
-        if isd.line_time:
-            return self._parent(detector[..., 0], 0), detector[..., 1]
-        return self._parent(detector[..., 0], 0), self._parent(detector[..., 1], 1)
+            plane = look[..., :2] * (isd.signs[0] * isd.signs[1] * isd.focal_length / look[..., 2:])
+        plane = np.where((isd.signs[1] * look[..., 2] > 0)[..., None], plane, np.nan)
+        place = distorted(plane, isd.distortion, isd.coefficients, isd.focal_length)
+        seen &= np.isfinite(place).all(axis=-1)
+        place = np.where(np.isfinite(place), place, plane)
+        detector = isd.detector[:, 0] + place @ isd.detector[:, 1:].T + isd.boresight
+        sample, line = detector[..., 0], detector[..., 1]
+        return np.where(seen, self._parent(sample, 0), np.nan), line if isd.line_time else self._parent(line, 1)
 
     def _look(self, sample, line):
         """Unit vectors (..., 3) in the camera's frame."""
@@ -139,8 +152,9 @@ class Camera:
         detector = self._detector(sample, 0), 0.0 * line if isd.line_time else self._detector(line, 1)
         centred = np.stack(np.broadcast_arrays(*detector), axis=-1) - isd.boresight
         plane = isd.plane[:, 0] + centred @ isd.plane[:, 1:].T
-        plane = undistorted(plane, isd.distortion, isd.coefficients)
-        look = np.concatenate([plane, np.full((*plane.shape[:-1], 1), isd.focal_length)], axis=-1)
+        plane = undistorted(plane, isd.distortion, isd.coefficients, isd.focal_length)
+        axis = np.full((*plane.shape[:-1], 1), isd.signs[1] * isd.focal_length)
+        look = np.concatenate([isd.signs[0] * plane, axis], axis=-1)
         return look / np.linalg.norm(look, axis=-1, keepdims=True)
 
     def _detector(self, parent, axis):
@@ -151,9 +165,6 @@ class Camera:
     def _parent(self, detector, axis):
         summing, first = self.isd.summing[axis], self.isd.first[axis]
         return (detector - summing / 2 - first + 0.5) / summing + 1
-
-    def _time(self, line):
-        return self.isd.start + self.isd.line_time * (line - 0.5) if self.isd.line_time else self.isd.start
 
     def resolution(self, ground):
         """Metres per pixel where pixels see, across the line of sight, mean of both directions (PixelResolution)."""
@@ -171,6 +182,45 @@ class Camera:
         across = np.concatenate([samples, samples, ends[:, 0], ends[:, 1]])
         first, last = np.full(len(samples), lines[0]), np.full(len(samples), lines[-1])
         return self.ground(across, np.concatenate([first, last, lines[1:-1], lines[1:-1]]))
+
+
+def _crossed(point, seen, first, last):
+    """Samples and places of an image, such as lines, where points (..., 3) cross its detector; NaN where they do not.
+
+    seen -- function from points and places, which stand for times, to samples and distances from the detector, in
+        places too, roughly
+    """
+    shape, point = point.shape[:-1], point.reshape(-1, 3)
+    sample, place = np.full((2, len(point)), np.nan)
+    todo = np.arange(len(point))
+    for part in BEGINNINGS:
+        sample[todo], place[todo] = _secant(point[todo], seen, np.full(len(todo), first + part * (last - first)))
+        todo = todo[np.isnan(sample[todo])]
+        if not len(todo):
+            break
+    return sample.reshape(shape), place.reshape(shape)
+
+
+def _secant(point, seen, place):
+    """Samples and places (n,) at which the distances of points (n, 3) vanish, from places to begin at."""
+    sample, offset = seen(point, place)
+    before, offset_before = place, offset
+    place = place + np.where(np.isfinite(offset), offset, 0)
+    todo = np.arange(len(point))
+    for _ in range(MOST):
+        sample[todo], offset = seen(point[todo], place[todo])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            step = offset * (place[todo] - before[todo]) / (offset_before[todo] - offset)
+        step = np.where(np.isfinite(step), step, 0)
+        before[todo], offset_before[todo] = place[todo], offset
+        place[todo] += step
+        todo = todo[np.abs(step) > LINE_PRECISION]
+        if not len(todo):
+            break
+    place[todo] = np.nan
+    place[np.isnan(sample)] = np.nan
+    sample[np.isnan(place)] = np.nan
+    return sample, place
 
 
 def intersection(origin, direction, radii):
@@ -207,7 +257,7 @@ def angles(point, spacecraft, sun, radii):
 
 
 def _angle(first, second):
-    """Of vectors (..., 3); exact for small angles too (Kahan)."""
+    """Degrees between vectors (..., 3); exact for small angles too (Kahan)."""
     first, second = (vector / np.linalg.norm(vector, axis=-1, keepdims=True) for vector in (first, second))
     return np.degrees(2 * np.arctan2(np.linalg.norm(first - second, axis=-1), np.linalg.norm(first + second, axis=-1)))
 
@@ -215,65 +265,3 @@ def _angle(first, second):
 def _turned(matrix, vector):
     """Vectors (..., 3) turned by matrices (..., 3, 3), or by one (3, 3)."""
     return vector @ matrix.T if matrix.ndim == 2 else np.einsum("...ij,...j->...i", matrix, vector)
-
-
-def undistorted(plane, kind, coefficients):
-    """Focal plane coordinates (..., 2) in mm of an ideal camera, from those on the detector."""
-    if kind == "radial":
-        return plane * (1 - _radial(np.sum(plane**2, axis=-1, keepdims=True), coefficients))
-    if kind == "transverse":
-        return _newton(plane, coefficients)
-    return plane
-
-
-def distorted(plane, kind, coefficients):
-    """Focal plane coordinates (..., 2) in mm on the detector, from those of an ideal camera."""
-    if kind == "radial":
-        length = np.linalg.norm(plane, axis=-1, keepdims=True)
-        found, shift = length, np.inf
-        with np.errstate(over="ignore", invalid="ignore"):
-            for _ in range(MOST):
-                previous, found = found, length + found * _radial(found**2, coefficients)
-                shift = np.abs(found - previous)
-                if not np.any(shift > PRECISION):
-                    break
-            # Far outside the image there may be no place at all.
-            return np.where(shift <= PRECISION, plane / (1 - _radial(found**2, coefficients)), np.nan)
-    if kind == "transverse":
-        return _terms(plane) @ coefficients.T
-    return plane
-
-
-def _radial(square, coefficients):
-    """Relative shift at a squared radius (CameraDistortionMap)."""
-    return np.polynomial.polynomial.polyval(square, coefficients)
-
-
-def _terms(plane):
-    """The ten terms (..., 10) of a cubic polynomial of two variables, in ISIS's order."""
-    x, y = plane[..., 0], plane[..., 1]
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, x**3, x * x * y, x * y * y, y**3], axis=-1)
-
-
-def _newton(plane, coefficients):
-    """The ideal coordinates whose distortion is `plane`."""
-    found = plane
-    for _ in range(MOST):
-        x, y = found[..., 0], found[..., 1]
-        zero, one = np.zeros_like(x), np.ones_like(x)
-        by_x = np.stack([zero, one, zero, 2 * x, y, zero, 3 * x * x, 2 * x * y, y * y, zero], axis=-1) @ coefficients.T
-        by_y = np.stack([zero, zero, one, zero, x, 2 * y, zero, x * x, 2 * x * y, 3 * y * y], axis=-1) @ coefficients.T
-        error = plane - _terms(found) @ coefficients.T
-        determinant = by_x[..., 0] * by_y[..., 1] - by_y[..., 0] * by_x[..., 1]
-        step = np.stack(
-            [
-                by_y[..., 1] * error[..., 0] - by_y[..., 0] * error[..., 1],
-                by_x[..., 0] * error[..., 1] - by_x[..., 1] * error[..., 0],
-            ],
-            axis=-1,
-        )
-        step = step / determinant[..., None]
-        found = found + step
-        if not np.any(np.abs(step) > PRECISION):
-            break
-    return found

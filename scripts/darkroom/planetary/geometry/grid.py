@@ -46,8 +46,10 @@ def in_domain(low, high, domain=None):
     if not low < high <= low + 360:
         raise ValueError(f"map.longitude [{low:g}, {high:g}]: the first must be below the second, by at most 360")
     firsts = {360: 0, 180: -180}
-    wanted = [domain] if domain else [180, 360] if low < 0 else [360, 180]
-    for each in wanted:
+    domains = [180, 360] if low < 0 else [360, 180]
+    if domain:
+        domains = [domain]
+    for each in domains:
         first = firsts[each]
         turned = low if first <= low and high <= first + 360 else (low - first) % 360 + first
         if turned + (high - low) <= first + 360:
@@ -56,12 +58,12 @@ def in_domain(low, high, domain=None):
     raise ValueError(f"map.longitude [{low:g}, {high:g}]: runs across {across}; give a part of it, or all 360 degrees")
 
 
-def group(found, keywords):
+def group(template, keywords):
     """The group Mapping of a map: what was found of its images, with what was asked for on top."""
     if {"PixelResolution", "Scale"} & keywords.keys():
-        found = {key: value for key, value in found.items() if key not in ("PixelResolution", "Scale")}
-    flat = found["ProjectionName"] not in projection.WITH_LATITUDE
-    return found | {key: value for key, value in keywords.items() if not (flat and key == "CenterLatitude")}
+        template = {key: value for key, value in template.items() if key not in ("PixelResolution", "Scale")}
+    flat = template["ProjectionName"] not in projection.WITH_LATITUDE
+    return template | {key: value for key, value in keywords.items() if not (flat and key == "CenterLatitude")}
 
 
 def require_worth(mapping, pixels, largest):

@@ -2,7 +2,8 @@
 
 Formats: the ISDs of ALE (github.com/DOI-USGS/ale), with the keywords of ISIS or of USGSCSM; the SPICE tables, the group
 Kernels and the object NaifKeywords of ISIS cubes. Formulas: ISIS's camera classes (MdisCamera, CTXCamera, VikingCamera,
-CameraDetectorMap, CameraFocalPlaneMap); NAIF's quaternion conventions (q2m of the SPICE toolkit).
+CameraDetectorMap, CameraFocalPlaneMap, PushFrameCameraDetectorMap); the sensor models of USGSCSM; NAIF's
+quaternion conventions (q2m of the SPICE toolkit).
 
 Units are those of ISIS: km, km/s, seconds of ephemeris time past J2000, millimetres in the focal plane; detector and
 image coordinates are sample before line and have whole numbers at the centres of pixels, from 1.
@@ -10,25 +11,53 @@ image coordinates are sample before line and have whole numbers at the centres o
 
 import re
 import struct
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from darkroom import files
 from darkroom.planetary.formats import cubes
+from darkroom.planetary.geometry import distortion
 
-FRAME, LINE_SCAN = "USGS_ASTRO_FRAME_SENSOR_MODEL", "USGS_ASTRO_LINE_SCANNER_SENSOR_MODEL"
-SUPPORTED = "MDIS (NAC, WAC), CTX, and frame or line-scan cameras of radial or transverse distortion"
+FRAME, LINE_SCAN, PUSH_FRAME = (f"USGS_ASTRO_{name}_SENSOR_MODEL" for name in ("FRAME", "LINE_SCANNER", "PUSH_FRAME"))
+OPTICS = "DarkroomCamera"  # object of a cube with all of a camera that is not in its tables
 BODIES = {199: "Mercury", 299: "Venus", 301: "Moon", 399: "Earth", 401: "Phobos", 402: "Deimos", 499: "Mars"}
 # Focal lengths in mm and the boresight of the Viking vidicons, by NAIF code (constants of ISIS's VikingCamera).
 VIKING = {-27001: 474.398, -27002: 474.448, -30001: 474.610, -30002: 474.101}
 VIKING_BORESIGHT = (602.0, 528.0)
+# Cameras of ISIS that look against the z axis of their frame: LORRI, and those on film of Lunar Orbiter and Apollo.
+AGAINST_AXIS = {-98301, -98302, *(-530000 - 1000 * orbiter - camera for orbiter in range(1, 6) for camera in (1, 2))}
+AGAINST_AXIS |= {-915240, -916240, -917240}
 NAC, WAC, CTX = -236820, -236800, -74021
 QUATERNION = ("J2000Q0", "J2000Q1", "J2000Q2", "J2000Q3")
 ANGULAR_VELOCITY = ("AV1", "AV2", "AV3")
 POSITION = ("J2000X", "J2000Y", "J2000Z")
 VELOCITY = ("J2000XV", "J2000YV", "J2000ZV")
+AGREEMENT = 0.01  # part of a way between records by which their velocities may miss it
+CLOCK = 1e-5  # seconds by which times of one ISD may differ in the last digits of ephemeris time
+FEW_LINES = 10  # of which nobody needs to be told
+EXTRAPOLATED = 5.0  # seconds outside the positions and the pointing for which they may stand
+KILOMETRES = {"km": 1.0, "m": 0.001}
+# Fields of a camera that are not in the tables of a cube, with their types or shapes.
+SCALARS = {
+    "code": int,
+    "start": float,
+    "line_time": float,
+    "focal_length": float,
+    "pitch": float,
+    "distortion": str,
+}
+ARRAYS = {
+    "radii": (3,),
+    "plane": (2, 3),
+    "detector": (2, 3),
+    "boresight": (2,),
+    "signs": (2,),
+    "first": (2,),
+    "summing": (2,),
+    "coefficients": (-1,),
+}
 ISIS_MISSING = -1.79769313486231e308  # what ISIS writes for an unknown number; the lowest of all is saturation to it
 
 
@@ -89,14 +118,32 @@ class Rotation:
 
 
 @dataclass(frozen=True)
+class Framelets:
+    """The frames of a push-frame camera that an image is made of, from its first line to its last.
+
+    height -- lines of each, of the image; delay -- seconds from one to the next
+    flipped -- whether the first line of each is the last of the detector; reversed -- whether the last is the earliest
+    """
+
+    height: int
+    count: int
+    delay: float
+    flipped: bool = False
+    reversed: bool = False
+
+
+@dataclass(frozen=True)
 class Isd:
     """One image's camera.
 
     code -- NAIF code of the instrument; radii -- (3,) of the body
-    start -- time of a frame, or of the upper edge of the first line; line_time -- seconds per line, 0 for a frame
+    start -- time of a frame or of the earliest framelet, or of the upper edge of the first line
+    line_time -- seconds per line, 0 for frames
+    rates -- of a line scan whose rate changes: (n, 3) upper edge of the first line of each part, its time, line_time
     plane, detector -- (2, 3) of the affine maps detector -> focal plane and back: constant, sample or x, line or y
     boresight -- detector coordinates of the optical axis; first -- of the first pixel; summing -- pixels that are one
-    distortion -- "radial" (coefficients of r^0, r^2, r^4), "transverse" (two cubic polynomials, (2, 10)) or "reseaux"
+    signs -- of x and y, and of z, of a look in the camera's frame: -1 for z where it looks against that axis
+    distortion, coefficients -- a model of `distortion.MODELS`
     keywords -- what NaifKeywords of a cube holds
     """
 
@@ -122,6 +169,59 @@ class Isd:
     keywords: dict
     version: int = 1
     target: str = ""
+    signs: tuple = (1, 1)
+    rates: np.ndarray | None = None
+    framelets: Framelets | None = None
+
+    def time(self, line):
+        """Times at which lines, counted in pixels from 1, were taken."""
+        line = np.asarray(line, float)
+        if self.framelets:
+            return self.framelet_time(self.framelet(line)[0])
+        if self.rates is not None:
+            edges, times, seconds = self.rates.T
+            part = np.maximum(np.searchsorted(edges, line, side="right") - 1, 0)
+            return times[part] + seconds[part] * (line - edges[part])
+        return self.start + self.line_time * (line - 0.5) if self.line_time else self.start
+
+    def framelet(self, line):
+        """Number of the framelet, from 0, that lines are of, and their places in it, as the detector counts."""
+        number = np.clip(np.floor((line - 0.5) / self.framelets.height), 0, self.framelets.count - 1)
+        return number, self.turned(line - number * self.framelets.height)
+
+    def turned(self, line):
+        """Lines of a framelet as the detector counts, of those as the image does, and the other way round."""
+        return self.framelets.height + 1 - line if self.framelets.flipped else line
+
+    def framelet_time(self, number):
+        """Times of framelets by their numbers in the image."""
+        number = self.framelets.count - 1 - number if self.framelets.reversed else number
+        return self.start + self.framelets.delay * number
+
+    def beyond(self, time):
+        """Seconds by which times lie outside those of the positions or the pointing."""
+        time = np.asarray(time, float)
+        tables = [table.times for table in (self.position, self.pointing) if len(table.times) > 1]
+        return np.max([0 * time, *(np.maximum(times[0] - time, time - times[-1]) for times in tables)], axis=0)
+
+    @property
+    def omitted(self):
+        """What this description leaves out, in sentences."""
+        told = []
+        if self.code in VIKING and not self.coefficients.any():
+            told.append("distortion of the vidicon: it is measured at reseaux, which the camera description has not")
+        if self.line_time:
+            lines = np.arange(1, self.lines + 1)
+            beyond = self.beyond(self.time(lines))
+            if len(far := lines[beyond > EXTRAPOLATED]):
+                told.append(
+                    f"geometry of {len(far)} lines from {far[0]} to {far[-1]}: the camera description has no positions "
+                    "or pointing at their times"
+                )
+            near = beyond[beyond <= EXTRAPOLATED].max(initial=0)
+            if near > FEW_LINES * abs(self.line_time):
+                told.append(f"positions and pointing at times up to {near:.3g} s outside the description: extrapolated")
+        return told
 
 
 def of(path, lines=None, samples=None, instrument=None):
@@ -165,15 +265,15 @@ def from_isd(isd, instrument=None, lines=None, samples=None):
     pointing = _entry(isd, "instrument_pointing")
     code = _instrument_code(keywords, pointing)
     model = isd.get("name_model", FRAME)
-    if model not in (FRAME, LINE_SCAN):
-        raise ValueError(f"name_model {model} is not supported; supported are {SUPPORTED}")
+    if model not in (FRAME, LINE_SCAN, PUSH_FRAME):
+        raise ValueError(f"name_model {model} is not supported; supported are {FRAME}, {LINE_SCAN}, {PUSH_FRAME}")
     size = int(isd.get("image_lines") or lines or 0), int(isd.get("image_samples") or samples or 0)
     if not all(size):
         raise ValueError("no image_lines and image_samples in the ISD, and no size of the image was given")
     body = _entry(isd, "body_rotation")
     position = _states(isd, "instrument_position")
-    start, line_time = _timing(isd, model, position)
-    return _camera(
+    timing = _timing(isd, model, position, size[0])
+    camera = _camera(
         code,
         keywords,
         instrument or {},
@@ -184,26 +284,52 @@ def from_isd(isd, instrument=None, lines=None, samples=None):
         pointing=_rotation(pointing, "instrument_pointing"),
         position=position,
         sun=_states(isd, "sun_position"),
-        start=start,
-        line_time=line_time,
         version=int(isd.get("isis_camera_version", 1)),
         target=BODIES.get(int(_numbers(keywords.get("BODY_CODE", 0))[0]), ""),
+        **timing,
     )
+    return replace(camera, signs=_signs(camera))
+
+
+def _signs(camera):
+    """Signs of a look: (1, 1) but where the z axis of the camera's frame points away from the body.
+
+    In some of ISIS's cameras that axis alone is turned; USGSCSM takes the whole line of sight, backwards.
+    """
+    time = camera.time((camera.lines + 1) / 2)
+    if camera.pointing.matrix(time)[2] @ camera.position.at(time) <= 0:
+        return (1, 1)
+    return (1, -1) if camera.code in AGAINST_AXIS else (-1, -1)
 
 
 def from_cube(cube):
-    """The camera of a cube with the tables that spiceinit makes."""
+    """The camera of a cube with the tables that spiceinit makes, or that `tables` has made of an ISD."""
     groups = cube.groups
     if "NaifKeywords" not in cube.label or "Kernels" not in groups or "InstrumentPointing" not in cube.tables:
         raise ValueError(f"{cube.path}: no SPICE tables; attach an ISD, or run spiceinit")
     kernels, instrument = groups["Kernels"], groups["Instrument"]
     keywords = dict(cube.label["NaifKeywords"].items())
+    geometry = {
+        "lines": cube.lines,
+        "samples": cube.samples,
+        "body": _table_rotation(cube.table("BodyRotation")),
+        "pointing": _table_rotation(cube.table("InstrumentPointing")),
+        "position": (position := _table_states(cube.table("InstrumentPosition"))),
+        "sun": _table_states(cube.table("SunPosition")),
+        "version": int(kernels.get("CameraVersion", 1)),
+        "target": instrument["TargetName"],
+    }
+    if OPTICS in cube.label and kernels["InstrumentPointing"] == "Table":
+        isd = Isd(keywords=keywords, **geometry, **_read_optics(cube.label[OPTICS]))
+        return _cropped(isd, groups["AlphaCube"]) if "AlphaCube" in groups else isd
     code = int(kernels.get("NaifIkCode") or kernels["NaifFrameCode"])
-    if not _is_known(code):
-        raise ValueError(f"{cube.path}: NaifIkCode = {code} is not supported in a cube; supported are MDIS, CTX")
+    if not _is_known(code) or code in VIKING:
+        raise ValueError(
+            f"{cube.path}: NaifIkCode = {code} is not supported in a cube of spiceinit; supported are MDIS, CTX; "
+            "others need a camera description (geometry: isd)"
+        )
     if code == WAC:
         code -= int(groups["BandBin"]["Number"])  # each WAC filter is a camera of its own
-    position = _table_states(cube.table("InstrumentPosition"))
     line_time = 0.0
     start = float(position.times[len(position.times) // 2])
     if code == CTX:
@@ -216,22 +342,17 @@ def from_cube(cube):
         keywords,
         instrument,
         {},
-        lines=cube.lines,
-        samples=cube.samples,
-        body=_table_rotation(cube.table("BodyRotation")),
-        pointing=_table_rotation(cube.table("InstrumentPointing")),
-        position=position,
-        sun=_table_states(cube.table("SunPosition")),
         start=start,
         line_time=line_time,
-        version=int(kernels.get("CameraVersion", 1)),
-        target=instrument["TargetName"],
+        **geometry,
     )
     return _cropped(isd, groups["AlphaCube"]) if "AlphaCube" in groups else isd
 
 
 def _cropped(isd, alpha):
     """The camera of a part of an image, enlarged or reduced, as the group AlphaCube tells it."""
+    if isd.framelets:
+        raise ValueError("AlphaCube: a part of a push-frame image is not supported; project the whole one")
     axes = ("Sample", "Line")
     before = [float(alpha[f"AlphaStarting{axis}"]) - 0.5 for axis in axes]
     scale = [
@@ -242,15 +363,22 @@ def _cropped(isd, alpha):
         isd,
         start=isd.start + isd.line_time * before[1],
         line_time=isd.line_time * scale[1],
+        rates=None if isd.rates is None else _cropped_rates(isd.rates, before[1], scale[1]),
         first=tuple(first + edge * size for first, edge, size in zip(isd.first, before, isd.summing, strict=True)),
         summing=tuple(size * factor for size, factor in zip(isd.summing, scale, strict=True)),
     )
 
 
-def tables(isd):
-    """What spiceinit attaches to a cube: tables, and as dicts the group Kernels and the object NaifKeywords.
+def _cropped_rates(rates, before, scale):
+    edges, times, seconds = rates.T
+    return np.column_stack([(edges - 0.5 - before) / scale + 0.5, times, seconds * scale])
 
-    The form is that of cubes whose ISD was attached without kernels; campt and cam2map of ISIS read it.
+
+def tables(isd):
+    """What spiceinit attaches to a cube: tables, and as dicts the group Kernels and objects, NaifKeywords among them.
+
+    The form is that of cubes whose ISD was attached without kernels; campt and cam2map of ISIS read it. One more object
+    has what we need and ISIS finds in its own code.
     """
     attached = [
         _rotation_table("InstrumentPointing", isd.pointing),
@@ -274,7 +402,30 @@ def tables(isd):
     }
     # PVL has TRUE where JSON has true.
     keywords = {key: str(value).upper() if isinstance(value, bool) else value for key, value in isd.keywords.items()}
-    return attached, kernels, keywords
+    return attached, kernels, {"NaifKeywords": keywords, OPTICS: _optics(isd)}
+
+
+def _optics(isd):
+    """All of a camera that is not in its tables, as an object of a cube."""
+    optics = {name: getattr(isd, name) for name in SCALARS}
+    optics |= {name: tuple(map(float, np.ravel(getattr(isd, name)))) for name in ARRAYS}
+    if isd.rates is not None:
+        optics["rates"] = tuple(map(float, isd.rates.ravel()))
+    if isd.framelets:
+        optics["framelets"] = tuple(map(float, astuple(isd.framelets)))
+    return {name.title().replace("_", ""): value for name, value in optics.items()}
+
+
+def _read_optics(block):
+    """The fields of a camera that `_optics` has written."""
+    given = {name: block.get(name.title().replace("_", "")) for name in (*SCALARS, *ARRAYS, "rates", "framelets")}
+    optics = {name: kind(given[name]) for name, kind in SCALARS.items()}
+    optics |= {name: _numbers(given[name]).reshape(shape) for name, shape in ARRAYS.items()}
+    optics["rates"] = None if given["rates"] is None else _numbers(given["rates"]).reshape(-1, 3)
+    if given["framelets"] is not None:
+        height, count, delay, flipped, backwards = _numbers(given["framelets"])
+        optics["framelets"] = Framelets(int(height), int(count), float(delay), bool(flipped), bool(backwards))
+    return optics
 
 
 def _camera(code, keywords, instrument, isd, **geometry):
@@ -285,19 +436,21 @@ def _camera(code, keywords, instrument, isd, **geometry):
     given, keywords = keywords, keywords if _is_known(code) else {}
     detector = _pair(keywords, isd, code, ("ITRANSS", "ITRANSL"), ("focal2pixel_samples", "focal2pixel_lines"))
     plane = _plane(keywords, code, detector)
-    distortion, coefficients = _distortion(keywords, isd, code)
+    pitch = _pitch(keywords, code, plane)
+    half = geometry["samples"] * pitch / 2, 0.0 if geometry["line_time"] else geometry["lines"] * pitch / 2
+    kind, coefficients = _distortion(keywords, given, isd, code, half)
     first, summing = _binning(isd, instrument, code, (geometry["lines"], geometry["samples"]))
     return Isd(
         code=code,
         keywords=given,
         focal_length=_focal_length(keywords, isd, instrument, code),
-        pitch=_pitch(keywords, code, plane),
+        pitch=pitch,
         plane=plane,
         detector=detector,
         boresight=_boresight(keywords, isd, code, geometry["line_time"]),
         first=first,
         summing=summing,
-        distortion=distortion,
+        distortion=kind,
         coefficients=coefficients,
         radii=_radii(given, isd),
         **geometry,
@@ -331,9 +484,9 @@ def _instrument(code):
 
 def _instrument_code(keywords, pointing):
     """NAIF code of the instrument: that of the keywords, or that of the frame it points with."""
-    found = [match[1] for key in keywords if (match := re.fullmatch(r"INS(-\d+)_ITRANSS", key))]
+    codes = [match[1] for key in keywords if (match := re.fullmatch(r"INS(-\d+)_ITRANSS", key))]
     frames = pointing.get("constant_frames") or pointing.get("time_dependent_frames") or (0,)
-    return int(frames[0]) if not found or str(frames[0]) in found else int(found[0])
+    return int(frames[0]) if not codes or str(frames[0]) in codes else int(codes[0])
 
 
 def _is_mdis(code):
@@ -351,7 +504,7 @@ def _binning(isd, instrument, code, size):
     if code == CTX and "SpatialSumming" in instrument:
         return (int(instrument["SampleFirstPixel"]) + 1.0, 1.0), (int(instrument["SpatialSumming"]), 1)
     first = tuple(isd.get(f"starting_detector_{axis}", 0) + 1.0 for axis in ("sample", "line"))
-    return first, tuple(isd.get(f"detector_{axis}_summing", 1) for axis in ("sample", "line"))
+    return first, tuple(isd.get(f"detector_{axis}_summing", 1) or 1 for axis in ("sample", "line"))
 
 
 def _mdis_binning(isd, instrument, size):
@@ -385,9 +538,9 @@ def _pitch(keywords, code, plane):
 
 
 def _boresight(keywords, isd, code, line_time):
-    found = [_naif(keywords, code, f"BORESIGHT_{axis}") for axis in ("SAMPLE", "LINE")]
-    if all(value is not None for value in found):
-        return tuple(float(value[0]) for value in found)
+    values = [_naif(keywords, code, f"BORESIGHT_{axis}") for axis in ("SAMPLE", "LINE")]
+    if all(value is not None for value in values):
+        return tuple(float(value[0]) for value in values)
     if code in VIKING:
         return VIKING_BORESIGHT
     # USGSCSM counts from the corner of the first pixel; in a line-scan image, lines from the line of the detector.
@@ -402,7 +555,7 @@ def _focal_length(keywords, isd, instrument, code):
     polynomial = _naif(keywords, code, "FL_TEMP_COEFFS")
     if polynomial is not None and "FocalPlaneTemperature" in instrument:
         return float(np.polynomial.polynomial.polyval(float(instrument["FocalPlaneTemperature"]), polynomial))
-    if "focal_length_model" in isd:
+    if "focal_length_model" in isd and (code not in VIKING or isd["focal_length_model"].get("focal_length")):
         return float(_entry(isd, "focal_length_model", "focal_length"))
     fixed = _naif(keywords, code, "FOCAL_LENGTH")
     if fixed is None and code not in VIKING:
@@ -410,55 +563,95 @@ def _focal_length(keywords, isd, instrument, code):
     return VIKING[code] if fixed is None else float(fixed[0])
 
 
-def _distortion(keywords, isd, code):
-    """Kind and coefficients. What distorts Viking's images is measured at the reseaux of each of them."""
+def _distortion(keywords, given, isd, code, half):
+    """Model and coefficients; of a camera that is known here from ISIS's keywords."""
     transverse = [_naif(keywords, code, f"OD_T_{axis}") for axis in "XY"]
     if all(value is not None for value in transverse):
-        return "transverse", np.array(transverse)
+        return "transverse", np.array(transverse).ravel()
     radial = _naif(keywords, code, "OD_K")
     if radial is not None:
         return "radial", radial
-    if code in VIKING:
-        return "reseaux", np.zeros(0)
-    given = _entry(isd, "optical_distortion")
-    if "transverse" in given:
-        return "transverse", np.array([given["transverse"]["x"], given["transverse"]["y"]], float)
-    if "radial" in given:
-        return "radial", _numbers(given["radial"]["coefficients"])
-    raise ValueError(f"optical_distortion {', '.join(given)} is not supported; supported are {SUPPORTED}")
+
+    def keyword(name):
+        return next((_numbers(value) for key, value in given.items() if re.fullmatch(rf"INS-\d+_{name}", key)), None)
+
+    return distortion.coefficients(_entry(isd, "optical_distortion"), keyword, half)
 
 
 def _radii(keywords, isd):
-    found = next((value for key, value in keywords.items() if re.fullmatch(r"BODY-?\d+_RADII", key)), None)
-    if found is not None:
-        return _numbers(found)
+    radii = next((value for key, value in keywords.items() if re.fullmatch(r"BODY-?\d+_RADII", key)), None)
+    if radii is not None:
+        return _numbers(radii)
     equatorial, polar = (_entry(isd, "radii", key) for key in ("semimajor", "semiminor"))
-    return np.array([equatorial, equatorial, polar]) * {"km": 1.0, "m": 0.001}[isd["radii"].get("unit", "km")]
+    return np.array([equatorial, equatorial, polar]) * KILOMETRES[isd["radii"].get("unit", "km")]
 
 
-def _timing(isd, model, position):
-    """Start in ephemeris time and seconds per line."""
+def _timing(isd, model, position, lines):
+    """When lines were taken: start, line_time, and rates or framelets where there are some.
+
+    Times of rates are from the centre, as in USGSCSM; where that is of another part of the image, from the start.
+    """
     if model == FRAME:
-        return float(isd.get("center_ephemeris_time", position.times[len(position.times) // 2])), 0.0
-    rates = _entry(isd, "line_scan_rate")
-    if len(rates) != 1:
-        raise ValueError(f"line_scan_rate changes {len(rates) - 1} times in the image; one rate is supported")
-    return float(_entry(isd, "starting_ephemeris_time")), float(rates[0][2])
+        middle = position.times[len(position.times) // 2]
+        return {"start": float(isd.get("center_ephemeris_time", middle)), "line_time": 0.0}
+    start = float(_entry(isd, "starting_ephemeris_time"))
+    if model == PUSH_FRAME:
+        exposure = float(_entry(isd, "exposure_duration"))
+        return {"start": start + exposure / 2, "line_time": 0.0, "framelets": _framelets(isd, lines)}
+    rates = np.array(_entry(isd, "line_scan_rate"), float)
+    if rates.ndim != 2 or rates.shape[1] != 3 or not len(rates) or not (np.diff(rates[:, 0]) > 0).all():
+        raise ValueError("line_scan_rate: right are rows of a first line, its time and seconds per line, lines growing")
+    times = rates[:, 1] + float(isd.get("center_ephemeris_time", start - rates[0, 1]))
+    off = abs(times[0] - start)
+    rates[:, 1] = times if CLOCK < off <= abs(rates[0, 2]) else times + start - times[0]
+    edge, first, seconds = rates[0]
+    timing = {"start": float(first + seconds * (0.5 - edge)), "line_time": float(seconds)}
+    return timing if len(rates) == 1 else timing | {"rates": rates}
+
+
+def _framelets(isd, lines):
+    """The framelets of a push-frame image; their height in an ISD is that on the detector."""
+    summing = float(isd.get("detector_line_summing", 1))
+    height = float(_entry(isd, "framelet_height")) / summing
+    if isd.get("num_lines_overlap", 0):
+        raise ValueError("num_lines_overlap: framelets that were cut are not supported; right is 0")
+    if height < 1 or height % 1 or lines % height:
+        raise ValueError(f"framelet_height: {lines} lines are not framelets of {height:g} lines each")
+    return Framelets(
+        int(height),
+        int(lines // height),
+        float(_entry(isd, "interframe_delay")),
+        bool(_entry(isd, "framelets_flipped")),
+        bool(_entry(isd, "framelet_order_reversed")),
+    )
 
 
 def _clock(keywords):
     """Start of the exposure: ISIS keeps the bytes of the number as text."""
-    found = [value for key, value in keywords.items() if re.fullmatch(r"CLOCK_ET_.*_COMPUTED", key)]
-    if not found:
+    clocks = [value for key, value in keywords.items() if re.fullmatch(r"CLOCK_ET_.*_COMPUTED", key)]
+    if not clocks:
         raise ValueError("no CLOCK_ET_..._COMPUTED in NaifKeywords; spiceinit writes one")
-    return struct.unpack("<d", bytes.fromhex(found[0]))[0]
+    return struct.unpack("<d", bytes.fromhex(clocks[0]))[0]
 
 
 def _states(isd, name):
     block = _entry(isd, name)
     times = _times(block, name)
     _entry(isd, name, "positions")
-    return States(times, _rows(block, name, "positions", times, 3), _rows(block, name, "velocities", times, 3))
+    unit = block.get("unit", "km")
+    if unit not in KILOMETRES:
+        raise ValueError(f"{name}.unit = {unit}: must be one of {', '.join(KILOMETRES)}")
+    positions, velocities = (_rows(block, name, key, times, 3) for key in ("positions", "velocities"))
+    positions, velocities = (rows if rows is None else rows * KILOMETRES[unit] for rows in (positions, velocities))
+    return States(times, positions, velocities, _are_tangents(times, positions, velocities))
+
+
+def _are_tangents(times, positions, velocities):
+    """Whether velocities are those of a way through the positions, so that a spline may follow them."""
+    if velocities is None or len(times) < 2:
+        return False
+    ways, means = np.diff(positions, axis=0), (velocities[1:] + velocities[:-1]) / 2 * np.diff(times)[:, None]
+    return bool((np.linalg.norm(means - ways, axis=1) <= AGREEMENT * np.linalg.norm(ways, axis=1)).all())
 
 
 def _rotation(block, name):

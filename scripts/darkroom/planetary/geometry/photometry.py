@@ -96,7 +96,7 @@ def brightness(phase, incidence, emission, model, parameters=None, standard=Fals
 
 
 def lambert(mu0, mu):
-    """Of the cosines of incidence and emission."""
+    """The cosine of incidence; parameters are those of incidence and emission."""
     return mu0
 
 
@@ -131,11 +131,11 @@ def hapke(phase, incidence, emission, given, b0):
 
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if given.theta == 0:
-            found = smooth(mu0, mu)
+            reflectance = smooth(mu0, mu)
         else:
             mu0_effective, mu_effective, shadow = _rough(incidence, emission, i, e, cos_g, np.radians(given.theta))
-            found = smooth(mu0_effective, mu_effective) * shadow
-    return np.where(incidence >= 90, 0.0, found)
+            reflectance = smooth(mu0_effective, mu_effective) * shadow
+    return np.where(incidence >= 90, 0.0, reflectance)
 
 
 def _chandrasekhar(mu, gamma):

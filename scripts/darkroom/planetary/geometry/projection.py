@@ -128,13 +128,13 @@ class Mapping:
         if minimize:
             group = {key: value for key, value in group.items() if key not in RANGE}
         outline = camera.outline()
-        found = range_of(camera, outline)
+        span = range_of(camera, outline)
         if resolution is not None:
             group = {**group, "PixelResolution": resolution}
         elif "PixelResolution" not in group and "Scale" not in group:
-            group["PixelResolution"] = found.resolutions[0]
+            group["PixelResolution"] = span.resolutions[0]
         with _naming(_file(template)):
-            group = _completed(group, camera.isd, found)
+            group = _completed(group, camera.isd, span)
             projection = cls._of_group(group)
         if not minimize:
             return projection._on_grid(*projection._extent())
@@ -286,7 +286,7 @@ class Mapping:
 
     @property
     def _true_radius(self):
-        """Of the parallel of true scale, over its cosine on the sphere (Snyder 14-15, times a)."""
+        """Radius of the parallel of true scale, in metres (Snyder 14-15, times a)."""
         latitude, e = self._graphic_center, self._eccentricity
         return self.equatorial_radius * math.cos(latitude) / math.sqrt(1 - (e * math.sin(latitude)) ** 2)
 
@@ -462,7 +462,7 @@ def name_of(word):
 
 
 def narrower(templates):
-    """Of complete templates, each in another domain, the one with the narrowest longitudes; of equal ones the first."""
+    """The template with the narrowest longitudes, of complete ones in different domains; the first of equal ones."""
     return min(templates, key=lambda group: _number(group, "MaximumLongitude") - _number(group, "MinimumLongitude"))
 
 
@@ -500,11 +500,11 @@ def require_same(mappings, names):
     """Raise ValueError naming the first key in which maps differ that must agree for a mosaic."""
     for mapping, name in zip(mappings[1:], names[1:], strict=True):
         for key, attribute in SAME.items():
-            found, wanted = getattr(mapping, attribute), getattr(mappings[0], attribute)
-            same = found == wanted if isinstance(found, str) else math.isclose(found, wanted, rel_tol=1e-12)
+            value, expected = getattr(mapping, attribute), getattr(mappings[0], attribute)
+            same = value == expected if isinstance(value, str) else math.isclose(value, expected, rel_tol=1e-12)
             if not same:
                 raise ValueError(
-                    f"{name}: {key} = {found} differs from {wanted} of {names[0]}; project both to one map"
+                    f"{name}: {key} = {value} differs from {expected} of {names[0]}; project both to one map"
                 )
 
 
@@ -513,7 +513,7 @@ def _inside(camera, sample, line):
     return (sample >= 0.5) & (line >= 0.5) & (sample <= camera.samples + 0.5) & (line <= camera.lines + 0.5)
 
 
-def _completed(group, isd, found, turn=True):
+def _completed(group, isd, span, turn=True):
     """A template with what it leaves open: radii and name of the body, conventions, the range of an image.
 
     turn -- whether it may get the other domain, where the seam of its own cuts the image
@@ -530,12 +530,12 @@ def _completed(group, isd, found, turn=True):
     }
     a, c = _checked_radii(group)
     domain = int(_text(group, "LongitudeDomain"))
-    domain = _whole_domain(domain, found) if turn else domain
+    domain = _whole_domain(domain, span) if turn else domain
     group["LongitudeDomain"] = str(domain)
     ratio = (a / c) ** 2
     graphic = _text(group, "LatitudeType") == "Planetographic"
-    south, north = (float(_stretched(angle, ratio if graphic else 1.0)) for angle in found.latitudes)
-    west, east = found.longitudes[domain]
+    south, north = (float(_stretched(angle, ratio if graphic else 1.0)) for angle in span.latitudes)
+    west, east = span.longitudes[domain]
     if _text(group, "LongitudeDirection") == "PositiveWest":
         west, east = -east, -west
         lowest = 0 if domain == 360 else -180
@@ -546,19 +546,19 @@ def _completed(group, isd, found, turn=True):
 
 def _checked_radii(group):
     """Radii of the body in metres, once these and the conventions of the group are known to be right."""
-    for key, known in CHOICES.items():
+    for key, choices in CHOICES.items():
         value = _text(group, key)
-        if (name_of(value) if key == "ProjectionName" else value) not in known:
-            raise ValueError(f"{key} = {value}: must be one of {', '.join(known)}")
+        if (name_of(value) if key == "ProjectionName" else value) not in choices:
+            raise ValueError(f"{key} = {value}: must be one of {', '.join(choices)}")
     a, c = _number(group, "EquatorialRadius"), _number(group, "PolarRadius")
     if not 0 < c <= a:
         raise ValueError(f"PolarRadius = {c:g}: must be above 0 and at most EquatorialRadius = {a:g}")
     return a, c
 
 
-def _whole_domain(domain, found):
+def _whole_domain(domain, span):
     """The domain, or the other one where its seam cuts an image and that of the other does not."""
-    cut = {each: np.ptp(found.longitudes[each]) > 359 for each in (360, 180)}
+    cut = {each: np.ptp(span.longitudes[each]) > 359 for each in (360, 180)}
     return 540 - domain if cut[domain] and not cut[540 - domain] else domain
 
 

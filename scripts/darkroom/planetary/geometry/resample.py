@@ -43,8 +43,11 @@ def positions(camera, mapping, first, lines):
     """Image coordinates (sample, line) of the pixels of some lines of a map, counted from 0; NaN where not seen.
 
     Within cells of 16 x 16 pixels they are biquadratic between 3 x 3 exact ones, where that is right within 1e-4
-    pixels at the worst place; every other cell, and every cell on an edge of the image, is exact throughout.
+    pixels at the worst place; every other cell, and every cell on an edge of the image, is exact throughout. So are all
+    of an image that is not smooth.
     """
+    if not camera.smooth:
+        return _exact(camera, mapping, 1 + np.arange(mapping.samples)[None, :], first + 1 + np.arange(lines)[:, None])
     down, across = -(-lines // CELL), -(-mapping.samples // CELL)
     row, column = first + 1 + CELL * np.arange(down)[:, None], 1 + CELL * np.arange(across)[None, :]
     half = np.arange(2 * max(down, across) + 1) * (CELL // 2)
@@ -53,16 +56,16 @@ def positions(camera, mapping, first, lines):
     size = np.array([camera.samples, camera.lines]).reshape(2, 1, 1, 1, 1)
     with np.errstate(invalid="ignore"):
         before, behind = cells < 0.5 + TOLERANCE, cells > size + 0.5 - TOLERANCE
-        # Of a cell without an edge, all positions lie beyond one edge, or none beyond any.
+        # In a cell that no edge crosses, all positions lie beyond the same edge, or all lie within the image.
         beyond = (before.all((3, 4)) | behind.all((3, 4))).any(0)
         whole = beyond | ~(before | behind).any((0, 3, 4))
         off = WEIGHTS[WORST] @ cells @ WEIGHTS[WORST] - _exact(camera, mapping, column + WORST, row + WORST)
         rough = ~(whole & (np.abs(off) < TOLERANCE).all(0))
-    found = (WEIGHTS @ cells @ WEIGHTS.T).swapaxes(2, 3).reshape(2, down * CELL, across * CELL)
-    found = found[:, :lines, : mapping.samples]
+    places = (WEIGHTS @ cells @ WEIGHTS.T).swapaxes(2, 3).reshape(2, down * CELL, across * CELL)
+    places = places[:, :lines, : mapping.samples]
     row, column = np.nonzero(np.kron(rough, np.ones((CELL, CELL), bool))[:lines, : mapping.samples])
-    found[:, row, column] = _exact(camera, mapping, column + 1.0, row + first + 1.0)
-    return found
+    places[:, row, column] = _exact(camera, mapping, column + 1.0, row + first + 1.0)
+    return places
 
 
 def _exact(camera, mapping, sample, line):
@@ -116,11 +119,11 @@ class _Window:
 
     def _clear(self, place, offsets):
         """Whether there is no special pixel in the window of an interpolation."""
-        flat, found = self.codes.ravel(), np.ones(place.shape, bool)
+        flat, clear = self.codes.ravel(), np.ones(place.shape, bool)
         for row in offsets:
             for column in offsets:
-                found &= flat[place + row * self.width + column] == 0
-        return found
+                clear &= flat[place + row * self.width + column] == 0
+        return clear
 
     def _weighted(self, place, offsets, across, down):
         flat, total = self.values.ravel(), np.zeros(place.shape)

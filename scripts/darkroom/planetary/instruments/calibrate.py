@@ -51,7 +51,7 @@ def image(cube, options, camera=None):
     """Calibrate a cube; pixels are computed as the blocks of the image are read, but MDIS's.
 
     options -- those of the section `calibration` that the camera has; a step whose file is not given is left out, and
-        said so
+        the notes say so
     camera -- by default the one of ours that made the cube
 
     Raises ValueError when no camera of ours knows the instrument, and when the cube has been calibrated before.
@@ -190,4 +190,7 @@ def number(value):
 
 
 def _short(text):
-    return (text.rstrip("0") + "0" * text.rstrip("0").endswith(".")) if "." in text else text
+    if "." not in text:
+        return text
+    text = text.rstrip("0")
+    return f"{text}0" if text.endswith(".") else text

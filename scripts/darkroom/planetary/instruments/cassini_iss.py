@@ -105,7 +105,9 @@ def ingested(product, part, options):
     instrument = _instrument(label)
     table = _table(instrument["DataConversionType"], options["lut"])
     highest = label.get("VALID_MAXIMUM", ("UNK", "UNK"))[1]
-    highest = int(highest) if highest != "UNK" else 255 if table is None else 4095
+    if highest == "UNK":
+        highest = 255 if table is None else 4095
+    highest = int(highest)
     if table is not None:
         mean = np.interp(float(instrument["BiasStripMean"]), np.arange(len(table)), table)
         instrument["BiasStripMean"] = ingest.number(mean)

@@ -86,11 +86,13 @@ def calibrated(cube, options):
     exposure = float(instrument["LineExposureDuration"])  # ms
     summing = int(instrument["SpatialSumming"])
     darks = dark_levels(cube, summing)
-    notes = calibrate.Notes(done=["dark level: columns before the image" + ", by channel" * (summing == 1)])
+    by_channel = ", by channel" if summing == 1 else ""
+    notes = calibrate.Notes(done=[f"dark level: columns before the image{by_channel}"])
     flat = flat_field(options["flat"], cube, summing, int(instrument["SampleFirstPixel"]))
-    (notes.skipped if flat is None else notes.done).append(
-        "flat field: no file given" if flat is None else f"flat field: {Path(options['flat']).name}"
-    )
+    if flat is None:
+        notes.skipped.append("flat field: no file given")
+    else:
+        notes.done.append(f"flat field: {Path(options['flat']).name}")
     factor = reflectance_factor(cube, options, exposure, notes)
     notes.keywords |= {
         "FlatFile": "N/A" if flat is None else Path(options["flat"]).name,
@@ -138,10 +140,10 @@ def flat_field(path, cube, summing, first):
 
 def reflectance_factor(cube, options, exposure, notes):
     """What DN are multiplied with to become I/F; None where the units stay DN/ms."""
-    wanted = options["units"] == "iof"
-    distance, origin = calibrate.solar_distance(cube, options) if wanted else (None, "")
+    as_iof = options["units"] == "iof"
+    distance, origin = calibrate.solar_distance(cube, options) if as_iof else (None, "")
     if distance is None:
-        why = "the Sun's distance is not known" if wanted else "not wanted"
+        why = "the Sun's distance is not known" if as_iof else "not wanted"
         notes.skipped.append(f"I/F: {why}, the units are DN/ms")
         return None
     if exposure == 0:

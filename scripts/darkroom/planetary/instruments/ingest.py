@@ -32,8 +32,8 @@ def image(path, part="", options=None, camera=None):
         camera = camera or registry.of_product(product.label)
         require_level(camera, product.label)
         settings = camera.settings("ingest", options or {})
-        if part not in (known := parts(product, camera)):
-            raise ValueError(f"no part {part!r}; there are {', '.join(known)}")
+        if part not in (names := parts(product, camera)):
+            raise ValueError(f"no part {part!r}; there are {', '.join(names)}")
         product.verify()
         return camera.ingest(product, part, settings)
 
@@ -255,9 +255,9 @@ def day_of_year(time):
     """Year and day of the year of a time such as 2015-04-24T04:42:19 or 2015-114T04:42:19."""
     date = np.datetime64(time[:10]) if re.match(r"\d{4}-\d\d-\d\d", time) else None
     if date is None:
-        found = re.match(r"(\d{4})-(\d{3})", time)
-        if not found:
+        match = re.match(r"(\d{4})-(\d{3})", time)
+        if not match:
             raise ValueError(f"time {time!r}: right is such as 2015-04-24T04:42:19")
-        return int(found[1]), int(found[2])
+        return int(match[1]), int(match[2])
     year = date.astype("M8[Y]")
     return int(str(year)), int((date - year.astype("M8[D]")) / np.timedelta64(1, "D")) + 1

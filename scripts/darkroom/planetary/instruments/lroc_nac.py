@@ -240,14 +240,14 @@ def looked_up(cube, steps, all_to_null):
         if not np.array_equal(level, numbers):
             values = applied(steps, numbers / 2)  # no numbers of a companding
         else:
-            level = np.take(place, found := level)
-            if level.min() < 0:
-                new = np.unique(found[level < 0])
+            entry = np.take(place, level)
+            if entry.min() < 0:
+                new = np.unique(level[entry < 0])
                 place[new] = table.size + np.arange(len(new)) * cube.samples
                 table = np.concatenate([table, applied(steps, np.repeat(new[:, None] / 2, cube.samples, axis=1))])
-                level = np.take(place, found)
-            level += columns
-            values = np.take(table, level)
+                entry = np.take(place, level)
+            entry += columns
+            values = np.take(table, entry)
         if codes is not None:
             values[codes != 0] = np.nan
             codes = np.where(codes == 0, 0, cubes.NULL).astype("u1") if all_to_null else codes

@@ -100,9 +100,9 @@ def _band_bin(product, camera):
     names = {"FilterNumber": "FILTER_NUMBER", "Center": "CENTER_FILTER_WAVELENGTH", "Width": "BANDWIDTH"}
     table = ingest.translate(product.label, {name: Key(key, "") for name, key in names.items()})
     columns = {name: [ingest.plain(one) for one in pds3.sequence(value)] for name, value in table.items()}  # as ISIS
-    wanted = [(int(number) <= 2) == (camera == "uv") for number in columns["FilterNumber"]]
+    of_camera = [(int(number) <= 2) == (camera == "uv") for number in columns["FilterNumber"]]
     chosen = {
-        name: tuple(item for item, own in zip(value, wanted, strict=True) if own) for name, value in columns.items()
+        name: tuple(item for item, own in zip(value, of_camera, strict=True) if own) for name, value in columns.items()
     }
     return {name: value if len(value) > 1 else value[0] for name, value in chosen.items()}
 

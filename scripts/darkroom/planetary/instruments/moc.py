@@ -173,7 +173,7 @@ def narrow_gain(instrument):
     gain, summed = gain_of(NARROW, instrument["GainModeId"]), int(instrument["DowntrackSumming"])
     if summed == 1 or np.datetime64(instrument["StartTime"]) >= MAPPING:
         return gain
-    return min(sorted(NARROW.values()), key=lambda known: abs(known - gain / summed))
+    return min(sorted(NARROW.values()), key=lambda other: abs(other - gain / summed))
 
 
 def detectors(cube, constants, notes):

@@ -93,9 +93,9 @@ def cameras(files=()):
 
     Raises ValueError naming a file that cannot be loaded or has no CAMERA.
     """
-    ours = (importlib.import_module(f"{instruments.__name__}.{found.name}") for found in _modules())
-    known = {module.__name__.rpartition(".")[2]: module.CAMERA for module in ours if hasattr(module, "CAMERA")}
-    return known | {Path(path).stem: load(path) for path in files}
+    ours = (importlib.import_module(f"{instruments.__name__}.{info.name}") for info in _modules())
+    shipped = {module.__name__.rpartition(".")[2]: module.CAMERA for module in ours if hasattr(module, "CAMERA")}
+    return shipped | {Path(path).stem: load(path) for path in files}
 
 
 def _modules():
@@ -145,10 +145,10 @@ def of_cube(groups):
     Raises ValueError listing what can be calibrated.
     """
     name = groups.get("Instrument", {}).get("InstrumentId", "")
-    known = {key: camera for camera in cameras().values() for key in camera.instrument_ids}
-    if name.upper() not in known:
-        raise ValueError(f"no calibration for InstrumentId {name!r}; known are {', '.join(known)}")
-    return known[name.upper()]
+    by_id = {key: camera for camera in cameras().values() for key in camera.instrument_ids}
+    if name.upper() not in by_id:
+        raise ValueError(f"no calibration for InstrumentId {name!r}; known are {', '.join(by_id)}")
+    return by_id[name.upper()]
 
 
 def options(files=()):
@@ -163,16 +163,16 @@ def options(files=()):
                 others = merged.setdefault(section, {}).setdefault(key, [])
                 others.append((camera.name, rule))
     return {
-        section: {key: _one_rule(f"{section}.{key}", known) for key, known in rules.items()}
+        section: {key: _one_rule(f"{section}.{key}", of_cameras) for key, of_cameras in rules.items()}
         for section, rules in merged.items()
     }
 
 
-def _one_rule(name, known):
+def _one_rule(name, of_cameras):
     """The rule of an option that several cameras have: [(name of a camera, its rule)]."""
-    first, rule = known[0]
+    first, rule = of_cameras[0]
     names_of = {}
-    for camera, other in known:
+    for camera, other in of_cameras:
         if other | {"description": ""} != rule | {"description": ""}:
             raise ValueError(f"{camera}: its option {name} is not that of {first}; give it another name")
         names_of.setdefault(other["description"], []).append(camera)

@@ -118,7 +118,11 @@ def dark_columns(shot):
     valid = min(dark, 3)
     if valid < 3:
         valid = 0 if shot.binned + shot.binning > 1 else min(valid, 1)
-    unlit = 0 if shot.binning < 2 else 1 if shot.binning > 2 else 3
+    unlit = 0
+    if shot.binning == 2:
+        unlit = 3
+    elif shot.binning > 2:
+        unlit = 1
     return dark, valid, min(max(dark + 1, unlit), 4)
 
 
@@ -129,16 +133,18 @@ def dark_level(cube, shot, mode, columns, notes):
     """
     if mode not in DARKS:
         raise ValueError(f"dark {mode!r}; can be {', '.join(DARKS)}")
-    wanted = mode
+    asked = mode
     if columns == 0 and mode in ("linear", "standard"):
         mode = "model"
     if mode == "model" and shot.exposure > LONGEST_MODEL:
         mode = "linear" if columns else "none"
-    instead = "" if mode == wanted else f", for {wanted} cannot be had of this exposure and binning"
-    (notes.skipped if mode == "none" else notes.done).append(f"dark level: {mode}{instead}")
+    instead = "" if mode == asked else f", for {asked} cannot be had of this exposure and binning"
+    told = f"dark level: {mode}{instead}"
     notes.keywords["DarkCurrentModel"] = mode.upper()
     if mode == "none":
+        notes.skipped.append(told)
         return lambda lines: 0.0
+    notes.done.append(told)
     if mode == "model":
         notes.keywords["DarkCurrentFile"] = f"{CALIBRATION}/DARK_MODEL/{shot.detector}_DARKMODEL_0.TAB"
         notes.sources.append(f"{shot.detector}_DARKMODEL_0")
@@ -164,12 +170,12 @@ def dark_model(shot, lines, samples):
 
 def fitted_line(column, path):
     """Offset and slope of the straight line through a column of numbers, by least squares; NaN is passed over."""
-    (known,) = np.nonzero(np.isfinite(column))
-    if len(known) < 2:
+    (valid,) = np.nonzero(np.isfinite(column))
+    if len(valid) < 2:
         raise ValueError(f"{path}: less than two valid pixels in the first column; take dark: model or none")
-    lines = known - known.mean()
-    slope = (lines @ column[known]) / (lines @ lines)
-    return column[known].mean() - slope * known.mean(), slope
+    lines = valid - valid.mean()
+    slope = (lines @ column[valid]) / (lines @ lines)
+    return column[valid].mean() - slope * valid.mean(), slope
 
 
 def linearise(values, camera):
