@@ -40,8 +40,8 @@ def airborne_check(
     if parts:
         reports = sorted((one for part in parts for one in files.read_json(part)), key=lambda report: report["granule"])
     else:
-        known = collection.load(collections or [collection.FOLDER])
-        reports = in_processes(checking.report_of, checking.tasks(made, listed, folder, known, schemas), threads)
+        loaded = collection.load(collections or [collection.FOLDER])
+        reports = in_processes(checking.report_of, checking.tasks(made, listed, folder, loaded, schemas), threads)
     losses = {granule["id"]: f"not converted: {granule['error']}" for granule in made["granules"] if granule["error"]}
     losses |= {granule["id"]: f"no metadata: {granule['error']}" for granule in listed["errors"]}
     for report in reports:

@@ -24,8 +24,8 @@ def airborne_check_part(
     """
     checking.require_schemas(schemas)
     made, listed, folder = files.read_json(granules), files.read_json(metadata), granules.parent
-    known = collection.load(collections or [collection.FOLDER])
-    share = checking.tasks(made, listed, folder, known, schemas)[int(part) :: int(parts)]
+    loaded = collection.load(collections or [collection.FOLDER])
+    share = checking.tasks(made, listed, folder, loaded, schemas)[int(part) :: int(parts)]
     files.write_json(reports, in_processes(checking.report_of, share, threads))
 
 

@@ -83,11 +83,11 @@ def airborne_convert_metadata(
     if endpoint and not endpoint.startswith(("http://", "https://")):
         raise ValueError(f"endpoint {endpoint!r}: right is such as https://data.example.org")
     made, folder = read_json(granules), granules.parent
-    known = load_collections(collections or [COLLECTIONS])
+    loaded = load_collections(collections or [COLLECTIONS])
     converted = [granule for granule in made["granules"] if granule["netcdf"]]
     drawn = {name: picture for listed in pictures or [] for name, picture in read_json(listed).items()}
     archive = (made["root"], endpoint, buckets, cumulus_names)
-    tasks = [(one, folder, known[one["collection"]], *archive, drawn.get(one["id"])) for one in converted]
+    tasks = [(one, folder, loaded[one["collection"]], *archive, drawn.get(one["id"])) for one in converted]
     listed, bad = [], []
     for granule, done in zip(converted, in_processes(write, tasks, threads), strict=True):
         about = {"collection": granule["collection"], "granule": granule["id"]}
@@ -183,17 +183,17 @@ def additional_attributes(collection, path, groups):
 
     One that names a label that is not told is left out.
     """
-    wanted = collection.get("additional_attributes", {})
-    known = groups
-    if any("{" in text for text in wanted.values()):
+    templates = collection.get("additional_attributes", {})
+    labels = groups
+    if any("{" in text for text in templates.values()):
         with product.opened(path) as made:
             lines = made.globals.get("source_header", "").splitlines()
-        known = dict(line.partition(": ")[::2] for line in lines) | groups
-    found = {}
-    for name, text in wanted.items():
-        if all(label in known for label in LABEL.findall(text)):
-            found[name] = LABEL.sub(lambda match: str(known[match[1]]), text)
-    return found
+        labels = dict(line.partition(": ")[::2] for line in lines) | groups
+    attributes = {}
+    for name, text in templates.items():
+        if all(label in labels for label in LABEL.findall(text)):
+            attributes[name] = LABEL.sub(lambda match: str(labels[match[1]]), text)
+    return attributes
 
 
 def file(path, place, name=""):
@@ -217,16 +217,16 @@ def file(path, place, name=""):
 
 def urls(files, collection, endpoint, buckets):
     """Addresses of the granule's files in the archive, and of the page of its collection."""
-    found = []
+    listed = []
     for entry in files:
         for url in staging.addresses(entry["place"], endpoint, buckets) if entry["place"] else ():
             kind, verb = URLS.get(entry["place"]["type"], URLS["data"])
             about = {"type": kind, "description": f"{verb} {entry['name']}", "mime_type": entry["mime_type"]}
-            found.append({"url": url, **about})
+            listed.append({"url": url, **about})
     if "doi" in collection:
         page = {"type": "VIEW RELATED INFORMATION", "description": "Page of the collection", "mime_type": "text/html"}
-        found.append({"url": f"https://doi.org/{collection['doi']}", **page})
-    return found
+        listed.append({"url": f"https://doi.org/{collection['doi']}", **page})
+    return listed
 
 
 def record(described, written):

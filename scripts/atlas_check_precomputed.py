@@ -9,9 +9,7 @@ from darkroom.record import Record
 from darkroom.record import write as write_record
 
 
-def atlas_check_precomputed(
-    volume: Path, info: Path, check: Path, *, parts: list = (), threads: int = 1, mem_mb: int = 2000
-):
+def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, parts: list = (), threads: int = 1):
     """Compare scale 0 with the source, and each coarser scale with the source, downsampled.
 
     volume -- the plan that `atlas_import` made

@@ -8,7 +8,7 @@ from darkroom.atlas.judge import Judge
 
 
 def atlas_check_precomputed_part(
-    volume: Path, info: Path, done: Path, check: Path, part: str, parts: str, *, threads: int = 1, mem_mb: int = 2000
+    volume: Path, info: Path, done: Path, check: Path, part: str, parts: str, *, threads: int = 1
 ):
     """Compare a share of the regions of a volume with its source.
 

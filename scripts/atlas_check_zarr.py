@@ -14,9 +14,7 @@ ROTATED = (
 )
 
 
-def atlas_check_zarr(
-    volume: Path, index: Path, check: Path, dataset: str, *, parts: list = (), threads: int = 1, mem_mb: int = 2000
-):
+def atlas_check_zarr(volume: Path, index: Path, check: Path, dataset: str, *, parts: list = (), threads: int = 1):
     """Compare scale 0 with the source, and each coarser scale with the source, downsampled; all exactly.
 
     volume -- the plan that `atlas_import` made

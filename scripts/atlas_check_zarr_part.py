@@ -8,7 +8,7 @@ from darkroom.atlas.judge import Judge
 
 
 def atlas_check_zarr_part(
-    volume: Path, index: Path, done: Path, check: Path, part: str, parts: str, *, threads: int = 1, mem_mb: int = 2000
+    volume: Path, index: Path, done: Path, check: Path, part: str, parts: str, *, threads: int = 1
 ):
     """Compare a share of the regions of an OME-Zarr with its source.
 

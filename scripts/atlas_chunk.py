@@ -8,7 +8,7 @@ from darkroom.atlas.label_tables import segment_properties
 from darkroom.atlas.pyramid import Pyramid
 
 
-def atlas_chunk(inventory: Path, volume: Path, info: Path, *, parts: list = (), threads: int = 1, mem_mb: int = 2000):
+def atlas_chunk(inventory: Path, volume: Path, info: Path, *, parts: list = (), threads: int = 1):
     """Write a planned volume as Neuroglancer precomputed: chunks of every scale, then `info`.
 
     inventory -- the files of the source

@@ -7,9 +7,7 @@ from darkroom.atlas import ome_zarr
 from darkroom.atlas.pyramid import MARKER, Pyramid
 
 
-def atlas_convert_zarr(
-    inventory: Path, volume: Path, index: Path, dataset: str, *, parts: list = (), threads: int = 1, mem_mb: int = 2000
-):
+def atlas_convert_zarr(inventory: Path, volume: Path, index: Path, dataset: str, *, parts: list = (), threads: int = 1):
     """Write a planned volume as OME-Zarr 0.5: chunks of every scale, then `zarr.json` of each, then that of the group.
 
     inventory -- the files of the source

@@ -8,15 +8,7 @@ from darkroom.atlas.pyramid import Pyramid
 
 
 def atlas_convert_zarr_part(
-    inventory: Path,
-    volume: Path,
-    done: Path,
-    index: Path,
-    part: str,
-    parts: str,
-    *,
-    threads: int = 1,
-    mem_mb: int = 2000,
+    inventory: Path, volume: Path, done: Path, index: Path, part: str, parts: str, *, threads: int = 1
 ):
     """Write a share of the regions of a volume as OME-Zarr.
 

@@ -32,6 +32,7 @@ def atlas_import(inventory: Path, volume: Path, options: dict, labels: Path | No
     files.require_room(volume.parent, needed, "the chunks of all scales")
     finest = planned["info"]["scales"][0]
     logger.info("%s voxels in %d scales, about %s", finest["size"], len(planned["info"]["scales"]), files.human(needed))
+    logger.info("estimate: %s", ", ".join(f"{name} {value}" for name, value in estimate.items()))
     for note in planned["notes"]:
         logger.info("note: %s", note)
     write_record(volume, Record(notes=planned["notes"], software=software()), planned)

@@ -5,7 +5,8 @@ from pathlib import Path
 from darkroom import entrypoint, files
 from darkroom.planetary.engines.choose import engine
 from darkroom.planetary.formats import pvl
-from darkroom.planetary.formats.cubes import size
+from darkroom.planetary.formats.cubes import Cube, size
+from darkroom.planetary.geometry import basemap
 from darkroom.planetary.geometry import grid as grids
 from darkroom.planetary.geometry.projection import Mapping
 
@@ -22,10 +23,14 @@ def planetary_detect_range(cubes: list, grid: Path, image: dict):
     """
     options = image["map"]
     given = grids.given(options)
+    if options.get("crs"):
+        basemap.require_body(given, Cube(cubes[0]).groups["Instrument"].get("TargetName", ""))
     template = engine(image["engine"]).template([Path(cube) for cube in cubes], grid, given, image)
     group = grids.group(template, given)
     pixels = sum(lines * samples for _, lines, samples in map(size, cubes))
-    grids.require_worth(Mapping.from_template(group), pixels, options["largest"])
+    mapping = Mapping.from_template(group)
+    grids.require_worth(mapping, pixels, options["largest"])
+    group = mapping.own | group  # ISIS asks for them all
     files.write_bytes(grid, f"{pvl.dumps({'Mapping': pvl.Block(group, 'Group')})}End\n".encode())
 
 

@@ -1,8 +1,10 @@
 """Read images of an archive into ISIS cubes."""
 
+from pathlib import Path
+
 from darkroom import entrypoint
 from darkroom.planetary.engines.choose import engine
-from darkroom.planetary.images import for_each, image_file
+from darkroom.planetary.images import for_each, image_file, plain
 
 
 def planetary_import(inventories: list, cubes: list, images: list, cameras: list = (), isis: list = ()):
@@ -21,8 +23,8 @@ def planetary_import(inventories: list, cubes: list, images: list, cameras: list
 
 def import_image(inventory, cube, image):
     """Read one image into a cube."""
-    source = image_file(inventory, image)
-    engine(image["engine"]).import_image(source, cube, image)
+    with plain(image_file(inventory, image), Path(cube).parent) as source:
+        engine(image["engine"]).import_image(source, cube, image)
 
 
 if __name__ == "__main__":

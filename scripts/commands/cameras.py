@@ -6,7 +6,7 @@ from darkroom import entrypoint
 from darkroom.planetary import recipes, tables
 from darkroom.planetary.instruments import registry
 
-HEADER = ["| recipe | instrument | native: ingested | native: calibrated |", "|---|---|---|---|"]
+HEADER = ["| recipe | instrument | native: ingested | native: calibrated | native: `isd` |", "|---|---|---|---|---|"]
 
 
 def cameras(*, files: list = (), manual: Path | None = None):
@@ -29,7 +29,8 @@ def recipe_rows(files=()):
     ours = {name: camera.recipe(name) for name, camera in registry.of_recipes(files).items()}
     for name, recipe in sorted(recipes.completed(ours, tables.read([tables.OURS])).items()):
         ingested = "yes" if recipe.native else "engine isis"
-        yield f"| `{name}` | {recipe.title} | {ingested} | {recipe.calibration or 'engine isis'} |"
+        cells = recipe.title, ingested, recipe.calibration or "engine isis", recipe.isd or "engine isis"
+        yield f"| `{name}` | {' | '.join(cells)} |"
 
 
 def option_rows(files=()):

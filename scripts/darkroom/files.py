@@ -3,12 +3,15 @@
 import contextlib
 import ctypes
 import dataclasses
+import errno
+import gzip
 import hashlib
 import importlib.metadata
 import json
 import os
 import platform
 import shutil
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +19,8 @@ BLOCK = 1 << 20
 HOUSE = Path(__file__).parents[2]  # a rule's own script cannot tell: of a workflow on a Git host it is a URL
 CONFIG = HOUSE / "config"
 SCRIPTS = HOUSE / "scripts"
+# What parsing a file raises that is no JSON, no text, has brackets without end, or is compressed and damaged.
+NO_JSON = (ValueError, RecursionError, gzip.BadGzipFile, EOFError, zlib.error)
 SIZE = "user.darkroom.bytes"  # the attribute of a file with the size that it had when it got its name
 
 
@@ -32,6 +37,12 @@ def replacing(path, durable=True):
     try:
         yield partial
         place(partial, path, durable)
+    except OSError as error:
+        # A full disk is told without the file that had no room: by Python, numpy and HDF5 alike.
+        if type(error) is not OSError or error.filename is not None:
+            raise
+        text = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(error.errno or errno.EIO, text, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -112,10 +123,11 @@ def write_json(path, value, durable=True):
 
 
 def read_json(path):
-    """Parse a JSON file. Raises ValueError naming the file when it is no JSON."""
+    """Parse a JSON file, compressed or not. Raises ValueError naming the file when it is no JSON."""
+    path = Path(path)
     try:
-        return json.loads(Path(path).read_bytes())
-    except (ValueError, RecursionError) as error:  # no JSON, no text, or brackets without end
+        return json.loads(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
+    except NO_JSON as error:
         raise ValueError(f"{path}: not JSON ({error})") from error
 
 

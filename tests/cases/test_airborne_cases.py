@@ -25,8 +25,8 @@ class Made:
 
     def __init__(self, source, output, **settings):
         self.folder = output
-        known = os.pathsep.join([str(CASES / "collections"), str(ROOT / "config/collections")])
-        given = {"COLLECTIONS": known, "THREADS": "1"} | settings
+        collections = os.pathsep.join([str(CASES / "collections"), str(ROOT / "config/collections")])
+        given = {"COLLECTIONS": collections, "THREADS": "1"} | settings
         self.failed = process_command.process(source, output, given)
 
     def errors(self):

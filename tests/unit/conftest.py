@@ -97,9 +97,9 @@ def kill():
 
 @pytest.fixture
 def many_regions(monkeypatch):
-    """Volumes that are planned from here on are cut into as many regions, and these into blocks, as chunks let them."""
-    for limit in ("REGION", "LAYERS", "BLOCK"):
-        monkeypatch.setattr(regions, limit, 1)
+    """Volumes that are planned from here on are cut into a few regions, and these into many blocks."""
+    for limit, size in {"REGION": 30_000, "LAYERS": 30_000, "BLOCK": 1}.items():
+        monkeypatch.setattr(regions, limit, size)
 
 
 @pytest.fixture
@@ -117,10 +117,10 @@ def plan(tmp_path_factory):
 
 @pytest.fixture
 def make(plan):
-    """`make(source, names=None, threads=2, mem_mb=2000, **options)`: a volume that is written."""
+    """`make(source, names=None, threads=2, **options)`: a volume that is written."""
 
-    def made(source, names=None, threads=2, mem_mb=2000, **options):
-        return plan(source, names, **options).chunk(threads=threads, mem_mb=mem_mb)
+    def made(source, names=None, threads=2, **options):
+        return plan(source, names, **options).chunk(threads=threads)
 
     return made
 

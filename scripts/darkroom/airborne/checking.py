@@ -36,7 +36,7 @@ def examine(granule, described, folder, root, collections, schemas=""):
     """What is found of one granule: round trip, figures and flags of the product, problems of its metadata."""
     with product.opened(folder / granule["netcdf"]) as made:
         compared = round_trip(granule, made, root, collections)
-        found = quality.assess(made)
+        figures = quality.assess(made)
     problems = {}
     for kind, name in (described or {}).get("metadata", {}).items():
         problems[kind] = list(quality.invalid(folder / name, kind, schemas))
@@ -46,8 +46,8 @@ def examine(granule, described, folder, root, collections, schemas=""):
         "netcdf": granule["netcdf"],
         "source": granule["files"],
         "round_trip": compared,
-        **found,
-        "flags": granule["flags"] + found["flags"],
+        **figures,
+        "flags": granule["flags"] + figures["flags"],
         "metadata": {"schemas": bool(schemas), "problems": problems},
     }
 
@@ -64,7 +64,7 @@ def failures(report):
     if "error" in report:
         yield f"not checked: {report['error']}"
         return
-    for found in report["round_trip"]["differences"]:
-        yield f"{report['netcdf']} is not its source: {found['variable']}: {found['difference']}"
+    for difference in report["round_trip"]["differences"]:
+        yield f"{report['netcdf']} is not its source: {difference['variable']}: {difference['difference']}"
     for kind, lines in report["metadata"]["problems"].items():
         yield from (f"{kind}: {line}" for line in lines)

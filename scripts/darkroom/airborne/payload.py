@@ -48,10 +48,10 @@ class File:
             raise ValueError(
                 f"{self.path}: its checksum is told as {self.algorithm}; right is md5, cksum, or one of SHA-1 and SHA-2"
             )
-        found = cksum(self.path) if algorithm == "ck" else files.digest(self.path, algorithm)
+        digest = cksum(self.path) if algorithm == "ck" else files.digest(self.path, algorithm)
         told = self.digest.lower()
-        if found != told and not (LEAST_DIGEST <= len(told) < len(found) and found.startswith(told)):
-            raise ValueError(f"{self.path}: its {self.algorithm} is {found}, but the payload says {self.digest}")
+        if digest != told and not (LEAST_DIGEST <= len(told) < len(digest) and digest.startswith(told)):
+            raise ValueError(f"{self.path}: its {self.algorithm} is {digest}, but the payload says {self.digest}")
 
 
 def cksum(path):
@@ -126,8 +126,8 @@ def plain(message):
         named_as = {key: collection[key] for key in ("name", "version") if key in collection}
         return {"config": {"collection": named_as}, "input": kept}
     if "meta" in message and "payload" in message:
-        known = ("collection", "buckets", "distribution_endpoint")
-        config = {key: message["meta"][key] for key in known if key in message["meta"]}
+        kept_keys = ("collection", "buckets", "distribution_endpoint")
+        config = {key: message["meta"][key] for key in kept_keys if key in message["meta"]}
         return {"config": config, "input": message["payload"]}
     return message
 
@@ -160,19 +160,19 @@ def located(entry, path):
     told = [name.removeprefix("file://") for name in told if name]
     local = [name for name in told if "://" not in name]
     places = [Path(path.parent, name) for name in (*local, *(name.rpartition("/")[2] for name in told))]
-    found = next((place.resolve() for place in places if place.is_file()), None)
-    if found is None and len(local) < len(told):
+    local_path = next((place.resolve() for place in places if place.is_file()), None)
+    if local_path is None and len(local) < len(told):
         remote = next(name for name in told if "://" in name)
         raise ValueError(f"{path}: {remote} is not on this machine; fetch it first and name the local path")
-    if found is None:
+    if local_path is None:
         raise FileNotFoundError(f"{path}: input {places[0].resolve()} is not there")
-    return File(found, entry.get("size"), entry.get("checksumType", ""), str(entry.get("checksum", "")))
+    return File(local_path, entry.get("size"), entry.get("checksumType", ""), str(entry.get("checksum", "")))
 
 
 # The collection that a payload means
 
 
-def collection_of(payload, known, short_name=""):
+def collection_of(payload, collections, short_name=""):
     """The collection that is named, or else that of the first input, changed by what a payload's config says of it."""
     config = payload.config
     stated = config.get("collection", {})
@@ -183,23 +183,24 @@ def collection_of(payload, known, short_name=""):
         "config.name": config.get("name"),
     }
     where = next((where for where, name in names.items() if name), None)
-    ours = named(known, names[where], where) if where else of_first([file.path for file in payload.files], known)
+    paths = [file.path for file in payload.files]
+    ours = named(collections, names[where], where) if where else of_first(paths, collections)
     return adapted(ours, stated | config, places)
 
 
-def named(known, name, where):
+def named(collections, name, where):
     """The collection of this name; `where` is what a message calls the place that the name is from."""
-    if name not in known:
-        raise ValueError(f"{where}: collection {name!r} is unknown; known are {', '.join(known)}")
-    return known[name]
+    if name not in collections:
+        raise ValueError(f"{where}: collection {name!r} is unknown; known are {', '.join(collections)}")
+    return collections[name]
 
 
-def of_first(paths, known):
+def of_first(paths, collections):
     """The collection of the first input that is of a known one."""
-    found = next((match for match in (match_collection(path.name, known) for path in paths) if match), None)
-    if found is None:
+    matched = next((match for match in (match_collection(path.name, collections) for path in paths) if match), None)
+    if matched is None:
         raise ValueError(f"{paths[0].name} is of no known collection; give its name in config.collection.name")
-    return found.collection
+    return matched.collection
 
 
 def adapted(collection, config, places):
@@ -245,7 +246,7 @@ def extracted(collection, extraction, where):
 
 def folder(url_path, groups, where):
     """A `url_path` whose fields are known; raises ValueError for another one."""
-    known = ["short_name", "version", *dict.fromkeys(groups)]
+    fields = ["short_name", "version", *dict.fromkeys(groups)]
     if url_path.count("{") != url_path.count("}"):
         raise ValueError(f"{where} {url_path!r}: a brace has no other one")
     for field in staging.FIELD.findall(url_path):
@@ -253,8 +254,8 @@ def folder(url_path, groups, where):
         if called and called[1] not in staging.FUNCTIONS:
             raise ValueError(f"{where} {url_path!r} uses {called[1]}(); known are {', '.join(staging.FUNCTIONS)}")
         first = (called[2] if called else field).split(",")[0].strip()
-        if first not in known and first.partition(".")[0] not in ("cmrMetadata", "file", "granule"):
-            told = ", ".join(f"{{{name}}}" for name in (*known, "cmrMetadata...", "file...", "granule..."))
+        if first not in fields and first.partition(".")[0] not in ("cmrMetadata", "file", "granule"):
+            told = ", ".join(f"{{{name}}}" for name in (*fields, "cmrMetadata...", "file...", "granule..."))
             raise ValueError(f"{where} {url_path!r} uses {{{field}}}; known are {told}")
     return url_path
 
@@ -314,8 +315,8 @@ def archived(entry, digest, buckets, folder):
 
 def notice(message, granules, failed):
     """The answer to a CNM notice: what was archived, or why it could not be."""
-    known = ("version", "identifier", "submissionTime", "provider", "trace")
-    kept = {key: message[key] for key in known if key in message}
+    kept_keys = ("version", "identifier", "submissionTime", "provider", "trace")
+    kept = {key: message[key] for key in kept_keys if key in message}
     listed = [
         {
             "type": file["type"] if file["type"] in OF_NOTICES else "ancillary",

@@ -65,9 +65,9 @@ def draw_sounding(granule, axes):
         ("dew_point_temperature", "tab:blue", "dew point"),
     ):
         for number, values in enumerate(profiles(name) or []):
-            known = np.isfinite(values) & np.isfinite(pressure[number])
+            blown = np.isfinite(values) & np.isfinite(pressure[number])
             label_once = label if number == 0 else None
-            axes.plot(values[known], pressure[number][known], color=colour, linewidth=1, label=label_once)
+            axes.plot(values[blown], pressure[number][blown], color=colour, linewidth=1, label=label_once)
     axes.set_yscale("log")
     top, bottom = axes.get_ylim()
     axes.set_yticks([level for level in LEVELS if top <= level <= bottom], minor=False)
@@ -82,8 +82,8 @@ def draw_sounding(granule, axes):
     if not (east and north) and speed and direction:
         east, north = ([-speed[0] * turn(np.radians(direction[0]))] for turn in (np.sin, np.cos))
     if east and north:
-        known = np.flatnonzero(np.isfinite(east[0]) & np.isfinite(north[0]) & np.isfinite(pressure[0]))
-        some = known[evenly(np.log(pressure[0][known]), BARBS)]
+        blown = np.flatnonzero(np.isfinite(east[0]) & np.isfinite(north[0]) & np.isfinite(pressure[0]))
+        some = blown[evenly(np.log(pressure[0][blown]), BARBS)]
         right = axes.get_xlim()[1] + 0.08 * np.ptp(axes.get_xlim())
         parts = {"half": 2.5, "full": 5, "flag": 25}
         places = np.full(some.size, right), pressure[0][some]
@@ -116,8 +116,8 @@ def draw_curtain(granule, axes):
     height = bin_heights(granule)
     with np.errstate(invalid="ignore", divide="ignore"):
         shades = np.log10(np.where(means > 0, means, np.nan))
-    known = shades[np.isfinite(shades)]
-    low, high = np.percentile(known, (2, 99)) if known.size else (0, 1)
+    finite = shades[np.isfinite(shades)]
+    low, high = np.percentile(finite, (2, 99)) if finite.size else (0, 1)
     span = [matplotlib.dates.date2num(time) for time in (np.nanmin(times), np.nanmax(times))]
     extent = (*span, float(height[0]), float(height[-1]))
     picture = axes.imshow(shades.T, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="viridis")
@@ -143,10 +143,10 @@ def block_means(variable):
     sums, counts = np.zeros((columns, len(lowest))), np.zeros((columns, len(lowest)))
     for first, last, stored in variable.blocks():
         values = variable.physical(stored)
-        known = np.isfinite(values)
+        finite = np.isfinite(values)
         at = column[first:last]
         starts = np.flatnonzero(np.diff(at, prepend=-1))
-        for total, part in ((sums, np.where(known, values, 0)), (counts, known.astype("f8"))):
+        for total, part in ((sums, np.where(finite, values, 0)), (counts, finite.astype("f8"))):
             total[at[starts]] += np.add.reduceat(np.add.reduceat(part, starts, axis=0), lowest, axis=1)
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 
@@ -172,8 +172,8 @@ def draw_swath(granule, axes):
     values = variable.values()[::step]
     values = values.reshape(*values.shape[:2], -1)
     values = values[..., values.shape[2] // 2]
-    known = values[np.isfinite(values)]
-    low, high = np.percentile(known, (1, 99)) if known.size else (0, 1)
+    finite = values[np.isfinite(values)]
+    low, high = np.percentile(finite, (1, 99)) if finite.size else (0, 1)
     extent = (0, variable.shape[0], 0, variable.shape[1])
     picture = axes.imshow(values.T, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="viridis")
     axes.set(xlabel="scan", ylabel="spot")

@@ -42,8 +42,8 @@ def require_rows(variables, flags, path):
     latitude, longitude, rows = variables["latitude"], variables["longitude"], variables["time"].shape
     if latitude.shape != longitude.shape and math.prod(latitude.shape) * math.prod(longitude.shape) != 1:
         raise ValueError(
-            f"{path}: {latitude.source} is of shape {latitude.shape}, {longitude.source} of {longitude.shape}; right is "
-            "a position for each time: a track, a curtain or a swath, not a grid"
+            f"{path}: {latitude.source} is of shape {latitude.shape}, {longitude.source} of {longitude.shape}; right "
+            "is a position for each time: a track, a curtain or a swath, not a grid"
         )
     if latitude.shape[:1] == rows:
         return
@@ -69,11 +69,11 @@ def told(header, label, name, path):
     if label not in header:
         raise ValueError(f"{path}: no {label!r} in the header, which has the {name}")
     text = str(header[label])
-    if name in SIDES and (found := re.search(NUMBER + r"[^\w.,;+-]*(?:deg\w*)?[^\w.,;+-]*" + SIDES[name], text)):
-        value = float(found[1])
-        return -abs(value) if found[2][0] in "SWsw" else value
-    if found := re.search(NUMBER, text):
-        return float(found[1])
+    if name in SIDES and (number := re.search(NUMBER + r"[^\w.,;+-]*(?:deg\w*)?[^\w.,;+-]*" + SIDES[name], text)):
+        value = float(number[1])
+        return -abs(value) if number[2][0] in "SWsw" else value
+    if number := re.search(NUMBER, text):
+        return float(number[1])
     raise ValueError(f"{path}: {label} is {text!r}; right is a number of degrees or metres")
 
 
@@ -85,11 +85,11 @@ def look_up(variables, navigation, flags, path):
     """
     times = moments(variables["time"])
     moments_there, latitude, longitude = navigation.positions()
-    known = np.isfinite(latitude) & np.isfinite(longitude) & ((latitude != 0) | (longitude != 0))
-    there = moments_there[known]
-    columns = {"latitude": latitude[known], "longitude": np.unwrap(longitude[known], period=360)}
+    fixes = np.isfinite(latitude) & np.isfinite(longitude) & ((latitude != 0) | (longitude != 0))
+    there = moments_there[fixes]
+    columns = {"latitude": latitude[fixes], "longitude": np.unwrap(longitude[fixes], period=360)}
     if "altitude" in navigation.variables:
-        columns["altitude"] = navigation.variables["altitude"].values()[known]
+        columns["altitude"] = navigation.variables["altitude"].values()[fixes]
     after = np.clip(np.searchsorted(there, times), 1, max(1, there.size - 1))
     inside = (times >= there[0]) & (times <= there[-1]) if there.size > 1 else np.zeros(times.size, bool)
     if there.size > 1:
@@ -100,12 +100,12 @@ def look_up(variables, navigation, flags, path):
     for name, values in columns.items():
         if name in variables:
             continue
-        found = np.interp(seconds, (there - there[0]) / np.timedelta64(1, "s"), values)
-        found = (found + 180) % 360 - 180 if name == "longitude" else found
+        looked_up = np.interp(seconds, (there - there[0]) / np.timedelta64(1, "s"), values)
+        looked_up = (looked_up + 180) % 360 - 180 if name == "longitude" else looked_up
         attrs = {"standard_name": name, "long_name": f"{name} of the platform", "units": NAMES[name]}
         attrs["comment"] = f"Interpolated between positions of {navigation.files[0]}."
         fill = -9999.0
-        values_there = np.where(inside & np.isfinite(found), found, fill)
+        values_there = np.where(inside & np.isfinite(looked_up), looked_up, fill)
         variables[name] = Variable.of(values_there, variables["time"].dims, attrs | _upward(name), fill)
     note = f"positions are those of {navigation.files[0]} at the times of the rows"
     if not inside.all():

@@ -74,8 +74,8 @@ class Units:
         """
         values, step = np.asarray(values), NANOSECONDS[self.unit]
         values = values.astype(np.float64) if values.dtype.kind == "f" else values
-        known = np.isfinite(values) if values.dtype.kind == "f" else np.ones(values.shape, bool)
-        values = np.where(known, values, 0)
+        counted = np.isfinite(values) if values.dtype.kind == "f" else np.ones(values.shape, bool)
+        values = np.where(counted, values, 0)
         far = np.abs(values.astype(np.float64)) * step > 2.0**63 - abs(int(self.since.astype(np.int64))) - 1
         if far.any():
             raise ValueError(f"time {values[far].flat[0]:g} {self} is beyond every calendar of a flight")
@@ -83,7 +83,7 @@ class Units:
         rest = values - whole
         # To the microsecond, which is what decimal days of double precision resolve.
         fine = np.round(rest * (step / 1000)).astype(np.int64) * 1000 if step >= 1000 else 0
-        return np.where(known, self.since + (whole.astype(np.int64) * step + fine).astype("timedelta64[ns]"), MISSING)
+        return np.where(counted, self.since + (whole.astype(np.int64) * step + fine).astype("timedelta64[ns]"), MISSING)
 
 
 def units(text, calendar="standard"):
@@ -108,20 +108,20 @@ def moment(text, first=FIRST):
     `07-Sep-2012 12:41:16`, `12:41:16 7 Sep 2012 GMT`; a zone without a sign is ahead, as UDUNITS has it.
     Raises ValueError for what is no date.
     """
-    found = MOMENT.fullmatch(_in_order(" ".join(str(text).split())))
+    match = MOMENT.fullmatch(_in_order(" ".join(str(text).split())))
     wrong = f"{str(text).strip()!r} is no date; right is such as 2012-09-07 12:41:16, with a year of four digits"
-    if not found:
+    if not match:
         raise ValueError(wrong)
-    packed = found["packed"]
-    month, day = (packed[:2], packed[2:]) if packed else (found["month"], found["day"])
+    packed = match["packed"]
+    month, day = (packed[:2], packed[2:]) if packed else (match["month"], match["day"])
     hour, minute, second = (
-        int(found["hour"] or 0),
-        int(found["minute"] or 0),
-        (found["second"] or "0").replace(",", "."),
+        int(match["hour"] or 0),
+        int(match["minute"] or 0),
+        (match["second"] or "0").replace(",", "."),
     )
     whole, _, fraction = second.partition(".")
     try:
-        date = np.datetime64(f"{found['year']}-{int(month):02}-{int(day):02}", "D")
+        date = np.datetime64(f"{match['year']}-{int(month):02}-{int(day):02}", "D")
     except ValueError:
         raise ValueError(wrong) from None
     if (
@@ -132,7 +132,7 @@ def moment(text, first=FIRST):
     ):
         raise ValueError(wrong)
     nanoseconds = ((hour * 60 + minute) * 60 + int(whole)) * 10**9 + int(f"{fraction[:9]:0<9}")
-    return date.astype("datetime64[ns]") + np.timedelta64(nanoseconds, "ns") - _zone(found["zone"] or "Z")
+    return date.astype("datetime64[ns]") + np.timedelta64(nanoseconds, "ns") - _zone(match["zone"] or "Z")
 
 
 def _in_order(text):

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import nibabel
+import nrrd
 import numpy as np
 import tensorstore
 import tifffile
@@ -142,6 +143,8 @@ def _open_nifti(source):
 
 def _open_nrrd(source):
     file, offset = source["path"], source["offset"]
+    if source["packed"] == "text":
+        return nrrd.read(source["header"])[0]
     if opens := {"gzip": gzip.open, "bzip2": bz2.open}.get(source["packed"]):
         file, offset = unpacked(file, opens, offset), source["skip"]
     return np.memmap(file, source["stored_dtype"], "r", offset, tuple(source["stored_shape"]), order="F")

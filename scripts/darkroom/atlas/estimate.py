@@ -13,7 +13,7 @@ CONVERTED = {"raw": 60, "png": 20, "jpeg": 65, "compressed_segmentation": 150}
 CHECKED = 50
 GZIPPED = 1.2  # times as long where chunks are gzipped at level 1; higher levels take longer
 PROCESS = 300e6  # bytes of a process before it has read anything, with GDAL's cache
-BLOCKS = 3.5  # blocks that are in memory at a time: the next one, the chunks of one, what is halved
+BLOCKS, ALONE = 3.5, 1.25  # blocks that are in memory with all that is made of one: with the next one, and without
 FOLDER = 100_000  # files that a folder should not have more of
 
 
@@ -28,14 +28,15 @@ def estimate(info, cut, itemsize, gzipped):
     chunks = [math.prod(shards.grid(scale["size"], scale["chunk_sizes"][0])) for scale in scales]
     files = [_files(scale, count) for scale, count in zip(scales, chunks, strict=True)]
     stored = np.dtype(info["data_type"]).itemsize
-    blocks = [math.prod(stage.sides) for stage in regions.Cut(**cut).stages]
+    block = max(math.prod(stage.sides) for stage in regions.Cut(**cut).stages) * info["num_channels"]
+    block *= max(stored, itemsize)
     seconds = voxels[0] * itemsize / 1e6 / CONVERTED[encoding] * (GZIPPED if gzipped else 1)
     return {
         "chunks": sum(chunks),
         "files": sum(files),
         "files_in_a_folder": max(files),
         "bytes": int(sum(voxels) * stored * SHRINKAGE[encoding]),
-        "memory_mb": round((PROCESS + BLOCKS * max(blocks) * info["num_channels"] * max(stored, itemsize)) / 1e6),
+        "memory_mb": round((PROCESS + (BLOCKS if block <= regions.AHEAD else ALONE) * block) / 1e6),
         "core_hours": round(seconds / 3600, 3),
         "core_hours_to_check": round(voxels[0] * itemsize / 1e6 / CHECKED / 3600, 3),
     }

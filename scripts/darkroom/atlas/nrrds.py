@@ -22,6 +22,7 @@ TYPES = {
     "double": "f8",
 }
 PACKED = {"raw": None, "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
+PACKED |= dict.fromkeys(("ascii", "text", "txt"), "text")
 # How the axes of a space run against right, anterior, superior.
 SPACES = {
     "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1), "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
@@ -49,7 +50,7 @@ def describe(path, time=None):
     if not packed:
         offset = file.stat().st_size - needed if skip == -1 else offset + skip
         damage.require_bytes(file, max(offset, 0) + needed)
-    elif needed > 40_000 * file.stat().st_size:
+    elif packed != "text" and needed > 40_000 * file.stat().st_size:
         raise ValueError(f"{path}: no file of its size holds {needed} bytes; it is damaged")
     axes = _axes(path, header, sizes)
     notes = []

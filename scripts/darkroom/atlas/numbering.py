@@ -29,7 +29,7 @@ def by_channel(names, pattern=None):
         found = _split(names, re.compile(pattern))
     else:
         found = _split(names, CHANNEL)
-        found = found if len(found) > 1 else _same_names(names)
+        found = found if len(found) > 1 else _same_names(names) or _same_numbers(names)
         if not found or _are_slices(found):
             return {}
     slices = {rest: name for files in found.values() for rest, name in files.items()}
@@ -71,6 +71,28 @@ def _same_names(names):
         found.setdefault(folder, {})[file] = name
     same = len(found) > 1 and len({frozenset(files) for files in found.values()}) == 1
     return dict(sorted(found.items(), key=lambda item: natural_key(item[0]))) if same else {}
+
+
+def _same_numbers(names):
+    """Files that one word tells apart, with the same numbers beside each: s1_DAPI, s1_GFP, s2_DAPI, s2_GFP."""
+    parts = {name: _parts(name) for name in names}
+    if len({len(split) for split in parts.values()}) != 1:
+        return {}
+    columns = list(zip(*parts.values(), strict=True))
+    words = [place for place in range(0, len(columns), 2) if len(set(columns[place])) > 1]
+    if len(words) != 1 or {"", "-"} & {_word(split, words[0]) for split in parts.values()}:
+        return {}
+    found = {}
+    for name, split in parts.items():
+        numbers = tuple(split[1::2])
+        found.setdefault(_word(split, words[0]), {})["_".join(map(str, numbers))] = name
+    several = all(len(files) > 1 for files in found.values()) and sum(map(len, found.values())) == len(names)
+    return found if several and len({frozenset(files) for files in found.values()}) == 1 else {}
+
+
+def _word(split, place):
+    """The text of a part of a name, without its end, and what only separates."""
+    return re.sub(r"\.\w+$", "", split[place]).strip("/_-. ")
 
 
 def ordered(names, missing="error"):
@@ -158,6 +180,8 @@ def _sorted(names):
         for place in range(0, len(split) - 1, 2):
             if split[place].endswith("-") and split[place][:-1] in texts[place]:
                 split[place], split[place + 1] = split[place][:-1], -split[place + 1]
+                if split[place + 2] == "." and place + 3 < len(split):  # -1.50 is before -1.25
+                    split[place + 3] = -split[place + 3]
     order = sorted(names, key=lambda name: (parts[name], name))
     return order, [parts[name] for name in order]
 

@@ -16,6 +16,7 @@ import numpy as np
 from darkroom.atlas import blocks, orientation, precomputed, shards
 
 BLOCK = 32 << 20  # bytes of a block that is in memory, where chunks let it be so small
+AHEAD = 1 << 28  # bytes of the largest block that is read while another one is there
 REGION = 2 << 30  # bytes of a region
 LAYERS = 64 << 30  # bytes of a region of sections that are decoded from their first row on, for more scales of its own
 SCALES = 4  # that a region makes at most: what is left is 1/4096 of the volume

@@ -3,6 +3,7 @@
 Source: the format's specification in the Neuroglancer repository (src/datasource/precomputed/sharded.md).
 """
 
+import functools
 import re
 import threading
 
@@ -112,14 +113,13 @@ class Spool:
         for shard, (number, places) in self.shards.items():
             path = self.folder / str(number)
             with path.open("rb") as file:
-                self.scale.write_shard(
-                    shard, sorted(places), lambda start, length, file=file: _part(file, start, length)
-                )
+                self.scale.write_shard(shard, sorted(places), functools.partial(part, file))
             path.unlink()
         self.folder.rmdir()
 
 
-def _part(file, start, length):
+def part(file, start, length):
+    """So many bytes of a file."""
     file.seek(start)
     return file.read(length)
 

@@ -10,6 +10,7 @@ import tifffile
 from darkroom.atlas import damage
 from darkroom.atlas.lengths import NM
 
+ORIENTATION = 274  # a tag
 JOINED = ("generic", "uniform", "shaped")  # kinds of series whose pages, written one by one, are one stack
 
 
@@ -67,8 +68,9 @@ def _layout(path, tiff, number, time):
     planes = math.prod(sizes.values())
     key, start = chosen[0].keyframe, chosen[0].dataoffset
     there = [page for page in pages if page is not None]
-    # Palettes and alpha are for GDAL to sort out.
-    plain = key.photometric in (1, 2) and not key.extrasamples and not {"C", "S"} <= set(axes)
+    # Palettes, alpha and pictures that are to be turned are for `sections` to sort out.
+    upright = ORIENTATION not in key.tags or key.tags[ORIENTATION].value == 1
+    plain = key.photometric in (1, 2) and not key.extrasamples and not {"C", "S"} <= set(axes) and upright
     mapped = start is not None and shape == chosen[0].shape and (plain or len(there) == 1) and planes > 1
     if mapped:
         damage.require_bytes(path, start + math.prod(shape) * dtype.itemsize)
@@ -147,7 +149,7 @@ def _imagej_sizes(tiff):
         return [None] * 3
     along = [tags[code].value if code in tags else (0, 1) for code in (282, 283)]
     sizes = [below / above * NM[unit] if above and below else None for above, below in along]
-    return [*sizes, about["spacing"] * NM[unit] if about.get("spacing") else None]
+    return [*sizes, abs(about["spacing"]) * NM[unit] if about.get("spacing") else None]
 
 
 def _channel_names(tiff, number):

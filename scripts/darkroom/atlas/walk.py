@@ -13,8 +13,6 @@ from darkroom import files
 from darkroom.atlas import regions
 from darkroom.atlas.handed import Handed
 
-AHEAD = 1 << 28  # bytes of a block that is read while another one is there
-
 logger = logging.getLogger(__name__)
 
 
@@ -89,7 +87,7 @@ class Walk:
         """Whether one block more may be in memory."""
         info = self.planned["info"]
         values = math.prod(high - low for low, high in block.needed[0]) * info["num_channels"]
-        return values * np.dtype(info["data_type"]).itemsize <= AHEAD
+        return values * np.dtype(info["data_type"]).itemsize <= regions.AHEAD
 
     def _handed(self, name, stage, found):
         """Where a stage hands on to: the next one of its region, or what is left to the end."""

@@ -29,6 +29,7 @@ from darkroom.atlas import arrays, blocks, chunked, damage, pictures, sections
 
 BLOCK = 1 << 20
 PNG = b"\x89PNG\r\n\x1a\n"
+JPEG_2000 = b"\0\0\0\x0cjP  ", b"\xffO\xffQ"
 PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
 # None, LZW, deflate (two numbers), PackBits, LZMA, Zstandard: any decoder gives the same values.
 LOSSLESS = (1, 5, 8, 32946, 32773, 34925, 50000)
@@ -154,7 +155,8 @@ class Sections(sections.Sections):
     def _opened(self, page):
         path, offset = sections.place(page)
         try:
-            return witness(path, offset, self._source["decoders"].get(page)) or super()._opened(page)
+            small = np.prod(self.shape[1:], dtype=float) * self.dtype.itemsize <= MOST >> 2
+            return witness(path, offset, self._source["decoders"].get(page), small) or super()._opened(page)
         except damage.ERRORS as error:
             raise ValueError(f"{path}: the section is damaged ({error})") from error
 
@@ -167,8 +169,11 @@ class Sections(sections.Sections):
             raise ValueError(f"{sections.place(page)[0]}: the section is damaged ({error})") from error
 
 
-def witness(path, offset, decoder):
-    """Reader of the rows of a page, or None where the writer's decoder is asked again."""
+def witness(path, offset, decoder, small=True):
+    """Reader of the rows of a page, or None where the writer's decoder is asked again.
+
+    small -- whether the picture may be decoded at a go
+    """
     with Path(path).open("rb") as file:
         start = file.read(12)
     if start[:2] in (b"II", b"MM"):
@@ -180,8 +185,8 @@ def witness(path, offset, decoder):
         return found if found.fits else found.verify()
     if decoder == "jpeg":
         return pictures.Whole(path, _jpeg)
-    if start in (b"\0\0\0\x0cjP  \r\n\x87\n",) or start.startswith(b"\xffO\xffQ"):
-        return pictures.Whole(path, _jpeg_2000) if Path(path).stat().st_size < MOST >> 4 else None
+    if small and start.startswith(JPEG_2000):
+        return pictures.Whole(path, _jpeg_2000)
     return None
 
 

@@ -60,7 +60,7 @@ def describe(folder, series=None, time=None):
     axes = axes or (BEFORE_AXES if multiscales else "zyxc")[: store.ndim]
     if len(axes) != store.ndim:
         raise ValueError(f"{folder}: its {store.ndim} axes are named {axes!r} by the group")
-    more = {"driver": driver, "spec": spec, "notes": notes, **place}
+    more = {"driver": driver, "spec": spec, **place, "notes": notes + place.get("notes", [])}
     if store.chunk_layout.read_chunk.shape:
         chunk = dict(zip(axes, store.chunk_layout.read_chunk.shape, strict=True))
         more["tile"] = [chunk.get(axis, 1) for axis in "zyx"]
@@ -115,7 +115,8 @@ def _finest(image):
     letters = "".join(name[0].lower() for name in names)
     if min(sizes) <= 0:
         partly = [float(size) or None for size in sizes]
-        return letters, {"resolution": partly} if any(partly) else {}, finest["path"]
+        lost = [f"its translation {shift.tolist()} has no unit, and is not used"] if shift.any() else []
+        return letters, {"notes": lost, **({"resolution": partly} if any(partly) else {})}, finest["path"]
     affine = np.diag([*sizes, 1.0])
     affine[:3, 3] = starts
     return letters, {"affine": affine.tolist(), "anatomical": False}, finest["path"]

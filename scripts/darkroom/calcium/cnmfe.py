@@ -20,7 +20,10 @@ from darkroom.calcium.ring import Ring, scales
 
 HELD, COPIES = 100 << 20, 3  # bytes of the patches in memory, which hold their bins so many times
 LOOKS = 2  # at a patch: each finds what the ones before have left
-SPREAD = 10.0  # of ring weights: loose enough that no haze stays where cells are looked for
+FIRST, SPREAD = (
+    3.0,
+    10.0,
+)  # of ring weights: tight while they see cells that nobody knows yet, then loose: no haze stays
 ROUNDS = 2  # of background, traces and shapes after each look
 SWEEPS = 3  # over the cells when their shapes are fitted
 EDGE = 0.1  # share of a footprint's peak below which it ends
@@ -187,7 +190,7 @@ def shapes(patch, bins, options, each=map):
         bins = bins[(slice(None), *nearest)]
     bins -= bins.mean(0)
     fit = Factors(bins, valued, ring, options, each)
-    fit.update_background()
+    fit.update_background(FIRST)
     visible = valued
     for _ in range(LOOKS):
         new, visible = seeded(fit.residual(), visible, options, each)
@@ -334,7 +337,7 @@ class Factors:
         """What work gives of each slice of bins, few enough that copies of them are small, in their order."""
         return self.each(work, contrast.chunks(len(self.bins)))
 
-    def update_background(self):
+    def update_background(self, spread=SPREAD):
         """Fit the ring to what the pulses of cells leave.
 
         What traces do between pulses may be haze that was not taken away, which the ring must learn.
@@ -342,7 +345,7 @@ class Factors:
         above, noise = contrast.standing_out(self.traces.T)
         pulses = np.where(above > contrast.ACTIVE * noise, above, 0).T
         coarse = self._of_parts(lambda part: self.ring.coarse(self.bins[part] - pulses[:, part].T @ self.footprints))
-        self.ring.fit(np.concatenate(list(coarse)), SPREAD)
+        self.ring.fit(np.concatenate(list(coarse)), spread)
 
     def cleared(self, part):
         """Some bins (count, pixels) without background."""

@@ -1,6 +1,10 @@
 """What the planetary rules share: many images in one job, the files of an image."""
 
+import contextlib
+import gzip
 import logging
+import tempfile
+import zlib
 from pathlib import Path
 
 from darkroom import entrypoint
@@ -9,7 +13,8 @@ from darkroom.planetary import recipes
 
 logger = logging.getLogger(__name__)
 
-ISD_SUFFIXES = (".isd.json", ".json", ".isd")
+ISD_SUFFIXES = (".isd.json", ".json", ".isd", ".isd.json.gz", ".json.gz")
+BLOCK = 1 << 20
 SIDECARS = {".json", ".txt", ".md", ".xml", ".md5", ".sha256", ".csv"}
 
 
@@ -59,6 +64,28 @@ def image_file(inventory, image):
     return Path(source.root, fitting[0])
 
 
+@contextlib.contextmanager
+def plain(source, folder):
+    """The file of an image itself; of one that is compressed (`.gz`), what is in it, for as long as it is needed.
+
+    folder -- in which that is unpacked
+
+    Raises ValueError for a file that is damaged or cut off.
+    """
+    if source.suffix.lower() != ".gz":
+        yield source
+        return
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        unpacked = Path(place, source.stem)
+        try:
+            with gzip.open(source) as packed, unpacked.open("wb") as file:
+                while block := packed.read(BLOCK):
+                    file.write(block)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise ValueError(f"{source}: damaged or cut off; get the file again ({error})") from error
+        yield unpacked
+
+
 def isd_file(option, inventory, image):
     """The camera description of an image.
 
@@ -67,16 +94,20 @@ def isd_file(option, inventory, image):
     Raises FileNotFoundError naming what was looked for.
     """
     source = image_file(inventory, image)
-    names = isd_names(option, source)
+    names = isd_names(option, source, image["part"])
     isd = next((name for name in names if name.is_file()), None)
     if isd is None:
         raise FileNotFoundError(
-            f"{source.name}: no camera description {names[0].name} or {names[1].name} in {names[0].parent}"
+            f"{source.name}: no camera description {names[-5].name} or {names[-4].name} in {names[0].parent}"
         )
     return isd
 
 
-def isd_names(option, source):
-    """Where the camera description of an image may be: the file that is given, or the one named as the image."""
+def isd_names(option, source, part=""):
+    """Where the camera description of an image, or of its part, may be: the file that is given, or one of its name."""
     place = Path(option) if option else source.parent
-    return [place] if place.is_file() else [place / f"{source.stem}{suffix}" for suffix in ISD_SUFFIXES]
+    stem = Path(recipes.unpacked(source.name)).stem
+    if place.is_file():
+        return [place]
+    parts = [f".{name}" for name in (part, part.rpartition(".")[0]) if name]
+    return [place / f"{stem}{middle}{suffix}" for middle in (*parts, "") for suffix in ISD_SUFFIXES]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from darkroom import schema
 from darkroom.campaign import Campaign, CampaignError, Pipeline
-from darkroom.campaign.sheet import Row
+from darkroom.campaign.sheet import Row, flow_map
 from darkroom.planetary import recipes, tables
 from darkroom.planetary.images import isd_names
 from darkroom.planetary.instruments import registry
@@ -117,7 +117,8 @@ class Image(Mapped):
         names = self.row.options["parts"] or self.recipe.parts
         source = Path(self.row.source)
         if not names and source.is_dir():  # a file for each channel of a camera of many CCDs
-            fitting = (re.fullmatch(self.recipe.names, path.name, re.IGNORECASE) for path in source.iterdir())
+            names = (recipes.unpacked(path.name) for path in source.iterdir())
+            fitting = (re.fullmatch(self.recipe.names, name, re.IGNORECASE) for name in names)
             names = sorted(f"{file['ccd']}_{file['channel']}" for file in fitting if file and "ccd" in file.groupdict())
         return tuple(names) or ("",)
 
@@ -285,7 +286,7 @@ class Plan:
         several do."""
         if row.recipe:
             return row.recipe
-        name = Path(row.source).name
+        name = recipes.unpacked(Path(row.source).name)
         if name not in self._recipe_of:
             fitting = [one for one, recipe in self.recipes.items() if re.fullmatch(recipe.names, name, re.IGNORECASE)]
             self._recipe_of[name] = fitting[0] if len(fitting) == 1 else ""
@@ -389,8 +390,18 @@ class Plan:
             for step in self.recipes[name].stages.get("calibrate", []):
                 if step.get("camera"):
                     yield f"options geometry: {step['program']} needs it; give local or web, or calibrate: false"
+        yield from self._problems_of_sections(row, name)
         if geometry == "none" and (row.options["backplanes"] or row.options["photometry"]["model"] != "none"):
             yield "options: backplanes and photometry need geometry; it is none"
+
+    def _problems_of_sections(self, row, name):
+        """Options of the row itself that its camera has not; those of the config may be for other cameras."""
+        camera = self.cameras.get(name)
+        for section in ("ingest", "calibration"):
+            known = camera.options.get(section, {}) if camera else {}
+            for option in flow_map(row.text).get(section, {}):
+                if option not in known:
+                    yield f"options {section}: {name} does not read {option!r}; it has {', '.join(known) or 'none'}"
 
 
 def of(campaign: Campaign) -> Plan:

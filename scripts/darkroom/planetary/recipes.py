@@ -22,6 +22,7 @@ class Recipe:
     examples -- names of real products
     parts -- the cubes that one product makes, such as ("vis.even", "vis.odd"); none where it is one
     calibration -- what our own code does of its calibration, in words; "" where it cannot
+    isd -- what our own code makes of its camera descriptions, in words; "" where none is known
     native -- what our own code makes of it: "ingested", "calibrated", or "" for nothing
     areas, web_spice, stages -- of the ISIS engine, see config/recipes.yaml
     """
@@ -32,6 +33,7 @@ class Recipe:
     examples: tuple = ()
     parts: tuple = ()
     calibration: str = ""
+    isd: str = ""
     native: str = ""
     areas: tuple = ()
     web_spice: bool = True
@@ -61,9 +63,14 @@ def completed(of_cameras, tables):
 def imported(names, pattern):
     """Those of the files whose whole names fit, in order; of an image with a detached label, the label."""
     pattern = re.compile(pattern, re.IGNORECASE)
-    fitting = sorted(name for name in names if pattern.fullmatch(PurePath(name).name))
+    fitting = sorted(name for name in names if pattern.fullmatch(unpacked(PurePath(name).name)))
     described = {_stem(name) for name in fitting if name.lower().endswith(".lbl")}
     return [name for name in fitting if name.lower().endswith(".lbl") or _stem(name) not in described]
+
+
+def unpacked(name):
+    """The name of a file without the ending of its compression."""
+    return name.removesuffix(".gz").removesuffix(".GZ")
 
 
 def _stem(name):

@@ -74,9 +74,9 @@ def test_the_curtain_is_of_means_over_blocks(granules, monkeypatch):
     monkeypatch.setattr(granule_module, "BLOCK_BYTES", 4 * 50 * 37)  # blocks that do not end where columns do
     with netCDF4.Dataset(path) as plain:
         values = np.ma.filled(plain["ATB_532"][0].astype("f8"), np.nan)
-    wanted = np.nanmean(values.reshape(11, 100, 10, 5), axis=(1, 3))
+    means = np.nanmean(values.reshape(11, 100, 10, 5), axis=(1, 3))
     with product_module.opened(path) as dataset:
-        assert np.allclose(pictures.block_means(dataset.variables["ATB_532"]), wanted, rtol=1e-6)
+        assert np.allclose(pictures.block_means(dataset.variables["ATB_532"]), means, rtol=1e-6)
 
 
 def test_a_track_across_longitude_180_stays_in_one_piece(tmp_path):

@@ -112,8 +112,8 @@ def test_a_message_of_a_workflow_is_answered(sonde, answered, around):
     (granule,) = told["payload"]["granules"]
     assert granule["granuleId"] == NAME
     require_files(granule["files"], folder, "size", "fileName", "bucket", "key", "checksum")
-    known = {"bucket", "checksum", "checksumType", "fileName", "key", "size", "source", "type"}
-    assert all(set(file) <= known for file in granule["files"])
+    allowed = {"bucket", "checksum", "checksumType", "fileName", "key", "size", "source", "type"}
+    assert all(set(file) <= allowed for file in granule["files"])
     assert {file["bucket"] for file in granule["files"]} == {"ops-protected", "private"}
 
 

@@ -41,10 +41,10 @@ def test_what_the_record_says(describe, tmp_path):
         "BeginningDateTime": "2012-09-07T12:41:16Z",
         "EndingDateTime": "2012-09-07T12:41:35Z",
     }
-    data = record["DataGranule"]
-    assert data["ProductionDateTime"] == "2026-01-02T03:04:05Z"
-    assert data["DayNightFlag"] == "Day"
-    (file,) = data["ArchiveAndDistributionInformation"]
+    described = record["DataGranule"]
+    assert described["ProductionDateTime"] == "2026-01-02T03:04:05Z"
+    assert described["DayNightFlag"] == "Day"
+    (file,) = described["ArchiveAndDistributionInformation"]
     assert file["SizeInBytes"] == product.stat().st_size
     assert file["Checksum"] == {"Value": hashlib.sha256(product.read_bytes()).hexdigest(), "Algorithm": "SHA-256"}
     assert record["SpatialExtent"]["VerticalSpatialDomains"][0]["MaximumValue"] == "19000.0"

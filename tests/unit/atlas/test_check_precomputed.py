@@ -52,7 +52,7 @@ def fails(volume, *texts):
 def test_figures(volume):
     result = volume.check()
     assert result["passed"]
-    assert volume.check(mem_mb=0, threads=2) == result
+    assert volume.check(threads=2) == result
     for scale, figures in zip(volume.scales, result["scales"], strict=True):
         assert figures["key"] == scale["key"]
         assert figures["values"] == np.prod(scale["size"])

@@ -161,6 +161,7 @@ def mode(window):
     return labels[counts.argmax()]
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("offset", [[0, 0, 0], [1, -1, 3], [-5, 4, -7]])
 @pytest.mark.parametrize("kind", ["image", "segmentation"])
 def test_scales_on_disk(kind, offset, noise, make, tmp_path):
@@ -168,9 +169,7 @@ def test_scales_on_disk(kind, offset, noise, make, tmp_path):
     planes = noise(11, 23, 35, dtype="uint32" if kind == "segmentation" else "uint8")
     planes = np.where(noise(11, 23, 35, seed=1) < 180, planes % 4, planes)
     np.save(tmp_path / "v.npy", planes)
-    volume = make(
-        tmp_path / "v.npy", type=kind, voxel_offset=offset, resolution=[1, 1, 2], chunk_size=[8, 5, 4], mem_mb=0
-    )
+    volume = make(tmp_path / "v.npy", type=kind, voxel_offset=offset, resolution=[1, 1, 2], chunk_size=[8, 5, 4])
     assert len(volume.scales) > 3
     for number, (fine, coarse) in enumerate(itertools.pairwise(volume.scales)):
         factors = [round(b / a) for a, b in zip(fine["resolution"], coarse["resolution"], strict=True)]

@@ -100,11 +100,12 @@ def test_colour_and_alpha_png(channels, colour, bits, noise, folder, make, block
     assert ("the alpha channel is dropped" in volume.notes) == (channels in (2, 4))
 
 
+@pytest.mark.usefixtures("many_regions")
 def test_interlaced_png(noise, tmp_path, make, block):
     planes = noise(*SHAPE, 3)
     for number, plane in enumerate(planes):
         Image.fromarray(plane).save(tmp_path / f"s{number}.png", interlace=1)
-    assert np.array_equal(make(tmp_path, resolution=1000, chunk_size=6, mem_mb=0).voxels(), block(planes))
+    assert np.array_equal(make(tmp_path, resolution=1000, chunk_size=6).voxels(), block(planes))
 
 
 # TIFF
@@ -119,6 +120,7 @@ def test_grey_tiff(kind, order, noise, tiffs, make, block):
     assert np.array_equal(volume.voxels(), block(planes).astype(volume.info["data_type"]))
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize(
     "options",
     [
@@ -141,7 +143,7 @@ def test_grey_tiff(kind, order, noise, tiffs, make, block):
 def test_layouts_of_tiff(kind, options, noise, tiffs, make, block):
     planes = noise(*SHAPE, 3, dtype=kind)
     stored = planes.transpose(0, 3, 1, 2) if "planarconfig" in options else planes
-    volume = make(tiffs(stored, photometric="rgb", **options), resolution=1000, chunk_size=7, mem_mb=0)
+    volume = make(tiffs(stored, photometric="rgb", **options), resolution=1000, chunk_size=7)
     assert np.array_equal(volume.voxels(), block(planes))
 
 

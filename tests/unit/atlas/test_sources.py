@@ -78,6 +78,18 @@ def test_white_is_zero(kind, compression, noise, pictures, make, block):
     assert np.array_equal(make(root, resolution=1000, type="segmentation", encoding="raw").voxels(), block(planes))
 
 
+def test_an_orientation_tag_of_pages(noise, make, block, tmp_path):
+    planes = noise(3, 20, 31)
+    tifffile.imwrite(tmp_path / "v.tif", planes, photometric="minisblack", extratags=[(274, "H", 1, 3, True)])
+    volume = make(tmp_path / "v.tif", resolution=1000)
+    with tifffile.TiffFile(tmp_path / "v.tif") as tiff:
+        turned = [274 in page.tags for page in tiff.pages]
+    assert turned[0]
+    wanted = np.stack([plane[::-1, ::-1] if turn else plane for plane, turn in zip(planes, turned, strict=True)])
+    assert np.array_equal(volume.voxels(), block(wanted))
+    assert volume.check()["passed"]
+
+
 def test_white_is_zero_in_pages(noise, make, block, tmp_path):
     planes = noise(3, 20, 31, dtype="uint16")
     tifffile.imwrite(tmp_path / "v.tif", planes, photometric="miniswhite")
@@ -86,6 +98,7 @@ def test_white_is_zero_in_pages(noise, make, block, tmp_path):
     assert "0 is white by the tag of the files" in volume.notes
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("turn", range(1, 9))
 @pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
 def test_orientation_tags(turn, suffix, noise, make, block, tmp_path):
@@ -102,7 +115,7 @@ def test_orientation_tags(turn, suffix, noise, make, block, tmp_path):
             picture = PIL.Image.open(tmp_path / f"s{number}{suffix}")
         picture.getexif()[274] = tag
         shown.append(np.asarray(PIL.ImageOps.exif_transpose(picture)))
-    volume = make(tmp_path, resolution=1000, chunk_size=8, mem_mb=0)
+    volume = make(tmp_path, resolution=1000, chunk_size=8)
     assert np.array_equal(volume.voxels(), block(np.stack(shown)))
     assert volume.check()["passed"]
     assert (f"of 1 of 3 sections is applied: s1{suffix} ({turn})" in volume.notes) == (turn > 1)
@@ -147,6 +160,7 @@ NAMES = {
     "folders of dyes": ["DAPI/s1.png", "DAPI/s2.png", "GFP/s1.png", "GFP/s2.png"],
     "at the end": ["s1_C1.png", "s2_C1.png", "s1_C2.png", "s2_C2.png"],
     "in the middle": ["a_ch00_z1.png", "a_ch00_z2.png", "a_ch01_z1.png", "a_ch01_z2.png"],
+    "words": ["s1_DAPI.png", "s2_DAPI.png", "s1_GFP.png", "s2_GFP.png"],
     "in front": ["C1-s1.png", "C1-s2.png", "C2-s1.png", "C2-s2.png"],
 }
 
@@ -492,6 +506,11 @@ def test_labels_with_a_slope(make, refuses, tmp_path):
 ORDERS = {
     "below 0": (["z0", "z1", "z-1", "z-2"], ["z-2", "z-1", "z0", "z1"], None),
     "below 0, 10": (["b-10", "b-9", "b0", "b9"], None, "section numbers are missing"),
+    "decimals": (
+        ["b0.00", "b0.25", "b-0.25", "b-1.50", "b-1.25"],
+        ["b-1.50", "b-1.25", "b-0.25", "b0.00", "b0.25"],
+        None,
+    ),
     "dashes": (["s-1", "s-10", "s-2"], None, "section numbers are missing: 3, 4, 5, 6, 7 and 2 more"),
     "two that vary": (["s1_t17", "s2_t35", "s4_t61"], None, "section numbers are missing: 3"),
     "two levels": (["a1_s1", "a1_s2", "a1_s4", "a2_s1"], None, "section numbers are missing: 3 beside a1_s1"),
@@ -536,6 +555,7 @@ def saved(kind, values, folder):
     return path
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("kind", [".mgz", ".mgh", ".nii.bz2", " pair.hdr", " spm.hdr", ".nii"])
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
 def test_what_nibabel_reads(kind, dtype, noise, make, tmp_path):
@@ -543,7 +563,7 @@ def test_what_nibabel_reads(kind, dtype, noise, make, tmp_path):
         dtype = "int32"
     path = saved(kind, noise(9, 8, 7, dtype=dtype), tmp_path)
     for source in (path, tmp_path):
-        volume = make(source, chunk_size=4, mem_mb=0)
+        volume = make(source, chunk_size=4)
         values, affine = canonical(nibabel.load(path))
         assert np.array_equal(volume.voxels()[..., 0], values)
         assert np.allclose(places(volume), affine, rtol=0, atol=0.5)
@@ -581,7 +601,7 @@ def test_minc(noise, make, tmp_path):
     assert volume.check()["passed"]
 
 
-@pytest.mark.parametrize("encoding", ["raw", "gzip", "bzip2"])
+@pytest.mark.parametrize("encoding", ["raw", "gzip", "bzip2", "ascii"])
 @pytest.mark.parametrize("detached", [False, True])
 @pytest.mark.parametrize("dtype", ["uint8", ">i2", "float32"])
 def test_nrrd(encoding, detached, dtype, noise, make, tmp_path):

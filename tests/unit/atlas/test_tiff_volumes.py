@@ -15,12 +15,13 @@ def pages(path, planes, contiguous=False, **options):
             tiff.write(plane, contiguous=contiguous, **options)
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("options", [*PLAIN, {"bigtiff": True}, {"tile": (16, 16)}, {"rowsperstrip": 5}], ids=str)
 @pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
 def test_grey_pages(kind, options, noise, make, block, tmp_path):
     planes = noise(*SHAPE, dtype=kind)
     pages(tmp_path / "v.tif", planes, **options)
-    volume = make(tmp_path / "v.tif", chunk_size=4, mem_mb=0, resolution=1000, orientation="RIP")
+    volume = make(tmp_path / "v.tif", chunk_size=4, resolution=1000, orientation="RIP")
     assert np.array_equal(volume.voxels(), block(planes)[:, :, :].transpose(0, 2, 1, 3)[:, ::-1, ::-1])
     assert volume.check()["passed"]
 

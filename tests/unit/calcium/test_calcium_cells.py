@@ -238,6 +238,12 @@ def test_independent_components(scene, unmix):
     assert np.array_equal(cells.traces, again.traces)
 
 
+def test_components_that_are_not_found_in_time_are_counted(scene):
+    early = pca_ica.detect_cells(scene[1], num_ics=6, max_iterations=2)
+    assert early.notes[0].endswith(" of 6 components still turned after 2 iterations")
+    assert not pca_ica.detect_cells(scene[1], num_ics=6, average_cell_diameter=8).notes
+
+
 def test_components_that_cannot_be(scene):
     with pytest.raises(ValueError, match="unmix_type: 'all' is unknown; there are spatial, temporal, both"):
         pca_ica.detect_cells(scene[1], unmix_type="all")

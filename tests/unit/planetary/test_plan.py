@@ -182,9 +182,7 @@ CTX = ("left", "right")
     [
         ("left", {"calibration": {"units": "dn"}}, {"calibrate"}),
         ("left", {"calibration": {"even_odd": False}}, {"calibrate"}),
-        ("left", {"calibration": {"echo": False, "dark": "none"}}, set()),  # of other cameras
         ("left", {"ingest": {"fill_gaps": False}}, {"import"}),
-        ("left", {"ingest": {"unlut": False}}, set()),  # CTX has no such option
         ("left", {"calibrate": False}, {"import"}),  # which notes it, and no calibration is made
         ("left", {"map": {"resolution": 6}}, {"range"}),
         ("left", {"map": {"interpolation": "nearest"}}, {"project"}),
@@ -197,6 +195,11 @@ CTX = ("left", "right")
 )
 def test_an_option_is_asked_of_the_steps_that_read_it(plan, name, options, steps):
     assert changed(plan(ROWS), plan(with_options(ROWS, name, **options))) == {(step, name) for step in steps}
+
+
+def test_options_of_other_cameras_change_nothing(plan):
+    given = {"calibration": {"echo": False, "dark": "none"}, "ingest": {"unlut": False}}
+    assert changed(plan(ROWS), plan(ROWS, **given)) == {("import", "wide")}  # which has unlut
 
 
 @pytest.mark.parametrize(
@@ -274,6 +277,8 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         ({"a": ("ctx", "sample:ctx", {"map": {"template": "gone.map"}})}, {}, "line 2 options map.template: 'gone.map' is not there"),
         ({"a": ("survey", "sample:ctx", {"calibration": {"gian": 1}})}, {"instruments": ["survey.py"]}, "line 2 options calibration: 'gian' is unknown; did you mean 'gain'?"),
         ({"a": ("survey", "sample:ctx", {"calibration": {"gain": "x"}})}, {"instruments": ["survey.py"]}, "line 2 options calibration.gain: is 'x', not a number; right is: radiance of a DN (Survey)"),
+        ({"a": ("ctx", "sample:ctx", {"calibration": {"echo": False}})}, {}, "line 2 options calibration: ctx does not read 'echo'; it has units, solar_distance, flat, even_odd"),
+        ({"a": ("kaguya_tc", "sample:ctx", {"ingest": {"unlut": False}})}, {}, "line 2 options ingest: kaguya_tc does not read 'unlut'; it has none"),
         (ROWS, {"calibration": {"ecko": True}}, "config.yaml planetary.calibration: 'ecko' is unknown; did you mean 'echo'?"),
         (ROWS, {"instruments": ["gone.py"]}, "config.yaml planetary.instruments.0: 'gone.py' is not there"),
         (ROWS, {"instruments": ["other.py"]}, "other.py: no CAMERA = Camera(...) of darkroom.planetary.instruments.registry"),

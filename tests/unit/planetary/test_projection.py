@@ -7,7 +7,7 @@ import pytest
 from darkroom.planetary.formats import cubes, pvl
 from darkroom.planetary.geometry import isd
 from darkroom.planetary.geometry.camera import Camera
-from darkroom.planetary.geometry.projection import ELLIPSOIDAL, PROJECTIONS, RANGE, Mapping, require_same
+from darkroom.planetary.geometry.projection import AREAS, ELLIPSOIDAL, PROJECTIONS, RANGE, Mapping, require_same
 from darkroom.planetary.geometry.projection import replace as replaced_keywords
 from darkroom.samples import planetary
 
@@ -41,6 +41,19 @@ def mapping(name, **changes):
             | {"MinimumLatitude": -70.0, "MaximumLatitude": 70.0, "CenterLongitude": -180.0, "CenterLatitude": 0.0},
             35, -75, 11688673.7, 4139145.66,
         ),
+        ("Orthographic", SPHERE | {"CenterLatitude": 40.0, "CenterLongitude": -100.0}, 30, -110, -0.150383733, -0.165191103),
+        (
+            "LambertConformal",
+            SPHERE | {"CenterLatitude": 23.0, "CenterLongitude": -96.0, "FirstStandardParallel": 33, "SecondStandardParallel": 45},
+            35, -75, 0.29667846, 0.246211229,
+        ),
+        ("TransverseMercator", SPHERE | {"CenterLatitude": 0.0, "CenterLongitude": -75.0}, 40.5, -73.5, 0.0199077372, 0.707027609),
+        (
+            "TransverseMercator",
+            {"EquatorialRadius": "6378206.4", "PolarRadius": "6356583.8", "LatitudeType": "Planetographic"}
+            | {"CenterLatitude": 0.0, "CenterLongitude": -75.0, "ScaleFactor": 0.9996},
+            40.5, -73.5, 127106.467, 4484124.43,
+        ),
     ],
 )  # fmt: skip
 def test_unit_tests_of_isis(name, changes, latitude, longitude, x, y):
@@ -59,16 +72,47 @@ def test_unit_tests_of_isis(name, changes, latitude, longitude, x, y):
 def test_proj_gives_the_same_metres(name, center, latitude_type, direction):
     """The CRS leads PROJ to ISIS's x and y; of an ellipsoid its latitudes are planetographic."""
     changes = {"CenterLatitude": center, "CenterLongitude": 100.0, "LatitudeType": latitude_type}
+    if name == "LambertConformal":
+        changes |= {"FirstStandardParallel": center - 9, "SecondStandardParallel": center + 15}
     projection = mapping(name, **changes, LongitudeDirection=direction)
     east = 100.0 if direction == "PositiveEast" else 260.0
     latitude, longitude = np.meshgrid(np.linspace(-85, 85, 9), east + np.linspace(-79, 79, 9))
+    if name in AREAS:  # which have no place for all of a body
+        latitude, longitude = np.meshgrid(center + np.linspace(-19, 19, 9), east + np.linspace(-40, 40, 9))
     crs = pyproj.CRS.from_wkt(projection.crs_wkt())
     graphic = latitude_type == "Planetographic" or name in ELLIPSOIDAL
     given = projection.graphic(latitude) if graphic else latitude
     expected = pyproj.Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True).transform(longitude, given)
     metres = projection.forward(latitude, longitude % 360)
-    assert np.abs(np.array(metres) - expected).max() < 1e-5
+    assert np.abs(np.array(metres) - expected).max() < (1e-6 if name in AREAS else 1e-5)
     assert np.array(projection.inverse(*metres)) == pytest.approx(np.array([latitude, longitude % 360]), abs=1e-9)
+
+
+def test_parallels_and_scale_of_a_template():
+    """Those of a template, and of a range a sixth from its ends; PROJ has the same metres, and the label all of them."""
+    given = {"CenterLatitude": 50.0, "CenterLongitude": 10.0}
+    cone = mapping("LambertConformal", **given, FirstStandardParallel=45.0, SecondStandardParallel=55.0)
+    across = mapping("TransverseMercator", **given, ScaleFactor=0.9996)
+    for projection in (cone, across):
+        assert Mapping.from_template(projection.group()) == projection
+        crs = pyproj.CRS.from_wkt(projection.crs_wkt())
+        to_map = pyproj.Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True)
+        expected = to_map.transform(13.0, projection.graphic(48.0))
+        assert projection.forward(48.0, 13.0) == pytest.approx(expected, abs=1e-6)
+    assert mapping("LambertConformal", MinimumLatitude=30.0, MaximumLatitude=60.0).parallels == pytest.approx((35, 55))
+
+
+def test_what_a_projection_does_not_show():
+    """The far side, the other half of the body, the pole that a cone has no place for, what lies behind its cut."""
+    globe = mapping("Orthographic", CenterLatitude=0.0, CenterLongitude=0.0)
+    assert np.isnan(globe.forward(0.0, 91.0)).all()
+    assert np.isnan(globe.inverse(3.4e6, 1.0)[0])
+    assert np.isnan(mapping("TransverseMercator", CenterLatitude=0.0, CenterLongitude=0.0).forward(1.0, 90.0)).all()
+    cone = mapping("LambertConformal", CenterLatitude=40.0, CenterLongitude=0.0, MinimumLatitude=10.0)
+    assert np.isnan(cone.forward(-90.0, 0.0)).all()
+    assert np.isfinite(cone.forward(90.0, 0.0)).all()
+    x, y = cone.forward(90.0, 0.0)
+    assert np.isnan(cone.inverse(x, y + 1e6)[0])
 
 
 def test_the_grid_holds_the_range_in_whole_pixels():
@@ -197,6 +241,24 @@ def test_errors_of_a_cube_name_it(tmp_path, group, message):
     with pytest.raises(ValueError) as failure:
         Mapping.of_cube(cubes.Cube(path))
     assert str(failure.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"FirstStandardParallel": 20, "SecondStandardParallel": -20}, "equally far from the equator on both sides"),
+        ({}, "equally far from the equator"),  # of a range around the equator
+        ({"FirstStandardParallel": 90, "SecondStandardParallel": 20}, "FirstStandardParallel = 90: must not be a pole"),
+    ],
+)
+def test_parallels_that_make_no_cone(changes, message):
+    with pytest.raises(ValueError, match=message):
+        mapping("LambertConformal", **changes)
+
+
+def test_a_scale_is_above_0():
+    with pytest.raises(ValueError, match="ScaleFactor = 0: must be above 0"):
+        mapping("TransverseMercator", CenterLatitude=0, ScaleFactor=0)
 
 
 def test_a_pole_is_no_parallel_of_a_cylinder():

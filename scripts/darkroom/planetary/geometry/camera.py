@@ -45,13 +45,9 @@ def of(path, lines=None, samples=None, instrument=None):
 
 
 class Camera:
-    """A camera as an `isd.Isd` describes it. Image coordinates are ISIS's: 1.0 is the centre of the first pixel.
-
-    smooth -- whether neighbours on the ground are neighbours in the image everywhere
-    """
+    """A camera as an `isd.Isd` describes it. Image coordinates are ISIS's: 1.0 is the centre of the first pixel."""
 
     def __init__(self, isd):
-        self.smooth = not isd.framelets
         self.isd, self.lines, self.samples = isd, isd.lines, isd.samples
 
     def ground(self, sample, line):

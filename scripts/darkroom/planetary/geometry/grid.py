@@ -1,7 +1,7 @@
 """The one grid of a map: what was asked for, in the conventions of the map, and that it is worth its images."""
 
 from darkroom.planetary.formats import pvl
-from darkroom.planetary.geometry import projection
+from darkroom.planetary.geometry import basemap, projection
 
 LATITUDES = {"planetocentric": "Planetocentric", "planetographic": "Planetographic"}
 
@@ -19,6 +19,8 @@ def given(options):
         "ProjectionName": projection.name_of(options["projection"]),
         "LatitudeType": LATITUDES[options["latitude_type"]],
     }
+    shared = basemap.keywords(options["crs"]) if options.get("crs") else {}
+    options = options | ({"domain": int(shared["LongitudeDomain"])} if "LongitudeDomain" in shared else {})
     if "domain" in options:
         keywords["LongitudeDomain"] = str(options["domain"])
     if "latitude" in options:
@@ -35,7 +37,7 @@ def given(options):
             keywords[f"Center{axis.capitalize()}"] = options[f"center_{axis}"]
     if "resolution" in options:
         keywords["PixelResolution"] = pvl.Quantity(options["resolution"], "meters/pixel")
-    return keywords
+    return keywords | shared
 
 
 def in_domain(low, high, domain=None):

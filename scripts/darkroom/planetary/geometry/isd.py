@@ -225,7 +225,7 @@ class Isd:
 
 
 def of(path, lines=None, samples=None, instrument=None):
-    """The camera of an ISD file (`.json`, `.isd`) or of a cube with SPICE tables.
+    """The camera of an ISD file (`.json`, `.isd`, also with `.gz`) or of a cube with SPICE tables.
 
     lines, samples -- size of the image, checked against the ISD's own, and needed where it has none
     instrument -- group Instrument of the image's cube; it knows of binning where an ISD is silent
@@ -234,7 +234,7 @@ def of(path, lines=None, samples=None, instrument=None):
     """
     path = Path(path)
     try:
-        if path.suffix.lower() in (".json", ".isd"):
+        if re.search(r"\.(json|isd)(\.gz)?$", path.name, re.IGNORECASE):
             isd = _of_json(files.read_json(path), instrument, lines, samples)
         else:
             isd = from_cube(cubes.Cube(path))

@@ -1,7 +1,8 @@
 """Map projections as ISIS has them: latitude and longitude to metres, the group Mapping, the grid of a map.
 
 Formulas: ISIS's TProjection, Equirectangular, Sinusoidal, SimpleCylindrical, PolarStereographic, Mercator and
-ProjectionFactory; Snyder, Map Projections: A Working Manual (USGS Professional Paper 1395), for the last two.
+ProjectionFactory; Snyder, Map Projections: A Working Manual (USGS Professional Paper 1395), for the last two. Those of
+small areas are in `conic`.
 Universal coordinates are planetocentric latitude and east longitude from 0 to 360; those of a map may be
 planetographic, west, or from -180 to 180. x grows to the east and y to the north.
 """
@@ -9,15 +10,28 @@ planetographic, west, or from -180 to 180. x grows to the east and y to the nort
 import contextlib
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.geometry.camera import spherical
+from darkroom.planetary.geometry.conic import (
+    LambertConformal,
+    Orthographic,
+    TransverseMercator,
+    latitude_of,
+    snyder_t,
+)
 
-PROJECTIONS = ("Equirectangular", "Sinusoidal", "SimpleCylindrical", "PolarStereographic", "Mercator")
-WITH_LATITUDE = ("Equirectangular", "PolarStereographic", "Mercator")  # have a CenterLatitude
-ELLIPSOIDAL = ("PolarStereographic", "Mercator")  # the others are those of a sphere
+AREAS = ("Orthographic", "TransverseMercator", "LambertConformal")  # of `conic`
+PROJECTIONS = ("Equirectangular", "Sinusoidal", "SimpleCylindrical", "PolarStereographic", "Mercator", *AREAS)
+WITH_LATITUDE = ("Equirectangular", "PolarStereographic", "Mercator", *AREAS)  # have a CenterLatitude
+ELLIPSOIDAL = ("PolarStereographic", "Mercator", "TransverseMercator", "LambertConformal")  # the others: of a sphere
+PLANAR = ("PolarStereographic", *AREAS)  # longitudes do not run along x
+PARALLELS = ("FirstStandardParallel", "SecondStandardParallel")
+SIXTH = 1 / 6  # of a range of latitudes: where the parallels of a cone are without others
+MESH = 257  # places along each side of a range, whose extremes are the extent
 # Method, and parameters of the central meridian and of the parallel of true scale, by the names of EPSG.
 WKT = {
     "Equirectangular": (
@@ -37,6 +51,13 @@ WKT = {
         "Latitude of standard parallel",
     ),
     "Mercator": ("Mercator (variant B)", "Longitude of natural origin", "Latitude of 1st standard parallel"),
+    "Orthographic": ("Orthographic", "Longitude of natural origin", "Latitude of natural origin"),
+    "TransverseMercator": ("Transverse Mercator", "Longitude of natural origin", "Latitude of natural origin"),
+    "LambertConformal": (
+        "Lambert Conic Conformal (2SP)",
+        "Longitude of false origin",
+        "Latitude of false origin",
+    ),
 }
 CHOICES = {
     "ProjectionName": PROJECTIONS,
@@ -56,6 +77,8 @@ SAME = {
     "CenterLongitude": "center_longitude",
     "CenterLatitude": "center_latitude",
     "PixelResolution": "resolution",
+    "ScaleFactor": "scale_factor",
+    "standard parallels": "parallels",
 }
 
 
@@ -77,6 +100,7 @@ class Mapping:
 
     bounds -- minimum and maximum latitude, minimum and maximum longitude
     left, top -- x and y of the upper left corner of the first pixel
+    scale_factor -- of a transverse Mercator projection; parallels -- of a cone, both of the kind of the latitudes
     """
 
     name: str
@@ -94,6 +118,8 @@ class Mapping:
     top: float = 0.0
     lines: int = 0
     samples: int = 0
+    scale_factor: float = 1.0
+    parallels: tuple = ()
 
     @classmethod
     def from_template(cls, template):
@@ -159,8 +185,11 @@ class Mapping:
         center = _number(group, "CenterLatitude", default) if name in WITH_LATITUDE else 0.0
         if name == "PolarStereographic" and center == 0:
             raise ValueError("CenterLatitude = 0: must not be 0 for PolarStereographic")
-        if name in ("Equirectangular", "Mercator") and abs(center) >= 90:
+        if name in ("Equirectangular", "Mercator", "TransverseMercator") and abs(center) >= 90:
             raise ValueError(f"CenterLatitude = {center:g}: must not be a pole for {name}")
+        parallels = (south + (north - south) * SIXTH, north - (north - south) * SIXTH)
+        if name == "LambertConformal":
+            parallels = tuple(_number(group, key, default) for key, default in zip(PARALLELS, parallels, strict=True))
         projection = cls(
             name=name,
             target=_text(group, "TargetName", ""),
@@ -173,7 +202,10 @@ class Mapping:
             center_latitude=center,
             bounds=bounds,
             resolution=math.nan,
+            scale_factor=_number(group, "ScaleFactor", 1.0) if name == "TransverseMercator" else 1.0,
+            parallels=parallels if name == "LambertConformal" else (),
         )
+        projection._require_parallels()
         if "PixelResolution" in group:
             resolution = _number(group, "PixelResolution")
         else:
@@ -186,11 +218,43 @@ class Mapping:
             raise ValueError(f"PixelResolution = {resolution:g}: must be above 0")
         return replace(projection, resolution=resolution)
 
+    def _require_parallels(self):
+        """Raise ValueError for standard parallels that make no cone, or a scale factor that is none."""
+        if self.scale_factor <= 0:
+            raise ValueError(f"ScaleFactor = {self.scale_factor:g}: must be above 0")
+        for key, parallel in zip(PARALLELS, self.parallels, strict=False):
+            if abs(parallel) >= 90:
+                raise ValueError(f"{key} = {parallel:g}: must not be a pole")
+        if self.parallels and abs(sum(self.parallels)) < 1e-9:
+            raise ValueError(
+                f"{' and '.join(PARALLELS)} = {self.parallels[0]:g} and {self.parallels[1]:g}: equally far from the "
+                "equator on both sides they make no cone"
+            )
+
+    @cached_property
+    def _area(self):
+        """The projection of a small area, of a unit body."""
+        if self.name == "Orthographic":
+            return Orthographic(math.radians(self.center_latitude))
+        if self.name == "TransverseMercator":
+            return TransverseMercator(self._eccentricity, self._graphic_center, self.scale_factor)
+        return LambertConformal(self._eccentricity, self._graphic_center, self._graphic_parallels)
+
+    @property
+    def _graphic_parallels(self):
+        """Planetographic standard parallels in radians."""
+        graphic = self.latitude_type == "Planetographic"
+        return tuple(math.radians(angle if graphic else float(self.graphic(angle))) for angle in self.parallels)
+
     @property
     def _metres_per_degree(self):
         """At the latitude of true scale. ISIS puts a planetographic latitude into the planetocentric formula here."""
         latitude = self.center_latitude
-        if self.name in ELLIPSOIDAL:
+        if self.name == "TransverseMercator":
+            latitude = 0.0
+        elif self.name == "LambertConformal":
+            latitude = math.degrees(min(self._graphic_parallels))
+        elif self.name in ELLIPSOIDAL:
             latitude = math.degrees(self._graphic_center)
         return math.pi / 180 * self._local_radius(latitude)
 
@@ -245,6 +309,8 @@ class Mapping:
         east = np.radians(longitude * self._east - self.center_longitude * self._east)
         angle = np.radians(latitude)
         a = self.equatorial_radius
+        if self.name == "Orthographic":
+            return tuple(a * value for value in self._area.forward(angle, east))
         if self.name == "Sinusoidal":
             return a * east * np.cos(angle), a * angle
         if self.name == "SimpleCylindrical":
@@ -253,11 +319,14 @@ class Mapping:
             radius = self._local_radius(self.center_latitude)
             return radius * math.cos(math.radians(self.center_latitude)) * east, radius * angle
         graphic = np.radians(latitude if self.latitude_type == "Planetographic" else self.graphic(latitude))
+        if self.name in AREAS:
+            turned = (east + math.pi) % (2 * math.pi) - math.pi
+            return tuple(a * value for value in self._area.forward(graphic, turned))
         if self.name == "Mercator":
-            t = np.where(np.abs(latitude) < 90, _snyder_t(graphic, self._eccentricity), np.nan)
+            t = np.where(np.abs(latitude) < 90, snyder_t(graphic, self._eccentricity), np.nan)
             return self._true_radius * east, -self._true_radius * np.log(t)
         sign = math.copysign(1, self.center_latitude)
-        t = _snyder_t(sign * graphic, self._eccentricity)
+        t = snyder_t(sign * graphic, self._eccentricity)
         distance = np.where(latitude * sign > -90, self._polar_factor * t, np.nan)
         return distance * np.sin(east), -sign * distance * np.cos(east)
 
@@ -269,12 +338,14 @@ class Mapping:
             angle, east = y / radius, x / (radius * math.cos(math.radians(self.center_latitude)))
         elif self.name in ("SimpleCylindrical", "Sinusoidal"):
             angle, east = y / a, x / a
+        elif self.name in AREAS:
+            angle, east = self._area.inverse(x / a, y / a)
         elif self.name == "Mercator":
-            angle = _snyder_latitude(np.exp(-y / self._true_radius), self._eccentricity)
+            angle = latitude_of(np.exp(-y / self._true_radius), self._eccentricity)
             east = x / self._true_radius
         else:
             sign = math.copysign(1, self.center_latitude)
-            angle = sign * _snyder_latitude(np.hypot(x, y) / self._polar_factor, self._eccentricity)
+            angle = sign * latitude_of(np.hypot(x, y) / self._polar_factor, self._eccentricity)
             east = np.arctan2(x, -sign * y)
         if self.name in ELLIPSOIDAL and self.latitude_type == "Planetocentric":
             angle = np.radians(self.centric(np.degrees(angle)))
@@ -295,13 +366,19 @@ class Mapping:
         """Metres from the pole over Snyder's t (21-33 at the pole, 21-34 elsewhere)."""
         e, latitude = self._eccentricity, abs(self._graphic_center)
         if math.pi / 2 - latitude > np.finfo(float).eps:
-            return self._true_radius / float(_snyder_t(np.float64(latitude), e))
+            return self._true_radius / float(snyder_t(np.float64(latitude), e))
         return 2 * self.equatorial_radius / math.sqrt((1 + e) ** (1 + e) * (1 - e) ** (1 - e))
 
     def _extent(self):
         """Smallest and largest x and y of the range (XYRange)."""
         south, north, west, east = self.bounds
         latitudes, longitudes = [south, north], [west, east]
+        if self.name in AREAS:
+            latitudes, longitudes = np.linspace(south, north, MESH), np.linspace(west, east, MESH)
+            x, y = self._plane(*np.meshgrid(latitudes, longitudes))
+            if np.isnan(x).all():
+                raise ValueError(f"{self.name} has no place for its range; its centre is elsewhere")
+            return np.nanmin(x), np.nanmax(x), np.nanmin(y), np.nanmax(y)
         if south < 0 < north:
             latitudes.append(0.0)
         if self.name == "PolarStereographic":
@@ -321,7 +398,7 @@ class Mapping:
 
         Raises ValueError when they have nothing in common.
         """
-        turned = self.longitude_domain != whole.longitude_domain and self.name != "PolarStereographic"
+        turned = self.longitude_domain != whole.longitude_domain and self.name not in PLANAR
         row = round((whole.top - self.top) / self.resolution)
         column = 0 if turned else round((self.left - whole.left) / self.resolution)
         first, last = max(row, 0), min(row + self.lines, whole.lines)
@@ -368,7 +445,14 @@ class Mapping:
             "PixelResolution": pvl.Quantity(self.resolution, pixel),
             "Scale": pvl.Quantity(self.scale, "pixels/degree"),
         }
-        return group | ({"CenterLatitude": self.center_latitude} if self.name in WITH_LATITUDE else {})
+        return group | self.own
+
+    @property
+    def own(self):
+        """Keywords of the group Mapping that not every projection has."""
+        own = {"CenterLatitude": self.center_latitude} if self.name in WITH_LATITUDE else {}
+        own |= {"ScaleFactor": self.scale_factor} if self.name == "TransverseMercator" else {}
+        return own | dict(zip(PARALLELS, self.parallels, strict=False))
 
     def transform(self):
         """Affine coefficients a, b, c, d, e, f of rasterio: column, row -> x, y of a pixel's upper left corner."""
@@ -386,12 +470,21 @@ class Mapping:
         radius, flattening, true_scale = self.equatorial_radius, 0.0, 0.0
         if self.name == "Equirectangular":
             radius, true_scale = self._local_radius(self.center_latitude), self.center_latitude
+        elif self.name == "Orthographic":
+            true_scale = self.center_latitude
         elif self.name in ELLIPSOIDAL:
             true_scale = math.degrees(self._graphic_center)
             flattening = radius / (radius - self.polar_radius) if radius > self.polar_radius else 0.0
         degree, metre = 'ANGLEUNIT["degree",0.0174532925199433]', 'LENGTHUNIT["metre",1]'
         parameters = [(parallel, true_scale, degree)] if parallel else []
-        parameters += [(meridian, center, degree), ("False easting", 0, metre), ("False northing", 0, metre)]
+        parameters.append((meridian, center, degree))
+        if self.name == "TransverseMercator":
+            parameters.append(("Scale factor at natural origin", self.scale_factor, 'SCALEUNIT["unity",1]'))
+        for number, angle in zip(("1st", "2nd"), self._graphic_parallels, strict=False):
+            parameters.append((f"Latitude of {number} standard parallel", math.degrees(angle), degree))
+        false = ("Easting", "Northing") if self.name == "LambertConformal" else ("False easting", "False northing")
+        of = " at false origin" if self.name == "LambertConformal" else ""
+        parameters += [(f"{name}{of}", 0, metre) for name in false]
         listed = ",".join(f'PARAMETER["{name}",{value!r},{unit}]' for name, value, unit in parameters)
         ways = ("east", "north")
         if self.name == "PolarStereographic":
@@ -501,7 +594,7 @@ def require_same(mappings, names):
     for mapping, name in zip(mappings[1:], names[1:], strict=True):
         for key, attribute in SAME.items():
             value, expected = getattr(mapping, attribute), getattr(mappings[0], attribute)
-            same = value == expected if isinstance(value, str) else math.isclose(value, expected, rel_tol=1e-12)
+            same = math.isclose(value, expected, rel_tol=1e-12) if isinstance(value, float) else value == expected
             if not same:
                 raise ValueError(
                     f"{name}: {key} = {value} differs from {expected} of {names[0]}; project both to one map"
@@ -603,21 +696,3 @@ def _stretched(latitude, ratio):
     """The latitude in degrees whose tangent is `ratio` times as large."""
     angle = np.radians(latitude)
     return np.degrees(np.arctan2(ratio * np.sin(angle), np.cos(angle)))
-
-
-def _snyder_t(latitude, e):
-    """Snyder 15-9, of planetographic latitudes in radians."""
-    sine = e * np.sin(latitude)
-    t = np.tan((math.pi / 2 - latitude) / 2) / ((1 - sine) / (1 + sine)) ** (e / 2)
-    return np.where(np.abs(latitude) < math.pi / 2 - np.finfo(float).eps, t, 0.0)
-
-
-def _snyder_latitude(t, e):
-    """Planetographic latitude in radians of Snyder's t (7-9), iterated as ISIS does."""
-    latitude = math.pi / 2 - 2 * np.arctan(t)
-    for _ in range(45):
-        sine = e * np.sin(latitude)
-        previous, latitude = latitude, math.pi / 2 - 2 * np.arctan(t * ((1 - sine) / (1 + sine)) ** (e / 2))
-        if np.nanmax(np.abs(latitude - previous), initial=0) < 1e-12:
-            break
-    return latitude

@@ -43,11 +43,9 @@ def positions(camera, mapping, first, lines):
     """Image coordinates (sample, line) of the pixels of some lines of a map, counted from 0; NaN where not seen.
 
     Within cells of 16 x 16 pixels they are biquadratic between 3 x 3 exact ones, where that is right within 1e-4
-    pixels at the worst place; every other cell, and every cell on an edge of the image, is exact throughout. So are all
-    of an image that is not smooth.
+    pixels at the worst place; every other cell, and every cell on an edge of the image or of a framelet, is exact
+    throughout.
     """
-    if not camera.smooth:
-        return _exact(camera, mapping, 1 + np.arange(mapping.samples)[None, :], first + 1 + np.arange(lines)[:, None])
     down, across = -(-lines // CELL), -(-mapping.samples // CELL)
     row, column = first + 1 + CELL * np.arange(down)[:, None], 1 + CELL * np.arange(across)[None, :]
     half = np.arange(2 * max(down, across) + 1) * (CELL // 2)
@@ -61,6 +59,9 @@ def positions(camera, mapping, first, lines):
         whole = beyond | ~(before | behind).any((0, 3, 4))
         off = WEIGHTS[WORST] @ cells @ WEIGHTS[WORST] - _exact(camera, mapping, column + WORST, row + WORST)
         rough = ~(whole & (np.abs(off) < TOLERANCE).all(0))
+    if camera.isd.framelets:
+        number, _ = camera.isd.framelet(cells[1])
+        rough |= (number != number[..., :1, :1]).any((2, 3))
     places = (WEIGHTS @ cells @ WEIGHTS.T).swapaxes(2, 3).reshape(2, down * CELL, across * CELL)
     places = places[:, :lines, : mapping.samples]
     row, column = np.nonzero(np.kron(rough, np.ones((CELL, CELL), bool))[:lines, : mapping.samples])

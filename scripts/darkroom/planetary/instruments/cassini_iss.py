@@ -198,6 +198,7 @@ CAMERA = Camera(
     recipes={
         "cassini_iss": Recipe(
             title="Cassini ISS, narrow and wide angle",
+            isd="frame",
             names=r"[NW]\d{10}_\d+\.LBL",
             examples=("N1472853667_1.LBL", "W1472855646_5.LBL"),
         )

@@ -183,6 +183,7 @@ CAMERA = Camera(
     recipes={
         "ctx": Recipe(
             title="MRO CTX",
+            isd="line scan",
             names=r"[A-Z]\d\d_\d{6}_\d{4}_X[IN]_\d\d[NS]\d{3}W\.IMG",
             examples=("B10_013341_1010_XN_79S172W.IMG", "P02_001916_2221_XI_42N027W.IMG"),
             calibration="dark current, even/odd, I/F; a flat field from a file",

@@ -189,6 +189,7 @@ CAMERA = Camera(
     recipes={
         "hirise": Recipe(
             title="MRO HiRISE, channels to a mosaic",
+            isd="line scan; of each channel one of its own",
             names=r"[A-Z]{3}_\d{6}_\d{4}_(?P<ccd>RED\d|IR1[01]|BG1[23])_(?P<channel>[01])\.IMG",
             examples=("PSP_001446_1790_BG12_0.IMG", "ESP_011261_1960_RED5_1.IMG"),
         )

@@ -136,6 +136,7 @@ CAMERA = Camera(
     recipes={
         "hrsc": Recipe(
             title="Mars Express HRSC and SRC, level 2",
+            isd="line scan with its changing rates; SRC a frame",
             names=r"h[0-9a-z]\d{3}_\d{4}_(nd|re|gr|bl|ir|s1|s2|p1|p2|sr)2\.img",
             examples=("h0279_0000_re2.img", "H1234_0009_ND2.IMG"),
             calibration="scaling of the label",

@@ -177,6 +177,7 @@ CAMERA = Camera(
     recipes={
         "kaguya_tc": Recipe(
             title="Kaguya (SELENE) Terrain Camera, level 2B",
+            isd="line scan",
             names=r"TC[12][SWT]2B\d_\d\d_.+\.(img|lbl)",
             examples=("TC1S2B0_01_06691S820E0465.img", "TC2W2B0_01_00296N081E0240.img"),
             label={"INSTRUMENT_ID": "TC*"},
@@ -184,6 +185,7 @@ CAMERA = Camera(
         ),
         "kaguya_mi": Recipe(
             title="Kaguya (SELENE) Multiband Imager, level 2B",
+            isd="line scan",
             names=r"M[VN][AW]_2B\d_\d\d_.+\.(img|lbl)",
             examples=("MVA_2B2_01_02329S002E0302.img", "MNA_2B2_01_04192S136E3573.img"),
             label={"INSTRUMENT_ID": ["MI-VIS", "MI-NIR"]},

@@ -301,6 +301,7 @@ CAMERA = Camera(
     recipes={
         "lroc_nac": Recipe(
             title="LRO LROC narrow angle",
+            isd="line scan",
             names=r"M\d+[LR]E\.IMG",
             examples=("M114145549LE.IMG", "M1333276014RE.IMG"),
             calibration="dark current, nonlinearity, flat field from files; radiance; echo",

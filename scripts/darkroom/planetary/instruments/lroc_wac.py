@@ -115,12 +115,13 @@ def _mode(product):
     return MODES[name]
 
 
+ISD = "push-frame; visible and ultraviolet have one each, of the first band"
 VISIBLE, ULTRAVIOLET = ("vis.even", "vis.odd"), ("uv.even", "uv.odd")
 
 
 def recipe(mode, title, parts, names="", examples=()):
     """The recipe of an INSTRUMENT_MODE_ID."""
-    return Recipe(f"LRO LROC wide angle, {title}", names, {"INSTRUMENT_MODE_ID": mode}, examples, parts)
+    return Recipe(f"LRO LROC wide angle, {title}", names, {"INSTRUMENT_MODE_ID": mode}, examples, parts, isd=ISD)
 
 
 CAMERA = Camera(

@@ -203,6 +203,7 @@ CAMERA = Camera(
     recipes={
         "moc": Recipe(
             title="Mars Global Surveyor MOC, narrow and wide angle",
+            isd="line scan; the distortion in ALE's descriptions is none",
             names=r"((ab|sp)\d{6}|[a-z]\d{7}|(fha|cal)\d{5})\.im[qg]",
             examples=("ab102401.img", "m0002345.imq", "e0201461.imq", "fha00123.imq"),
             calibration="red wide angle in full but its gain table; others from a file",

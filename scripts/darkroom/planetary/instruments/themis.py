@@ -109,6 +109,7 @@ CAMERA = Camera(
     recipes={
         "themis_vis": Recipe(
             title="Mars Odyssey THEMIS, visible",
+            isd="push-frame",
             names=r"V\d{8}(EDR|RDR)\.QUB",
             examples=("V00821003RDR.QUB", "V10052001EDR.QUB"),
             label={"DETECTOR_ID": "VIS"},
@@ -117,6 +118,7 @@ CAMERA = Camera(
         ),
         "themis_ir": Recipe(
             title="Mars Odyssey THEMIS, infrared",
+            isd="line scan, as of band 1",
             names=r"I\d{8}(EDR|RDR)\.QUB",
             examples=("I00831002RDR.QUB",),
             label={"DETECTOR_ID": "IR"},

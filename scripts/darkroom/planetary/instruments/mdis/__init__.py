@@ -13,6 +13,7 @@ CAMERA = Camera(
     recipes={
         "mdis": Recipe(
             title="MESSENGER MDIS, narrow and wide angle",
+            isd="frame",
             names=r"E[NW]\d{10}[A-M]\.IMG",
             examples=("EN1072174528M.IMG", "EW0217229464G.IMG"),
             calibration="in full; a flat field from a file",
