@@ -8,6 +8,8 @@ import functools
 
 import numpy as np
 
+from darkroom.compiled import compiled
+
 
 def turned(longitudes):
     """Corners (n, 4) whose pixels go over the date line as going on beyond 180 degrees, and which pixels have a pole in
@@ -29,20 +31,14 @@ def gridded(values, longitudes, latitudes, west, north, step, shape):
         columns, rows = (longitudes + shift - west) / step, (north - latitudes) / step
         near = (columns.max(1) > 0) & (columns.min(1) < shape[1]) & (rows.max(1) > 0) & (rows.min(1) < shape[0])
         if near.any():
-            _compiled()(values[near], columns[near], rows[near], total, cover)
+            _kernel()(values[near], columns[near], rows[near], total, cover)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(cover > 0, total / cover, np.nan), cover
 
 
 @functools.cache
-def _compiled():
-    """The loop over pixels, compiled once for all runs where there is a place to keep it."""
-    import numba
-
-    try:
-        return numba.njit(_add, nogil=True, cache=True)
-    except RuntimeError:
-        return numba.njit(_add, nogil=True)
+def _kernel():
+    return compiled(_add)
 
 
 def _add(values, columns, rows, total, cover):
