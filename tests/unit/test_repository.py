@@ -55,7 +55,6 @@ PACKAGES = {
     "openstack": "openstacksdk",
     "netCDF4": "netcdf4",
     "elftools": "pyelftools",
-    "PIL": "pillow",
 }
 WHEELS = {"python-blake3": "blake3"}  # conda packages that have another name than the wheel
 LOCKS = ("requirements.lock", "requirements-test.lock")
