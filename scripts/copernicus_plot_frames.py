@@ -26,8 +26,8 @@ def copernicus_plot_frames(stack: Path, animation: Path, *, recipe: str, recipes
     west, south, east, north = shown.grid.bounds
     with shown.reading() as get:
         frames = [get(layer.name, at)[::step, ::step] for at in range(len(shown.begins))]
-    known = np.concatenate([frame[np.isfinite(frame)] for frame in frames])
-    low, high = np.quantile(known, (0.02, 0.98)) if known.size else (0, 1)
+    shown_values = np.concatenate([frame[np.isfinite(frame)] for frame in frames])
+    low, high = np.quantile(shown_values, (0.02, 0.98)) if shown_values.size else (0, 1)
     pictures = []
     for begin, frame in zip(shown.begins, frames, strict=True):
         figure = matplotlib.figure.Figure(figsize=(7, 5), dpi=80, layout="constrained", facecolor="white")

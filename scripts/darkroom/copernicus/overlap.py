@@ -8,6 +8,8 @@ import functools
 
 import numpy as np
 
+from darkroom.compiled import compiled
+
 
 def turned(longitudes):
     """Corners (n, 4) whose pixels go over the date line as going on beyond 180 degrees, and which pixels have a pole in
@@ -25,24 +27,20 @@ def gridded(values, longitudes, latitudes, west, north, step, shape):
     west, north -- the corner of the grid; step -- degrees of a cell; shape -- (rows, columns)
     """
     total, cover = np.zeros(shape), np.zeros(shape)
-    for shift in (-360, 0, 360):  # the grid may go on beyond 180 degrees, as pixels may
-        columns, rows = (longitudes + shift - west) / step, (north - latitudes) / step
-        near = (columns.max(1) > 0) & (columns.min(1) < shape[1]) & (rows.max(1) > 0) & (rows.min(1) < shape[0])
+    rows, columns = (north - latitudes) / step, (longitudes - west) / step
+    ends = np.stack([columns.min(1), columns.max(1)]) if len(values) else np.zeros((2, 0))
+    level = (rows.max(1) > 0) & (rows.min(1) < shape[0])
+    for turn in (-360 / step, 0, 360 / step):  # the grid may go on beyond 180 degrees, as pixels may
+        near = level & (ends[1] + turn > 0) & (ends[0] + turn < shape[1])
         if near.any():
-            _compiled()(values[near], columns[near], rows[near], total, cover)
+            _kernel()(values[near], columns[near] + turn, rows[near], total, cover)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(cover > 0, total / cover, np.nan), cover
 
 
 @functools.cache
-def _compiled():
-    """The loop over pixels, compiled once for all runs where there is a place to keep it."""
-    import numba
-
-    try:
-        return numba.njit(_add, nogil=True, cache=True)
-    except RuntimeError:
-        return numba.njit(_add, nogil=True)
+def _kernel():
+    return compiled(_add)
 
 
 def _add(values, columns, rows, total, cover):

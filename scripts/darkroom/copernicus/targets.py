@@ -60,14 +60,14 @@ def targets(stack, get, layer, at, asked, land=None):
 
 def background(power, ring, guard):
     """The mean of the known pixels in a ring around each pixel, NaN where too few of it are known."""
-    known = ~np.isnan(power)
-    filled = np.where(known, power, 0.0)
+    measured = ~np.isnan(power)
+    filled = np.where(measured, power, 0.0)
 
     def sums(values):
         whole, inner = (ndimage.uniform_filter(values, size, mode="constant") * size**2 for size in (ring, guard))
         return whole - inner
 
-    count = sums(known.astype(float))
+    count = sums(measured.astype(float))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(count > LEAST * (ring**2 - guard**2), sums(filled) / count, np.nan)
 

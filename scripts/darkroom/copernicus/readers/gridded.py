@@ -110,7 +110,8 @@ def grid_of(scene):
     with opened(scene["path"]) as dataset:
         variable = dataset[scene["variable"]]
         axes = [
-            next((axis for axis in variable.dimensions if axis in known), None) for known in (LATITUDES, LONGITUDES)
+            next((axis for axis in variable.dimensions if axis in spellings), None)
+            for spellings in (LATITUDES, LONGITUDES)
         ]
         if None in axes or variable.dimensions[-2:] != tuple(axes):
             there = ", ".join(variable.dimensions)

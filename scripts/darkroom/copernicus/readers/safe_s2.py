@@ -73,11 +73,11 @@ def _scene(path, product, level):
             f"{path}: baseline {baseline} has an {offset} for each band, and here is none: a copy whose pixels were "
             "changed? Use the product of the archive"
         )
-    known = names.parsed(product)
+    name = names.parsed(product)
     return {
         "product": product,
         "begin": told("PRODUCT_START_TIME"),
-        "tile": known.tile if known else "",
+        "tile": name.tile if name else "",
         "level": level,
         "baseline": baseline,
         "unit": told("SPACECRAFT_NAME"),
