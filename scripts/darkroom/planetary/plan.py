@@ -331,6 +331,11 @@ class Plan:
         return [row.dataset for row in self.good]
 
     @property
+    def mapped(self) -> list[str]:
+        """The datasets that have a map, and so a footprint."""
+        return [name for name in self.datasets if self[name].delivered[-1].stage in ("map", "mosaic", "terrain")]
+
+    @property
     def ingested(self) -> list[Cube]:
         """The cubes of all images that come from an archive."""
         images = (made for made in map(self.__getitem__, self.datasets) if isinstance(made, Image))
