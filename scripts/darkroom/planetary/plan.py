@@ -312,7 +312,9 @@ class Plan:
     def problems(self, row: Row) -> Iterator[str]:
         """What is wrong with a row, beyond its options by themselves."""
         name = self.recipe_name(row)
-        if name in COMPOSITES:
+        if recipes.unpacked(row.source).lower().endswith(".xml"):
+            yield "source: PDS4, not read; right is a product of PDS3"
+        elif name in COMPOSITES:
             yield from self._problems_of_composite(row, name)
         elif name in self.recipes:
             yield from self._problems_of_image(row, name)
