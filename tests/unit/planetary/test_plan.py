@@ -267,7 +267,7 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         (with_options(ROWS, "mosaic", images=["left", "mosaic"]), {}, "line 4 options images: 'mosaic' is no planetary image of this sheet"),
         ({"a": ("ctxx", "sample:ctx", {})}, {}, "line 2 recipe: 'ctxx' is unknown; did you mean 'ctx'?"),
         ({"a": ("", "sample:ctx", {})}, {}, "line 2 recipe: the name of 'sample:ctx' does not tell its instrument; known are"),
-        ({"a": ("viking", "sample:ctx", {})}, {}, "line 2 recipe: viking needs engine: isis in the config"),
+        ({"a": ("galileo_ssi", "sample:ctx", {})}, {}, "line 2 recipe: galileo_ssi needs engine: isis in the config"),
         ({"a": ("ctx", "", {})}, {}, "line 2 source: an image has one; only rows of mosaic and stereo have none"),
         ({"a": ("ctx", "sample:ctx", LOCAL)}, {}, "line 2 options geometry: local needs engine: isis in the config"),
         ({"a": ("ctx", "sample:ctx", {"backplanes": True})}, {}, "line 2 options: backplanes and photometry need geometry; it is none"),
