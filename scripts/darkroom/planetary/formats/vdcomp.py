@@ -117,15 +117,20 @@ class Code:
 
     def line(self, record, samples):
         """Samples of a line (samples,) uint8; None when the record is no line."""
-        steps = np.empty(samples, "i4")
-        stream, at = record[1:] + bytes(HELD // 8), 0
-        number, held, left = 0, 0, 8 * (len(record) - 1)
+        if not record:
+            return None
+        steps, size = np.empty(samples, "i4"), HELD // 8
+        steps[0], at = record[0], 1
+        number, held, left = (
+            0,
+            0,
+            8 * (len(record) - 1),
+        )  # bits that were read, how many are held, and how many are left
         for sample in range(1, samples):
             if held < HELD:
-                number = (number & ((1 << held) - 1)) << HELD | int.from_bytes(
-                    stream[at : at + HELD // 8].ljust(8, b"\0")
-                )
-                held, at = held + HELD, at + HELD // 8
+                more = int.from_bytes(record[at : at + size].ljust(size, b"\0"))
+                number = (number & ((1 << held) - 1)) << HELD | more
+                held, at = held + HELD, at + size
             window = number >> (held - TABLE) & MASK
             length, symbol = self.lengths[window], self.symbols[window]
             if not length:
@@ -134,7 +139,6 @@ class Code:
             if not length or left < 0:
                 return None
             steps[sample] = ZERO - symbol
-        steps[:1] = record[:1] and record[0]
         return (np.cumsum(steps) % 256).astype("u1")
 
     def _longer(self, number, held):
