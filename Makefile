@@ -66,6 +66,7 @@ format: $(VENV)/tests ## Format Python and Snakemake code, list what is shipped,
 
 bench: $(VENV)/tests ## Measure against the peers, side by side (not part of the tests)
 	$(BIN)/python tests/bench/atlas.py
+	$(BIN)/python tests/bench/sections.py
 	$(BIN)/python tests/bench/upload.py --more 32
 	$(BIN)/python tests/bench/planetary.py
 	$(BIN)/python tests/bench/memory.py
@@ -73,6 +74,7 @@ bench: $(VENV)/tests ## Measure against the peers, side by side (not part of the
 	$(BIN)/python tests/bench/airborne.py
 	$(BIN)/python tests/bench/copernicus.py
 	$(BIN)/python tests/bench/copernicus_downloads.py
+	$(BIN)/python tests/bench/copernicus_recipes.py
 	$(BIN)/python tests/bench/files.py
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --only-binary :all: \

@@ -1,14 +1,16 @@
 """Granules of a field campaign (dropsondes, lidar, radiometers) -> CF netCDF, archive metadata, quality, pictures.
 
 resources/<dataset>/inventory.json -> netcdf/, granules.json -> metadata/, metadata.json; quality/, airborne_check.json;
-preview.png. One job takes all granules of a dataset, as many at a time as it has threads; a bad one is named and does
-not stop the others.
+preview.png. One job takes all granules of a dataset, as many at a time as it has threads, or `jobs` take a share each
+(airborne/parts.smk); a bad one is named and does not stop the others.
 """
+
+from darkroom.airborne import plan as airborne_plan
 
 CAMPAIGN.add(
     "airborne",
     Pipeline(
-        products=["netcdf/", "metadata/", "quality/", "preview.png"],
+        products=airborne_plan.products,
         records=["granules.json", "metadata.json", "airborne_check.json"],
     ),
 )
@@ -19,6 +21,7 @@ rule airborne_convert:
     input:
         inventory="<source>/inventory.json",
         collections=lambda wildcards: files_of(row(wildcards).options["collections"], ".yaml"),
+        parts=lambda wildcards: airborne_plan.parts(row(wildcards), "granules"),
     output:
         granules="<dataset>/granules.json",
     log:
@@ -44,6 +47,7 @@ rule airborne_convert_metadata:
     input:
         granules="<dataset>/granules.json",
         collections=lambda wildcards: files_of(row(wildcards).options["collections"], ".yaml"),
+        pictures=lambda wildcards: airborne_plan.pictures(row(wildcards)),
     output:
         metadata="<dataset>/metadata.json",
     log:
@@ -69,6 +73,7 @@ rule airborne_check:
         granules="<dataset>/granules.json",
         metadata="<dataset>/metadata.json",
         collections=lambda wildcards: files_of(row(wildcards).options["collections"], ".yaml"),
+        parts=lambda wildcards: airborne_plan.parts(row(wildcards), "reports"),
     output:
         check="<dataset>/airborne_check.json",
     log:
@@ -85,6 +90,25 @@ rule airborne_check:
         schemas=option("schemas"),
     script:
         "../scripts/airborne_check.py"
+
+
+rule airborne_plot_granules:
+    """Draw each granule on its own, for an archive to show (option `browse`)."""
+    input:
+        granules="<dataset>/granules.json",
+    output:
+        listed="<dataset>/pictures.json",
+    log:
+        "<log>/airborne_plot_granules.log",
+    benchmark:
+        "<benchmark>/airborne_plot_granules.tsv"
+    conda:
+        "../envs/airborne.yaml"
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt, threads: (600 + 400 * threads) * attempt,
+    script:
+        "../scripts/airborne_plot_granules.py"
 
 
 rule airborne_plot:
@@ -111,3 +135,6 @@ rule airborne_plot:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     script:
         "../scripts/airborne_plot.py"
+
+
+include: "airborne/parts.smk"

@@ -1,21 +1,31 @@
 """Brain atlas: section images or a volume -> Neuroglancer precomputed volume, OME-Zarr.
 
 resources/<dataset>/inventory.json -> volume.json (the plan) -> precomputed/ -> precomputed_check.json, preview.png
-Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk).
+Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk), regions.csv (atlas/labels.smk),
+annotations/ (atlas/points.smk), precomputed/mesh/ (atlas/meshes.smk),
+sections/ (atlas/sections.smk).
 """
 
 from darkroom.atlas import plan as atlas_plan
 
-CAMPAIGN.add("atlas", Pipeline(products=atlas_plan.products, records=atlas_plan.records))
+CAMPAIGN.add(
+    "atlas", Pipeline(products=atlas_plan.products, records=atlas_plan.records, problems=atlas_plan.problems)
+)
 
 
+include: "atlas/parts.smk"
 include: "atlas/zarr.smk"
+include: "atlas/labels.smk"
+include: "atlas/points.smk"
+include: "atlas/meshes.smk"
+include: "atlas/sections.smk"
 
 
 rule atlas_import:
     """Read the headers of a source; plan its place in RAS+ space, its values and its scales."""
     input:
         inventory=lambda wildcards: atlas_plan.inventory(row(wildcards)),
+        labels=lambda wildcards: atlas_plan.labels(row(wildcards)),
     output:
         volume="<dataset>/volume.json",
     log:
@@ -38,6 +48,7 @@ rule atlas_chunk:
     input:
         inventory=lambda wildcards: atlas_plan.inventory(row(wildcards)),
         volume="<dataset>/volume.json",
+        parts=lambda wildcards: atlas_plan.parts(row(wildcards), "precomputed"),
     output:
         info="<dataset>/precomputed/info",
     log:
@@ -59,6 +70,7 @@ rule atlas_check_precomputed:
     input:
         volume="<dataset>/volume.json",
         info="<dataset>/precomputed/info",
+        parts=lambda wildcards: atlas_plan.parts(row(wildcards), "precomputed_check"),
     output:
         check="<dataset>/precomputed_check.json",
     log:
@@ -80,6 +92,7 @@ rule atlas_plot:
     input:
         volume="<dataset>/volume.json",
         info="<dataset>/precomputed/info",
+        points=lambda wildcards: atlas_plan.annotations(row(wildcards)),
     output:
         preview=report(
             "<dataset>/preview.png",

@@ -38,3 +38,8 @@ def option(key):
 def whole_source(wildcards, attempt):
     """Minutes for a step that reads all of a source: its inventory, which is its input, is small whatever it lists."""
     return minutes(CAMPAIGN.source_bytes(wildcards.dataset), attempt)
+
+
+def share_of_source(wildcards, attempt):
+    """Minutes for a job that reads a share of a source."""
+    return minutes(CAMPAIGN.source_bytes(wildcards.dataset) // int(wildcards.parts), attempt)

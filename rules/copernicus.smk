@@ -1,7 +1,8 @@
-"""A question to a catalogue of satellite products -> the products on disk, checked, with a table, a map and a time line.
+"""A question to a catalogue of satellite products -> the products on disk, checked, and what a recipe makes of them.
 
 query -> products.csv, products.geojson, search.json -> order.json -> resources/<dataset>/inventory.json ->
-products_check.json; preview.png. A row with a source of its own is looked through in place, and nothing is ordered or
+products_check.json (copernicus/products.smk) -> scenes.json -> stack.nc -> map.tif, statistics.csv, classes.tif
+(copernicus/recipes.smk); preview.png. A row with a source of its own is looked through in place, and nothing is ordered or
 fetched. One job fetches all products of a row; `./darkroom copernicus_sheet` makes a row of each product, tile or date.
 """
 
@@ -13,137 +14,30 @@ CAMPAIGN.add(
     "copernicus",
     Pipeline(products=plan.products, records=plan.records, problems=plan.problems, needs_source=False),
 )
+COPERNICUS = CAMPAIGN.good("copernicus")
+SEARCHED = one_of([row.dataset for row in COPERNICUS if not plan.is_mapped(row)])
+MAPPED = one_of([row.dataset for row in COPERNICUS if plan.is_mapped(row)])
 
 
-# Both make inventories; this one is asked for the datasets of a query alone.
-ruleorder: copernicus_fetch > fetch_input
+def recipe_of(wildcards):
+    """The recipe of the dataset of a job."""
+    return plan.recipe(row(wildcards))
 
 
-rule copernicus_search:
-    """Ask the catalogue, or look through the source, and choose among what is found."""
-    input:
-        inventory=lambda wildcards: "<source>/inventory.json" if row(wildcards).source else [],
-        given=lambda wildcards: watchable(plan.watched(row(wildcards))),
-    output:
-        products="<dataset>/products.geojson",
-        search="<dataset>/search.json",
-        table="<dataset>/products.csv",
-        names="<dataset>/product_list.txt",
-        paths="<dataset>/product_list_remote.txt",
-    log:
-        "<log>/copernicus_search.log",
-    benchmark:
-        "<benchmark>/copernicus_search.tsv"
-    localrule: True  # compute nodes of a cluster often have no way out
-    conda:
-        "../envs/copernicus.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-    params:
-        query=lambda wildcards: plan.question(row(wildcards)),
-        catalogues=option("catalogues"),
-    script:
-        "../scripts/copernicus_search.py"
+def recipe_options(wildcards):
+    """Those options of the dataset of a job that its recipe reads."""
+    return plan.recipe_options(row(wildcards))
 
 
-rule copernicus_order:
-    """Order what is archived, and wait until it is there."""
-    input:
-        products="<dataset>/products.geojson",
-    output:
-        order="<dataset>/order.json",
-    log:
-        "<log>/copernicus_order.log",
-    benchmark:
-        "<benchmark>/copernicus_order.tsv"
-    localrule: True  # compute nodes of a cluster often have no way out
-    conda:
-        "../envs/copernicus.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-    params:
-        catalogues=option("catalogues"),
-        store=PLACES.apply("<resources>/_products"),
-        wait=option("wait"),
-    script:
-        "../scripts/copernicus_order.py"
+def classes_of(wildcards):
+    """The map of classes of a dataset whose recipe has classes."""
+    return "<dataset>/classes.tif" if "classes.tif" in plan.products(row(wildcards)) else []
 
 
-rule copernicus_fetch:
-    """Bring the products here, or take stock of them where they lie; what two datasets want is fetched once."""
-    input:
-        products="<dataset>/products.geojson",
-        order="<dataset>/order.json",
-    output:
-        inventory="<source>/inventory.json",
-    log:
-        "<log>/copernicus_fetch.log",
-    benchmark:
-        "<benchmark>/copernicus_fetch.tsv"
-    wildcard_constraints:
-        dataset=one_of([row.dataset for row in CAMPAIGN.of("copernicus") if not row.source]),
-    localrule: True  # compute nodes of a cluster often have no way out
-    conda:
-        "../envs/copernicus.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        copernicus=1,
-    params:
-        catalogues=option("catalogues"),
-        store=PLACES.apply("<resources>/_products"),
-        patterns=lambda wildcards: [] if option("whole")(wildcards) else option("files")(wildcards),
-        connections=config["fetch"]["connections"],
-    script:
-        "../scripts/copernicus_fetch.py"
+def targets_of(wildcards):
+    """The targets of a dataset whose recipe looks for them."""
+    return "<dataset>/targets.geojson" if "targets.geojson" in plan.products(row(wildcards)) else []
 
 
-rule copernicus_check_products:
-    """Compare the products that are here with what their catalogue, their manifests and their archives promise."""
-    input:
-        inventory="<source>/inventory.json",
-        products="<dataset>/products.geojson",
-        order=lambda wildcards: [] if row(wildcards).source else "<dataset>/order.json",
-    output:
-        check="<dataset>/products_check.json",
-    log:
-        "<log>/copernicus_check_products.log",
-    benchmark:
-        "<benchmark>/copernicus_check_products.tsv"
-    conda:
-        "../envs/copernicus.yaml"
-    threads: 2
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=whole_source,
-    script:
-        "../scripts/copernicus_check_products.py"
-
-
-rule copernicus_plot_products:
-    """Draw the footprints over coastlines, and when the products were taken."""
-    input:
-        products="<dataset>/products.geojson",
-        search="<dataset>/search.json",
-    output:
-        preview=report(
-            "<dataset>/preview.png",
-            caption="report/copernicus.rst",
-            category="copernicus",
-            labels={"dataset": "{dataset}"},
-        ),
-    log:
-        "<log>/copernicus_plot_products.log",
-    benchmark:
-        "<benchmark>/copernicus_plot_products.tsv"
-    wildcard_constraints:
-        dataset=CAMPAIGN.pattern("copernicus"),
-    conda:
-        "../envs/copernicus.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-    script:
-        "../scripts/copernicus_plot_products.py"
+include: "copernicus/products.smk"
+include: "copernicus/recipes.smk"

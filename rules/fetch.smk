@@ -16,7 +16,7 @@ rule fetch_input:
         "../envs/fetch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 600 * attempt,
     params:
         source=lambda wildcards: row(wildcards).source,
         filter=option("filter"),

@@ -20,7 +20,7 @@ rule publish_manifest:
         "../envs/publish.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
         runtime=whole_source,
     params:
         folders=lambda wildcards: [name for name in CAMPAIGN.products(wildcards.dataset) if name[-1] == "/"],
@@ -46,7 +46,7 @@ rule publish_upload:
         "../envs/publish.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
         campaign=config["campaign"],
         dataset="{dataset}",
@@ -86,7 +86,7 @@ rule publish_page:
         "../envs/publish.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: (500 + len(CAMPAIGN.rows) // 20) * attempt,
     params:
         campaign=config["campaign"],
         benchmarks=lambda wildcards: PLACES.apply("<benchmarks>/<campaign>"),

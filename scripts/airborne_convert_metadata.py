@@ -1,4 +1,4 @@
-"""Write the archive's metadata of each granule: UMM-G, ECHO10, and the short file of py-cumulus."""
+"""Write the archive's metadata of each granule: UMM-G, ECHO10, the short file of py-cumulus, and an item of STAC."""
 
 import functools
 import hashlib
@@ -13,7 +13,7 @@ from darkroom.airborne import product, staging
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.airborne.collection import match as match_collection
-from darkroom.airborne.metadata import echo10, legacy_met, umm_g
+from darkroom.airborne.metadata import echo10, legacy_met, stac, umm_g
 from darkroom.airborne.parallel import in_processes
 from darkroom.airborne.told import told
 from darkroom.files import BLOCK, read_json, settle, write_bytes, write_json
@@ -32,6 +32,7 @@ def as_json(described):
 # collection has a place for them.
 WRITERS = {"umm_g.json": as_json, "echo10.xml": echo10.echo10, "meta.xml": legacy_met.legacy_met}
 ON_DEMAND = {"cmr.json": as_json, "cmr.xml": echo10.echo10, "nc.meta.xml": legacy_met.legacy_met}
+STAC = "stac.json"  # of the campaign's catalogue, not of the archive
 # Ending of a file name -> what CMR calls its format and its media type.
 FORMATS = {
     ".nc": ("netCDF-4", "application/x-netcdf"),
@@ -40,6 +41,7 @@ FORMATS = {
     ".eol": ("ASCII", "text/plain"),
     ".ict": ("ICARTT", "text/plain"),
     ".txt": ("ASCII", "text/plain"),
+    ".png": ("PNG", "image/png"),
 }
 # Kind of a file in the file table -> what CMR calls its address, and what a user does there.
 URLS = {
@@ -57,16 +59,18 @@ def airborne_convert_metadata(
     metadata: Path,
     *,
     collections: list | None = None,
+    pictures: list | None = None,
     endpoint: str = "",
     buckets: dict | None = None,
     cumulus_names: bool = False,
     threads: int = 1,
 ):
-    """Write metadata/<granule>.umm_g.json, .echo10.xml and .meta.xml of each granule, and a list of them, last.
+    """Write metadata/<granule>.umm_g.json, .echo10.xml, .meta.xml, .stac.json of each granule, and their list, last.
 
     granules -- the list that `airborne_convert` made
     metadata -- JSON: of each granule its files with sizes and digests, its extent, its places in the archive
     collections -- files or folders of collections; by default those of config/collections
+    pictures -- the list of the granules' pictures, where `airborne_plot_granules` has drawn them
     endpoint -- http(s) address of the archive, for the addresses of files that users may read
     buckets -- names of the archive's buckets by their kind, for s3 addresses
     cumulus_names -- also as .cmr.json and .cmr.xml, which Cumulus posts to CMR, and as .nc.meta.xml, py-cumulus's name;
@@ -79,10 +83,11 @@ def airborne_convert_metadata(
     if endpoint and not endpoint.startswith(("http://", "https://")):
         raise ValueError(f"endpoint {endpoint!r}: right is such as https://data.example.org")
     made, folder = read_json(granules), granules.parent
-    known = load_collections(collections or [COLLECTIONS])
+    loaded = load_collections(collections or [COLLECTIONS])
     converted = [granule for granule in made["granules"] if granule["netcdf"]]
+    drawn = {name: picture for listed in pictures or [] for name, picture in read_json(listed).items()}
     archive = (made["root"], endpoint, buckets, cumulus_names)
-    tasks = [(granule, folder, known[granule["collection"]], *archive) for granule in converted]
+    tasks = [(one, folder, loaded[one["collection"]], *archive, drawn.get(one["id"])) for one in converted]
     listed, bad = [], []
     for granule, done in zip(converted, in_processes(write, tasks, threads), strict=True):
         about = {"collection": granule["collection"], "granule": granule["id"]}
@@ -94,19 +99,21 @@ def airborne_convert_metadata(
             logger.info("%s: metadata written", granule["id"], extra=about)
     if not listed:
         raise ValueError(f"no granule has metadata; {bad[0]['id']}: {bad[0]['error']}")
-    product.keep_only(folder / "metadata", [Path(name).name for one in listed for name in one["metadata"].values()])
+    kept = [Path(name).name for one in listed for name in one["metadata"].values()]
+    product.keep_only(folder / "metadata", [*kept, *(f"{one['id']}.{STAC}" for one in listed)])
     settle(folder / "metadata")
     write_json(metadata, {"granules": listed, "errors": bad})
 
 
-def write(granule, folder, collection, root, endpoint, buckets, cumulus_names=False):
+def write(granule, folder, collection, root, endpoint, buckets, cumulus_names=False, picture=None):
     """Write the metadata of a granule; what the list tells of it, or of what went wrong in a sentence."""
     try:
-        described = describe(granule, folder, root, collection, endpoint, buckets)
+        described = describe(granule, folder, root, collection, endpoint, buckets, picture)
         written = {}
         for ending, writer in writers(granule["id"], collection, cumulus_names).items():
             written[ending] = f"metadata/{granule['id']}.{ending}"
             write_bytes(folder / written[ending], writer(described), durable=False)
+        write_json(folder / f"metadata/{granule['id']}.{STAC}", stac.stac(described), durable=False)
         return record(described, written)
     except Exception as error:  # whatever it is, it is that granule's
         return granules_of.say(error, granule["netcdf"])
@@ -128,10 +135,11 @@ def _has_place(name, ending, collection):
     return any(re.fullmatch(entry["regex"], name) and word in entry["regex"] for entry in collection["files"])
 
 
-def describe(granule, folder, root, collection, endpoint="", buckets=None):
+def describe(granule, folder, root, collection, endpoint="", buckets=None, picture=None):
     """What the metadata of a granule tells, as a dict for the writers.
 
     granule -- its entry in the list of `airborne_convert`; folder, root -- where its products and its sources are
+    picture -- name of its picture below the folder, or None
     """
     path, sources = folder / granule["netcdf"], granule["files"]
     groups = match_collection(sources[0], {"": collection}).groups | {"granule": granule["id"]}
@@ -154,9 +162,11 @@ def describe(granule, folder, root, collection, endpoint="", buckets=None):
     name = staging.product_name(path.name, described["source_files"])
     archived = [one for one in sources if place(Path(one).name)]
     files = [file(path, place, name), *(file(Path(root, one), place) for one in archived)]
+    files += [file(folder / picture, place)] if picture and place(Path(picture).name) else []
     return described | {
         "place": place,
         "archived": archived,
+        "picture": picture,
         "files": files,
         "urls": urls(files, collection, endpoint, buckets),
     }
@@ -173,17 +183,17 @@ def additional_attributes(collection, path, groups):
 
     One that names a label that is not told is left out.
     """
-    wanted = collection.get("additional_attributes", {})
-    known = groups
-    if any("{" in text for text in wanted.values()):
+    templates = collection.get("additional_attributes", {})
+    labels = groups
+    if any("{" in text for text in templates.values()):
         with product.opened(path) as made:
             lines = made.globals.get("source_header", "").splitlines()
-        known = dict(line.partition(": ")[::2] for line in lines) | groups
-    found = {}
-    for name, text in wanted.items():
-        if all(label in known for label in LABEL.findall(text)):
-            found[name] = LABEL.sub(lambda match: str(known[match[1]]), text)
-    return found
+        labels = dict(line.partition(": ")[::2] for line in lines) | groups
+    attributes = {}
+    for name, text in templates.items():
+        if all(label in labels for label in LABEL.findall(text)):
+            attributes[name] = LABEL.sub(lambda match: str(labels[match[1]]), text)
+    return attributes
 
 
 def file(path, place, name=""):
@@ -207,22 +217,23 @@ def file(path, place, name=""):
 
 def urls(files, collection, endpoint, buckets):
     """Addresses of the granule's files in the archive, and of the page of its collection."""
-    found = []
+    listed = []
     for entry in files:
         for url in staging.addresses(entry["place"], endpoint, buckets) if entry["place"] else ():
             kind, verb = URLS.get(entry["place"]["type"], URLS["data"])
             about = {"type": kind, "description": f"{verb} {entry['name']}", "mime_type": entry["mime_type"]}
-            found.append({"url": url, **about})
+            listed.append({"url": url, **about})
     if "doi" in collection:
         page = {"type": "VIEW RELATED INFORMATION", "description": "Page of the collection", "mime_type": "text/html"}
-        found.append({"url": f"https://doi.org/{collection['doi']}", **page})
-    return found
+        listed.append({"url": f"https://doi.org/{collection['doi']}", **page})
+    return listed
 
 
 def record(described, written):
     """What the list of metadata tells of a granule; `archive` has the place of each file that the table has one for."""
     kept = ("id", "begin", "end", "box", "deviation_m", "day_night", "files", "urls")
     products = [described["netcdf"], *written.values(), f"quality/{described['id']}.json"]
+    products += [described["picture"]] if described["picture"] else []
     return {
         **{key: described[key] for key in kept},
         "collection": described["collection"]["short_name"],

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from darkroom import entrypoint, files
-from darkroom.atlas import judge, ome_zarr
+from darkroom.atlas import ome_zarr
+from darkroom.atlas.judge import Judge
 from darkroom.record import Record
 from darkroom.record import write as write_record
 
@@ -13,13 +14,14 @@ ROTATED = (
 )
 
 
-def atlas_check_zarr(volume: Path, index: Path, check: Path, dataset: str, *, threads: int = 1, mem_mb: int = 2000):
-    """Compare scale 0 with the source, and each coarser scale with the finer one, downsampled; all exactly.
+def atlas_check_zarr(volume: Path, index: Path, check: Path, dataset: str, *, parts: list = (), threads: int = 1):
+    """Compare scale 0 with the source, and each coarser scale with the source, downsampled; all exactly.
 
     volume -- the plan that `atlas_import` made
     index -- `zarr.json` of the group
     check -- the figures, as JSON: per scale the chunks and voxels compared, and how they agree
     dataset -- name of the image
+    parts -- what other jobs have left behind that did their share, if there were any
 
     The judge, `judge`, shares neither decoder nor arithmetic with the writer. Raises ValueError naming the scale and
     the place that differs.
@@ -30,8 +32,8 @@ def atlas_check_zarr(volume: Path, index: Path, check: Path, dataset: str, *, th
     for path, wanted in written.items():
         if files.read_json(path) != wanted:
             raise ValueError(f"{path} is not what was planned in {volume}")
-    figures = judge.figures(planned, scales, threads, mem_mb)
-    notes = [ROTATED] if planned["transform"] else []
+    figures = Judge(check, volume, index, planned, scales, threads).figures()
+    notes = [] if ome_zarr.shift(planned) else [ROTATED]
     write_record(check, Record(notes=notes, checks={"zarr_check": {"passed": True, "scales": figures}}))
 
 

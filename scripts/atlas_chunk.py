@@ -3,26 +3,29 @@
 from pathlib import Path
 
 from darkroom import entrypoint, files
-from darkroom.atlas import precomputed, pyramid
+from darkroom.atlas import precomputed
+from darkroom.atlas.label_tables import segment_properties
+from darkroom.atlas.pyramid import Pyramid
 
 
-def atlas_chunk(inventory: Path, volume: Path, info: Path, *, threads: int = 1, mem_mb: int = 2000):
+def atlas_chunk(inventory: Path, volume: Path, info: Path, *, parts: list = (), threads: int = 1):
     """Write a planned volume as Neuroglancer precomputed: chunks of every scale, then `info`.
 
     inventory -- the files of the source
     volume -- the plan that `atlas_import` made
     info -- the `info` file to write; the chunks go into folders beside it
+    parts -- what other jobs have left behind that did their share, if there were any
 
-    The source is streamed in blocks that take at most about `mem_mb`; each coarser scale is made from the chunks of
-    the one before it. Chunks that an interrupted run has finished, from the same files by the same plan, are kept.
-    Raises ValueError naming the file when the source is damaged or a value does not fit.
+    Regions that other jobs or an interrupted run have made, from the same files by the same plan, are kept. Raises
+    ValueError naming the file when the source is damaged or a value does not fit.
     """
-    planned, folder = files.read_json(volume), info.parent
-    marker = pyramid.begin(folder, inventory, volume)
-    pyramid.write(planned, precomputed.opened(folder, planned), threads, mem_mb)
+    planned = files.read_json(volume)
+    made = Pyramid(info, (inventory, volume), planned, precomputed.opened(info.parent, planned), threads)
+    made.finish()
     if planned["transform"]:
-        files.write_json(folder / "transform.json", planned["transform"])
-    marker.unlink(missing_ok=True)
+        files.write_json(info.with_name("transform.json"), planned["transform"])
+    if planned["regions"]:
+        files.write_json(info.parent / precomputed.PROPERTIES / "info", segment_properties(planned["regions"]))
     files.write_json(info, planned["info"])
 
 

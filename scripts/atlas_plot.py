@@ -9,7 +9,7 @@ import numpy as np
 
 from darkroom import entrypoint, files
 from darkroom.atlas import precomputed, readback
-from darkroom.atlas.view import state
+from darkroom.atlas.view import hues, is_rgb, state
 
 # Of each section: the axis it cuts, its horizontal and its vertical axis, and what those point to.
 SECTIONS = {
@@ -20,20 +20,24 @@ SECTIONS = {
 PIXELS = 600  # of the longest side that is drawn
 
 
-def atlas_plot(volume: Path, info: Path, preview: Path, view: Path):
+def atlas_plot(volume: Path, info: Path, preview: Path, view: Path, points: Path | None = None):
     """Write the preview of a volume and its Neuroglancer layer.
 
     volume -- the plan that `atlas_import` made
     info -- the `info` of the precomputed volume
     preview -- PNG of the three middle sections, in true proportions
-    view -- JSON for a Neuroglancer state: its layer (source `precomputed`, relative to this file) and its position
+    view -- JSON for a Neuroglancer state: its layers (sources relative to this file) and its position
+    points -- the `info` of a layer of points
     """
     planned = files.read_json(volume)
     scale = drawn_scale(planned, info.parent)
     sections = {name: section(scale, *axes[:3]) for name, axes in SECTIONS.items()}
-    limits = value_range(list(sections.values()))
-    draw(scale, sections, hashed_colours if planned["values"]["labels"] else painter(*limits), preview)
-    files.write_json(view, state(planned, limits))
+    colours = is_rgb(planned)
+    channels = [slice(None)] if colours else [[number] for number in range(planned["info"]["num_channels"])]
+    limits = [value_range([section[..., channel] for section in sections.values()]) for channel in channels]
+    paint = label_painter(planned["regions"]) if planned["values"]["labels"] else painter(limits, colours)
+    draw(scale, sections, paint, preview)
+    files.write_json(view, state(planned, limits, points is not None))
 
 
 def drawn_scale(planned, folder):
@@ -75,12 +79,29 @@ def value_range(sections):
     return (low, high) if low < high else (low, low + 1)
 
 
-def painter(low, high):
-    """Function that turns a section into RGB, with `low` as black and `high` as white."""
+def painter(limits, colours):
+    """Function that turns a section into RGB: its `colours`, or each channel from black to its hue."""
+    hue = np.eye(3) if colours else np.array([list(bytes.fromhex(code)) for code in hues(len(limits))]) / 255
+    low, high = np.array(limits).T
 
     def paint(section):
-        grey = np.clip((section.astype("f8") - low) / (high - low), 0, 1)
-        return np.repeat(grey[..., :1], 3, axis=-1) if grey.shape[-1] < 3 else grey[..., :3]
+        shares = np.clip((section.astype("f8") - low) / (high - low), 0, 1)
+        return np.minimum(np.nan_to_num(shares) @ hue, 1)
+
+    return paint
+
+
+def label_painter(regions):
+    """Function that turns a section of labels into RGB: the colours of their table, and a hashed one for others."""
+    coloured = {region["id"]: list(bytes.fromhex(region["colour"])) for region in regions if "colour" in region}
+
+    def paint(section):
+        labels, places = np.unique(section[..., 0], return_inverse=True)
+        palette = hashed_colours(labels[:, None, None])[:, 0]
+        for number, label in enumerate(labels.tolist()):
+            if label in coloured:
+                palette[number] = np.array(coloured[label]) / 255
+        return palette[places.reshape(section.shape[:2])]
 
     return paint
 

@@ -135,9 +135,9 @@ def with_members(root, files, packed, destination, filter="", ratio=UNPACK_RATIO
 
 def samples():
     """Samples by name: functions that write raw data to a folder. Their modules are loaded by those alone who ask."""
-    from darkroom.samples import airborne, atlas, calcium, copernicus, planetary
+    from darkroom.samples import airborne, atlas, calcium, copernicus, copernicus_radar, planetary
 
-    pipelines = (atlas, planetary, airborne, copernicus, calcium)
+    pipelines = (atlas, planetary, airborne, copernicus, copernicus_radar, calcium)
     return {name: write for pipeline in pipelines for name, write in pipeline.SAMPLES.items()}
 
 

@@ -13,7 +13,7 @@ def planetary_plot_tiles(volume: Path, info: Path, view: Path):
     info -- the `info` of the precomputed volume, which must be there
     view -- JSON: the layer (source `precomputed`, relative to this file) and its position
     """
-    files.write_json(view, state(files.read_json(volume), (0, 255)) | {"layout": "xy"})
+    files.write_json(view, state(files.read_json(volume), [(0, 255)]) | {"layout": "xy"})
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 EMBEDDED = 200  # datasets whose previews are put into the page; beyond that they are linked, or no browser opens it
 WIDTH = 900  # pixels of an embedded preview
 SAMPLED = 10  # MB; a peak of memory below that is of a step that ended before it was measured
-ITEM = "item.json"  # of a dataset, as STAC
+ITEMS = ("item.json", "metadata/*.stac.json")  # of a dataset and of its granules, as STAC
 TITLES = {"key": "voxel", "psnr_db": "PSNR (dB)", "psnr_floor_db": "required (dB)"}  # of the columns of a check
 
 
@@ -54,13 +54,14 @@ def publish_page(
     files.write_bytes(page, content.encode())
     if catalog:
         folders = [Path(path).parent for path in manifests]
-        files.write_json(catalog, stac_catalog(campaign, [folder for folder in folders if (folder / ITEM).is_file()]))
+        items = [item for folder in folders for pattern in ITEMS for item in sorted(folder.glob(pattern))]
+        files.write_json(catalog, stac_catalog(campaign, [item.relative_to(catalog.parent) for item in items]))
 
 
-def stac_catalog(campaign, folders):
-    """A STAC catalog with a link to the item of each folder. Specification: STAC 1.1.0, Catalog."""
+def stac_catalog(campaign, items):
+    """A STAC catalog with a link to each item, a path below it. Specification: STAC 1.1.0, Catalog."""
     links = [{"rel": "root", "href": "./catalog.json", "type": "application/json"}]
-    links += [{"rel": "item", "href": f"./{folder.name}/{ITEM}", "type": "application/geo+json"} for folder in folders]
+    links += [{"rel": "item", "href": f"./{item}", "type": "application/geo+json"} for item in items]
     described = {"id": campaign, "description": f"Datasets of the campaign {campaign} that have a place or a time."}
     return {"type": "Catalog", "stac_version": "1.1.0", **described, "links": links}
 

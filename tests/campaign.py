@@ -1,6 +1,8 @@
 """Small campaigns, run as users run them: a config, a sheet, `snakemake`."""
 
 import os
+import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +63,23 @@ class Campaign:
         said, _ = process.communicate(timeout=900)
         assert (process.returncode != 0) == fails, said
         return said
+
+    def killed(self, seed, times, duration, share=(0.1, 0.7)):
+        """Start it so often and kill it after a random share of a run's seconds; gives after each what is left to look at.
+
+        At least one start must have come to no end.
+        """
+        moments, kills = random.Random(seed), 0
+        for _ in range(times):
+            process = self.start("--nolock")  # as a lock is what a kill leaves
+            try:
+                process.communicate(timeout=moments.uniform(*share) * duration)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                kills += 1
+            yield self
+        assert kills
 
     def tree(self):
         """Every product of the campaign: path -> content; what rules remember for themselves begins with a dot."""

@@ -19,6 +19,7 @@ LOADED_BY_NAME = {
     "airborne/granule": "airborne/readers/*.py",
     "planetary/instruments/registry": "planetary/instruments/**/*.py",
     "copernicus/catalogues/registry": "copernicus/catalogues/*.py",
+    "copernicus/recipes/registry": "copernicus/recipes/*.py",
 }
 PIPELINES = ("planetary", "atlas", "airborne", "copernicus", "calcium")
 

@@ -6,6 +6,7 @@ rule atlas_convert_zarr:
     input:
         inventory=lambda wildcards: atlas_plan.inventory(row(wildcards)),
         volume="<dataset>/volume.json",
+        parts=lambda wildcards: atlas_plan.parts(row(wildcards), "zarr"),
     output:
         index="<dataset>/volume.ome.zarr/zarr.json",
     log:
@@ -29,6 +30,7 @@ rule atlas_check_zarr:
     input:
         volume="<dataset>/volume.json",
         index="<dataset>/volume.ome.zarr/zarr.json",
+        parts=lambda wildcards: atlas_plan.parts(row(wildcards), "zarr_check"),
     output:
         check="<dataset>/zarr_check.json",
     log:

@@ -18,7 +18,6 @@ def ingest_ngs(
     definition: dict | None = None,
     definition_file: Path | None = None,
     threads: int = 2,
-    mem_mb: int = 2000,
 ):
     """Cut a local source into Neuroglancer chunks, as the Human Brain Project's `ingest_ngs` does.
 
@@ -36,7 +35,7 @@ def ingest_ngs(
         inventory, volume = Path(folder, "inventory.json"), Path(folder, "volume.json")
         fetch_input(source, destination=Path(folder, "files"), filter=options["filter"], inventory=inventory)
         atlas_import(inventory, volume, options)
-        atlas_chunk(inventory, volume, destination / "info", threads=threads, mem_mb=mem_mb)
+        atlas_chunk(inventory, volume, destination / "info", threads=threads)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,13 @@ import sys
 import time
 from pathlib import Path
 
-from airborne_check import airborne_check, failures
+from airborne_check import airborne_check
 from airborne_convert import airborne_convert
 from airborne_convert_metadata import airborne_convert_metadata
+from airborne_plot_granules import airborne_plot_granules
 from darkroom import entrypoint
 from darkroom.airborne import payload, staging
+from darkroom.airborne.checking import failures
 from darkroom.airborne.collection import FOLDER as COLLECTIONS
 from darkroom.airborne.collection import load as load_collections
 from darkroom.files import read_json, write_json
@@ -39,6 +41,7 @@ SETTINGS = {
     "DISTRIBUTION_ENDPOINT": "http(s) address of the archive, for the addresses in metadata",
     "BUCKETS": 'names of its buckets by kind, as JSON: {"protected": "our-protected"}',
     "CUMULUS_NAMES": "yes: metadata also as .cmr.json, .cmr.xml, .nc.meta.xml (default: where a file table has them)",
+    "BROWSE": "yes: a picture of each granule, browse/<granule>.png, also in the archive (default: no)",
     "THREADS": "granules that are worked on at the same time (default: as many as there are cores)",
     "ALLOW_LOSSES": "yes: the exit status is 0 although granules failed (default: no)",
     "SCHEMAS": "folder of CMR's schemas, to validate the metadata by (default: not validated)",
@@ -92,7 +95,10 @@ def process(indir, outdir, environment=None):
     made = read_json(granules)
     tell(made)
     failed = {granule["id"]: granule["error"] for granule in made["granules"] if granule["error"]}
-    airborne_convert_metadata(granules, metadata, collections=collections, **archive, **many)
+    pictures = [outdir / "pictures.json"] if yes(settings, "BROWSE") else []
+    for listed in pictures:
+        airborne_plot_granules(granules, listed, **many)
+    airborne_convert_metadata(granules, metadata, collections=collections, pictures=pictures, **archive, **many)
     described = read_json(metadata)
     failed |= {granule["id"]: granule["error"] for granule in described["errors"]}
     try:
@@ -223,7 +229,8 @@ def follow(path, outdir, settings):
 
 def answer(asked, outdir, described, staged, failed, produced):
     """Write OUTPUT/payload.json: what the workflow's next step takes, or the answer to a notice."""
-    told = payload.answer(asked, [granule for granule in described["granules"] if granule["id"] in staged], failed)
+    good = [granule for granule in described["granules"] if granule["id"] in staged]
+    told = payload.answer(asked, good, failed, outdir)
     if asked.is_notice:
         now = produced or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         told |= {"receivedTime": now, "processCompleteTime": now}

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import dataclasses
+import errno
 import gzip
 import hashlib
 import importlib.metadata
@@ -36,6 +37,12 @@ def replacing(path, durable=True):
     try:
         yield partial
         place(partial, path, durable)
+    except OSError as error:
+        # A full disk is told without the file that had no room: by Python, numpy and HDF5 alike.
+        if type(error) is not OSError or error.filename is not None:
+            raise
+        text = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(error.errno or errno.EIO, text, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -1,8 +1,9 @@
-"""Measure the atlas pipeline beside neuroglancer-scripts, in one run on one machine: `make bench`.
+"""Measure the atlas pipeline beside tensorstore and neuroglancer-scripts, in one run on one machine: `make bench`.
 
-Both read the same sections and write scale 0 and its pyramid to the same disk. CPU seconds are what to compare; the
-machine may be shared. neuroglancer-scripts has no mode for labels at a usable speed, so its stride is measured, which is
-no mode. Reading back and comparing, which the peer does not do, is a row of its own.
+All read the same sections of PNG and write scale 0 and its pyramid to the same disk, with the same chunks. CPU seconds
+are what to compare; the machine may be shared. What tensorstore writes without loss must equal ours in every scale.
+neuroglancer-scripts has no mode for labels at a usable speed, so its stride is measured, which is no mode. Reading back
+and comparing, which no peer does, is a row of its own.
 """
 
 import argparse
@@ -12,14 +13,33 @@ import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
+import tensorstore
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 PEER = Path(sys.executable).parent
 SHAPE = {"sections": 64, "rows": 1536, "columns": 2048}
+LABELS = {"type": "segmentation", "data_type": "uint32"}
+# Row -> sections, options, and what peers are told: tensorstore's encoding, then type, encoding, data type and whether
+# chunks are converted to JPEG at the end for neuroglancer-scripts; None where a peer has nothing to compare.
+ROWS = {
+    "grey, JPEG 95": ("grey", {"encoding": "jpeg"}, "jpeg", ("image", "raw", "uint8", True)),
+    "grey, gzip 1": ("grey", {"encoding": "raw", "compresslevel": 1}, None, ("image", "raw", "uint8", False)),
+    "grey, raw": ("grey", {"encoding": "raw"}, "raw", None),
+    "grey, sharded": ("grey", {"encoding": "raw", "sharding": True}, "raw sharded", None),
+    "labels": ("labels", LABELS, "compressed_segmentation", None),
+    "labels, gzip 1": (
+        "labels",
+        LABELS | {"compresslevel": 1},
+        None,
+        ("segmentation", "compressed_segmentation", "uint32", False),
+    ),
+}
+CHECKED = ("grey, JPEG 95", "grey, gzip 1", "labels")
 
 
 def make_sections(folder, labels):
@@ -33,10 +53,8 @@ def make_sections(folder, labels):
             plane = ((x // 61 + 40 * (y // 53) + number // 7) * tissue).astype("u2")
         else:
             plane = np.where(tissue, 150 + 30 * np.sin(x / 90 + number / 9) * np.cos(y / 70), 238)
-            plane = (plane + noise.normal(0, 6, plane.shape) - 60 * (noise.random(plane.shape) > 0.98) * tissue).clip(
-                0, 255
-            )
-            plane = plane.astype("u1")
+            plane = plane + noise.normal(0, 6, plane.shape) - 60 * (noise.random(plane.shape) > 0.98) * tissue
+            plane = plane.clip(0, 255).astype("u1")
         (folder / f"s{number:03}.png").write_bytes(imagecodecs.png_encode(plane))
 
 
@@ -62,47 +80,67 @@ def measure(*commands):
     return wall, cpu, memory
 
 
-def ours(sections, folder, **options):
-    definition = json.dumps({"resolution": 1000} | options)
-    return measure(
-        [
-            sys.executable,
-            SCRIPTS.parent / "darkroom",
-            "ingest_ngs",
-            sections,
-            "--destination",
-            folder,
-            "--definition",
-            definition,
-        ]
-    )
-
-
-def check(sections, folder, **options):
-    """The pipeline's own check of what `ours` made; planned again, as the command leaves no plan behind."""
+def planned(sections, folder, options):
+    """The inventory and the plan of a volume, made beforehand: of an import they take what a start of Python takes."""
     sys.path.insert(0, str(SCRIPTS))
     import atlas_import
     import fetch_input
-    from darkroom.atlas.definition import complete as complete_options
+    from darkroom.atlas.definition import complete
 
     inventory, volume = folder.with_suffix(".inventory"), folder.with_suffix(".volume")
     fetch_input.fetch_input(str(sections), inventory=inventory)
-    atlas_import.atlas_import(inventory, volume, complete_options({"resolution": 1000} | options))
-    script = SCRIPTS / "atlas_check_precomputed.py"
+    atlas_import.atlas_import(inventory, volume, complete({"resolution": 1000} | options))
+    return inventory, volume
+
+
+def ours(sections, folder, options, threads=2):
+    inventory, volume = planned(sections, folder, options)
+    script = SCRIPTS / "atlas_chunk.py"
+    return measure([sys.executable, script, inventory, volume, folder / "info", "--threads", threads])
+
+
+def check(folder):
+    """The pipeline's own check of what `ours` made."""
+    script, volume = SCRIPTS / "atlas_check_precomputed.py", folder.with_suffix(".volume")
     return measure([sys.executable, script, volume, folder / "info", folder.with_suffix(".check"), "--threads", "2"])
 
 
-def peer(sections, folder, kind, encoding, data_type, convert=False):
+def with_tensorstore(sections, folder, encoding):
+    """Write sections with tensorstore in the scales of our `info` beside the folder: this is run as a process."""
+    info = json.loads(folder.with_suffix(".volume").read_bytes())["info"]
+    with ThreadPoolExecutor(2) as pool:
+        planes = list(pool.map(lambda path: imagecodecs.png_decode(path.read_bytes()), sorted(sections.iterdir())))
+    values = np.stack(planes).astype(info["data_type"], copy=False).transpose(2, 1, 0)[..., None]
+    before = info["scales"][0]["resolution"]
+    for scale in info["scales"]:
+        factors = [round(b / a) for a, b in zip(before, scale["resolution"], strict=True)]
+        if max(factors) > 1:
+            method = "mode" if info["type"] == "segmentation" else "mean"
+            coarser = tensorstore.downsample(tensorstore.array(values), [*factors, 1], method)
+            values = coarser.read(order="F").result()
+        metadata = {key: scale[key] for key in ("key", "resolution", "size")} | {"chunk_size": scale["chunk_sizes"][0]}
+        metadata |= {"encoding": encoding.split()[0]} | ({"jpeg_quality": 95} if encoding == "jpeg" else {})
+        if encoding.endswith("sharded"):
+            metadata["sharding"] = scale["sharding"]
+        if encoding == "compressed_segmentation":
+            metadata["compressed_segmentation_block_size"] = [8, 8, 8]
+        spec = {
+            "driver": "neuroglancer_precomputed",
+            "kvstore": {"driver": "file", "path": f"{folder}/"},
+            "multiscale_metadata": {key: info[key] for key in ("type", "data_type", "num_channels")},
+            "scale_metadata": metadata,
+        }
+        store = tensorstore.open(spec, create=True, open=True).result()
+        with tensorstore.Transaction() as transaction:
+            store.with_transaction(transaction)[...] = values
+        before = scale["resolution"]
+
+
+def with_scripts(sections, folder, kind, encoding, data_type, convert):
     folder.mkdir()
     size = [SHAPE["columns"], SHAPE["rows"], SHAPE["sections"]]
-    scale = {
-        "encoding": encoding,
-        "resolution": [1000] * 3,
-        "size": size,
-        "voxel_offset": [0, 0, 0],
-        "chunk_sizes": [],
-        "key": "full",
-    }
+    place = {"encoding": encoding, "resolution": [1000] * 3, "size": size, "voxel_offset": [0, 0, 0]}
+    scale = place | {"chunk_sizes": [], "key": "full"}
     full = {"type": kind, "data_type": data_type, "num_channels": 1, "scales": [scale]}
     (folder / "full.json").write_text(json.dumps(full))
     commands = [
@@ -115,37 +153,73 @@ def peer(sections, folder, kind, encoding, data_type, convert=False):
     return measure(*commands)
 
 
+def require_equal(one, other):
+    """Raise RuntimeError where two volumes differ in a voxel of a scale, or JPEG by more than its quality allows.
+
+    A few planes at a time: what is measured later would seem to have the memory that this process has had.
+    """
+    scales = json.loads((one / "info").read_bytes())["scales"]
+    for number, scale in enumerate(scales):
+        spec = {"driver": "neuroglancer_precomputed", "scale_index": number}
+        volumes = [tensorstore.open(spec | {"kvstore": f"file://{folder}/"}).result() for folder in (one, other)]
+        for z in range(0, scale["size"][2], 8):
+            a, b = (volume[:, :, z : min(z + 8, scale["size"][2])].read().result() for volume in volumes)
+            far = np.abs(a.astype("i2") - b).mean() > 3 if scale["encoding"] == "jpeg" else not np.array_equal(a, b)
+            if far:
+                raise RuntimeError(f"scale {number} of {one} and {other} is not the same")
+
+
+def show(name, *columns):
+    print(f"{name:20}" + "".join(f"{text:>14}" for text in columns), flush=True)
+
+
+def told(measured, base=None):
+    """CPU and wall seconds, with how many times those of `base` the CPU seconds are."""
+    times = f" ({measured[1] / base[1]:.2f} x)" if base else ""
+    return f"{measured[1]:.1f}{times}", f"{measured[0]:.1f}"
+
+
 def main():
     line = argparse.ArgumentParser(description=__doc__)
     line.add_argument("--folder", type=Path, help="where to work; by default a temporary folder")
-    work = Path(tempfile.mkdtemp(dir=line.parse_args().folder))
+    line.add_argument("--large", action="store_true", help="sections of 4096 x 3072, four times as many voxels")
+    line.add_argument("--without-scripts", action="store_true", help="leave out neuroglancer-scripts, which takes long")
+    line.add_argument("--tensorstore", nargs=3, help=argparse.SUPPRESS)
+    given = line.parse_args()
+    if given.tensorstore:
+        sections, folder, encoding = given.tensorstore
+        with_tensorstore(Path(sections), Path(folder), encoding)
+        return
+    if given.large:
+        SHAPE.update(rows=3072, columns=4096)
+    work = Path(tempfile.mkdtemp(dir=given.folder))
+    show("", "CPU s", "wall s", "MB", "tensorstore", "wall s", "scripts", "wall s", "load")
     try:
-        make_sections(work / "grey", labels=False)
-        make_sections(work / "labels", labels=True)
-        raw = {"encoding": "raw", "compresslevel": 6}
-        labels = {"type": "segmentation", "data_type": "uint32", "compresslevel": 6}
-        rows = [
-            (
-                "grey, raw.gz",
-                ours(work / "grey", work / "a", **raw),
-                peer(work / "grey", work / "b", "image", "raw", "uint8"),
-            ),
-            (
-                "labels, cseg.gz",
-                ours(work / "labels", work / "c", **labels),
-                peer(work / "labels", work / "d", "segmentation", "compressed_segmentation", "uint32"),
-            ),
-            ("grey, our check", check(work / "grey", work / "a", **raw), None),
-            ("labels, our check", check(work / "labels", work / "c", **labels), None),
-        ]
+        for labels in (False, True):
+            make_sections(work / ("labels" if labels else "grey"), labels)
+        for name, (sections, options, encoding, scripts) in ROWS.items():
+            folder, other = work / "ours", work / "tensorstore"
+            own = ours(work / sections, folder, options)
+            columns = [*told(own), f"{own[2]:.0f}"]
+            if encoding:
+                shutil.copy(folder.with_suffix(".volume"), other.with_suffix(".volume"))
+                columns += told(
+                    measure([sys.executable, __file__, "--tensorstore", work / sections, other, encoding]), own
+                )
+                require_equal(folder, other)
+            columns += [""] * (5 - len(columns))
+            if scripts and not given.without_scripts:
+                columns += told(with_scripts(work / sections, work / "scripts", *scripts), own)
+            show(name, *columns, *[""] * (7 - len(columns)), f"{os.getloadavg()[0]:.1f}")
+            if name in CHECKED:
+                checked = check(folder)
+                show("  its check", *told(checked, own), f"{checked[2]:.0f}")
+            for path in (folder, other, work / "scripts", work / "scripts.jpeg"):
+                shutil.rmtree(path, ignore_errors=True)
+        one = ours(work / "grey", work / "ours", ROWS["grey, JPEG 95"][1], threads=1)
+        show("JPEG, one thread", *told(one), f"{one[2]:.0f}")
     finally:
         shutil.rmtree(work)
-    print(
-        f"{'':18}{'ours: wall s':>13}{'CPU s':>8}{'MB':>7}{'  peer: wall s':>15}{'CPU s':>8}{'MB':>7}{'  CPU ratio':>11}{'wall':>7}"
-    )
-    for name, a, b in rows:
-        right = f"{b[0]:15.1f}{b[1]:8.1f}{b[2]:7.0f}{b[1] / a[1]:11.1f}{b[0] / a[0]:7.1f}" if b else ""
-        print(f"{name:18}{a[0]:13.1f}{a[1]:8.1f}{a[2]:7.0f}{right}")
 
 
 if __name__ == "__main__":

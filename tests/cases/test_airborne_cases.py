@@ -25,8 +25,8 @@ class Made:
 
     def __init__(self, source, output, **settings):
         self.folder = output
-        known = os.pathsep.join([str(CASES / "collections"), str(ROOT / "config/collections")])
-        given = {"COLLECTIONS": known, "THREADS": "1"} | settings
+        collections = os.pathsep.join([str(CASES / "collections"), str(ROOT / "config/collections")])
+        given = {"COLLECTIONS": collections, "THREADS": "1"} | settings
         self.failed = process_command.process(source, output, given)
 
     def errors(self):
@@ -55,6 +55,8 @@ def made(tmp_path_factory):
         (case,) = CASES.glob(f"{number}_*")
         for path in case.iterdir():
             shutil.copy(path, folder / "in")
+    for path in CASES.parent.glob("faults/iwg1_inf/*"):
+        shutil.copy(path, folder / "in")
     return Made(folder / "in", folder / "out")
 
 
@@ -163,6 +165,116 @@ def test_formats_that_were_refused(made):
     with made.open("eox_composite") as file:
         assert netCDF4.num2date(file["time"][0], file["time"].units).isoformat() == "2010-02-28T23:03:54"
         assert np.ma.getmaskarray(file["temperature"][:]).tolist() == [False, False, True]
+
+
+def test_an_infinite_course_is_missing_and_flagged(made):
+    with made.open("HS3_NAV_IWG1_20240818") as file:
+        assert np.ma.getmaskarray(file["platform_course"][:])[0]
+    assert "infinite" in made.flags("HS3_NAV_IWG1_20240818")
+
+
+# Others of the same kinds: how a case is changed, and what is right then
+
+
+def track(path, units, values, calendar=None, **attributes):
+    """A netCDF track of the collection ncx whose time is as given."""
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("time", len(values))
+        time = file.createVariable("time", values.dtype, ("time",))
+        time.setncatts({"units": units} | ({"calendar": calendar} if calendar else {}) | attributes)
+        time[:] = values
+        for name, unit, first in (("lat", "degrees_north", 40), ("lon", "degrees_east", -75), ("alt", "m", 3000)):
+            file.createVariable(name, "f8", ("time",)).units = unit
+            file[name][:] = first + np.arange(len(values)) / 100
+
+
+TEN = np.arange(10.0)
+CODES = {
+    "longer": [("-7777", "-77777.0"), ("-8888", "-88888")],
+    "decimals": [("-7777", "-777.77"), ("-8888", "-888.88")],
+    "without_labels": [("LLOD_FLAG: -8888", "LLOD_FLAG: N/A"), ("ULOD_FLAG: -7777", "ULOD_FLAG: N/A")],
+    "own_code": [("-8888", "-6666")],
+    "other_sign": [("LLOD_FLAG: ", "LLOD_FLAG = ")],
+    "windows": [("\n", "\r\n")],
+}
+TIMES = {
+    "microseconds since 2020-01-01": TEN * 1e6,
+    "hours since 2020-01-01T00:00:00Z": TEN / 3600,
+    "days since 1899-12-30": 43_831 + TEN / 86_400,
+    "seconds since 2020-01-01 05:30:00 +05:30": TEN,
+    "seconds since 2020-1-1 0:0:0": TEN,
+    "minutes since 1 Jan 2020 00:00:00 UTC": TEN / 60,
+    "nanoseconds since 2020-01-01": (TEN * 1e9).astype("i8"),
+}
+NO_TIMES = {
+    "months since 2020-01-01": "time units are 'months since 2020-01-01'",
+    "seconds since 20-01-01": "'20-01-01' is no date",
+    "seconds since 2020-02-30": "'2020-02-30' is no date",
+    "days since 0001-01-01": "'0001-01-01' is no date",
+    "seconds since 1858-11-17": "times are from 1858-11-17 to 1858-11-17; no flight",
+    "seconds since 2020-01-01 00:00:00 EST": "is no date",
+}
+DATES = ("22, 02, 08", "2022, 13, 08", "1822, 02, 08", "2022-02-08", "2022, 02")
+
+
+@pytest.fixture(scope="module")
+def siblings(tmp_path_factory):
+    """All of them in one folder."""
+    folder = tmp_path_factory.mktemp("siblings")
+    source = folder / "in"
+    source.mkdir()
+    codes, base = (
+        (CASES / name).read_text() for name in ("02_lod_codes/icx_lod.ict", "03_one_bad_granule_kills_all/icx_base.ict")
+    )
+    for name, changes in CODES.items():
+        text = codes
+        for old, new in changes:
+            text = text.replace(old, new)
+        (source / f"icx_{name}.ict").write_bytes(text.encode())
+    lines = base.splitlines()
+    for number, date in enumerate(DATES):
+        (source / f"icx_date{number}.ict").write_text("\n".join([*lines[:6], f"{date}, 2022, 03, 01", *lines[7:], ""]))
+    for number, (units, values) in enumerate(TIMES.items()):
+        track(source / f"ncx_right{number}.nc", units, values)
+    for number, units in enumerate(NO_TIMES):
+        track(source / f"ncx_wrong{number}.nc", units, TEN)
+    for calendar in ("360_day", "julian", "365_day", "none", "Gregorian", "proleptic_gregorian"):
+        track(source / f"ncx_of_{calendar}.nc", "seconds since 2020-01-01", TEN, calendar)
+    return Made(source, folder / "out")
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_codes_of_detection_limits_of_any_form(siblings, name):
+    with siblings.open(f"icx_{name}") as file:
+        assert np.flatnonzero(np.ma.getmaskarray(file["wind_speed"][:])).tolist() == [3, 4]
+        assert set(file["wind_speed_status"].flag_meanings.split()) >= {
+            "below_detection_limit",
+            "above_detection_limit",
+        }
+        assert file.geospatial_vertical_min == 3000
+
+
+@pytest.mark.parametrize("number", range(len(TIMES)), ids=list(TIMES))
+def test_times_of_any_units(siblings, number):
+    assert siblings.umm_g(f"ncx_right{number}")["TemporalExtent"]["RangeDateTime"] == {
+        "BeginningDateTime": "2020-01-01T00:00:00Z",
+        "EndingDateTime": "2020-01-01T00:00:09Z",
+    }
+
+
+@pytest.mark.parametrize("number", range(len(NO_TIMES)), ids=list(NO_TIMES))
+def test_times_that_are_none(siblings, number):
+    assert list(NO_TIMES.values())[number] in siblings.errors()[f"ncx_wrong{number}"]
+
+
+def test_calendars(siblings):
+    refused = {name.removeprefix("ncx_of_") for name in siblings.errors() if name.startswith("ncx_of_")}
+    assert refused == {"360_day", "julian", "365_day", "none"}
+
+
+@pytest.mark.parametrize("number", range(len(DATES)), ids=DATES)
+def test_dates_that_are_none(siblings, number):
+    assert "line 7" in siblings.errors()[f"icx_date{number}"]
 
 
 @pytest.fixture

@@ -219,10 +219,14 @@ def sorted_out(mixed, tmp_path_factory):
 
 def test_good_granules_are_made_and_nothing_else(sorted_out):
     output, log = sorted_out
-    kinds = {"netcdf": [".nc"], "quality": [".json"], "metadata": [".umm_g.json", ".echo10.xml", ".meta.xml"]}
+    kinds = {
+        "netcdf": [".nc"],
+        "quality": [".json"],
+        "metadata": [".umm_g.json", ".echo10.xml", ".meta.xml", ".stac.json"],
+    }
     for part, endings in kinds.items():
-        wanted = {f"{name}{ending}" for name in folders.GOOD for ending in endings}
-        assert {path.name for path in (output / part).iterdir()} == wanted
+        names = {f"{name}{ending}" for name in folders.GOOD for ending in endings}
+        assert {path.name for path in (output / part).iterdir()} == names
     assert {path.stem for path in (output / "archive").rglob("*.nc")} == folders.GOOD
     assert not [path for path in output.rglob("*") if path.name.endswith(".part")]
     staged = [line["granuleId"] for line in log if line["message"].endswith("files staged")]
@@ -235,8 +239,8 @@ def test_a_bad_granule_has_one_line(sorted_out, mixed, name):
     (line,) = [line for line in sorted_out[1] if folders.BAD[name] in line["message"]]
     assert line["level"] == "error"
     assert line["granuleId"] in (name, name.rpartition(".")[0])
-    known = {"D": "hs3avaps", "I": "avapsimpacts", "H": "hs3cpl"}[name[0]]
-    assert line["collectionName"] == (None if name == folders.BOTH else known)
+    short_name = {"D": "hs3avaps", "I": "avapsimpacts", "H": "hs3cpl"}[name[0]]
+    assert line["collectionName"] == (None if name == folders.BOTH else short_name)
 
 
 def test_every_line_of_the_log_is_whole(sorted_out):
@@ -401,9 +405,9 @@ def test_it_tells_how_to_use_it():
 
 def test_a_payload_of_cumulus_chooses_files_of_a_folder(mixed, tmp_path):
     """As the task of a Cumulus workflow gets it: granules with files, the collection, the buckets of the archive."""
-    wanted = [f"day 1/{NAME}.eol", "D20120906_224116_cut.QC.eol"]
+    chosen = [f"day 1/{NAME}.eol", "D20120906_224116_cut.QC.eol"]
     payload = {
-        "input": {"granules": [{"files": [{"name": Path(name).name, "filename": name}]} for name in wanted]},
+        "input": {"granules": [{"files": [{"name": Path(name).name, "filename": name}]} for name in chosen]},
         "config": {
             "collection": {
                 "name": "hs3avaps",

@@ -105,7 +105,7 @@ def test_a_page_of_what_is_there_so_far(refused):
         ("stray", "atlas_import", r"stray: not a section image: notes.txt. Choose the sections with `filter`, such as filter: '.*\.png$'"),
         ("liar", "atlas_import", "liar/s5.png is not an image that can be read"),
         ("nan", "atlas_import", "nan.nii: the affine has entries that are no numbers (NaN)"),
-        ("above", "atlas_chunk", "labels.nii.gz, slices 0 to 5: label 70000 is outside the range of uint16, 0 to 65535"),
+        ("above", "atlas_chunk", "labels.nii.gz, slice 0: label 70000 is outside the range of uint16, 0 to 65535"),
         ("no_resolution", "atlas_import", "good {x}: resolution is missing, and the source does not tell it"),
         ("no_sample", "fetch_input", "sample:nothing is unknown; there are calcium, calcium-demo, calcium-easy, calcium-hard, ctx, dropsondes, icartt, labels, lidar"),
     ],

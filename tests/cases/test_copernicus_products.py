@@ -3,8 +3,6 @@
 import csv
 import json
 import os
-import random
-import signal
 import subprocess
 import sys
 import time
@@ -159,18 +157,9 @@ def test_killed_again_and_again(campaign):
     started = time.monotonic()
     reference.run()
     duration = time.monotonic() - started
-    moments, killed = random.Random(3), 0
-    for _ in range(3):
-        process = campaign.start("--nolock")  # as a lock is what a kill leaves
-        try:
-            process.communicate(timeout=moments.uniform(0.3, 0.8) * duration)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            killed += 1
+    for _ in campaign.killed(seed=3, times=3, duration=duration, share=(0.3, 0.8)):
         for path in campaign.folder.glob("re*/**/*.json"):
             if ".snakemake" not in path.parts and not path.name.startswith("."):
                 json.loads(path.read_bytes())
-    assert killed
     campaign.run("--nolock")
     assert campaign.tree() == reference.tree()

@@ -35,13 +35,20 @@ def test_dry_run_explains_every_job_and_makes_nothing(campaign):
         "atlas": ("atlas_import", "atlas_chunk", "atlas_check_precomputed", "atlas_plot"),
         "planetary": ("planetary_plot",),
         "airborne": ("airborne_convert", "airborne_convert_metadata", "airborne_check", "airborne_plot"),
-        "copernicus": ("copernicus_search", "copernicus_check_products", "copernicus_plot_products"),
+        "copernicus": ("copernicus_search", "copernicus_check_products"),
         "calcium": ("calcium_import", "calcium_detect_motion", "calcium_detect_cells", "calcium_check", "calcium_plot"),
         "": ("fetch_input", "publish_manifest"),
     }.items():
         expected = sum(pipeline in ("", own) for own in PIPELINES.values())
         for rule in rules:
             assert len(re.findall(rf"^(?:local)?rule {rule}:", said, re.MULTILINE)) == expected, rule
+    mapped = sum(row[1] == "copernicus" and row[2] != "products" for row in SHEET[1:])
+    for rule, expected in {
+        "copernicus_plot_products": 1,
+        "copernicus_import": mapped,
+        "copernicus_plot": mapped,
+    }.items():
+        assert len(re.findall(rf"^rule {rule}:", said, re.MULTILINE)) == expected, rule
     assert not (campaign.folder / "results").exists()
     assert not (campaign.folder / "resources").exists()
 
@@ -90,7 +97,7 @@ def test_second_run_does_nothing(demo):
 
 def test_the_same_campaign_gives_the_same_bytes(demo, campaign):
     """A dataset of each kind, made again elsewhere."""
-    again = {"mercury-1", "mercury-2", "mercury", "labels", "dropsondes", "lidar", "scenes"}
+    again = {"mercury-1", "mercury-2", "mercury", "labels", "dropsondes", "lidar", "scenes", "burn", "ships", "no2"}
     rows = ["\t".join(row) for row in SHEET if row[0] in {"dataset", *again}]
     campaign.write([], campaign="demo")
     (campaign.folder / "datasets.tsv").write_text("\n".join(rows) + "\n")

@@ -8,10 +8,13 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import h5py
 import netCDF4
 import numpy as np
+import pystac
+import pystac.validation
 import pytest
 
 import airborne_files
@@ -24,9 +27,11 @@ SHIPPED = str(ROOT / "config/collections")
 MIXED = ("mixed", "mixed", {"collections": [SHIPPED, "storm.yaml", "rival.yaml"], "allow_losses": True})
 ROWS = [
     ("sondes", "sample:dropsondes", {}),
-    ("icartt", "sample:icartt", {}),
+    ("icartt", "sample:icartt", {"browse": True}),
     ("lidar", "sample:lidar", {}),
     ("flight", "sample:dropsondes", {"feature": "flight"}),
+    ("shares", "sample:dropsondes", {"jobs": 2}),
+    ("endless", "endless", {}),
     MIXED,
 ]
 PRODUCTS = {
@@ -49,6 +54,9 @@ def prepare(campaign, rows):
     folders.write(campaign.folder / "mixed")
     (campaign.folder / "storm.yaml").write_text(folders.COLLECTION)
     (campaign.folder / "rival.yaml").write_text(folders.RIVAL)
+    (campaign.folder / "endless").mkdir()
+    packets = airborne_files.iwg1(campaign.folder / "endless")
+    packets.write_text(packets.read_text().replace(",-43,", ",inf,", 1))
     return campaign.write(rows, pipeline="airborne")
 
 
@@ -81,10 +89,13 @@ def test_every_product_is_there_and_nothing_else(made, dataset):
         "quality/{}.json",
         "metadata/{}.umm_g.json",
         "metadata/{}.echo10.xml",
+        "metadata/{}.stac.json",
         "metadata/{}.meta.xml",
     )
     products = {kind.format(name) for name in PRODUCTS[dataset] for kind in kinds}
     records = {"granules.json", "metadata.json", "airborne_check.json", ".granules.json"}
+    if dataset == "icartt":
+        products |= {"pictures.json", *(f"browse/{name}.png" for name in PRODUCTS[dataset])}
     assert files(made.results / dataset) == products | records | {"preview.png", "manifest.json", "checksums.sha256"}
 
 
@@ -106,7 +117,9 @@ def test_the_manifest_and_the_checksums(made, dataset):
     manifest = read_json(folder / "manifest.json")
     listed = {entry["path"]: entry.get("files") for entry in manifest["products"]}
     number = len(PRODUCTS[dataset])
-    assert listed == {"netcdf/": number, "metadata/": 3 * number, "quality/": number, "preview.png": None}
+    pictures = {"browse/": number} if dataset == "icartt" else {}
+    wanted = {"netcdf/": number, "metadata/": 4 * number, "quality/": number, "preview.png": None}
+    assert listed == wanted | pictures
     checked = manifest["checks"]["airborne_check"]
     assert (checked["passed"], checked["granules"], checked["metadata_files"]) == (
         dataset != "mixed",
@@ -116,6 +129,25 @@ def test_the_manifest_and_the_checksums(made, dataset):
     counted = sum(read_json(path)["round_trip"]["values"] for path in folder.glob("quality/*.json"))
     assert checked["values"] == counted > 0
     assert all(read_json(path)["round_trip"]["differences"] == [] for path in folder.glob("quality/*.json"))
+
+
+def test_jobs_for_shares_make_the_same(made):
+    one, shares = made.results / "sondes", made.results / "shares"
+    for kind in ("netcdf", "metadata", "quality"):
+        names = files(one / kind)
+        assert files(shares / kind) == names
+        assert all((shares / kind / name).read_bytes() == (one / kind / name).read_bytes() for name in names)
+    assert not list(shares.glob("parts/*"))
+    assert len(list((made.folder / "logs/case/shares").glob("airborne_*_part_*of2.log"))) == 4
+
+
+def test_an_infinite_value_is_missing_and_flagged(made):
+    name = "HS3_NAV_IWG1_20240818"
+    with netCDF4.Dataset(made.results / f"endless/netcdf/{name}.nc") as file:
+        assert np.ma.getmaskarray(file["platform_course"][:]).tolist() == [True, False, False]
+    flags = read_json(made.results / f"endless/quality/{name}.json")["flags"]
+    assert any(flag["flag"] == "infinite" and "Track is infinite in 1 places" in flag["note"] for flag in flags)
+    assert any(note.startswith("infinite: ") for note in read_json(made.results / "endless/manifest.json")["notes"])
 
 
 def printed(path):
@@ -193,6 +225,21 @@ def test_line_ends_of_windows_make_no_difference(made):
     one, other = (made.results / f"mixed/netcdf/D20120906_224116_{number}.QC.nc" for number in (1, 2))
     lines = differences(one, other, Rules(ignore={"id", "title", "source_files"}))
     assert list(lines) == ["trajectory[17]: expected b'1', made b'2'"]  # its name
+
+
+def test_the_catalogue_has_an_item_of_each_granule(made):
+    """By pystac, which follows the links, and the schemas of STAC that it has."""
+    catalog = pystac.Catalog.from_file(str(made.results / "catalog.json"))
+    items = {item.id: item for item in catalog.get_items()}
+    assert set(items) == {name for names in PRODUCTS.values() for name in names} | {"HS3_NAV_IWG1_20240818"}
+    for name, item in items.items():
+        pystac.validation.validate_dict(item.to_dict())
+        (asset,) = item.get_assets().values()
+        assert Path(asset.get_absolute_href()).name == f"{name}.nc"
+        assert Path(asset.get_absolute_href()).is_file()
+    assert items["D20120906_224116_1.QC"].geometry["type"] in ("Polygon", "Point")
+    assert items["HS3_CPL_ATB_12203a_20120906"].geometry["type"] == "LineString"
+    assert items["hs3avaps_20120906"].geometry["type"] == "MultiPoint"
 
 
 def test_the_page_shows_the_pictures_and_what_was_noted(made):

@@ -1,9 +1,6 @@
 """Killed at random moments, a campaign leaves nothing half-made that looks whole, and ends in the same bytes."""
 
 import json
-import os
-import random
-import signal
 import subprocess
 import time
 
@@ -46,18 +43,8 @@ def test_killed_again_and_again(campaign, tmp_path_factory):
     duration = time.monotonic() - started
 
     prepare(campaign)
-    moments = random.Random(11)
-    killed = 0
-    for _ in range(6):
-        process = campaign.start("--nolock")  # as a lock is what a kill leaves
-        try:
-            process.communicate(timeout=moments.uniform(0.1, 0.7) * duration)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            killed += 1
-        require_whole_or_absent(campaign)
-    assert killed
+    for left in campaign.killed(seed=11, times=6, duration=duration):
+        require_whole_or_absent(left)
     campaign.run("--nolock")
     require_whole_or_absent(campaign)
     assert campaign.tree() == reference.tree()

@@ -146,10 +146,30 @@ def test_a_quick_plan_sees_what_changed(three, tmp_path):
 
 def test_a_step_that_reads_the_whole_source_gets_time_for_it(campaign):
     with (campaign.folder / "big.nii").open("wb") as file:
-        file.truncate(25 * 10**9)  # with nothing in it
+        file.truncate(24 * 10**9)  # with nothing in it
     said = campaign.write([("big", "big.nii", {})]).run("--dry-run")
     minutes = dict(re.findall(r"^rule (\w+):\n(?:.+\n)*? +resources: .*?runtime=(\d+)", said, re.MULTILINE))
     assert minutes == {"atlas_chunk": "180", "atlas_check_precomputed": "180", "publish_manifest": "180"}
+
+
+def test_jobs_share_a_large_source(campaign):
+    with (campaign.folder / "big.nii").open("wb") as file:
+        file.truncate(55 * 10**9)
+    rows = [
+        ("auto", "big.nii", {}),
+        ("five", "big.nii", {"jobs": 5, "ome_zarr": True}),
+        ("one", "big.nii", {"jobs": 1}),
+    ]
+    said = campaign.write(rows).run("--dry-run")
+    found = re.findall(
+        r"^rule (\w+_part):\n(?:.+\n)*? +wildcards: dataset=(\w+), .*\n +resources: .*?runtime=(\d+)", said, re.M
+    )
+    conversion, check = (
+        ("atlas_chunk_part", "atlas_convert_zarr_part"),
+        ("atlas_check_precomputed_part", "atlas_check_zarr_part"),
+    )
+    wanted = [(rule, "auto", "120") for rule in (conversion[0], check[0])] * 3
+    assert sorted(found) == sorted(wanted + [(rule, "five", "120") for rule in conversion + check] * 5)
 
 
 def test_until_stops_at_a_stage(three, tmp_path):

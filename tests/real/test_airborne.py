@@ -72,11 +72,11 @@ def test_raw_and_quality_controlled_agree(granule):
     raw, checked = granule(RAW, "A20240818_143151.2.txt"), granule(QC)
     fallen = raw.variables["record_kind"].array() == 1
     times = checked.times + np.timedelta64(220, "ms")
-    found = np.clip(np.searchsorted(raw.times[fallen], times - NEAR), 0, fallen.sum() - 1)
-    pairs = np.abs(raw.times[fallen][found] - times) < NEAR
+    nearest = np.clip(np.searchsorted(raw.times[fallen], times - NEAR), 0, fallen.sum() - 1)
+    pairs = np.abs(raw.times[fallen][nearest] - times) < NEAR
     assert (len(pairs), pairs.sum()) == (3795, 3794)  # all but the splash
     for name, tolerance, compared in (("latitude", 1e-6, 1645), ("longitude", 1e-6, 1645), ("pressure", 0.4, 1715)):
-        ours = raw.variables[name].values()[fallen][found][pairs]
+        ours = raw.variables[name].values()[fallen][nearest][pairs]
         theirs = checked.variables[name].values()[pairs]
         both = np.isfinite(ours) & np.isfinite(theirs)
         assert both.sum() == compared, name
@@ -102,8 +102,8 @@ def test_extent_that_the_archive_publishes(granule, name, north, south, east, we
     times, latitude, longitude = granule(name).positions()
     assert str(times.min())[:19] == "2022-02-08T14:29:42"
     assert str(times[np.isfinite(latitude)].max())[:19] == "2022-02-08T14:34:22"
-    found = [np.nanmax(latitude), np.nanmin(latitude), np.nanmax(longitude), np.nanmin(longitude)]
-    assert [round(value, digits) for value in found] == [north, south, east, west]
+    sides = [np.nanmax(latitude), np.nanmin(latitude), np.nanmax(longitude), np.nanmin(longitude)]
+    assert [round(value, digits) for value in sides] == [north, south, east, west]
 
 
 def test_hamsr_time_is_that_of_its_name(granule):

@@ -55,8 +55,8 @@ def test_published_values(made, samples, name):
     moments = record["TemporalExtent"]["RangeDateTime"].values()
     assert tuple(moment[:19] for moment in moments) == times
     (box,) = record["SpatialExtent"]["HorizontalSpatialDomain"]["Geometry"]["BoundingRectangles"]
-    found = [box[f"{side}BoundingCoordinate"] for side in ("North", "South", "East", "West")]
-    assert [round(side, decimals) for side in found] == [north, south, east, west]
+    sides = [box[f"{side}BoundingCoordinate"] for side in ("North", "South", "East", "West")]
+    assert [round(side, decimals) for side in sides] == [north, south, east, west]
     (source,) = samples.glob(f"airborne/{name}.*")
     assert round(source.stat().st_size / 1e6, 2) == size
     assert hashlib.md5(source.read_bytes()).hexdigest().startswith(md5)

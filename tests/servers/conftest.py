@@ -5,7 +5,9 @@ import pytest
 from servers import faults
 from servers import keystone as keystone_server
 from servers import nginx as nginx_server
+from servers import oauth2 as oauth2_server
 from servers import swift as swift_server
+from servers.content import ONE_MB, put
 
 
 @pytest.fixture
@@ -24,6 +26,23 @@ def nginx(tmp_path_factory):
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture
+def served(tmp_path, nginx):
+    """A folder with one file of 1 MB, and the nginx that serves it."""
+    put(tmp_path / "root", big=ONE_MB)
+    server = nginx(tmp_path / "root")
+    server.root = tmp_path / "root"
+    return server
+
+
+@pytest.fixture(scope="module")
+def oauth2():
+    """What logs users in, as Keycloak does; see `servers.oauth2.OAuth2`."""
+    server = oauth2_server.OAuth2()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

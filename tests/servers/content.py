@@ -1,6 +1,9 @@
 """Files that servers serve in tests."""
 
 import hashlib
+import random
+
+ONE_MB = random.Random(1).randbytes(1_000_000)
 
 
 def sha256(content):

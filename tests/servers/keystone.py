@@ -30,7 +30,8 @@ key_repository = {state}/fernet_receipts
 key_repository = {state}/credential
 
 [cache]
-enabled = false
+enabled = true
+backend = dogpile.cache.memory
 """
 # A domain, users and projects as an operator makes them; then requests, one at a time, each on a connection of its own.
 SERVER = """

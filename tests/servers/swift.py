@@ -1,12 +1,9 @@
 """A real OpenStack Swift on loopback: one replica, its own accounts (tempauth), small pages of listings."""
 
-import fcntl
 import getpass
-import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -14,11 +11,10 @@ from urllib.parse import quote
 
 import swiftclient.client
 
-from servers import loopback
+from servers import loopback, venvs
 
 ROOT = Path(__file__).parents[2]
 LOCK = Path(__file__).with_name("swift.lock")
-VENV = ROOT / ".venv-swift"
 SERVICES = ("account", "container", "object", "proxy")
 MODULES = {"account": "account", "container": "container", "object": "obj"}
 # One start of Python for all rings, where `swift-ring-builder` would take nine.
@@ -106,18 +102,8 @@ def memcached():
 
 
 def environment():
-    """The virtual environment with Swift's servers, made when it is missing or the lock file changed."""
-    digest, ready = hashlib.sha256(LOCK.read_bytes()).hexdigest(), VENV / "ready"
-    with LOCK.open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of the tests may want it at once
-        if not ready.exists() or ready.read_text() != digest:
-            uv = [sys.executable, "-m", "uv"]
-            subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV], check=True)
-            # As pip does: with the certificates of the system, to which an organisation may have added its own.
-            install = ["pip", "install", "--native-tls", "--quiet", "--python", VENV / "bin/python", "-r", LOCK]
-            subprocess.run([*uv, *install], check=True, timeout=600)
-            ready.write_text(digest)
-    return VENV / "bin"
+    """Where the programs of Swift are: in a virtual environment of its own."""
+    return Path(venvs.python(LOCK)).parent
 
 
 class Swift:

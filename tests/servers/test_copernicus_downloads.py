@@ -40,13 +40,6 @@ def product(number, **more):
 
 
 @pytest.fixture(scope="module")
-def oauth2():
-    server = oauth2_server.OAuth2()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """Products 0 to 9 as zips and as files."""
     root = tmp_path_factory.mktemp("root")

@@ -35,13 +35,6 @@ CONTENT = {
 
 
 @pytest.fixture(scope="module")
-def oauth2():
-    server = oauth2_server.OAuth2()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def service(oauth2, tmp_path_factory):
     if not nginx_server.program():
         pytest.skip("nginx is not installed (Debian: apt install nginx-light)")

@@ -30,10 +30,9 @@ print(login.account(settings).token)
 
 
 @pytest.fixture(scope="module")
-def server():
-    server = oauth2_server.OAuth2()
-    yield server
-    server.stop()
+def server(oauth2):
+    """The server that logs in."""
+    return oauth2
 
 
 @pytest.fixture(autouse=True)

@@ -225,7 +225,7 @@ def test_eodag_selects_the_same_products(tmp_path, rows):
     try:
         line = [python, "-c", ASK, server.url, json.dumps(theirs)]
         environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-        done = subprocess.run(line, capture_output=True, text=True, timeout=300, env=environment)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=900, env=environment)
         assert done.returncode == 0, done.stderr[-2000:]
         settings = Settings("test", "odata", search=server.url, download=server.url)
         ours = found(

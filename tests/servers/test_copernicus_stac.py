@@ -78,7 +78,7 @@ def server(tmp_path_factory):
 def database():
     """pgstac, as CDSE's own catalogue has it."""
     if not pgstac.programs():
-        pytest.skip("PostgreSQL with PostGIS is not installed (Debian: apt install postgresql-15-postgis-3)")
+        pytest.skip("PostgreSQL with PostGIS is not installed (Debian: apt install postgresql-postgis)")
     extent = {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [["2020-01-01T00:00:00Z", None]]}}
     about = {"type": "Collection", "stac_version": "1.1.0", "description": "made-up", "license": "other", "links": []}
     server = pgstac.PgStac([about | {"id": "sentinel-2-l2a", "extent": extent}], ITEMS)

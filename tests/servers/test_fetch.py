@@ -5,7 +5,6 @@ import email.utils
 import hashlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -20,10 +19,9 @@ from darkroom.inventory import File
 from darkroom.transfer.download import JOURNAL, download
 from darkroom.transfer.remote import Remote, list_container, public_url, remote_files
 from servers import faults
-from servers.content import put, sha256
+from servers.content import ONE_MB, put, sha256
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-ONE_MB = random.Random(1).randbytes(1_000_000)
 
 
 def md5(content):
@@ -32,15 +30,6 @@ def md5(content):
 
 def leftovers(folder):
     return sorted(path.name for path in folder.rglob("*") if ".part" in path.name)
-
-
-@pytest.fixture
-def served(tmp_path, nginx):
-    """A folder with one file of 1 MB, and the nginx that serves it."""
-    put(tmp_path / "root", big=ONE_MB)
-    server = nginx(tmp_path / "root")
-    server.root = tmp_path / "root"
-    return server
 
 
 @pytest.fixture(autouse=True)

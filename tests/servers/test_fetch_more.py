@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import pty
-import random
 import socket
 import subprocess
 import sys
@@ -30,10 +29,9 @@ from darkroom.transfer.download import download
 from darkroom.transfer.remote import Remote, list_container, remote_files
 from fetch_input import fetch_input
 from servers import faults, loopback
-from servers.content import put, sha256
+from servers.content import ONE_MB, put, sha256
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-ONE_MB = random.Random(3).randbytes(1_000_000)
 SECRET = "hunter2-" + "x" * 20
 OBJECTS = {"a/s1.tif": b"one", "a/s2.tif": b"two", "a/é #1%.tif": b"odd", "b/big": ONE_MB}
 
@@ -71,15 +69,6 @@ def nobody(monkeypatch, tmp_path):
         if name.startswith(("OS_", "ST_", "SWIFT_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-
-
-@pytest.fixture
-def served(tmp_path, nginx):
-    """A folder with one file of 1 MB, and the nginx that serves it."""
-    put(tmp_path / "root", big=ONE_MB)
-    server = nginx(tmp_path / "root")
-    server.root = tmp_path / "root"
-    return server
 
 
 def address(url):
@@ -677,7 +666,7 @@ def test_progress_in_a_log(tmp_path, nginx):
     server = nginx(tmp_path / "root", limit_rate="600k")
     for how in ("loud", "quiet"):
         process = fetch_in_a_process(f"{server.url}/big", tmp_path / how, subprocess.PIPE, how)
-        _, told = process.communicate(timeout=300)
+        _, told = process.communicate(timeout=900)
         lines = told.decode().splitlines()
         assert process.returncode == 0
         if how == "quiet":

@@ -573,7 +573,7 @@ def test_an_upload_killed_and_resumed_sends_exactly_what_is_missing(tmp_path, sw
     process = start_upload(
         folder, "killed", variables(swift, server.url), "--segment-bytes", "30000", "--connections", "4"
     )
-    process.communicate(timeout=300)
+    process.communicate(timeout=900)
     assert process.returncode == -signal.SIGKILL and not (folder / "published.json").exists()
     time.sleep(0.3)
     there = set(stored(swift, "killed")) | set(stored(swift, "killed_segments"))
@@ -590,7 +590,7 @@ def test_an_upload_killed_and_resumed_sends_exactly_what_is_missing(tmp_path, sw
 def test_two_runs_at_once_with_the_same_content(tmp_path, swift):
     folders = [dataset(tmp_path / name) for name in "ab"]
     runs = [start_upload(folder, "twice", variables(swift)) for folder in folders]
-    said = [run.communicate(timeout=300)[0] for run in runs]
+    said = [run.communicate(timeout=900)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], said
     assert_same(swift, "twice", folders[0])
     assert (folders[0] / "published.json").read_bytes() == (folders[1] / "published.json").read_bytes()
@@ -642,7 +642,7 @@ def test_two_runs_of_which_one_sleeps_with_the_manifest_taken_away(tmp_path, swi
         upload(first, "asleep")
     finally:
         os.kill(process.pid, signal.SIGCONT)
-    said = process.communicate(timeout=300)[0]
+    said = process.communicate(timeout=900)[0]
     assert process.returncode == 0, said
     assert_same(swift, "asleep", first)
 
@@ -788,7 +788,7 @@ def test_every_way_to_log_in_leaves_no_secret_anywhere(tmp_path, ways, way):
         process = start_upload(folder, f"way-{way}".replace(" ", "-"), attempt, "--temp-url-days", "1")
         with contextlib.suppress(OSError):
             lines.append(Path(f"/proc/{process.pid}/cmdline").read_text())
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=900)
         assert process.returncode == expected, said
         if expected:
             assert "is refused (40" in said

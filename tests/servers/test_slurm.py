@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 
+import imagecodecs
+import numpy as np
 import pytest
 
 from campaign import ROOT, Campaign
@@ -245,6 +247,47 @@ def test_a_campaign_has_the_bytes_of_a_local_run(slurm, on_slurm, faults, tmp_pa
     assert (
         len(set(slurm.jobs(on_slurm.folder, "%k").values())) == 2
     )  # the chain and the page; what is fetched is fetched here
+
+
+def test_a_volume_over_two_nodes_has_the_bytes_of_one_job(slurm, shared, tmp_path):
+    """Its jobs are too large for one node to take two, and one of them is killed while it runs."""
+    (tmp_path / "sections").mkdir()
+    noise = np.random.default_rng(7)
+    for number in range(96):
+        plane = noise.integers(0, 255, (300, 400)).astype("u1")
+        (tmp_path / f"sections/s{number}.png").write_bytes(imagecodecs.png_encode(plane))
+    options = {"resolution": 1000, "encoding": "jpeg", "chunk_size": 32, "pieces": 3}
+    local = Campaign(tmp_path).write([("volume", tmp_path / "sections", options)])
+    local.run()
+    (shared / "volume").mkdir()
+    campaign = Campaign(shared / "volume").write([("volume", tmp_path / "sections", options | {"jobs": 3})])
+    rules = ("atlas_chunk_part", "atlas_check_precomputed_part")
+    large = ["--set-resources", *(f"{rule}:mem_mb=10000" for rule in rules)]
+    run = start(slurm, campaign.folder, "--snakefile", ROOT / "Snakefile", *large)
+
+    def parts(state=""):
+        told = slurm.jobs(campaign.folder, "%k %N %T").items()
+        return {job: about for job, about in told if "_part" in about and about.endswith(state)}
+
+    try:
+        slurm_server.wait_for(lambda: parts("RUNNING") or run.poll() is not None, "a job of a share")
+        killed = next(iter(parts("RUNNING")))
+        slurm.client("scancel", killed)
+        said = finish(run)
+    finally:
+        run.kill()
+    assert run.returncode == 0, said
+    assert slurm.state_of(killed) == "CANCELLED"
+    assert {node for about in parts("COMPLETED").values() for node in about.split() if node in slurm_server.NODES} == {
+        "n1",
+        "n2",
+    }
+    for name in ("precomputed", "precomputed_check.json", "preview.png"):
+        made, wanted = (
+            {path: content for path, content in one.tree().items() if path.startswith(f"volume/{name}")}
+            for one in (campaign, local)
+        )
+        assert made == wanted
 
 
 @pytest.mark.skipif(

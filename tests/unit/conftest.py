@@ -16,7 +16,7 @@ from atlas_check_precomputed import atlas_check_precomputed
 from atlas_chunk import atlas_chunk
 from atlas_import import atlas_import
 from darkroom import entrypoint
-from darkroom.atlas import definition
+from darkroom.atlas import definition, regions
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -80,17 +80,26 @@ def inventory(source, names=None):
 
 @pytest.fixture
 def kill():
-    """`kill(command, files, seed)`: its exit status when it is killed after it made some more of the `files()`."""
+    """`kill(command, files, seed)`: its exit status when it is killed some time after it made more of the `files()`."""
 
     def killed(command, files, seed):
         running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        enough = len(files()) + random.Random(seed).randrange(10, 250)
+        moment = random.Random(seed)
+        enough = len(files()) + moment.randrange(1, 3)
         while running.poll() is None and len(files()) < enough:
             time.sleep(0.001)
+        time.sleep(moment.random() / 50)
         running.kill()
         return running.wait()
 
     return killed
+
+
+@pytest.fixture
+def many_regions(monkeypatch):
+    """Volumes that are planned from here on are cut into a few regions, and these into many blocks."""
+    for limit, size in {"REGION": 30_000, "LAYERS": 30_000, "BLOCK": 1}.items():
+        monkeypatch.setattr(regions, limit, size)
 
 
 @pytest.fixture
@@ -108,10 +117,10 @@ def plan(tmp_path_factory):
 
 @pytest.fixture
 def make(plan):
-    """`make(source, names=None, threads=2, mem_mb=2000, **options)`: a volume that is written."""
+    """`make(source, names=None, threads=2, **options)`: a volume that is written."""
 
-    def made(source, names=None, threads=2, mem_mb=2000, **options):
-        return plan(source, names, **options).chunk(threads=threads, mem_mb=mem_mb)
+    def made(source, names=None, threads=2, **options):
+        return plan(source, names, **options).chunk(threads=threads)
 
     return made
 

@@ -46,6 +46,10 @@ ENGINES = {"planetary": "isis", "isis": "native"}
 PACKAGES = {
     "blake3": "python-blake3",
     "swiftclient": "python-swiftclient",
+    "nrrd": "pynrrd",
+    "PIL": "pillow",
+    "DracoPy": "dracopy",
+    "skimage": "scikit-image",
     "yaml": "pyyaml",
     "matplotlib": "matplotlib-base",
     "openstack": "openstacksdk",
@@ -154,8 +158,8 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
         content = yaml.safe_load((ROOT / f"envs/{env}.yaml").read_text())
         listed = {package.split()[0] for package in content["dependencies"]} - {"python"}
         expected = {PACKAGES.get(module, module.replace("_", "-")) for module in modules if module not in WITH_OTHERS}
-        # read by others at run time: GDAL by rasterio, indexed_gzip by nibabel
-        assert listed - {"gdal", "indexed_gzip", "isis"} == expected, env
+        # read by others at run time: GDAL by rasterio, indexed_gzip by nibabel; spyndex for its tables
+        assert listed - {"gdal", "indexed_gzip", "isis", "spyndex"} == expected, env
         versions = dict(re.fullmatch(r"([\w-]+) =(\d[\d.]*)", package).groups() for package in content["dependencies"])
         locked = locked_for(versions["python"])
         own = ["usgs-astrogeology"] if env == "isis" else []

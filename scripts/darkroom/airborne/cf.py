@@ -91,18 +91,18 @@ def round_trip(granule, made):
     Each is {"variable", "difference"} with, where values differ, `count`, and `index`, `source`, `netcdf` of the first.
     Missing values must be where they are in the source.
     """
-    found = []
+    differences = []
     for name, variable in granule.variables.items():
         target = made.variables.get(name)
         if target is None:
-            found.append({"variable": name, "difference": "is not in the netCDF"})
+            differences.append({"variable": name, "difference": "is not in the netCDF"})
         elif target.shape != variable.shape:
-            found.append({"variable": name, "difference": f"shape {target.shape} for {variable.shape} values"})
+            differences.append({"variable": name, "difference": f"shape {target.shape} for {variable.shape} values"})
         else:
             if not variable.is_text and not _same(_fill(variable), target.fill):
-                found.append({"variable": name, "difference": "another value means missing"})
-            found += _value_differences(name, variable, target)
-    return found
+                differences.append({"variable": name, "difference": "another value means missing"})
+            differences += _value_differences(name, variable, target)
+    return differences
 
 
 def _same(one, other):

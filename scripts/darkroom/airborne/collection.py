@@ -58,7 +58,7 @@ class Match:
 def rivals(name, collections):
     """Every `Match` of a file name (its last part counts)."""
     name = name.rpartition("/")[2]
-    return [found for collection in collections.values() for found in _matches(name, collection)]
+    return [match for collection in collections.values() for match in _matches(name, collection)]
 
 
 def load(paths=(FOLDER,)):
@@ -68,21 +68,21 @@ def load(paths=(FOLDER,)):
     own expression or matches another one, and for two of one short name.
     """
     validator = schema.validator("collection")
-    found, origin = {}, {}
+    loaded, origin = {}, {}
     for path in _files(paths):
         collection = yaml_files.read(path)
         schema.refuse(schema.problems(collection, validator, path))
         name = collection["short_name"]
-        if name in found:
+        if name in loaded:
             raise ValueError(f"{path}: the collection {name} is already described by {origin[name]}")
-        found[name], origin[name] = collection, path
-    if not found:
+        loaded[name], origin[name] = collection, path
+    if not loaded:
         raise ValueError(f"no collection (*.yaml) in {', '.join(map(str, paths))}")
-    for name, collection in found.items():
+    for name, collection in loaded.items():
         for form in collection["formats"]:
-            form["variables"] = _table(form["variables"], found, origin[name])
+            form["variables"] = _table(form["variables"], loaded, origin[name])
         _check_samples(collection, origin[name])
-    return found
+    return loaded
 
 
 def match(name, collections):
@@ -98,7 +98,7 @@ def match(name, collections):
 
 def ambiguous(name, matches):
     """What is said of a file that two collections claim."""
-    both = " and ".join(f"{found.collection['short_name']} ({_expression(found)})" for found in matches[:2])
+    both = " and ".join(f"{match.collection['short_name']} ({_expression(match)})" for match in matches[:2])
     return f"{name.rpartition('/')[2]}: the name matches two collections, {both}; only one may claim it"
 
 
@@ -178,8 +178,8 @@ def _convert(source, its_units, entry, attrs, flags):
     except ValueError as error:
         if its_units in expected:
             return  # the collection knows better what these letters mean
-        known = f"; the collection has {' or '.join(expected)}" if expected else ""
-        raise ValueError(f"{source}: {error}{known}") from error
+        beside = f"; the collection has {' or '.join(expected)}" if expected else ""
+        raise ValueError(f"{source}: {error}{beside}") from error
     if factors == (1.0, 0.0) or (factors is None and its_units in expected):
         return
     if factors is None and expected:
@@ -255,14 +255,14 @@ def _table(variables, collections, path, before=()):
 def _matches(name, collection):
     for form in collection["formats"]:
         for role, expression in (("data", form["names"]), ("companion", form.get("companions"))):
-            if expression and (found := re.fullmatch(expression, name)):
-                groups = {key: value for key, value in found.groupdict().items() if value is not None}
+            if expression and (match := re.fullmatch(expression, name)):
+                groups = {key: value for key, value in match.groupdict().items() if value is not None}
                 granule = form.get("granule", "{granule}").format(**groups)
                 yield Match(granule, collection, form, role, groups)
 
 
-def _expression(found):
-    return found.form["names" if found.role == "data" else "companions"]
+def _expression(match):
+    return match.form["names" if match.role == "data" else "companions"]
 
 
 def _check_samples(collection, path):
@@ -270,14 +270,14 @@ def _check_samples(collection, path):
     for form in collection["formats"]:
         sample = form["sample_file_name"]
         try:
-            found = match(sample, {"": collection})
+            matched = match(sample, {"": collection})
         except KeyError as error:
             raise ValueError(
                 f"{path}: names: {form['names']!r} has no group {error}, of which the id is made"
             ) from error
         except (ValueError, IndexError, AttributeError) as error:
             raise ValueError(f"{path}: names, granule: {error}") from error
-        if found is None or found.form is not form or found.role != "data":
+        if matched is None or matched.form is not form or matched.role != "data":
             raise ValueError(f"{path}: sample_file_name {sample!r} does not match its own names {form['names']!r}")
     for file in collection["files"]:
         if not re.fullmatch(file["regex"], file["sample_file_name"]):

@@ -157,6 +157,7 @@ def draft(path):
             {"regex": r".+\.nc", "bucket": "protected", "type": "data", "sample_file_name": f"{path.stem}.nc"},
             {"regex": r".+\.(umm_g\.json|echo10\.xml|meta\.xml)", "bucket": "private", "type": "metadata",
              "sample_file_name": f"{path.stem}.umm_g.json"},
+            {"regex": r".+\.png", "bucket": "public", "type": "browse", "sample_file_name": f"{path.stem}.png"},
             {"regex": r".+", "bucket": "protected", "type": "ancillary", "sample_file_name": path.name},
         ],
     }  # fmt: skip
@@ -217,9 +218,9 @@ def clues(path, reader_name):
         return columns, {name: str(file.getncattr(name)) for name in file.ncattrs()}
 
 
-def _times(found, groups):
+def _times(told, groups):
     """How the time of a file may be put together, by its `clues`; the likely ways first."""
-    columns, header = found
+    columns, header = told
     texts = {name: str(first) for name, (first, _) in columns.items() if isinstance(first, str)}
     likely = {name: first for name, (first, unit) in columns.items() if _is_time(name, unit) and name not in texts}
     for day, clock in itertools.permutations(columns, 2):
@@ -230,6 +231,7 @@ def _times(found, groups):
         for names in (*((name,) for name in texts), *itertools.permutations(texts, 2)):
             if _is_of_form(" ".join(texts[name] for name in names), f"{form} {clock}"):
                 yield {"variable": list(names), "format": f"{form} {clock}"}
+    yield from ({"variable": name, "units": f"seconds since {EPOCHS[2]}"} for name in likely if "tai93" in name.lower())
     for epoch, name in itertools.product(EPOCHS, likely):
         if UNIX[0] < float(likely[name]) < UNIX[1] and (epoch == EPOCHS[0] or "date" in groups):
             yield {"variable": name, "units": f"seconds since {epoch}"}
@@ -276,13 +278,13 @@ def _is_moment(text):
 
 def position_of(header):
     """`position` of a format: labels of the header that look like it, or 0, where a person must give numbers."""
-    found = {}
+    position = {}
     for name, called in PLACES.items():
         likely = [label for label in header if re.search(called, label, re.IGNORECASE)]
         if name != "altitude":
             likely += [label for label in header if re.search("location|position", label, re.IGNORECASE)]
-        found[name] = next((label for label in likely if _is_place(header, label, name)), 0)
-    return {name: place for name, place in found.items() if place or name != "altitude"}
+        position[name] = next((label for label in likely if _is_place(header, label, name)), 0)
+    return {name: place for name, place in position.items() if place or name != "altitude"}
 
 
 def _is_place(header, label, name):
@@ -303,9 +305,9 @@ def codes_of(item):
     if item.is_text or not item.dims or item.dtype.kind not in "iuf" or item.shape[0] == 0:
         return []
     stored = np.concatenate([np.ravel(block) for _, _, block in item.blocks()])
-    known = np.unique(stored[~item.missing(stored) & np.isfinite(stored)])
-    likely = [value for value in known[[0, -1]] if _is_code(value)] if known.size > 2 else []
-    rest = known[~np.isin(known, likely)]
+    values = np.unique(stored[~item.missing(stored) & np.isfinite(stored)])
+    likely = [value for value in values[[0, -1]] if _is_code(value)] if values.size > 2 else []
+    rest = values[~np.isin(values, likely)]
     if not rest.size:
         return []
     spread = float(rest[-1]) - float(rest[0])
@@ -325,7 +327,8 @@ def table_of(variables, notes):
     if codes := codes_of(variables["time"]):
         table[variables["time"].source] = {"name": "time", "long_name": "time", "fill": codes}
         coded.append(f"{variables['time'].source} ({', '.join(f'{code:g}' for code in codes)})")
-    for name, item in variables.items():
+    rows = variables["time"].dims
+    for name, item in sorted(variables.items(), key=lambda pair: pair[1].dims[:1] != rows):  # these are the granule's
         if name in ("time", "pixel_time") or not item.source:
             continue
         standard_name = item.attrs.get("standard_name") or guess(item)
@@ -367,8 +370,8 @@ def _units(item, standard_name):
     """The units of an entry: those of the source, in the spelling of UDUNITS."""
     if standard_name in ("latitude", "longitude"):
         return {"units": "degrees_north" if standard_name == "latitude" else "degrees_east"}
-    found = item.attrs.get("units") or _supposed(item, standard_name)
-    return {"units": "degree" if found in ("degrees", "deg") else "percent" if found == "%" else found}
+    its_units = item.attrs.get("units") or _supposed(item, standard_name)
+    return {"units": "degree" if its_units in ("degrees", "deg") else "percent" if its_units == "%" else its_units}
 
 
 def _supposed(item, standard_name):
@@ -429,11 +432,15 @@ def names_of(name):
 def platform(name, header):
     """The aircraft, by what the file and its header call it."""
     text = " ".join((name, *map(str, header.values())))[:4000]
-    found = next(
-        (known for called, known in PLATFORMS.items() if re.search(rf"(^|[^A-Za-z0-9]){called}([^A-Za-z0-9]|$)", text)),
+    named = next(
+        (
+            aircraft
+            for called, aircraft in PLATFORMS.items()
+            if re.search(rf"(^|[^A-Za-z0-9]){called}([^A-Za-z0-9]|$)", text)
+        ),
         None,
     )
-    return found or str(header.get("PlatformType") or "unknown")
+    return named or str(header.get("PlatformType") or "unknown")
 
 
 def instrument(name, header):
@@ -471,14 +478,14 @@ def told(granule):
     yield f"{granule.id}: {granule.collection['short_name']}, {granule.feature or 'swath'}, {len(granule.times)} rows"
     sides = ", ".join(f"{side:g}" for side in extent.box)
     yield f"  from {time_text(extent.begin)} to {time_text(extent.end)}; west, south, east, north: {sides}"
-    known = {source for form in granule.collection["formats"] for source in form["variables"]}
+    mapped = {source for form in granule.collection["formats"] for source in form["variables"]}
     yield "  kept:"
     for name, item in granule.variables.items():
         if name.endswith("_status"):
             continue
-        how = "" if item.source in known or not item.source or name == "time" else "  (not in the table)"
+        how = "" if item.source in mapped or not item.source or name == "time" else "  (not in the table)"
         yield f"    {item.source or '-'} -> {name}: {figures(item)}{how}"
-    left = sorted(known - {item.source for item in granule.variables.values()})
+    left = sorted(mapped - {item.source for item in granule.variables.values()})
     if left:
         yield f"  in the table, but not in the file: {', '.join(left[:20])}"
     yield "  flagged:" if granule.flags else "  nothing is flagged"

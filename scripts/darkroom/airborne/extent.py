@@ -49,10 +49,11 @@ def extent(times, latitude, longitude, height=0.0, places=None):
     Raises ValueError when no time or no position is known.
     """
     every, swath = good(latitude, longitude), latitude.ndim == 2
-    known = every.any(1) if swath else every
-    times = times if places else times[every] if times.ndim > 1 else times[known]
-    if not known.any() or np.isnat(times).all():
-        raise ValueError(f"no {'time of a position' if known.any() else 'position'} is known; no catalogue can find it")
+    placed = every.any(1) if swath else every
+    times = times if places else times[every] if times.ndim > 1 else times[placed]
+    if not placed.any() or np.isnat(times).all():
+        lacking = "time of a position" if placed.any() else "position"
+        raise ValueError(f"no {lacking} is known; no catalogue can find it")
     path = [in_turns(values) if swath else values for values in (longitude, latitude, every)]
     around = box(path[0][path[2]], path[1][path[2]])
     shapes, deviation = {}, 0.0
@@ -65,7 +66,7 @@ def extent(times, latitude, longitude, height=0.0, places=None):
         vectors = on_sphere(places[1][at], places[0][at])
         shapes = {"Points": list(dict.fromkeys(place(vector) for vector in vectors))}
     elif height * SOUNDING < diagonal(*around):
-        tracks, deviation = lines(longitude[known], latitude[known])
+        tracks, deviation = lines(longitude[placed], latitude[placed])
         shapes = {"Lines": tracks}
     west, south, east, north = around
     if max(breadth(west, east), north - south) < 10.0**-DECIMALS:

@@ -71,8 +71,8 @@ class Variable:
         rows, read = np.asarray(rows), self.read
 
         def kept(first, last):
-            wanted = rows[first:last]
-            return read(wanted[0], wanted[-1] + 1)[wanted - wanted[0]] if wanted.size else read(0, 0)
+            chosen = rows[first:last]
+            return read(chosen[0], chosen[-1] + 1)[chosen - chosen[0]] if chosen.size else read(0, 0)
 
         return replace(self, shape=(rows.size, *self.shape[1:]), read=kept)
 

@@ -75,7 +75,7 @@ def find(files, collections, root=None):
 
     A name that two collections claim is of the one that the header of the file below `root` tells.
     """
-    data, companions, bad, unknown = {}, {}, [], []
+    of_data, companions, bad, unknown = {}, {}, [], []
     for entry in files:
         try:
             match = claimed(entry["name"], collections, root)
@@ -85,10 +85,10 @@ def find(files, collections, root=None):
         if match is None:
             unknown.append(entry["name"])
         else:
-            (data if match.role == "data" else companions).setdefault(match.granule, []).append((match, entry))
-    unknown += [entry["name"] for name, given in companions.items() if name not in data for _, entry in given]
+            (of_data if match.role == "data" else companions).setdefault(match.granule, []).append((match, entry))
+    unknown += [entry["name"] for name, given in companions.items() if name not in of_data for _, entry in given]
     jobs = []
-    for name, given in data.items():
+    for name, given in of_data.items():
         beside = companions.get(name, [])
         if len(given) > 1 or len(beside) > 1:
             several = [entry for _, entry in given + beside]
@@ -123,18 +123,18 @@ def claimed(name, collections, root):
 
 def with_navigation(job, jobs):
     """The job with the navigation of its flight, where its format says that positions are looked up in that."""
-    wanted = job.form.get("navigation")
-    if not wanted:
+    asked = job.form.get("navigation")
+    if not asked:
         return job
     (member,) = job.members
-    short_name, _, number = wanted.partition(".")
-    found = []
+    short_name, _, number = asked.partition(".")
+    flown = []
     for other in jobs:
         form = other.form is other.collection["formats"][int(number or 0)]
         of_day = [one.match.groups.get("date") for one in (member, other.members[0])]
         if other.collection["short_name"] == short_name and form and (None in of_day or of_day[0] == of_day[1]):
-            found.append(other.members[0])
-    return Job(job.id, [replace(member, navigation=found[0] if len(found) == 1 else None)])
+            flown.append(other.members[0])
+    return Job(job.id, [replace(member, navigation=flown[0] if len(flown) == 1 else None)])
 
 
 def flights(jobs, root):

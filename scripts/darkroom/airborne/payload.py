@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from darkroom.airborne.collection import match as match_collection
 
 INNER_GROUP = re.compile(r"(?<!\\)\((?!\?)")  # the first plain group of an expression
 LEAST_DIGEST = 8  # characters of a digest that was cut for show
-# What a product that is not of a collection's own file table is to Cumulus.
-KINDS = {"data": "data", "metadata": "metadata", "browse": "browse", "ancillary": "ancillary", "qa": "qa"}
+ALGORITHMS = {"": "md5", "sha2": "sha256"}  # names of messages -> those of hashlib; CNM without a name means md5
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+ALL_ONES = 0xFFFFFFFF
+OF_NOTICES = ("data", "metadata", "browse", "ancillary")  # kinds of files that a notice may name
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,32 @@ class File:
             raise ValueError(
                 f"{self.path}: {size} bytes, but the payload says {self.size}; it was not transferred whole"
             )
-        algorithm = self.algorithm.lower().replace("-", "").removesuffix("sum")
-        if not self.digest or algorithm not in hashlib.algorithms_available:
+        if not self.digest:
             return
-        found = files.digest(self.path, algorithm)
+        algorithm = self.algorithm.lower().replace("-", "").removesuffix("sum")
+        algorithm = ALGORITHMS.get(algorithm, algorithm)
+        if algorithm != "ck" and algorithm not in hashlib.algorithms_guaranteed:
+            raise ValueError(
+                f"{self.path}: its checksum is told as {self.algorithm}; right is md5, cksum, or one of SHA-1 and SHA-2"
+            )
+        digest = cksum(self.path) if algorithm == "ck" else files.digest(self.path, algorithm)
         told = self.digest.lower()
-        if found != told and not (LEAST_DIGEST <= len(told) < len(found) and found.startswith(told)):
-            raise ValueError(f"{self.path}: its {self.algorithm} is {found}, but the payload says {self.digest}")
+        if digest != told and not (LEAST_DIGEST <= len(told) < len(digest) and digest.startswith(told)):
+            raise ValueError(f"{self.path}: its {self.algorithm} is {digest}, but the payload says {self.digest}")
+
+
+def cksum(path):
+    """What the program `cksum` prints of a file (POSIX): a CRC-32 of its bits from the highest on, and of its length.
+
+    zlib's is of the bits from the lowest on, so that of mirrored bytes is its mirror image.
+    """
+    crc, size = ALL_ONES, path.stat().st_size
+    with path.open("rb") as file:
+        while block := file.read(files.BLOCK):
+            crc = zlib.crc32(block.translate(MIRRORED), crc)
+    length = size.to_bytes((size.bit_length() + 7) // 8, "little")
+    crc = zlib.crc32(length.translate(MIRRORED), crc) ^ ALL_ONES
+    return str(int(f"{crc:032b}"[::-1], 2) ^ ALL_ONES)
 
 
 @dataclass(frozen=True)
@@ -80,7 +102,7 @@ class Payload:
 
 def read(path):
     """The payload in a file of JSON. Raises ValueError naming the file and the key of what is wrong."""
-    message = without_nothing(files.read_json(path))
+    message = unwrapped(without_nothing(files.read_json(path)))
     told = plain(message)
     schema.refuse(schema.problems(told, schema.validator("payload"), path))
     entries = inputs(told["input"])
@@ -93,20 +115,27 @@ def plain(message):
     """A message of any kind as {"config", "input"}; what is none is left as it is."""
     if not isinstance(message, dict):
         return message
-    message = message.get("cma", {}).get("event", message) if isinstance(message.get("cma"), dict) else message
     if "product" in message and "config" not in message:
         collection = message.get("collection", {})
         collection = {"name": collection} if isinstance(collection, str) else collection
-        entries = message["product"].get("files", []) if isinstance(message["product"], dict) else []
+        product = message["product"] if isinstance(message["product"], dict) else {}
+        groups = [{"files": product.get("files", [])}, *product.get("filegroups", [])]
+        entries = [entry for group in groups for entry in group["files"]]
         names = {"size", "checksum", "checksumType", "name", "uri"}
         kept = [{key: value for key, value in entry.items() if key in names} for entry in entries]
         named_as = {key: collection[key] for key in ("name", "version") if key in collection}
         return {"config": {"collection": named_as}, "input": kept}
     if "meta" in message and "payload" in message:
-        known = ("collection", "buckets", "distribution_endpoint")
-        config = {key: message["meta"][key] for key in known if key in message["meta"]}
+        kept_keys = ("collection", "buckets", "distribution_endpoint")
+        config = {key: message["meta"][key] for key in kept_keys if key in message["meta"]}
         return {"config": config, "input": message["payload"]}
     return message
+
+
+def unwrapped(message):
+    """A message without what the Cumulus message adapter has around it: {"cma": {"event": message}}."""
+    around = message.get("cma") if isinstance(message, dict) else None
+    return around.get("event", message) if isinstance(around, dict) else message
 
 
 def without_nothing(value):
@@ -131,19 +160,19 @@ def located(entry, path):
     told = [name.removeprefix("file://") for name in told if name]
     local = [name for name in told if "://" not in name]
     places = [Path(path.parent, name) for name in (*local, *(name.rpartition("/")[2] for name in told))]
-    found = next((place.resolve() for place in places if place.is_file()), None)
-    if found is None and len(local) < len(told):
+    local_path = next((place.resolve() for place in places if place.is_file()), None)
+    if local_path is None and len(local) < len(told):
         remote = next(name for name in told if "://" in name)
         raise ValueError(f"{path}: {remote} is not on this machine; fetch it first and name the local path")
-    if found is None:
+    if local_path is None:
         raise FileNotFoundError(f"{path}: input {places[0].resolve()} is not there")
-    return File(found, entry.get("size"), entry.get("checksumType", ""), str(entry.get("checksum", "")))
+    return File(local_path, entry.get("size"), entry.get("checksumType", ""), str(entry.get("checksum", "")))
 
 
 # The collection that a payload means
 
 
-def collection_of(payload, known, short_name=""):
+def collection_of(payload, collections, short_name=""):
     """The collection that is named, or else that of the first input, changed by what a payload's config says of it."""
     config = payload.config
     stated = config.get("collection", {})
@@ -154,23 +183,24 @@ def collection_of(payload, known, short_name=""):
         "config.name": config.get("name"),
     }
     where = next((where for where, name in names.items() if name), None)
-    ours = named(known, names[where], where) if where else of_first([file.path for file in payload.files], known)
+    paths = [file.path for file in payload.files]
+    ours = named(collections, names[where], where) if where else of_first(paths, collections)
     return adapted(ours, stated | config, places)
 
 
-def named(known, name, where):
+def named(collections, name, where):
     """The collection of this name; `where` is what a message calls the place that the name is from."""
-    if name not in known:
-        raise ValueError(f"{where}: collection {name!r} is unknown; known are {', '.join(known)}")
-    return known[name]
+    if name not in collections:
+        raise ValueError(f"{where}: collection {name!r} is unknown; known are {', '.join(collections)}")
+    return collections[name]
 
 
-def of_first(paths, known):
+def of_first(paths, collections):
     """The collection of the first input that is of a known one."""
-    found = next((match for match in (match_collection(path.name, known) for path in paths) if match), None)
-    if found is None:
+    matched = next((match for match in (match_collection(path.name, collections) for path in paths) if match), None)
+    if matched is None:
         raise ValueError(f"{paths[0].name} is of no known collection; give its name in config.collection.name")
-    return found.collection
+    return matched.collection
 
 
 def adapted(collection, config, places):
@@ -216,7 +246,7 @@ def extracted(collection, extraction, where):
 
 def folder(url_path, groups, where):
     """A `url_path` whose fields are known; raises ValueError for another one."""
-    known = ["short_name", "version", *dict.fromkeys(groups)]
+    fields = ["short_name", "version", *dict.fromkeys(groups)]
     if url_path.count("{") != url_path.count("}"):
         raise ValueError(f"{where} {url_path!r}: a brace has no other one")
     for field in staging.FIELD.findall(url_path):
@@ -224,8 +254,8 @@ def folder(url_path, groups, where):
         if called and called[1] not in staging.FUNCTIONS:
             raise ValueError(f"{where} {url_path!r} uses {called[1]}(); known are {', '.join(staging.FUNCTIONS)}")
         first = (called[2] if called else field).split(",")[0].strip()
-        if first not in known and first.partition(".")[0] not in ("cmrMetadata", "file", "granule"):
-            told = ", ".join(f"{{{name}}}" for name in (*known, "cmrMetadata...", "file...", "granule..."))
+        if first not in fields and first.partition(".")[0] not in ("cmrMetadata", "file", "granule"):
+            told = ", ".join(f"{{{name}}}" for name in (*fields, "cmrMetadata...", "file...", "granule..."))
             raise ValueError(f"{where} {url_path!r} uses {{{field}}}; known are {told}")
     return url_path
 
@@ -243,17 +273,18 @@ def table_entry(entry, groups, where):
 # What is answered
 
 
-def answer(payload, described, failed):
+def answer(payload, described, failed, folder):
     """What Cumulus's next task takes: granules with their files in the archive, by Cumulus's schema of files.
 
     described -- granules, as the list of metadata has them, that were staged
     failed -- id -> what went wrong
+    folder -- where the products are
     """
     buckets = payload.buckets
     granules = []
     for granule in described:
         digests = {file["name"]: file for file in granule["files"]}
-        listed = [archived(entry, digests.get(entry["name"]), buckets) for entry in granule["archive"]]
+        listed = [archived(entry, digests.get(entry["name"]), buckets, folder) for entry in granule["archive"]]
         about = {"granuleId": granule["id"], "dataType": granule["collection"], "version": granule["version"]}
         granules.append(about | {"files": listed})
     output = {"granules": granules}
@@ -265,28 +296,35 @@ def answer(payload, described, failed):
     return output
 
 
-def archived(entry, digest, buckets):
-    """A file of the archive as Cumulus has it."""
-    about = {
+def archived(entry, digest, buckets, folder):
+    """A file of the archive as Cumulus has it; `digest` is what the list of metadata tells of it, or None."""
+    digest = digest or {
+        "bytes": (folder / entry["file"]).stat().st_size,
+        "sha256": files.digest(folder / entry["file"]),
+    }
+    return {
         "bucket": buckets.get(entry["bucket"], entry["bucket"]),
         "key": entry["path"],
         "fileName": entry["name"],
-        "type": KINDS[entry["type"]],
+        "type": entry["type"],
+        "size": digest["bytes"],
+        "checksumType": "sha256",
+        "checksum": digest["sha256"],
     }
-    return about | ({"size": digest["bytes"], "checksumType": "sha256", "checksum": digest["sha256"]} if digest else {})
 
 
 def notice(message, granules, failed):
     """The answer to a CNM notice: what was archived, or why it could not be."""
-    known = ("version", "identifier", "submissionTime", "provider", "trace")
-    kept = {key: message[key] for key in known if key in message}
+    kept_keys = ("version", "identifier", "submissionTime", "provider", "trace")
+    kept = {key: message[key] for key in kept_keys if key in message}
     listed = [
         {
-            "type": file["type"] if file["type"] in ("data", "metadata", "browse", "qa") else "ancillary",
+            "type": file["type"] if file["type"] in OF_NOTICES else "ancillary",
             "uri": f"s3://{file['bucket']}/{file['key']}",
             "name": file["fileName"],
-            "size": file.get("size", 0),
-            **({"checksumType": "SHA256", "checksum": file["checksum"]} if "checksum" in file else {}),
+            "size": file["size"],
+            "checksumType": "SHA256",
+            "checksum": file["checksum"],
         }
         for granule in granules
         for file in granule["files"]

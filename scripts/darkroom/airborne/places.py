@@ -37,35 +37,28 @@ def locate(variables, position, header, navigation, flags, path):
 def require_rows(variables, flags, path):
     """Give each row the one position of a file that stands still.
 
-    Raises ValueError where latitude and longitude are others than one, or some, for each row: those of a grid.
+    Raises ValueError where latitude and longitude are not one of each, or one for each row: those of a grid.
     """
-    rows = variables["time"].shape[0]
-    for name in NAMES:
-        variable = variables.get(name)
-        if (
-            variable is None
-            or variable.shape[:1] == (rows,)
-            or (name == "altitude" and variable.shape not in ((), (1,)))
-        ):
-            continue
-        if math.prod(variable.shape) != 1:
-            raise ValueError(
-                f"{path}: {variable.source} has {variable.shape[0]} values and the time {rows}; right is a position "
-                "for each time: a track, a curtain or a swath, not a grid"
-            )
-        value = variable.array().reshape(1)
-        place = Variable.of(
-            np.repeat(value, rows), variables["time"].dims, variable.attrs, variable.fill, variable.source
-        )
-        variables[name] = place
-        flags.append(
-            {"flag": "fixed_position", "note": f"{name} is {place.values()[0]:g} throughout, by {variable.source}"}
-        )
-    latitude, longitude = variables["latitude"].shape, variables["longitude"].shape
-    if latitude != longitude:
+    latitude, longitude, rows = variables["latitude"], variables["longitude"], variables["time"].shape
+    if latitude.shape != longitude.shape and math.prod(latitude.shape) * math.prod(longitude.shape) != 1:
         raise ValueError(
-            f"{path}: latitude is of shape {latitude}, longitude of {longitude}; right is one of each, not a grid"
+            f"{path}: {latitude.source} is of shape {latitude.shape}, {longitude.source} of {longitude.shape}; right "
+            "is a position for each time: a track, a curtain or a swath, not a grid"
         )
+    if latitude.shape[:1] == rows:
+        return
+    if math.prod(latitude.shape) != 1:
+        raise ValueError(
+            f"{path}: {latitude.source} has {latitude.shape[0]} values and the time {rows[0]}; right is a position for "
+            "each time: a track, a curtain or a swath, not a grid"
+        )
+    for name in [name for name in NAMES if name in variables and math.prod(variables[name].shape) == 1]:
+        one = variables[name]
+        value = one.array().reshape(1)
+        place = Variable.of(np.repeat(value, rows[0]), variables["time"].dims, one.attrs, one.fill, one.source)
+        note = f"{name} is {place.values()[0]:g} throughout, by {one.source or 'the collection'}"
+        flags.append({"flag": "fixed_position", "note": note})
+        variables[name] = place
 
 
 def told(header, label, name, path):
@@ -76,11 +69,11 @@ def told(header, label, name, path):
     if label not in header:
         raise ValueError(f"{path}: no {label!r} in the header, which has the {name}")
     text = str(header[label])
-    if name in SIDES and (found := re.search(NUMBER + r"[^\w.,;+-]*(?:deg\w*)?[^\w.,;+-]*" + SIDES[name], text)):
-        value = float(found[1])
-        return -abs(value) if found[2][0] in "SWsw" else value
-    if found := re.search(NUMBER, text):
-        return float(found[1])
+    if name in SIDES and (number := re.search(NUMBER + r"[^\w.,;+-]*(?:deg\w*)?[^\w.,;+-]*" + SIDES[name], text)):
+        value = float(number[1])
+        return -abs(value) if number[2][0] in "SWsw" else value
+    if number := re.search(NUMBER, text):
+        return float(number[1])
     raise ValueError(f"{path}: {label} is {text!r}; right is a number of degrees or metres")
 
 
@@ -92,11 +85,11 @@ def look_up(variables, navigation, flags, path):
     """
     times = moments(variables["time"])
     moments_there, latitude, longitude = navigation.positions()
-    known = np.isfinite(latitude) & np.isfinite(longitude) & ((latitude != 0) | (longitude != 0))
-    there = moments_there[known]
-    columns = {"latitude": latitude[known], "longitude": np.unwrap(longitude[known], period=360)}
+    fixes = np.isfinite(latitude) & np.isfinite(longitude) & ((latitude != 0) | (longitude != 0))
+    there = moments_there[fixes]
+    columns = {"latitude": latitude[fixes], "longitude": np.unwrap(longitude[fixes], period=360)}
     if "altitude" in navigation.variables:
-        columns["altitude"] = navigation.variables["altitude"].values()[known]
+        columns["altitude"] = navigation.variables["altitude"].values()[fixes]
     after = np.clip(np.searchsorted(there, times), 1, max(1, there.size - 1))
     inside = (times >= there[0]) & (times <= there[-1]) if there.size > 1 else np.zeros(times.size, bool)
     if there.size > 1:
@@ -107,12 +100,12 @@ def look_up(variables, navigation, flags, path):
     for name, values in columns.items():
         if name in variables:
             continue
-        found = np.interp(seconds, (there - there[0]) / np.timedelta64(1, "s"), values)
-        found = (found + 180) % 360 - 180 if name == "longitude" else found
+        looked_up = np.interp(seconds, (there - there[0]) / np.timedelta64(1, "s"), values)
+        looked_up = (looked_up + 180) % 360 - 180 if name == "longitude" else looked_up
         attrs = {"standard_name": name, "long_name": f"{name} of the platform", "units": NAMES[name]}
         attrs["comment"] = f"Interpolated between positions of {navigation.files[0]}."
         fill = -9999.0
-        values_there = np.where(inside & np.isfinite(found), found, fill)
+        values_there = np.where(inside & np.isfinite(looked_up), looked_up, fill)
         variables[name] = Variable.of(values_there, variables["time"].dims, attrs | _upward(name), fill)
     note = f"positions are those of {navigation.files[0]} at the times of the rows"
     if not inside.all():

@@ -21,12 +21,12 @@ def assess(granule):
     """Figures and flags of a product (see `product.opened`), as a dict: `time`, `positions`, `variables`, `flags`."""
     times, latitude, longitude = granule.positions()
     apart = granule.is_flight_of_sondes
-    found = {
+    figures = {
         "time": of_time(times, apart),
         "positions": of_positions(times, latitude, longitude, apart),
         "variables": {name: of_values(one) for name, one in granule.variables.items() if not one.is_text},
     }
-    return found | {"flags": list(flags(found))}
+    return figures | {"flags": list(flags(figures))}
 
 
 def of_time(times, apart=False):
@@ -34,21 +34,21 @@ def of_time(times, apart=False):
 
     times -- datetime64[ns], NaT where missing; those of `apart` soundings have no gaps
     """
-    known = times[~np.isnat(times)]
-    steps = np.diff(known) / np.timedelta64(1, "s")
+    moments = times[~np.isnat(times)]
+    steps = np.diff(moments) / np.timedelta64(1, "s")
     forward = steps[steps > 0]
     median = float(np.median(forward)) if forward.size else 0.0
     limit = np.inf if apart or forward.size < 3 else GAP * median
     gaps = np.flatnonzero(steps > limit)
     return {
         "rows": times.size,
-        "missing": int(times.size - known.size),
-        "begin": str(known.min()) if known.size else None,
-        "end": str(known.max()) if known.size else None,
+        "missing": int(times.size - moments.size),
+        "begin": str(moments.min()) if moments.size else None,
+        "end": str(moments.max()) if moments.size else None,
         "backward": int((steps < 0).sum()),
         "repeated": int((steps == 0).sum()),
         "median_step_s": round(median, 6),
-        "gaps": [{"after": str(known[index]), "seconds": round(float(steps[index]), 3)} for index in gaps],
+        "gaps": [{"after": str(moments[index]), "seconds": round(float(steps[index]), 3)} for index in gaps],
     }
 
 
@@ -67,9 +67,9 @@ def of_positions(times, latitude, longitude, apart=False):
         "jumps": 0,
     }
     if latitude.ndim == 1 and not apart:
-        known = good & ~np.isnat(times)
-        places = extent.on_sphere(longitude[known], latitude[known])
-        seconds = np.abs(np.diff(times[known]) / np.timedelta64(1, "s"))
+        placed = good & ~np.isnat(times)
+        places = extent.on_sphere(longitude[placed], latitude[placed])
+        seconds = np.abs(np.diff(times[placed]) / np.timedelta64(1, "s"))
         far = extent.EARTH * extent.angle(places[1:], places[:-1]) > FASTEST * seconds + SLACK
         figures["jumps"] = int(far.sum())
     return figures
@@ -85,11 +85,11 @@ def of_values(variable):
     low, high = valid_range(variable)
     for _, _, stored in variable.blocks():
         gone = variable.missing(stored)
-        known = stored[~gone]
+        measured = stored[~gone]
         count, missing = count + stored.size, missing + int(gone.sum())
-        outside += int(((known < low) | (known > high)).sum())
-        if known.size:
-            ends += [known.min(), known.max()]
+        outside += int(((measured < low) | (measured > high)).sum())
+        if measured.size:
+            ends += [measured.min(), measured.max()]
     least, greatest = map(float, variable.physical([min(ends), max(ends)])) if ends else (None, None)
     figures = {"count": count, "missing": missing, "least": least, "greatest": greatest}
     return figures | ({"out_of_range": outside} if np.isfinite([low, high]).any() else {})
@@ -101,9 +101,9 @@ def valid_range(variable):
     return variable.attrs.get("valid_min", low), variable.attrs.get("valid_max", high)
 
 
-def flags(found):
+def flags(assessed):
     """What is odd, as dicts of a word and a sentence."""
-    time, places = found["time"], found["positions"]
+    time, places = assessed["time"], assessed["positions"]
     notes = {
         "no_time": (time["missing"], "rows have no time"),
         "time_order": (time["backward"], "times are before the one that they follow"),
@@ -116,7 +116,7 @@ def flags(found):
     yield from ({"flag": flag, "note": f"{number} {text}"} for flag, (number, text) in notes.items() if number)
     if places["missing"]:
         yield {"flag": "no_position", "note": f"{places['missing']} of {places['count']} positions are missing"}
-    for name, figures in found["variables"].items():
+    for name, figures in assessed["variables"].items():
         if figures.get("out_of_range"):
             yield {"flag": "range", "note": f"{figures['out_of_range']} values of {name} are out of its valid range"}
 

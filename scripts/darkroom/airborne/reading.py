@@ -9,7 +9,7 @@ import numpy as np
 from darkroom.airborne import places
 from darkroom.airborne.granule import Granule, moments
 from darkroom.airborne.screen import screen
-from darkroom.airborne.times import moment
+from darkroom.airborne.times import FIRST, LAST, moment
 
 READERS = {"swath": "netcdf"}  # another name of a reader
 
@@ -43,9 +43,9 @@ def read(match, path, companion=None, navigation=None):
             beside = format_reader.attributes(companion)
         except (ValueError, OSError) as error:
             flags.append({"flag": "companion_unread", "note": f"the file beside it was left out: {error}"})
-    variables, header, found, lines = format_reader.read(path, match.form | {"groups": match.groups})
+    variables, header, its_flags, lines = format_reader.read(path, match.form | {"groups": match.groups})
     header = beside | header
-    flags += found
+    flags += its_flags
     match.require_header(header, path)
     if missing := match.untold(header):
         note = f"the header has no {' or '.join(missing)}, by which {match.collection['short_name']} knows its files"
@@ -68,8 +68,8 @@ def read(match, path, companion=None, navigation=None):
     for name, variable in granule.variables.items():
         if variable.dims == (name,) and variable.fill is not None and not variable.missing(variable.array()).any():
             granule.variables[name] = replace(variable, fill=None)  # a coordinate has no missing value (CF 2.5.1)
-    known = np.isfinite(variables["latitude"].values()) & np.isfinite(variables["longitude"].values())
-    if not known.any():
+    placed = np.isfinite(variables["latitude"].values()) & np.isfinite(variables["longitude"].values())
+    if not placed.any():
         raise ValueError(f"{path}: all positions are missing")
     return granule
 
@@ -109,6 +109,9 @@ def _put_in_order(granule, path, lines):
     steps = np.diff(granule.times).astype(np.int64)
     if np.isnat(granule.times).any():
         raise ValueError(f"{path}: the time of {where(np.isnat(granule.times), lines)} is missing")
+    if not FIRST <= granule.times.min() <= granule.times.max() < LAST:
+        told = f"from {str(granule.times.min())[:10]} to {str(granule.times.max())[:10]}"
+        raise ValueError(f"{path}: times are {told}; no flight with such instruments was then: see their units")
     if steps.size and (steps <= 0).all() and (steps < 0).any():
         for name, variable in granule.variables.items():
             if granule.rows in variable.dims:

@@ -165,10 +165,10 @@ class Rules:
 
     def _all_good(self, stored):
         """Whether the extremes alone tell that every value is valid or missing, as they most often do."""
-        known = stored[~self.variable.missing(stored)]
-        if not known.size:
+        measured = stored[~self.variable.missing(stored)]
+        if not measured.size:
             return True
-        low, high = known.min(), known.max()
+        low, high = measured.min(), measured.max()
         if self.codes and low <= self.least_code:
             return False
         ranges = [ends for ends in (self.valid, self.possible) if ends]

@@ -32,11 +32,11 @@ def place(name, collection, groups, facts=None):
     if entry is None:
         return None
     template = entry.get("url_path", collection.get("url_path", "{short_name}"))
-    known = {"short_name": collection["short_name"], "version": collection["version"], **groups}
+    fields = {"short_name": collection["short_name"], "version": collection["version"], **groups}
     file = {"fileName": name, "name": name, "bucket": entry["bucket"], "type": entry["type"]}
-    granule = {"granuleId": groups.get("granule", ""), "dataType": known["short_name"], "version": known["version"]}
+    granule = {"granuleId": groups.get("granule", ""), "dataType": fields["short_name"], "version": fields["version"]}
     try:
-        folder = filled(template, known | {"cmrMetadata": facts or {}, "file": file, "granule": granule}).strip("/")
+        folder = filled(template, fields | {"cmrMetadata": facts or {}, "file": file, "granule": granule}).strip("/")
     except ValueError as error:
         raise ValueError(f"collection {collection['short_name']}: url_path {template!r}: {error}") from None
     if ".." in folder.split("/"):
@@ -52,23 +52,23 @@ FUNCTIONS = ("substring", "dateFormat", *PARTS)
 LETTERS = {"YYYY": "%Y", "MM": "%m", "DDDD": "%j", "DD": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
 
-def filled(template, known):
+def filled(template, fields):
     """A template of a path with its fields filled in: `{date}`, `{cmrMetadata.Granule.GranuleUR}`, and functions of
     such: `{substring(file.fileName, 0, 3)}`, `{extractYear(...)}`, `{dateFormat(..., YYYY-MM-DD)}`.
 
     Format: the `url_path` of Cumulus. Raises ValueError for a field or a function that is not known.
     """
-    return FIELD.sub(lambda match: _field(match[1].strip(), known), template)
+    return FIELD.sub(lambda match: _field(match[1].strip(), fields), template)
 
 
-def _field(text, known):
+def _field(text, fields):
     called = CALL.fullmatch(text)
     if not called:
-        return str(_looked_up(text, known))
+        return str(_looked_up(text, fields))
     name, arguments = called[1], [argument.strip() for argument in called[2].split(",")]
     if name not in FUNCTIONS:
         raise ValueError(f"{name}() is unknown; known are {', '.join(FUNCTIONS)}")
-    value = str(_looked_up(arguments[0], known))
+    value = str(_looked_up(arguments[0], fields))
     if name == "substring":
         first, last = (int(argument) for argument in (*arguments[1:], str(len(value)))[:2])
         return value[first:last]
@@ -78,16 +78,16 @@ def _field(text, known):
     return datetime.datetime.fromisoformat(value.replace("Z", "+00:00")).strftime(form)
 
 
-def _looked_up(path, known):
+def _looked_up(path, fields):
     """What a dotted path leads to; numbers count the entries of a list."""
-    found = known
+    value = fields
     for key in re.findall(r"[^.\[\]]+", path):
         try:
-            found = found[int(key) if isinstance(found, list) else key]
+            value = value[int(key) if isinstance(value, list) else key]
         except (KeyError, IndexError, ValueError, TypeError):
-            told = ", ".join(f"{{{name}}}" for name in known)
+            told = ", ".join(f"{{{name}}}" for name in fields)
             raise ValueError(f"uses {path!r}, which is not there; known are {told}") from None
-    return found
+    return value
 
 
 def addresses(placed, endpoint="", buckets=None):
@@ -97,12 +97,12 @@ def addresses(placed, endpoint="", buckets=None):
     buckets -- name of the bucket of each kind, for s3 addresses
     """
     bucket = (buckets or {}).get(placed["bucket"], placed["bucket"])
-    found = []
+    urls = []
     if endpoint and placed["bucket"] in OPEN:
-        found.append(f"{endpoint.rstrip('/')}/{bucket}/{placed['path']}")
+        urls.append(f"{endpoint.rstrip('/')}/{bucket}/{placed['path']}")
     if placed["bucket"] in (buckets or {}):
-        found.append(f"s3://{bucket}/{placed['path']}")
-    return found
+        urls.append(f"s3://{bucket}/{placed['path']}")
+    return urls
 
 
 def stage(archive, placed, folder, root, taken):

@@ -29,8 +29,8 @@ def elevation(time, latitude, longitude):
 
 def day_or_night(elevations):
     """`Day`, `Night` or `Both`, of heights of the sun in degrees; `Unspecified` where none is known."""
-    known = np.asarray(elevations)[np.isfinite(elevations)]
-    if not known.size:
+    heights = np.asarray(elevations)[np.isfinite(elevations)]
+    if not heights.size:
         return "Unspecified"
-    up = known > HORIZON
+    up = heights > HORIZON
     return "Day" if up.all() else "Both" if up.any() else "Night"

@@ -10,6 +10,7 @@ import numpy as np
 
 MISSING = np.datetime64("NaT", "ns")
 NANOSECONDS = {
+    "weeks": 7 * 86_400 * 10**9,
     "days": 86_400 * 10**9,
     "hours": 3_600 * 10**9,
     "minutes": 60 * 10**9,
@@ -19,6 +20,7 @@ NANOSECONDS = {
     "nanoseconds": 1,
 }
 SPELLINGS = {
+    "weeks": ("week",),
     "days": ("day", "d"),
     "hours": ("hour", "hr", "hrs", "h"),
     "minutes": ("minute", "min", "mins"),
@@ -32,7 +34,7 @@ UNITS = {word: unit for unit, words in SPELLINGS.items() for word in (unit, *wor
 CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 MOMENT = re.compile(
     r"(?P<year>\d{4})(?:(?P<dash>[-/.])(?P<month>\d{1,2})(?P=dash)(?P<day>\d{1,2})|(?P<packed>\d{4}))"
-    r"(?:[ T,]+(?P<hour>\d{1,2})(?::?(?P<minute>\d{2})(?::?(?P<second>\d{2}(?:[.,]\d*)?))?)?)?"
+    r"(?:[ T,]+(?P<hour>\d{1,2})(?::?(?P<minute>\d{2}|(?<=:)\d)(?::?(?P<second>(?:\d{2}|(?<=:)\d)(?:[.,]\d*)?))?)?)?"
     r"\s*(?P<zone>Z|UTC|GMT|[-+]\d{1,2}(?::?\d{2})?|(?<=\s)\d{1,2}:\d{2})?",
     re.IGNORECASE,
 )
@@ -44,6 +46,7 @@ WORDS = (
 )
 CLOCK_FIRST = re.compile(r"(\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?) (\d{4}-\d\d-\d\d)(.*)")
 # No flight with instruments of today was before, and none is known of after.
+EARLIEST = np.datetime64("1700-01-01", "ns")  # that times may count from
 FIRST, LAST = np.datetime64("1900-01-01", "ns"), np.datetime64("2100-01-01", "ns")
 
 PART_LIMITS = {
@@ -71,8 +74,8 @@ class Units:
         """
         values, step = np.asarray(values), NANOSECONDS[self.unit]
         values = values.astype(np.float64) if values.dtype.kind == "f" else values
-        known = np.isfinite(values) if values.dtype.kind == "f" else np.ones(values.shape, bool)
-        values = np.where(known, values, 0)
+        counted = np.isfinite(values) if values.dtype.kind == "f" else np.ones(values.shape, bool)
+        values = np.where(counted, values, 0)
         far = np.abs(values.astype(np.float64)) * step > 2.0**63 - abs(int(self.since.astype(np.int64))) - 1
         if far.any():
             raise ValueError(f"time {values[far].flat[0]:g} {self} is beyond every calendar of a flight")
@@ -80,7 +83,7 @@ class Units:
         rest = values - whole
         # To the microsecond, which is what decimal days of double precision resolve.
         fine = np.round(rest * (step / 1000)).astype(np.int64) * 1000 if step >= 1000 else 0
-        return np.where(known, self.since + (whole.astype(np.int64) * step + fine).astype("timedelta64[ns]"), MISSING)
+        return np.where(counted, self.since + (whole.astype(np.int64) * step + fine).astype("timedelta64[ns]"), MISSING)
 
 
 def units(text, calendar="standard"):
@@ -95,36 +98,41 @@ def units(text, calendar="standard"):
     name = UNITS.get(word, UNITS.get(word.lower()))
     if not since or name is None:
         raise ValueError(f"time units are {str(text)!r}; right is 'seconds since 2012-09-07 12:41:16' or alike")
-    return Units(name, moment(start))
+    return Units(name, moment(start, EARLIEST))
 
 
-def moment(text):
-    """A date, with a time and a zone where they are told, as datetime64[ns] in UTC.
+def moment(text, first=FIRST):
+    """A date not before `first`, with a time and a zone where they are told, as datetime64[ns] in UTC.
 
     Years have four digits: `2012-09-07`, `2012/9/7 12:41`, `20120907T124116Z`, `2012-09-07 12:41:16.5 -05:00`,
     `07-Sep-2012 12:41:16`, `12:41:16 7 Sep 2012 GMT`; a zone without a sign is ahead, as UDUNITS has it.
     Raises ValueError for what is no date.
     """
-    found = MOMENT.fullmatch(_in_order(" ".join(str(text).split())))
+    match = MOMENT.fullmatch(_in_order(" ".join(str(text).split())))
     wrong = f"{str(text).strip()!r} is no date; right is such as 2012-09-07 12:41:16, with a year of four digits"
-    if not found:
+    if not match:
         raise ValueError(wrong)
-    packed = found["packed"]
-    month, day = (packed[:2], packed[2:]) if packed else (found["month"], found["day"])
+    packed = match["packed"]
+    month, day = (packed[:2], packed[2:]) if packed else (match["month"], match["day"])
     hour, minute, second = (
-        int(found["hour"] or 0),
-        int(found["minute"] or 0),
-        (found["second"] or "0").replace(",", "."),
+        int(match["hour"] or 0),
+        int(match["minute"] or 0),
+        (match["second"] or "0").replace(",", "."),
     )
     whole, _, fraction = second.partition(".")
     try:
-        date = np.datetime64(f"{found['year']}-{int(month):02}-{int(day):02}", "ns")
+        date = np.datetime64(f"{match['year']}-{int(month):02}-{int(day):02}", "D")
     except ValueError:
         raise ValueError(wrong) from None
-    if hour > 24 or minute > 59 or int(whole) > 60 or not FIRST <= date < LAST:
+    if (
+        hour > 24
+        or minute > 59
+        or int(whole) > 60
+        or not first.astype("datetime64[D]") <= date < LAST.astype("datetime64[D]")
+    ):
         raise ValueError(wrong)
     nanoseconds = ((hour * 60 + minute) * 60 + int(whole)) * 10**9 + int(f"{fraction[:9]:0<9}")
-    return date + np.timedelta64(nanoseconds, "ns") - _zone(found["zone"] or "Z")
+    return date.astype("datetime64[ns]") + np.timedelta64(nanoseconds, "ns") - _zone(match["zone"] or "Z")
 
 
 def _in_order(text):

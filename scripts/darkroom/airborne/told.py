@@ -34,6 +34,6 @@ def sun_elevations(times, latitude, longitude):
     """Height of the sun in degrees at some positions, evenly from the first to the last."""
     if latitude.ndim == 2:
         latitude, longitude = latitude[:, latitude.shape[1] // 2], longitude[:, longitude.shape[1] // 2]
-    known = np.flatnonzero(good(latitude, longitude) & ~np.isnat(times))
-    chosen = known[np.linspace(0, known.size - 1, min(known.size, SUN_SAMPLES)).round().astype(int)]
+    placed = np.flatnonzero(good(latitude, longitude) & ~np.isnat(times))
+    chosen = placed[np.linspace(0, placed.size - 1, min(placed.size, SUN_SAMPLES)).round().astype(int)]
     return elevation(times[chosen], latitude[chosen], longitude[chosen])

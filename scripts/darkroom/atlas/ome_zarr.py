@@ -10,12 +10,18 @@ its centre half a voxel later, and each scale its own translation.
 """
 
 import math
+import re
 
 import imagecodecs
 import numpy as np
+import tensorstore
 
-from darkroom.atlas import blocks, precomputed, shards, volume
+from darkroom import files
+from darkroom.atlas import precomputed, shards, view
+from darkroom.atlas.estimate import SHRINKAGE
+from darkroom.atlas.label_tables import image_label
 
+NAME = re.compile(r"c/((?:\d+/){2,3}\d+)")
 LEVEL = 3  # of zstd, its default; 1 and 5 gave as many bytes within a tenth (grey values, 16 bits, labels, floats)
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
 CODECS = [LITTLE, {"name": "zstd", "configuration": {"level": LEVEL, "checksum": False}}]
@@ -31,7 +37,7 @@ def estimated_bytes(planned):
     """Room on the disk that a planned volume takes, with some to spare."""
     info = planned["info"]
     values = sum(math.prod(scale["size"]) for scale in info["scales"]) * info["num_channels"]
-    shrinkage = volume.SHRINKAGE["compressed_segmentation" if planned["values"]["labels"] else "raw"]
+    shrinkage = SHRINKAGE["compressed_segmentation" if planned["values"]["labels"] else "raw"]
     return int(values * np.dtype(info["data_type"]).itemsize * shrinkage)
 
 
@@ -44,8 +50,7 @@ class Scale(precomputed.Scale):
     """The chunks of one scale of a precomputed volume as those of a Zarr array, without loss whatever its encoding.
 
     A chunk has all channels. Those at the end of the array are as large as any other, filled up with 0, so a chunk is
-    never larger than the array. With sharding, chunks wait beside `c` until they are packed; a shard holds those that
-    a shard of the precomputed volume holds.
+    never larger than the array. A shard holds the chunks that a shard of the precomputed volume holds.
     """
 
     def __init__(self, folder, info, number):
@@ -54,35 +59,45 @@ class Scale(precomputed.Scale):
         self.folder = folder / str(number)
         self.indexes = (self.folder / "zarr.json",)
         self.sides = [min(pair) for pair in zip(self.sides, self.size, strict=True)]
-        self.per_shard = shards.extent(self) if self.sharded else [1, 1, 1]  # chunks along x, y, z
+        self.per_shard = shards.extent(self.info) if self.sharded else [1, 1, 1]  # chunks along x, y, z
         self.shard_sides = [side * count for side, count in zip(self.sides, self.per_shard, strict=True)]
+        self.grid = shards.grid(self.size, self.sides)
+
+    def _place(self, name):
+        match = NAME.fullmatch(name)
+        if not match:
+            return None
+        numbers = [int(number) for number in reversed(match[1].split("/"))][:3]
+        return [number * count for number, count in zip(numbers, self.per_shard, strict=True)]
 
     def path(self, chunk):
-        numbers = map(str, self._numbers(chunk, self.sides))
-        return self.folder / ".".join(numbers) if self.sharded else self.folder.joinpath("c", *numbers)
+        return self.folder.joinpath("c", *map(str, self._numbers(chunk, self.sides)))
 
     def file(self, chunk):
         return self.folder.joinpath("c", *map(str, self._numbers(chunk, self.shard_sides)))
 
-    def shard_store(self, shard):
-        base = {"driver": "file", "path": str(shard)}
-        grid = self._ordered(self.per_shard, 1)
-        return {"driver": "zarr3_sharding_indexed", "base": base, "grid_shape": grid, "index_codecs": INDEX_CODECS}
-
-    def shard_key(self, code, chunk):
+    def shard_key(self, chunk):
         numbers = np.array(self._numbers(chunk, self.sides)) % self._ordered(self.per_shard, 1)
         return numbers.astype(">u4").tobytes()
+
+    def write_shard(self, path, places, read):
+        """As `precomputed.Scale` has it, by tensorstore."""
+        base = {"driver": "file", "path": str(path)}
+        grid = self._ordered(self.per_shard, 1)
+        spec = {"driver": "zarr3_sharding_indexed", "base": base, "grid_shape": grid, "index_codecs": INDEX_CODECS}
+        path.unlink(missing_ok=True)
+        store = tensorstore.KvStore.open(spec).result()
+        with tensorstore.Transaction() as transaction:
+            contents = store.with_transaction(transaction)
+            for key, start, length in places:
+                contents[key] = read(start, length)
+        files.note_size(path)
 
     def encode(self, block):
         shape = (self.channels, *reversed(self.sides))
         ends = [(0, side - extent) for side, extent in zip(shape, block.shape, strict=True)]
         full = np.ascontiguousarray(np.pad(block, ends), self.dtype.newbyteorder("<"))
         return imagecodecs.zstd_encode(full, level=LEVEL)
-
-    def decode(self, content, chunk):
-        values = np.frombuffer(imagecodecs.zstd_decode(content), self.dtype.newbyteorder("<"))
-        voxels = values.reshape(self.channels, *reversed(self.sides))
-        return voxels[blocks.window(chunk, chunk)].astype(self.dtype, copy=False)
 
     def _numbers(self, chunk, sides):
         """Place of a chunk in a grid of these sides, in the order of the array."""
@@ -122,10 +137,17 @@ def axes(channels):
     return [{"name": "c", "type": "channel"}, *space] if channels > 1 else space
 
 
-def place(scale, channels):
+def shift(planned):
+    """What the transform of a volume adds to x, y, z, in nm; None where it turns or stretches, too."""
+    matrix = np.array(planned["transform"] or np.eye(4))
+    return matrix[:3, 3].tolist() if np.allclose(matrix[:3, :3], np.eye(3), rtol=0, atol=1e-9) else None
+
+
+def place(scale, channels, moved=(0, 0, 0)):
     """From indices of a scale of `info` to nm: its voxel size, and the centre of its first voxel."""
     size = list(reversed(scale["resolution"]))
-    first = [(start + 0.5) * length for start, length in zip(reversed(scale["voxel_offset"]), size, strict=True)]
+    parts = zip(reversed(scale["voxel_offset"]), size, reversed(moved), strict=True)
+    first = [round((start + 0.5) * length + extra, 6) for start, length, extra in parts]
     extra = channels > 1
     return [
         {"type": "scale", "scale": [*[1.0] * extra, *size]},
@@ -136,16 +158,18 @@ def place(scale, channels):
 def group(planned, name):
     """What `zarr.json` of the group holds: NGFF's metadata of a planned volume, with what was assumed of the source.
 
-    Coordinates are those of the precomputed volume, in nm. `attributes.darkroom` has the notes of the plan and, as NGFF
-    0.5 knows no rotations, `transform`: the matrix (4x4) from these nm to those of the affine of the source.
+    Coordinates are those of the source where its affine only moves and stretches, else those of the precomputed volume,
+    in nm. `attributes.darkroom` has the notes of the plan and, as NGFF 0.5 knows no rotations, the `transform` that is
+    left: the matrix (4x4) from these nm to those of the affine of the source.
     """
     info = planned["info"]
+    moved = shift(planned)
     method, described = DOWNSCALED[planned["values"]["labels"]]
     image = {
         "name": name,
         "axes": axes(info["num_channels"]),
         "datasets": [
-            {"path": str(number), "coordinateTransformations": place(scale, info["num_channels"])}
+            {"path": str(number), "coordinateTransformations": place(scale, info["num_channels"], moved or (0, 0, 0))}
             for number, scale in enumerate(info["scales"])
         ],
         "type": method,
@@ -153,19 +177,21 @@ def group(planned, name):
     }
     ome = {"version": "0.5", "multiscales": [image]}
     if planned["values"]["labels"]:
-        ome["image-label"] = {"version": "0.5"}  # without `colors`: viewers would leave out labels that have none
+        ome["image-label"] = image_label(planned.get("regions", []))
     elif channels := shown(planned):
         ome["omero"] = {"channels": channels}
-    own = {"notes": planned["notes"], **({"transform": planned["transform"]} if planned["transform"] else {})}
+    own = {"notes": planned["notes"], **({} if moved else {"transform": planned["transform"]})}
     return {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome, "darkroom": own}}
 
 
 def shown(planned):
-    """The `channels` of `omero`: how to draw grey values or RGB whose range is known; else none, and viewers choose."""
+    """The `channels` of `omero`: their names, and how to draw values whose range is known; else viewers choose."""
     info, kind = planned["info"], np.dtype(planned["info"]["data_type"])
-    if not (kind == np.uint8 or planned["values"]["window"]) or info["num_channels"] not in COLOURS:
+    count, names = info["num_channels"], planned.get("channels", [])
+    known = kind == np.uint8 or planned["values"]["window"]
+    if not names and (not known or count not in COLOURS):
         return []
+    colours = COLOURS[count] if not names else dict(zip(names, view.hues(count), strict=True))
     top = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
-    window = {"min": 0.0, "max": top, "start": 0.0, "end": top}
-    colours = COLOURS[info["num_channels"]]
-    return [{"label": name, "color": colour, "active": True, "window": window} for name, colour in colours.items()]
+    window = {"window": {"min": 0.0, "max": top, "start": 0.0, "end": top}} if known else {}
+    return [{"label": name, "color": colour, "active": True, **window} for name, colour in colours.items()]

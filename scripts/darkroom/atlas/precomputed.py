@@ -5,6 +5,7 @@ voxels are (channel, z, y, x), whose C order is the byte order of the raw encodi
 """
 
 import math
+import os
 from pathlib import Path
 
 import compressed_segmentation
@@ -12,10 +13,11 @@ import imagecodecs
 import numpy as np
 
 from darkroom import files
-from darkroom.atlas import blocks, chunks, shards
+from darkroom.atlas import chunks, shards
 
 DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "float32")
 CSEG_BLOCK = (8, 8, 8)
+PROPERTIES, MESHES = "segment_properties", "mesh"  # folders of what belongs to labels, beside the scales
 
 
 def scales(size, resolution, voxel_offset, chunk_size, encoding, max_scales=None):
@@ -80,68 +82,86 @@ class Scale:
         self.folder = Path(folder, self.info["key"])
         self.size, self.sides = self.info["size"], self.info["chunk_sizes"][0]
         self.channels, self.dtype = info["num_channels"], np.dtype(info["data_type"])
-        self.compresslevel = compresslevel
         self.sharded = "sharding" in self.info
+        self.compresslevel = compresslevel
+        self.gzipped = compresslevel > 0 and not self.sharded  # as files
+
+        self.grid = shards.grid(self.size, self.sides)
 
     @property
     def box(self):
         """The whole scale."""
         return tuple((0, extent) for extent in self.size)
 
+    @property
+    def count(self):
+        """How many files there are, of chunks or of shards."""
+        per_file = shards.extent(self.info) if self.sharded else [1, 1, 1]
+        return math.prod(shards.grid(self.grid, per_file)) + len(self.indexes)
+
+    def names(self):
+        """Every file that is there, by its name below the folder."""
+        for place, _, found in os.walk(self.folder):
+            below = os.path.relpath(place, self.folder)
+            yield from found if below == "." else (f"{below}/{name}" for name in found)
+
+    def holds(self, name):
+        """Whether a file of this name belongs to the scale."""
+        place = self._place(name)
+        if place is None:
+            return self.folder / name in self.indexes
+        inside = all(0 <= number < extent for number, extent in zip(place, self.grid, strict=True))
+        return inside and self.file(self.chunk(place)) == self.folder / name
+
+    def _place(self, name):
+        """The place in the grid of the first chunk of a file of such a name, or None."""
+        if self.sharded:
+            return shards.first(self.info, name)
+        lows = chunks.lows(name)
+        return lows and [
+            (low - start) // side for low, start, side in zip(lows, self.info["voxel_offset"], self.sides, strict=True)
+        ]
+
+    def chunk(self, place):
+        """The chunk at a place in the grid."""
+        spans = zip(place, self.sides, self.size, strict=True)
+        return tuple((number * side, min((number + 1) * side, extent)) for number, side, extent in spans)
+
     def path(self, chunk):
         """File of a chunk. Gzipped ones end in `.gz`, which a server takes off again (nginx: `gzip_static on`)."""
-        return self.folder / chunks.name(chunk, self.info["voxel_offset"], gzipped=self.compresslevel > 0)
+        return self.folder / chunks.name(chunk, self.info["voxel_offset"], self.gzipped)
 
     def file(self, chunk):
-        """File that a chunk is in at the end: its own, or the shard that it is packed into."""
-        return shards.path(self, chunk) if self.sharded else self.path(chunk)
+        """File that a chunk is in: its own, or the shard that it is packed into."""
+        return self.folder / shards.name(self.info, chunk) if self.sharded else self.path(chunk)
 
-    def done(self, chunk):
-        """Whether a chunk is there, in a file of its own or packed into its shard."""
-        return _is_whole(self.path(chunk)) or (self.sharded and _is_whole(self.file(chunk)))
+    def shard_key(self, chunk):
+        """What a chunk is called in its shard."""
+        return shards.code(self.info, chunk)
 
-    def shard_store(self, shard):
-        """Spec of tensorstore's key-value store that writes a shard."""
-        base = {"driver": "file", "path": f"{self.folder}/"}
-        return {"driver": "neuroglancer_uint64_sharded", "base": base, "metadata": self.info["sharding"]}
+    def write_shard(self, path, places, read):
+        """Write a shard of chunks in the order of their keys; see `shards.write`."""
+        shards.write(path, self.info["sharding"], places, read)
 
-    def shard_key(self, code, chunk):
-        """Key of a chunk in that store; `code` is its compressed Morton code."""
-        return code.to_bytes(8, "big")
-
-    def write(self, chunk, block):
-        """Write the voxels (channel, z, y, x) of a chunk; the file appears when it is whole."""
-        files.write_bytes(self.path(chunk), self.encode(block), durable=False)  # `pyramid.write` settles all of them
+    def put(self, chunk, content):
+        """Write the file of a chunk. It is whole once its region is, which `pyramid` sees to."""
+        path = self.path(chunk)
+        try:
+            path.write_bytes(content)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        files.note_size(path)
 
     def encode(self, block):
         """Content of the file of a chunk with these voxels (channel, z, y, x)."""
         content = ENCODERS[self.info["encoding"]](block, self.info)
         return imagecodecs.gzip_encode(content, level=self.compresslevel) if self.compresslevel else content
 
-    def decode(self, content, chunk):
-        """Voxels (channel, z, y, x) of a chunk whose file has this content."""
-        if self.compresslevel:
-            content = imagecodecs.gzip_decode(content)
-        shape = (self.channels, *(high - low for low, high in reversed(chunk)))
-        return DECODERS[self.info["encoding"]](content, shape, self.dtype)
-
     def around(self, box):
         """The box of whole chunks that `box` touches."""
         spans = zip(box, self.sides, self.size, strict=True)
         return tuple((low - low % side, min(high + -high % side, extent)) for (low, high), side, extent in spans)
-
-    def read(self, box):
-        """Voxels (channel, z, y, x) of a box, put together from the chunks it touches. Raises ValueError, OSError."""
-        block = np.empty((self.channels, *(high - low for low, high in reversed(box))), self.dtype)
-        for chunk in blocks.chunks(self.around(box), self.sides):
-            part = blocks.common(chunk, box)
-            voxels = self.decode(self.path(chunk).read_bytes(), chunk)
-            block[blocks.window(part, box)] = voxels[blocks.window(part, chunk)]
-        return block
-
-
-def _is_whole(path):
-    return path.exists() and not files.is_cut(path)
 
 
 def _plane(block):
@@ -151,32 +171,16 @@ def _plane(block):
     return np.ascontiguousarray(plane[0] if channels == 1 else plane.transpose(1, 2, 0))
 
 
-def _unplane(picture, shape):
-    return picture.reshape(*shape[1:], shape[0]).transpose(3, 0, 1, 2)
-
-
 def _encode_jpeg(block, scale):
-    return imagecodecs.jpeg8_encode(_plane(block), level=scale["jpeg_quality"], subsampling="444", optimize=True)
-
-
-def _decode_jpeg(content, shape, dtype):
-    return _unplane(imagecodecs.jpeg8_decode(content), shape)
+    return imagecodecs.jpeg8_encode(_plane(block), level=scale["jpeg_quality"], subsampling="444")
 
 
 def _encode_png(block, scale):
     return imagecodecs.png_encode(_plane(block), level=6)
 
 
-def _decode_png(content, shape, dtype):
-    return _unplane(imagecodecs.png_decode(content), shape)
-
-
 def _encode_raw(block, scale):
     return np.ascontiguousarray(block, block.dtype.newbyteorder("<")).tobytes()
-
-
-def _decode_raw(content, shape, dtype):
-    return np.frombuffer(content, dtype.newbyteorder("<")).reshape(shape).astype(dtype, copy=False)
 
 
 def _encode_labels(block, scale):
@@ -184,20 +188,9 @@ def _encode_labels(block, scale):
     return compressed_segmentation.compress(volume, block_size=CSEG_BLOCK, order="F")
 
 
-def _decode_labels(content, shape, dtype):
-    volume = compressed_segmentation.decompress(content, shape[::-1], dtype=dtype, block_size=CSEG_BLOCK, order="F")
-    return volume.T
-
-
 ENCODERS = {
     "raw": _encode_raw,
     "jpeg": _encode_jpeg,
     "png": _encode_png,
     "compressed_segmentation": _encode_labels,
-}
-DECODERS = {
-    "raw": _decode_raw,
-    "jpeg": _decode_jpeg,
-    "png": _decode_png,
-    "compressed_segmentation": _decode_labels,
 }

@@ -1,98 +1,134 @@
-"""Write the scales of a planned volume, the finest from its source and each coarser one from the one before it.
+"""Write the scales of a planned volume, region by region; `regions` says how it is cut.
 
-Scales are of any format that has the methods of `precomputed.Scale`. Chunks that are there are kept.
+Scales are of any format that has the methods of `precomputed.Scale`. Several jobs may make regions of one volume at the
+same time; the last one makes what is missing, and the coarsest scales.
 """
 
+import contextlib
 import itertools
 import logging
-import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
 from darkroom import files
-from darkroom.atlas import blocks, downsample, orientation, precomputed, shards, volume
+from darkroom.atlas import blocks, downsample, orientation, precomputed, regions, shards, volume
 from darkroom.atlas.stack import name as stack_name
 from darkroom.atlas.stack import open_stack
+from darkroom.atlas.walk import Walk
 
-MARKER = ".unfinished"  # in a folder until all of it is there
+MARKER = ".unfinished"  # in the folder of a volume until all of it is there: what is known of its regions
 
 logger = logging.getLogger(__name__)
 
 
-def begin(folder, *inputs):
-    """Make room for a volume that is made from these files: keep the chunks of an interrupted run from the same ones.
+class Pyramid(Walk):
+    """A planned volume on its way into a folder.
 
-    Returns the marker of an unfinished folder, to be removed at the end.
+    index -- the file that says that all is there; it is not, from here on
+    inputs -- files that all of it follows from. What jobs have done by other ones counts for nothing
+    scales -- every scale, finest first
     """
-    plan, marker = "".join(map(files.digest, inputs)), folder / MARKER
-    if not marker.is_file() or marker.read_text() != plan:
-        shutil.rmtree(folder, ignore_errors=True)
-        files.write_bytes(marker, plan.encode())
-    for place, _, _ in os.walk(folder):
-        files.clear_partials(place)
-    return marker
+
+    def __init__(self, index, inputs, planned, scales, threads):
+        self.folder, self.scales, self.spools = index.parent, scales, {}
+        index.unlink(missing_ok=True)
+        super().__init__(planned, self.folder / MARKER / "-".join(files.digest(path)[:16] for path in inputs), threads)
+
+    @contextlib.contextmanager
+    def opened(self):
+        """The source, converted and turned."""
+        with open_stack(self.planned["source"], self.threads) as stack:
+            yield Source(self.planned, stack)
+
+    def work(self, name, stage, block, voxels, pool):
+        """Write the chunks of a block in all scales of a stage, each made of the one before."""
+        labels, written = self.planned["values"]["labels"], []
+        for step, (own, box) in enumerate(zip(block.own, block.needed, strict=True)):
+            number = stage.first + step
+            if step:
+                fine, coarse = (scale.info for scale in self.scales[number - 1 : number + 1])
+                voxels = coarser(voxels, block.needed[step - 1], fine, coarse, box, labels)
+            if number < stage.last:
+                put, scale = self._put(name, number), self.scales[number]
+                for chunk in blocks.chunks(own, scale.sides):
+                    written.append(pool.submit(_write, scale, put, chunk, voxels[blocks.window(chunk, box)]))
+        for writing in written:
+            writing.result()
+        return voxels
+
+    def _put(self, name, number):
+        """What takes the chunks of a scale: files of their own, or what becomes shards."""
+        scale = self.scales[number]
+        if not scale.sharded:
+            return scale.put
+        if number not in self.spools:
+            self.spools[number] = shards.Spool(scale, self.state / f"{name}-shards-{number}")
+        return self.spools[number].put
+
+    def end(self, name, pool):
+        """Write the shards, and bring all to the disk."""
+        list(pool.map(shards.Spool.pack, self.spools.values()))
+        self.spools = {}
+        files.settle(self.folder)
+        return {}
+
+    def finish(self):
+        """Make all that is still missing, and leave nothing in the folder but the scales."""
+        self.do_rest()
+        for scale in self.scales:
+            for name in itertools.filterfalse(scale.holds, scale.names()):
+                logger.info("removed: %s is no file of this volume", scale.folder / name)
+                Path(scale.folder, name).unlink()
+        for path in set(self.folder.iterdir()) - {scale.folder for scale in self.scales}:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
-def write(planned, scales, threads, mem_mb):
-    """Write every chunk of every scale, finest first, in blocks of the source that take at most about `mem_mb`.
-
-    Raises ValueError naming the file when the source is damaged or a value does not fit.
-    """
-    with ThreadPoolExecutor(threads) as pool, open_stack(planned["source"], threads) as stack:
-        write_finest(planned, stack, scales[0], pool, budget=mem_mb * 500_000)
-        for fine, coarse in itertools.pairwise(scales):
-            write_coarser(fine, coarse, planned["values"]["labels"], pool)
-    for scale in scales:
-        if scale.sharded:
-            shards.pack(scale)
-    files.settle(scales[0].folder)
+def _write(scale, put, chunk, voxels):
+    put(chunk, scale.encode(voxels))
 
 
-def write_finest(planned, stack, scale, pool, budget):
-    """Write the chunks of the finest scale from the source, in blocks of `budget` bytes."""
-    convert = volume.converter(planned["values"])
-    axes = orientation.parse(planned["orientation"])
-    for window, box in blocks.blocks(stack.shape, stack.dtype.itemsize, axes, scale.sides, budget):
-        todo = [chunk for chunk in blocks.chunks(box, scale.sides) if not scale.done(chunk)]
-        if todo:
-            block = orientation.to_ras(stack.read(*window), axes)
+def coarser(voxels, box, fine, coarse, target, labels):
+    """Voxels (channel, z, y, x) of box `target` of a scale, from those that fill `box` of the finer one."""
+    wanted = regions.finer(fine, coarse, target)
+    part = blocks.common(wanted, box)
+    before = [(low - start, 0) for (start, _), (low, _) in zip(wanted, part, strict=True)]
+    block = voxels[blocks.window(part, box)]
+    if any(low for low, _ in before):
+        block = np.pad(block, [(0, 0), *reversed(before)], mode="edge")
+    factors = precomputed.factors(fine, coarse)
+    return downsample.halve(block, [3 - axis for axis, factor in enumerate(factors) if factor == 2], labels)
 
-            def write(chunk, block=block, box=box):
-                scale.write(chunk, convert(np.ascontiguousarray(block[blocks.window(chunk, box)])))
 
+class Source:
+    """The source of a volume as what its first stage starts from."""
+
+    def __init__(self, planned, stack):
+        self.planned, self.stack = planned, stack
+        self.axes = orientation.parse(planned["orientation"])
+        self.convert = volume.converter(planned["values"])
+
+    def read(self, box):
+        """Voxels (channel, z, y, x) of a box of scale 0."""
+        size = self.planned["info"]["scales"][0]["size"]
+        (left, right), (top, bottom), (first, last) = (
+            orientation.source_interval(*box[axis], size[axis], sign) for axis, sign in self.axes
+        )
+        planes = self.stack.read(first, last, top, bottom, left, right)
+        return orientation.to_ras(self._converted(planes, first), self.axes)
+
+    def _converted(self, planes, first):
+        """One plane after the other, because a conversion takes many times the memory of what it converts."""
+        kind = np.dtype(self.planned["values"]["data_type"])
+        stored = planes if planes.dtype == kind and planes.flags.writeable else np.empty(planes.shape, kind)
+        for number, plane in enumerate(planes):
             try:
-                each(pool, write, todo)
+                stored[number] = self.convert(plane)
             except ValueError as error:
-                where = f"slices {window[0]} to {window[1] - 1}"
-                raise ValueError(f"{stack_name(planned['source'])}, {where}: {error}") from error
-        logger.info("scale %s: voxels %s written", scale.info["key"], box)
-
-
-def write_coarser(fine, coarse, labels, pool):
-    """Write the chunks of a scale from those of the finer one."""
-    factors = precomputed.factors(fine.info, coarse.info)
-    axes = [3 - axis for axis, factor in enumerate(factors) if factor == 2]
-    # Both scales lie on one grid, so the first coarse voxel covers a single fine one where the fine offset is odd.
-    odd = [start % factor for start, factor in zip(fine.info["voxel_offset"], factors, strict=True)]
-
-    def write(chunk):
-        wanted = [
-            (low * n - shift, high * n - shift) for (low, high), n, shift in zip(chunk, factors, odd, strict=True)
-        ]
-        box = blocks.common(wanted, fine.box)
-        before = [(low - start, 0) for (start, _), (low, _) in zip(wanted, box, strict=True)]
-        block = np.pad(fine.read(box), [(0, 0), *reversed(before)], mode="edge")
-        coarse.write(chunk, downsample.halve(block, axes, labels))
-
-    todo = (chunk for chunk in blocks.chunks(coarse.box, coarse.sides) if not coarse.done(chunk))
-    each(pool, write, todo)
-    logger.info("scale %s written", coarse.info["key"])
-
-
-def each(pool, work, items, batch=256):
-    """Call `work` on every item in the threads of a pool, handing out few at a time; the first error stops it."""
-    items = iter(items)
-    while some := list(itertools.islice(items, batch)):
-        list(pool.map(work, some))
+                where = f"{stack_name(self.planned['source'])}, slice {first + number}"
+                raise ValueError(f"{where}: {error}") from error
+        return stored

@@ -37,7 +37,7 @@ def precomputed(scale, box):
     It knows no gzipped chunks in plain files; those that the box touches are unpacked into a store in memory.
     """
     spec = {"driver": "neuroglancer_precomputed", "scale_metadata": {"key": scale.info["key"]}}
-    if not scale.compresslevel:
+    if not scale.gzipped:
         return tensorstore.open(spec | {"kvstore": {"driver": "file", "path": f"{scale.folder.parent}/"}}).result()
     context = tensorstore.Context()
     memory = tensorstore.KvStore.open({"driver": "memory"}, context=context).result()

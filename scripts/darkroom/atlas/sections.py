@@ -1,35 +1,52 @@
-"""Section images: which files are slices, in which order, and how their pixels are read.
+"""Section images: how their pixels are read, and what becomes of folders of them.
 
-GDAL (rasterio) reads every page of PNG, JPEG and TIFF through windows, so a band of rows costs no more memory than
-itself. Its pages are named as GDAL names datasets, so a page of a multi-page TIFF is a section like any file.
+GDAL (rasterio) reads every page of PNG, JPEG 2000 and TIFF through windows, so a band of rows costs no more memory than
+itself. Its pages are named as GDAL names datasets, so a page of a multi-page TIFF is a section like any file. What GDAL
+decodes otherwise than libjpeg-turbo does is read by `pictures`.
 """
 
 import contextlib
-import itertools
-import math
+import functools
 import re
+import struct
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import PIL.Image
 import rasterio
 import rasterio.errors
-import tifffile
 
-TIFFS = (".tif", ".tiff")
-SUFFIXES = (".png", ".jpg", ".jpeg", *TIFFS)
+from darkroom.atlas import damage, pictures, tiffs
+from darkroom.atlas.numbering import by_channel, ordered, some
+
+SLIDES = (".svs", ".ndpi", ".scn")
+TIFFS = (".tif", ".tiff", ".btf", *SLIDES)
+JPEG_2000 = (".jp2", ".j2k", ".jpx", ".j2c")
+JPEGS = (".jpg", ".jpeg")
+SUFFIXES = (".png", *JPEGS, *JPEG_2000, *TIFFS)
+IN_ORDER = ("PNG", "JPEG")  # GDAL's names of formats whose rows are decoded from the first one on
 PALETTES = {"palette": 3, "grey palette": 1}  # channels that the values of a band stand for
-MOST_SLICES = 1_000_000  # numbers that ask for more, such as times of day, number no slices
-END_MARKS = {b"\x89PNG": b"IEND\xaeB`\x82", b"\xff\xd8\xff": b"\xff\xd9"}
+END_MARKS = {
+    b"\x89PNG": b"IEND\xaeB`\x82",
+    b"\xff\xd8\xff": b"\xff\xd9",
+    b"\0\0\0\x0cjP  ": b"\xff\xd9",
+    b"\xffO\xffQ": b"\xff\xd9",
+}
 PLACES, WHOLE = (273, 279, 324, 325), {3, 4, 16}  # tags that tell where strips and tiles lie; types of such a tag
 PACKING = (1, 5, 8, 32946, 32773)  # TIFF: none, LZW, deflate, PackBits
 PACKED, SLACK = 3000, 1 << 26  # bytes that LZW makes of one, at most (deflate: 1032); no small image is worth a word
+KEPT = 1 << 28  # bytes of pictures of a slab that are decoded at a go, and stay
+TURN = 274  # the orientation tag of TIFF and EXIF
 
 # Decoding a truncated PNG at one go succeeds silently in GDAL 3.10; row by row it fails, as it should. Neither
-# sidecar files nor the listing of a folder of 10,000 sections at each opening is wanted.
+# sidecar files nor the listing of a folder of 10,000 sections at each opening is wanted, nor 5 % of the memory of the
+# machine for blocks that were read.
 GDAL = {
+    "GDAL_CACHEMAX": 64 << 20,
     "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -38,8 +55,30 @@ GDAL = {
 warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
 
 
+class Header(NamedTuple):
+    """What the sections of a stack have to agree in; width and height are those of the picture as it is shown."""
+
+    width: int
+    height: int
+    dtype: str
+    colours: tuple  # of each band
+    inverted: int  # the value that stands for black where 0 is white, or 0
+    decoder: str | None  # tiff or jpeg of `pictures`; None is GDAL
+    tile: tuple  # rows, columns
+    in_order: bool
+
+    def __str__(self):
+        white = ", 0 is white" if self.inverted else ""
+        return f"{self.width} x {self.height} pixels of {self.dtype} ({', '.join(self.colours)}{white})"
+
+    @property
+    def kind(self):
+        """All but how it is decoded."""
+        return self[:5]
+
+
 class Sections(contextlib.AbstractContextManager):
-    """Reader of slices that are GDAL datasets; those of the current slab stay open, so rows are decoded once."""
+    """Reader of slices that are pictures; those of the current slab stay open, so rows are decoded once."""
 
     def __init__(self, source, threads=1):
         self._source = source
@@ -48,10 +87,11 @@ class Sections(contextlib.AbstractContextManager):
         self._pool = ThreadPoolExecutor(threads)
         self._open = {}
 
-    def read(self, first, last, top, bottom):
-        """Rows [top, bottom) of slices [first, last): array (slice, row, column, channel)."""
+    def read(self, first, last, top, bottom, left=0, right=None):
+        """Rows [top, bottom), columns [left, right) of slices [first, last): array (slice, row, column, channel)."""
         slab = self._source["pages"][first:last]
-        planes = np.empty((last - first, bottom - top, *self.shape[2:]), self.dtype)
+        right = self.shape[2] if right is None else right
+        planes = np.empty((last - first, bottom - top, right - left, self.shape[3]), self.dtype)
         # A section that stands in for a missing neighbour is read once: no two threads share a dataset.
         numbers_of = {}
         for number, pages in enumerate(slab):
@@ -60,32 +100,39 @@ class Sections(contextlib.AbstractContextManager):
             else:
                 planes[number] = self._source["blank_value"]
         self.close(keep={page for pages in numbers_of for page in pages})
+        large = len(numbers_of) * np.prod(self.shape[1:], dtype=float) * self.dtype.itemsize > KEPT
 
         def fill(pages):
-            channels = [self._window(page, top, bottom) for page in pages]
+            channels = [self._window(page, (top, bottom, left, right)) for page in pages]
             planes[numbers_of[pages]] = np.concatenate(channels, axis=-1)
+            for page in pages if large else ():
+                if isinstance(self._open[page], pictures.Whole):
+                    self._open.pop(page).close()
 
         list(self._pool.map(fill, numbers_of))
         return planes
 
-    def _window(self, page, top, bottom):
-        """Rows of one page as (row, column, channel)."""
-        palette = self._source["palette"]
+    def _window(self, page, window):
+        """A window of one page as (row, column, channel), as it is shown."""
+        turn = self._source["turns"].get(page, 1)
         try:
             with rasterio.Env(**GDAL):
                 if page not in self._open:
-                    self._open[page] = rasterio.open(page)
-                dataset = self._open[page]
-                rows = self._rows(page, dataset, top, bottom)
+                    self._open[page] = self._opened(page)
+                picture = self._open[page]
+                pixels = pictures.shown_window(turn, self.shape[1:3], window, picture.read)
         except ValueError:
             raise
         except Exception as error:
             raise ValueError(f"{page}: the image is damaged or cut short ({error.__cause__ or error})") from error
-        return _table(dataset)[rows[0]][..., :palette] if palette else rows.transpose(1, 2, 0)
+        if palette := self._source["palette"]:
+            return _table(page)[pixels[..., 0]][..., :palette]
+        pixels = pixels[..., [band - 1 for band in self._source["bands"]]]
+        return self._source["inverted"] - pixels if self._source["inverted"] else pixels
 
-    def _rows(self, page, dataset, top, bottom):
-        """Rows of the bands that count, (band, row, column)."""
-        return dataset.read(self._source["bands"], window=((top, bottom), (0, dataset.width)))
+    def _opened(self, page):
+        """Reader of the windows of a page as it is stored."""
+        return opened(page, self._source["decoders"].get(page))
 
     def __exit__(self, *_):
         # After an error in one thread, others may still read: a dataset closed under them would end the process.
@@ -93,13 +140,49 @@ class Sections(contextlib.AbstractContextManager):
         self.close()
 
     def close(self, keep=()):
-        """Close the datasets that are not in `keep`."""
+        """Close the pages that are not in `keep`."""
         for page in set(self._open) - set(keep):
             self._open.pop(page).close()
 
 
-def _table(dataset):
-    """Colours (value, 3) that the values of a dataset of one band stand for: its palette, or grey of under 8 bits."""
+class Dataset:
+    """Windows of a GDAL dataset."""
+
+    def __init__(self, page):
+        self.dataset = rasterio.open(page)
+
+    def read(self, top, bottom, left, right):
+        """Rows [top, bottom), columns [left, right) as (row, column, band)."""
+        return self.dataset.read(window=((top, bottom), (left, right))).transpose(1, 2, 0)
+
+    def close(self):
+        self.dataset.close()
+
+
+def opened(page, decoder):
+    """Reader of the windows of a page as it is stored: `read(top, bottom, left, right)`, `close()`."""
+    path, offset = place(page)
+    if decoder == "tiff":
+        return pictures.Tiff(path, offset)
+    return pictures.Whole(path, pictures.decode_jpeg) if decoder == "jpeg" else Dataset(page)
+
+
+def place(page):
+    """Path of the file of a page, and the offset of its directory in bytes where it is not the first one."""
+    if not page.startswith("GTIFF_DIR:"):
+        return page, None
+    _, _, offset, path = page.split(":", 3)
+    return path, int(offset)
+
+
+@functools.lru_cache(64)
+def _table(page):
+    """Colours (value, 3) that the values of a page of one band stand for: its palette, or grey of under 8 bits."""
+    with rasterio.Env(**GDAL), rasterio.open(page) as dataset:
+        return _colours(dataset)
+
+
+def _colours(dataset):
     if dataset.colorinterp[0].name != "palette":
         top = 2 ** _bits(dataset) - 1
         return np.repeat((np.arange(256).clip(max=top) * 255 // top).astype(np.uint8), 3).reshape(-1, 3)
@@ -113,16 +196,23 @@ def _bits(dataset):
     return int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8))
 
 
-def describe(root, names, kind, slices=None, missing="error", blank_value=0):
+def describe(root, names, kind, slices=None, missing="error", blank_value=0, channels=None, series=None, time=None):
     """Source description of a folder of section files; see `stack.describe` for the parameters.
 
     Raises ValueError for files that are no images, for gaps in the numbering, and for sections that do not agree.
     """
     if slices:
         order, record, unsure = *_listed(root, names, slices), None
+        files_of, named = {name: [name] for name in order if name}, []
     else:
         _require_images(root, names)
-        order, record, unsure = _numbered(root, names, missing)
+        try:
+            found = by_channel(names, channels)
+            named, first = list(found), next(iter(found.values()), {name: name for name in names})
+            files_of = {rest: [files[rest] for files in found.values()] or [name] for rest, name in first.items()}
+            order, record, unsure = ordered(files_of, missing)
+        except ValueError as error:
+            raise ValueError(f"{root}: {error}") from error
     notes = [unsure] if unsure else []
     if missing == "ignore":
         notes += [f"{record}; nothing was put in their place"] if record else []
@@ -133,8 +223,15 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0):
             f"{root}: {record}. Say what to do with `missing: blank`, `missing: repeat` (the nearest section) "
             "or, where the numbers mean nothing, `missing: ignore`"
         )
-    source = describe_pages([[str(root / name)] for name in order if name], kind)
-    source["notes"] += notes
+    planes, about = _planes(root, [files_of[name] for name in order if name], series, time)
+    if holes and any(len(slab) > 1 for slab in planes):
+        raise ValueError(f"{root}: {record}, and files have several slices each; add it, or use `missing: ignore`")
+    source = describe_pages([pages for slab in planes for pages in slab], kind)
+    named = named or about.pop("channels", [])
+    if len(named) == source["shape"][3]:
+        source |= {"channels": named}
+        notes.append(f"channels: {', '.join(named)}")
+    source["notes"] += about.pop("notes") + notes
     if holes:
         if missing == "blank":
             _require_value(blank_value, source)
@@ -147,7 +244,55 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0):
             pages[number] = pages[nearest] if missing == "repeat" else None
         source |= {"pages": [pages[number] for number in range(len(order))]}
         source["shape"][0] = len(order)
-    return source | {"blank_value": blank_value}
+    return source | about | {"blank_value": blank_value}
+
+
+def _planes(root, files, series, time):
+    """Slices of each place in the order, as pages of each channel; and what the first file says of voxels and channels.
+
+    `files` are the names of the files of each place, one for each channel.
+    """
+    with ThreadPoolExecutor(4) as pool:
+        layouts = pool.map(
+            functools.partial(_file_planes, series=series, time=time), [root / n for f in files for n in f]
+        )
+        layouts = iter(list(layouts))
+    planes, about = [], None
+    for names in files:
+        own = [next(layouts) for _ in names]
+        about = about or own[0][1]
+        if len({len(slab) for slab, _ in own}) > 1:
+            raise ValueError(f"{root}: {some(names)} are channels of one slab, but have not as many slices each")
+        planes.append(
+            [[page for pages in group for page in pages] for group in zip(*(slab for slab, _ in own), strict=True)]
+        )
+        if own[0][1].get("whole"):
+            planes, about = _set(root, own[0], [root / name for names in files for name in names])
+            break
+    return planes, {key: value for key, value in about.items() if key != "whole"}
+
+
+def _file_planes(path, series, time):
+    """Slices of a file as pages of each channel, and what it says of its voxels and channels."""
+    if not path.is_file() or not tiffs.is_tiff(path):  # what is no file is said later
+        return [[str(path)]], {"notes": []}
+    layout = tiffs.look(path, series, time)
+    about = {"notes": layout.notes, "channels": layout.names}
+    if layout.resolution:
+        about["resolution"] = layout.resolution
+    if layout.files - {str(path)}:
+        about["whole"] = layout.files
+    if not layout.slices:
+        raise ValueError(f"{path}: all its planes lie behind one page; such a file can be a volume, but no part of one")
+    return layout.slices, about
+
+
+def _set(root, first, paths):
+    """The planes of an OME-TIFF that is a set of files, all of which are there."""
+    planes, about = first
+    if outside := about["whole"] - set(map(str, paths)):
+        raise ValueError(f"{paths[0]}: its metadata speak of pages in other files, such as {some(sorted(outside), 1)}")
+    return [planes], about
 
 
 def _require_value(blank_value, source):
@@ -158,92 +303,168 @@ def _require_value(blank_value, source):
 
 
 def describe_pages(slices, kind):
-    """Source description of slices, each the list of GDAL datasets that hold its channels. Reads headers alone."""
+    """Source description of slices, each the list of pages that hold its channels. Reads headers alone."""
     with ThreadPoolExecutor(4) as pool:
         headers = list(pool.map(_header, [page for pages in slices for page in pages]))
-    usual, _ = Counter(header[1:] for header in headers).most_common(1)[0]
-    for page, *header in headers:
-        if tuple(header) != usual:
-            raise ValueError(f"{page} is {_pixels(header)}, the other sections are {_pixels(usual)}")
-    width, height, dtype, colours = usual
+    usual = Counter(header.kind for _, header, _ in headers).most_common(1)[0][0]
+    header = next(header for _, header, _ in headers if header.kind == usual)
+    for page, other, _ in headers:
+        if other.kind != usual:
+            raise ValueError(f"{page} is {other}, the other sections are {header}")
     notes = []
-    palette = PALETTES.get(colours[0], 0)
+    palette = PALETTES.get(header.colours[0], 0)
     if palette and kind == "segmentation":
         palette = 0
         notes.append("palette images: the palette numbers are the labels")
     elif palette:
         notes.append(f"palette images: expanded to {'RGB' if palette == 3 else 'grey, 0 to 255'}")
-    bands = [number for number, colour in enumerate(colours, 1) if colour != "alpha"]
-    if len(bands) < len(colours):
+    if header.inverted and kind == "image":
+        notes.append(f"0 is white by the tag of the files: {header.inverted} - value is stored, so that black is 0")
+    bands = [number for number, colour in enumerate(header.colours, 1) if colour != "alpha"]
+    if len(bands) < len(header.colours):
         notes.append("the alpha channel is dropped; colours are kept as they are stored")
+    turns = {page: turn for page, _, turn in headers if turn != 1}
+    if turns:
+        shown = some(f"{Path(place(page)[0]).name} ({turn})" for page, turn in turns.items())
+        notes.append(f"the orientation tag of {len(turns)} of {len(headers)} sections is applied: {shown}")
+    if any(
+        not other.decoder and other.in_order and len(bands) == 3 and page.lower().endswith(JPEGS)
+        for page, other, _ in headers
+    ):
+        notes.append("large JPEG is decoded by GDAL: subsampled colours are not smoothed as libjpeg-turbo does")
     channels = (palette or len(bands)) * len(slices[0])
     return {
         "reader": "sections",
         "pages": slices,
         "bands": bands,
         "palette": palette,
-        "shape": [len(slices), height, width, channels],
-        "dtype": dtype,
+        "inverted": header.inverted if kind == "image" else 0,
+        "turns": turns,
+        "decoders": {page: other.decoder for page, other, _ in headers if other.decoder},
+        "shape": [len(slices), header.height, header.width, channels],
+        "dtype": header.dtype,
         "blank_value": 0,
         "notes": notes,
+        "tile": [1, *header.tile],
+        "in_order": header.in_order,
     }
 
 
 def _header(page):
-    """`(page, width, height, dtype, colour of each band)` of a section that is whole, as far as its ends show."""
+    """`(page, Header, orientation tag)` of a section that is whole, as far as its ends show."""
+    path, offset = place(page)
     try:
-        with rasterio.Env(**GDAL), rasterio.open(page) as dataset:
-            if len(set(dataset.dtypes)) > 1 or "complex" in dataset.dtypes[0]:
-                raise ValueError(f"{page}: bands of {', '.join(dataset.dtypes)} make no section image")
-            if dataset.subdatasets:
-                raise ValueError(f"{page} holds {len(dataset.subdatasets)} pages; a file of a stack must hold one")
-            colours = tuple(colour.name for colour in dataset.colorinterp)
-            if "K" in dataset.tags(ns="IMAGE_STRUCTURE").get("SOURCE_COLOR_SPACE", ""):
-                raise ValueError(f"{page} is made of printing inks (CMYK); convert it to RGB or grey")
-            if colours == ("palette",) or (colours == ("gray",) and _bits(dataset) < 8):
-                table = _table(dataset)
-                colours = ("grey palette",) if (table == table[:, :1]).all() else ("palette",)
-            header = (page, dataset.width, dataset.height, dataset.dtypes[0], colours)
+        with Path(path).open("rb") as file:
+            start = file.read(12)
+        tiff = pictures.tiff_page(path, offset) if start[:2] in (b"II", b"MM") else None
+    except damage.ERRORS as error:
+        raise ValueError(f"{page} is not an image that can be read: {error}") from error
+    try:
+        header, turn = _tiff_header(page, tiff) if tiff and tiff.compression in pictures.FOREIGN else _gdal_header(page)
     except ValueError:
         raise
     except Exception as error:  # GDAL's errors come by many names, some of them private to rasterio
         raise ValueError(f"{page} is not an image that can be read: {error}") from error
-    if not page.startswith("GTIFF_DIR:"):
-        _require_end(page, dataset.width * dataset.height * len(colours) * np.dtype(header[3]).itemsize)
-    return header
+    if tiff:
+        turn = int(tiff.tags[TURN].value) if TURN in tiff.tags else 1
+        if tiff.photometric == 0 and np.dtype(header.dtype).kind == "u" and tiff.bitspersample > 8:
+            header = header._replace(inverted=2**tiff.bitspersample - 1, colours=("gray",))
+    elif start.startswith(b"\x89PNG"):
+        turn = png_turn(path)
+    turn = turn if turn in pictures.TURNS else 1  # 0 and other numbers mean nothing
+    if offset is None:
+        needed = header.width * header.height * len(header.colours) * np.dtype(header.dtype).itemsize
+        _require_end(path, needed, tiff)
+    height, width = pictures.shown_size(turn, header.height, header.width)
+    tile = header.tile if (height, width) == (header.height, header.width) else header.tile[::-1]
+    return page, header._replace(width=width, height=height, tile=tile), turn
 
 
-def _require_end(path, needed):
-    """Refuse a file that is cut short, or packs more bytes than it can, as far as this is seen without decoding it."""
+def _gdal_header(page):
+    with rasterio.Env(**GDAL), rasterio.open(page) as dataset:
+        if len(set(dataset.dtypes)) > 1 or "complex" in dataset.dtypes[0]:
+            raise ValueError(f"{page}: bands of {', '.join(dataset.dtypes)} make no section image")
+        if dataset.subdatasets:
+            raise ValueError(f"{page} holds {len(dataset.subdatasets)} pages; a file of a stack must hold one")
+        colours = tuple(colour.name for colour in dataset.colorinterp)
+        if "K" in dataset.tags(ns="IMAGE_STRUCTURE").get("SOURCE_COLOR_SPACE", ""):
+            raise ValueError(f"{page} is made of printing inks (CMYK); convert it to RGB or grey")
+        dtype, wide = dataset.dtypes[0], np.dtype(dataset.dtypes[0]).itemsize > 1
+        if colours == ("palette",) or (colours == ("gray",) and not wide and _bits(dataset) < 8):
+            table = _colours(dataset)
+            colours = ("grey palette",) if (table == table[:, :1]).all() else ("palette",)
+        bytes_whole = dataset.width * dataset.height * len(colours)
+        whole = dataset.driver == "JPEG" and len(colours) == 3 and bytes_whole <= pictures.MOST
+        tile = (dataset.height, dataset.width) if whole else dataset.block_shapes[0]
+        header = Header(
+            dataset.width,
+            dataset.height,
+            dtype,
+            colours,
+            0,
+            "jpeg" if whole else None,
+            tile,
+            dataset.driver in IN_ORDER,
+        )
+        return header, int(dataset.tags().get("EXIF_Orientation") or 1)
+
+
+def _tiff_header(page, tiff):
+    """Header of a page whose compression GDAL does not know, or decodes otherwise."""
+    if tiff.photometric == 5:
+        raise ValueError(f"{page} is made of printing inks (CMYK); convert it to RGB or grey")
+    colours = ("red", "green", "blue") if tiff.photometric in (2, 6) else ("gray",)
+    colours += ("alpha",) * (tiff.samplesperpixel - len(colours))
+    tile = (
+        (tiff.tilelength, tiff.tilewidth)
+        if tiff.is_tiled
+        else (min(tiff.rowsperstrip, tiff.imagelength), tiff.imagewidth)
+    )
+    return Header(tiff.imagewidth, tiff.imagelength, tiff.dtype.name, colours, 0, "tiff", tile, False), 1
+
+
+def png_turn(path):
+    """The orientation tag of a PNG, in a chunk eXIf before its pixels. Source: PNG 3, 11.3.4.6."""
+    with Path(path).open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind in (b"IDAT", b"IEND"):
+                break
+            if kind == b"eXIf":
+                exif = PIL.Image.Exif()
+                exif.load(b"Exif\0\0" + file.read(length))
+                return exif.get(TURN, 1)
+            file.seek(length + 4, 1)
+    return 1
+
+
+def _require_end(path, needed, page):
+    """Refuse a file that is cut short, or packs more bytes than it can, as far as this is seen without decoding it.
+
+    `page` is tifffile's first page of a TIFF.
+    """
     path = Path(path)
-    squeezes = path.suffix.lower() == ".png"
-    with path.open("rb") as file:
-        start = file.read(8)
-        file.seek(max(0, path.stat().st_size - 4096))
-        end = file.read()
-    if start[:2] in (b"II", b"MM"):
+    size, squeezes = path.stat().st_size, path.suffix.lower() == ".png"
+    if page:
+        if not {tag.dtype for tag in page.tags if tag.code in PLACES} <= WHOLE:  # GDAL takes them for blank
+            raise ValueError(f"{path} is no TIFF that can be read: the places of its strips are no whole numbers")
+        squeezes = page.compression in PACKING
         try:
-            with tifffile.TiffFile(path) as tiff:
-                page = tiff.pages.first
-                kinds = {tag.dtype for tag in page.tags if tag.code in PLACES}
-                if not kinds <= WHOLE:  # GDAL takes them for blank
-                    raise ValueError("the places of its strips are no whole numbers")
-                squeezes = page.compression in PACKING
-                last = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
-        except Exception as error:  # tifffile has no one error for what is damaged
-            raise ValueError(f"{path} is no TIFF that can be read: {error!r}") from error
-        whole = last <= path.stat().st_size
+            last = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
+        except ValueError as error:
+            raise damage.unreadable(path, "TIFF", error) from error
+        whole = last <= size
     else:
+        with path.open("rb") as file:
+            start = file.read(12)
+            file.seek(max(0, size - 4096))
+            end = file.read()
         whole = all(mark in end for magic, mark in END_MARKS.items() if start.startswith(magic))
     if not whole:
         raise ValueError(f"{path}: the image is cut short, its end is missing")
-    if squeezes and needed > SLACK + PACKED * path.stat().st_size:
+    if squeezes and needed > SLACK + PACKED * size:
         raise ValueError(f"{path}: no file of its size holds {needed} bytes of pixels; its header is damaged")
-
-
-def _pixels(header):
-    width, height, dtype, colours = header
-    return f"{width} x {height} pixels of {dtype} ({', '.join(colours)})"
 
 
 def _require_images(root, names):
@@ -252,8 +473,8 @@ def _require_images(root, names):
     if not names or len(strays) == len(names):
         what = f"{some(names)} is no volume or section image" if names else "there is no file"
         raise ValueError(
-            f"{root}: {what}. Darkroom reads PNG, TIFF and JPEG sections, one NIfTI (.nii, .nii.gz), .npy or "
-            "multi-page TIFF, or a Zarr folder"
+            f"{root}: {what}. Darkroom reads sections (PNG, TIFF, JPEG, JPEG 2000), one volume (NIfTI, "
+            "Analyze, MGH, MINC, NRRD, .npy, TIFF), or a folder of Zarr or Neuroglancer precomputed"
         )
     if strays:
         usual, _ = Counter(Path(name).suffix for name in names if name not in strays).most_common(1)[0]
@@ -273,42 +494,3 @@ def _listed(root, names, slices):
         raise ValueError(f"{root}: none of the files that `slices` lists is there, such as {slices[0]!r}")
     holes = [slices[number] or f"entry {number + 1}" for number, name in enumerate(order) if not name]
     return order, f"listed slices are missing: {some(holes)}" if holes else ""
-
-
-def _numbered(root, names, missing):
-    """Sections in natural order with None for each missing number, what is missing, and why that is not known."""
-    order = sorted(names, key=natural_key)
-    parts = [re.split(r"(\d+)", name) for name in order]
-    varying = [place for place, column in enumerate(zip(*parts, strict=False)) if len(set(column)) > 1]
-    if len({len(name) for name in parts}) > 1 or len(varying) != 1 or varying[0] % 2 == 0:
-        unsure = "gaps were not looked for: file names differ in more than one number"
-        return order, "", unsure if len(order) > 1 else None
-    numbers = [int(name[varying[0]]) for name in parts]
-    if len(set(numbers)) < len(numbers):
-        count = Counter(numbers)
-        twice = [name for name, number in zip(order, numbers, strict=True) if count[number] > 1]
-        raise ValueError(f"{root}: files with the same number: {some(twice)}; choose with `filter` or `slices`")
-    step = math.gcd(*(after - before for before, after in itertools.pairwise(numbers)))
-    file_of = dict(zip(numbers, order, strict=True))
-    expected = range(numbers[0], numbers[-1] + 1, step)
-    if len(expected) > MOST_SLICES:
-        if missing == "ignore":
-            return order, "", "gaps were not looked for: the numbers of the files do not number slices"
-        raise ValueError(
-            f"{root}: the numbers of the {len(order)} files run from {numbers[0]} to {numbers[-1]} in steps of {step}, "
-            "which is no numbering of slices; use `missing: ignore`, or give their order in `slices`"
-        )
-    holes = [number for number in expected if number not in file_of]
-    record = f"section numbers are missing: {some(holes)}" if holes else ""
-    return [file_of.get(number) for number in expected], record, None
-
-
-def natural_key(name):
-    """Sort key that puts s2 before s10: runs of digits compare as numbers."""
-    return [int(part) if number % 2 else part for number, part in enumerate(re.split(r"(\d+)", name))], name
-
-
-def some(items, limit=5):
-    """The first few of a list, for a message."""
-    items = [str(item) for item in items]
-    return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")

@@ -1,17 +1,20 @@
 """Shards: the chunks of a scale packed into few large files, which readers take apart by byte ranges.
 
-Source: the format's specification in the Neuroglancer repository (src/datasource/precomputed/sharded.md). The files are
-written by tensorstore.
+Source: the format's specification in the Neuroglancer repository (src/datasource/precomputed/sharded.md).
 """
 
-import itertools
+import functools
+import re
+import threading
 
-import tensorstore
+import imagecodecs
+import numpy as np
 
 from darkroom import files
 
 # 64 chunks share an index, 8 such indexes a file: of 64 x 64 x 64 uint8 chunks that is 134 MB before compression.
 PRESHIFT_BITS, MINISHARD_BITS = 6, 3
+SUFFIX = ".shard"
 
 
 def spec(size, sides, compressed):
@@ -57,44 +60,93 @@ def place(code, extents):
     return position
 
 
-def extent(scale):
-    """How many chunks along x, y, z a shard of a scale holds: the first bits of a Morton code are those within it."""
-    sharding, extents = scale.info["sharding"], grid(scale.size, scale.sides)
+def extent(info):
+    """How many chunks along x, y, z a shard of a scale holds: the first bits of a Morton code are within it."""
+    sharding, extents = info["sharding"], grid(info["size"], info["chunk_sizes"][0])
     last = place((1 << sharding["preshift_bits"] + sharding["minishard_bits"]) - 1, extents)
     return [min(number + 1, extent) for number, extent in zip(last, extents, strict=True)]
 
 
-def path(scale, chunk):
-    """File of the shard that holds a chunk."""
-    position = [low // side for (low, _), side in zip(chunk, scale.sides, strict=True)]
-    sharding = scale.info["sharding"]
-    number = morton(position, grid(scale.size, scale.sides)) >> sharding["preshift_bits"] + sharding["minishard_bits"]
-    return scale.folder / f"{number:0{-(-sharding['shard_bits'] // 4)}x}.shard"
+def code(info, chunk):
+    """The compressed Morton code of a chunk of a scale of `info`."""
+    sides = info["chunk_sizes"][0]
+    position = [low // side for (low, _), side in zip(chunk, sides, strict=True)]
+    return morton(position, grid(info["size"], sides))
 
 
-def coded_chunks(scale):
-    """Every chunk of a scale as (code, chunk), in the order of codes, which is that of shards."""
-    extents = grid(scale.size, scale.sides)
-    for code in range(1 << sum((extent - 1).bit_length() for extent in extents)):
-        position = place(code, extents)
-        if all(number < extent for number, extent in zip(position, extents, strict=True)):
-            spans = zip(position, scale.sides, scale.size, strict=True)
-            yield code, tuple((number * side, min((number + 1) * side, size)) for number, side, size in spans)
+def name(info, chunk):
+    """The file of the shard that holds a chunk of a scale of `info`."""
+    sharding = info["sharding"]
+    number = code(info, chunk) >> sharding["preshift_bits"] + sharding["minishard_bits"]
+    return f"{number:0{-(-sharding['shard_bits'] // 4)}x}{SUFFIX}"
 
 
-def pack(scale):
-    """Pack the chunk files of a scale into its shards, one at a time, and remove them; what is packed is left alone.
+def first(info, name):
+    """The place in the grid of the first chunk of a shard with this name, or None where it is no such name."""
+    stem, dot, suffix = name.partition(".")
+    if (dot + suffix) != SUFFIX or not re.fullmatch("[0-9a-f]*", stem):
+        return None
+    sharding = info["sharding"]
+    bits = sharding["preshift_bits"] + sharding["minishard_bits"]
+    return place(int(stem or "0", 16) << bits, grid(info["size"], info["chunk_sizes"][0]))
 
-    A shard appears when it is whole, and its chunk files go after that, so a killed run loses nothing.
+
+class Spool:
+    """Chunks of a scale on their way into shards: one file for each shard, in any order, until all are there."""
+
+    def __init__(self, scale, folder):
+        self.scale, self.folder = scale, folder
+        self.shards = {}  # shard -> its number, and (key, start, length) of each of its chunks
+        self.lock = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, chunk, content):
+        """Keep a chunk; threads may do so at the same time."""
+        shard, key = self.scale.file(chunk), self.scale.shard_key(chunk)
+        with self.lock:
+            number, places = self.shards.setdefault(shard, (len(self.shards), []))
+            with (self.folder / str(number)).open("ab" if places else "wb") as file:
+                places.append((key, file.tell(), file.write(content)))
+
+    def pack(self):
+        """Write every shard, with its chunks in the order of their keys, so that it does not tell how they came."""
+        for shard, (number, places) in self.shards.items():
+            path = self.folder / str(number)
+            with path.open("rb") as file:
+                self.scale.write_shard(shard, sorted(places), functools.partial(part, file))
+            path.unlink()
+        self.folder.rmdir()
+
+
+def part(file, start, length):
+    """So many bytes of a file."""
+    file.seek(start)
+    return file.read(length)
+
+
+def write(path, sharding, places, read):
+    """Write a shard of these chunks, (code, start, length) in the order of codes; `read(start, length)` is its content.
+
+    Each group of chunks (minishard) is followed by its index; where these are stands at the start of the file.
     """
-    for shard, members in itertools.groupby(coded_chunks(scale), key=lambda item: scale.file(item[1])):
-        members = list(members)
-        if not shard.exists():
-            store = tensorstore.KvStore.open(scale.shard_store(shard)).result()
-            with tensorstore.Transaction() as transaction:
-                contents = store.with_transaction(transaction)
-                for code, chunk in members:
-                    contents[scale.shard_key(code, chunk)] = scale.path(chunk).read_bytes()
-            files.note_size(shard)
-        for _, chunk in members:
-            scale.path(chunk).unlink(missing_ok=True)
+    groups = {}
+    for place in places:
+        groups.setdefault(place[0] >> sharding["preshift_bits"] & (1 << sharding["minishard_bits"]) - 1, []).append(
+            place
+        )
+    table = np.zeros((1 << sharding["minishard_bits"], 2), "<u8")
+    with files.replacing(path, durable=False) as partial, partial.open("wb") as file:
+        file.write(table.tobytes())
+        for number, chunks in groups.items():
+            begin = file.tell() - table.nbytes
+            for _, start, length in chunks:
+                file.write(read(start, length))
+            index = np.zeros((3, len(chunks)), "<u8")
+            index[0] = np.diff([code for code, _, _ in chunks], prepend=0)
+            index[1, 0] = begin  # the others follow right after the one before
+            index[2] = [length for _, _, length in chunks]
+            table[number, 0] = file.tell() - table.nbytes
+            file.write(imagecodecs.gzip_encode(index.tobytes(), level=9))
+            table[number, 1] = file.tell() - table.nbytes
+        file.seek(0)
+        file.write(table.tobytes())

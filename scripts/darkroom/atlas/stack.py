@@ -6,48 +6,79 @@
 import re
 from pathlib import Path
 
-from darkroom.atlas import arrays, sections
+from darkroom.atlas import arrays, chunked, neuroimages, nrrds, sections, tiffs, zarrs
+from darkroom.atlas.numbering import some
 
 CLUTTER = re.compile(r"(^|/)(\._|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX/)", re.IGNORECASE)
 
 
-def describe(root, names, kind="image", slices=None, missing="error", blank_value=0, ignore_scaling=False):
+def describe(
+    root,
+    names,
+    kind="image",
+    slices=None,
+    missing="error",
+    blank_value=0,
+    ignore_scaling=False,
+    channels=None,
+    series=None,
+    time=None,
+):
     """Description of the source in the files `names` below the folder `root`.
 
     `kind` is `image` or `segmentation` (a palette image has colours in the one and labels in the other). `slices`
     lists section files in their order, with None for one that is missing; without it they are put in natural order
-    and gaps in their numbers are looked for; `missing` says what becomes of a gap.
+    and gaps in their numbers are looked for; `missing` says what becomes of a gap. `channels` is a pattern of what
+    tells the channel in the names of section files, `series` and `time` choose one of a source that has several.
 
     Returns a JSON-able dict with at least `reader`, `shape` (slices, rows, columns, channels), `dtype` and `notes`
-    for the record; `affine` (4x4, nm) or `resolution` (nm along x, y, z) where the source tells. Raises ValueError
-    naming the file for a source that is no volume.
+    for the record; where the source tells, `affine` (4x4, nm, of voxel centres; from columns, rows, slices to right,
+    anterior, superior if `anatomical`, else to axes of the same names) or `resolution` (nm along columns, rows, slices,
+    None for one that is not told), and `channels`, their names; where it matters, `tile` (slices, rows, columns), what
+    is decoded at once, and `in_order`, whether all before it is decoded, too. Raises ValueError naming the file for a
+    source that is no volume.
     """
     root = Path(root)
     clutter = [name for name in names if CLUTTER.search(name)]
     names = [name for name in names if not CLUTTER.search(name)]
-    only = root / names[0] if len(names) == 1 and not slices else None
-    source = None
-    if zarr := arrays.zarr_folder(root, names):
-        source = arrays.describe_zarr(zarr)
-    elif only and only.name.lower().endswith(arrays.NIFTI):
-        source = arrays.describe_nifti(only, ignore_scaling)
-    elif only and only.suffix == ".npy":
-        source = arrays.describe_npy(only)
-    elif only and only.suffix.lower() in sections.TIFFS:
-        source = arrays.describe_tiff(only, kind)
-    source = source or sections.describe(root, names, kind, slices, missing, blank_value)
+    only = None if slices else _only(root, names)
+    suffixes = only.name.lower() if only else ""
+    chosen = {"series": series, "time": time}
+    if zarr := zarrs.folder_of(root, names):
+        source = zarrs.describe(zarr, **chosen)
+    elif precomputed := chunked.folder_of(root, names):
+        source = chunked.describe(precomputed, root, names, kind)
+    elif suffixes.endswith(neuroimages.SUFFIXES):
+        source = neuroimages.describe(only, ignore_scaling, time)
+    elif suffixes.endswith(nrrds.SUFFIXES):
+        source = nrrds.describe(only, time)
+    elif suffixes.endswith(".npy"):
+        source = arrays.describe_npy(only, time)
+    elif only and tiffs.is_tiff(only) and (layout := tiffs.look(only, **chosen)).mapped:
+        source = arrays.describe_tiff(only, layout, time)
+    else:
+        source = sections.describe(root, names, kind, slices, missing, blank_value, channels, **chosen)
     if min(source["shape"]) < 1:
         raise ValueError(f"{root}: the volume is empty, its shape is {source['shape']}")
     if clutter:
-        source["notes"].append(f"left alone: {sections.some(clutter)}")
+        source["notes"].append(f"left alone: {some(clutter)}")
     return source
 
 
-def open_stack(source, threads=1):
-    """Reader of a described source: `read(first, last, top, bottom)` and `close()`; a context manager.
+def _only(root, names):
+    """The file of a volume that is the only one, or the one with the header of several; else None."""
+    if len(names) == 1:
+        return root / names[0]
+    headers = [name for name in names if name.lower().endswith((*nrrds.SUFFIXES[1:], *neuroimages.PAIRS[:3]))]
+    return root / headers[0] if len(headers) == 1 and len({name.split(".")[0] for name in names}) == 1 else None
 
-    `read` returns rows [top, bottom) of slices [first, last) as (slice, row, column, channel) in the described dtype
-    and raises ValueError naming a damaged file. Rows that follow those of the last call are not decoded twice.
+
+def open_stack(source, threads=1):
+    """Reader of a described source: `read(first, last, top, bottom, left, right)`; a context manager.
+
+    `read` returns rows [top, bottom) and columns [left, right) of slices [first, last) as (slice, row, column, channel)
+    in the described dtype and raises ValueError naming a damaged file. Rows that follow those of the last call are not
+    decoded twice.
     """
     return (sections.Sections if source["reader"] == "sections" else arrays.Array)(source, threads)
 

@@ -1,42 +1,26 @@
-"""From a source and its options to a volume: where it lies, what its values become, which scales it gets."""
+"""From a source and its options to a volume: what its values become, which scales it gets."""
 
 import math
-import re
 
-import nibabel
 import numpy as np
 
-from darkroom.atlas import arrays, precomputed, shards
-from darkroom.atlas.orientation import parse as parse_orientation
-from darkroom.atlas.orientation import ras_size
+from darkroom.atlas import placement, precomputed, regions, shards
+from darkroom.atlas.estimate import estimate, is_crowded
 
-LENGTH = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?)\s*([a-zµμå]*)\s*", re.IGNORECASE)
 PICTURE = {"jpeg": 65500, "png": 1_000_000}  # pixels along a side that libjpeg and libpng take
-# Bytes on disk against bytes in memory, as measured on histology and label volumes; for the estimate of room.
-SHRINKAGE = {"raw": 1.0, "png": 0.8, "jpeg": 0.5, "compressed_segmentation": 0.4}
 
 
-def nanometres(length):
-    """A length in nm from a number (nm) or a text with a unit, such as `20 um`. Raises ValueError."""
-    match = LENGTH.fullmatch(str(length))
-    unit = match and (match[2].lower() or "nm")
-    if unit not in arrays.NM or float(match[1]) <= 0:
-        raise ValueError(f"resolution {length!r} is no length; give a number of nm, or one with a unit such as '20 um'")
-    return float(match[1]) * arrays.NM[unit]
-
-
-def plan(source, options):
+def plan(source, options, named=()):
     """The volume that `options` (the atlas section of the config) make of a described source.
 
-    Returns a JSON-able dict: `source`, `orientation`, `values` (see `converter`), `info` (what Neuroglancer reads),
-    `transform` (4x4, nm to nm, or None), `compresslevel`, `estimated_bytes`, `notes`. Raises ValueError for options
-    that do not fit the source or each other.
+    `named` are the rows of a table of labels (`label_tables.read`). Returns a JSON-able dict: `source`, `orientation`,
+    `values` (see `converter`), `info` (what Neuroglancer reads), `transform` (4x4, nm to nm, or None), names of
+    `channels`, named `regions`, `compresslevel`, `cut` (`regions.cut`), `estimate`, `notes`. Raises ValueError for
+    options that do not fit the source or each other.
     """
     notes = list(source["notes"])
-    orientation, resolution, affine = placement(source, options, notes)
-    axes = parse_orientation(orientation)
-    slices, rows, columns, channels = source["shape"]
-    size = ras_size((slices, rows, columns), axes)
+    there = placement.placed(source, options, notes)
+    size, channels = there.size, source["shape"][3]
     for name, found in (("size", size), ("num_channels", channels)):
         if options.get(name, found) != found:
             raise ValueError(f"{name} is {found}, the options expect {options[name]}")
@@ -52,77 +36,40 @@ def plan(source, options):
         "num_channels": channels,
         "scales": precomputed.scales(
             size,
-            resolution,
-            options["voxel_offset"],
+            there.resolution,
+            there.voxel_offset,
             chunk_size(options),
             encoding,
             options.get("max_scales"),
         ),
     }
-    if options["sharding"]:
+    if named:
+        if not values["labels"]:
+            raise ValueError("labels is the table of a segmentation; say `type: segmentation`")
+        info["segment_properties"] = precomputed.PROPERTIES
+    if options["meshes"]:
+        if not values["labels"]:
+            raise ValueError("meshes are of the labels of a segmentation; say `type: segmentation`")
+        info["mesh"] = precomputed.MESHES
+    sharded = options["sharding"] is True or (options["sharding"] == "auto" and is_crowded(info["scales"][0]))
+    if sharded:
         for scale in info["scales"]:
             scale["sharding"] = shards.spec(scale["size"], scale["chunk_sizes"][0], shrinks)
-    voxels = sum(np.prod(scale["size"], dtype=float) for scale in info["scales"]) * channels
+    cut = regions.cut(info, source, there.axes, options["pieces"])
+    compresslevel = max(options["compresslevel"], sharded) if shrinks else 0
     return {
-        "source": {name: value for name, value in source.items() if name != "notes"},
-        "orientation": orientation,
+        "source": {name: value for name, value in source.items() if name not in ("notes", "channels")},
+        "orientation": there.orientation,
         "values": values,
         "info": info,
-        "transform": transform(affine, size, axes, resolution, options["voxel_offset"]),
-        "compresslevel": options["compresslevel"] if shrinks and not options["sharding"] else 0,
-        "estimated_bytes": int(voxels * np.dtype(values["data_type"]).itemsize * SHRINKAGE[encoding["encoding"]]),
+        "transform": there.transform,
+        "channels": source.get("channels", []),
+        "regions": list(named),
+        "compresslevel": compresslevel,
+        "cut": cut,
+        "estimate": estimate(info, cut, np.dtype(source["dtype"]).itemsize, compresslevel > 0),
         "notes": notes,
     }
-
-
-def placement(source, options, notes):
-    """Orientation code, resolution (nm along x, y, z of RAS+) and affine (4x4, nm, or None) of a source.
-
-    What the options say goes before what the file says; an affine that is overruled is not used, and noted.
-    """
-    orientation, resolution = options.get("orientation"), options.get("resolution")
-    affine = np.array(source["affine"]) if "affine" in source else None
-    if affine is not None and (orientation or resolution):
-        notes.append("the affine of the file is not used, because orientation or resolution was given")
-    if affine is not None:
-        orientation = orientation or "".join(nibabel.aff2axcodes(affine))
-    orientation = str(orientation or "RAS").upper()
-    axes = [axis for axis, _ in parse_orientation(orientation)]
-    if resolution is not None:
-        if not isinstance(resolution, list):
-            resolution = [resolution] * 3
-        return orientation, [nanometres(length) for length in resolution], None
-    if affine is not None:
-        # Headers hold float32; the transform makes up for what rounding takes.
-        along = [float(f"{length:.6g}") for length in nibabel.affines.voxel_sizes(affine)]
-    elif "resolution" in source:
-        along = source["resolution"]
-    else:
-        raise ValueError(
-            "resolution is missing, and the source does not tell it; give the voxel size along x (right), y (front) "
-            "and z (up) in nm, such as resolution: [20000, 20000, 20000], or with units: [20 um, 20 um, 20 um]"
-        )
-    resolution = [0.0, 0.0, 0.0]
-    for axis, length in zip(axes, along, strict=True):
-        resolution[axis] = float(length)
-    return orientation, resolution, None if options.get("orientation") else affine
-
-
-def transform(affine, size, axes, resolution, voxel_offset):
-    """Matrix (4x4) from nm in the precomputed volume to nm in the space of the affine, or None without an affine.
-
-    The affine places the centres of voxels, while a precomputed volume counts from the corner of a voxel, which is
-    half a voxel before its centre: the centre of the first voxel is at (voxel_offset + 1/2) * resolution.
-    """
-    if affine is None:
-        return None
-    to_source = np.zeros((4, 4))
-    to_source[3, 3] = 1
-    for number, (axis, sign) in enumerate(axes):
-        to_source[number, axis] = sign / resolution[axis]
-        first = 0 if sign > 0 else size[axis] - 1
-        to_source[number, 3] = first - sign * (voxel_offset[axis] + 0.5)
-    return (np.array(affine) @ to_source).tolist()
 
 
 def chunk_size(options):
@@ -138,6 +85,16 @@ def value_rule(source, options, notes):
     channels = source["shape"][3]
     if labels and channels > 1:
         raise ValueError(f"a segmentation has one label per voxel, the source has {channels} channels")
+    scaling = source.get("scaling") or [1, 0]
+    if labels and any(number != round(number) for number in scaling):
+        raise ValueError(
+            "labels must be whole numbers; slope {:g} and intercept {:g} of the header make others of them: "
+            "`ignore_scaling: true` takes the stored numbers".format(*scaling)
+        )
+    background = options.get("background", [])
+    background = background if isinstance(background, list) else [background]
+    if background and not labels:
+        raise ValueError("background is of labels; an image keeps all its values")
     limits = options.get("input_min"), options.get("input_max")
     if any(limit is not None for limit in limits):
         if labels:
@@ -153,12 +110,15 @@ def value_rule(source, options, notes):
     elif not wanted:
         wanted = label_type(stored, options) if labels else image_type(stored)
     if np.dtype(wanted) != stored:
-        notes.append(f"{stored.name} values are stored as {wanted}")
+        rounded = ", rounded to its 24 bits" if wanted == "float32" and not window and stored.itemsize > 4 else ""
+        notes.append(f"{stored.name} values are stored as {wanted}{rounded}")
+    if background:
+        notes.append(f"background: labels of {', '.join(map(str, background))} are stored as 0")
     if labels and wanted == "float32":
         raise ValueError("labels are whole numbers; data_type float32 cannot hold them")
     if not labels and wanted == "uint64":
         raise ValueError("an image of uint64 cannot be shown; give another data_type")
-    return {"data_type": wanted, "window": window, "labels": labels}
+    return {"data_type": wanted, "window": window, "labels": labels, "background": background}
 
 
 def image_type(stored):
@@ -220,22 +180,27 @@ def converter(values):
 
     With a window, input_min..input_max is mapped to 0..the largest value of an integer type (0..1 for float32),
     rounded half to even, and what lies outside is clipped. Without one, values are kept, floats are rounded for
-    integer types, and a value that the type cannot hold is a ValueError. NaN becomes 0 in integer images.
+    integer types, and a value that the type cannot hold is a ValueError. NaN becomes 0 in integer images, and labels of
+    the background become 0.
     """
     kind = np.dtype(values["data_type"])
     top = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
-    window, labels = values["window"], values["labels"]
+    window, labels, background = values["window"], values["labels"], values.get("background", [])
 
     def convert(block):
+        if background:
+            block = np.where(is_background(block, background), block.dtype.type(0), block)
         if window:
             low, high = window
             block = np.clip((block.astype("f8") - low) * top / (high - low), 0, top)
-        elif block.dtype == kind or (kind.kind == "f" and not labels):
-            return block.astype(kind, copy=False)
+        elif block.dtype == kind:
+            return block
+        elif kind.kind == "f":
+            return _as_float(block, kind)
         if block.dtype.kind == "f" and kind.kind != "f":
             whole = np.rint(np.nan_to_num(block, posinf=np.inf, neginf=-np.inf) if not labels else block)
             if labels and not np.array_equal(whole, block):
-                raise ValueError("labels must be whole numbers; use type: image for a map of probabilities")
+                _refuse_parts(block[whole != block][0])
             block = whole
         if not window:
             _require_fit(block, kind, labels)
@@ -244,11 +209,45 @@ def converter(values):
     return convert
 
 
+def is_background(block, background):
+    """Where values are among those of the background, of which `nan` is one."""
+    numbers = [number for number in background if number != "nan"]
+    found = np.isin(block, numbers)
+    return found | np.isnan(block) if "nan" in background and block.dtype.kind == "f" else found
+
+
+def _as_float(block, kind):
+    """Values as floats. Refuses what lies outside their range, and whole numbers that would become others."""
+    with np.errstate(over="ignore"):
+        stored = block.astype(kind)
+    if block.dtype.itemsize <= 2 or block.dtype == kind:
+        return stored
+    finite = block[np.isfinite(block)]
+    if not np.isfinite(stored[np.isfinite(block)]).all():
+        worst = finite[np.abs(finite).argmax()]
+        raise ValueError(f"value {worst:g} is outside the range of {kind.name}; give input_min and input_max")
+    lost = stored.astype(np.longdouble) != block  # so wide that all 64 bits of an integer count
+    if (lost & np.isfinite(block)).any() and (finite == np.rint(finite)).all():
+        value = block[lost & np.isfinite(block)][0].item()
+        raise ValueError(
+            f"value {value:.17g} is no {kind.name} number, the nearest is {float(kind.type(value)):.17g}; give a "
+            "data_type of integers, or input_min and input_max"
+        )
+    return stored
+
+
+def _refuse_parts(label):
+    advice = "`background: nan` makes it 0" if np.isnan(label) else "use type: image for a map of probabilities"
+    raise ValueError(f"labels must be whole numbers; {label:g} is among them: {advice}")
+
+
 def _require_fit(block, kind, labels):
     """Refuse values that an integer type cannot hold."""
     limits = np.iinfo(kind)
     # As Python's numbers, which compare exactly: as float32, 2**31 is not above the largest int32.
     low, high = block.min().item(), block.max().item()
+    if labels and low < 0:
+        raise ValueError(f"label {low:g} is below 0, and labels are not negative: `background: {low:g}` makes it 0")
     if low < limits.min or high > limits.max:
         worst = high if high > limits.max else low
         advice = "give a wider data_type" if labels else "give input_min and input_max, or a wider data_type"

@@ -1,8 +1,11 @@
 """The source of a volume, read by other decoders than those that the writer uses, which look at every checksum.
 
 TIFF is decoded by tifffile and imagecodecs (Adler-32 of deflate, checks of LZMA and Zstandard), PNG by zlib (Adler-32)
-and imagecodecs' libpng with the CRC of every chunk. GDAL looks at neither of TIFF's. JPEG has no checksum, and decoders
-differ in a few levels: there GDAL is asked again, and a warning of its decoder is an error.
+and imagecodecs' libpng with the CRC of every chunk; GDAL looks at neither of TIFF's. JPEG files are decoded by Pillow,
+after GDAL, which has a warning where their data are damaged; those that GDAL imports, by GDAL again. JPEG 2000 is
+decoded by imagecodecs, NIfTI, Analyze and MGH by NumPy, MINC by h5py or netCDF4, NRRD by pynrrd, Zarr by zarr-python,
+precomputed chunks by tensorstore. A NumPy file, a TIFF of one run of bytes, JPEG or JPEG 2000 within a TIFF and shards
+have one reader here, which is asked again.
 """
 
 import gzip
@@ -11,128 +14,192 @@ import struct
 import zlib
 from pathlib import Path
 
+import h5py
 import imagecodecs
+import netCDF4
+import nrrd
 import numpy as np
-import tifffile
+import PIL.Image
+import rasterio
+import tensorstore
+import zarr
 
-from darkroom.atlas import arrays, sections
+from darkroom import files
+from darkroom.atlas import arrays, blocks, chunked, damage, pictures, sections
 
 BLOCK = 1 << 20
 PNG = b"\x89PNG\r\n\x1a\n"
+JPEG_2000 = b"\0\0\0\x0cjP  ", b"\xffO\xffQ"
 PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
 # None, LZW, deflate (two numbers), PackBits, LZMA, Zstandard: any decoder gives the same values.
 LOSSLESS = (1, 5, 8, 32946, 32773, 34925, 50000)
+MOST = 1 << 30  # bytes of what is decoded at a go
 
 
 def opened(source, threads=1):
-    """A reader as `stack.open_stack` has it. Raises ValueError for a gzip file whose CRC or length is wrong."""
-    if source["reader"] == "sections":
-        return Sections(source, threads)
-    if source["path"].lower().endswith(".gz"):
-        require_gzip(source["path"], source)
-    return arrays.Array(source, threads)
+    """A reader as `stack.open_stack` has it. Raises ValueError for a packed file whose CRC or length is wrong."""
+    return Sections(source, threads) if source["reader"] == "sections" else Array(source, threads)
+
+
+class Array(arrays.Array):
+    """An array that is opened by what the writer does not use, where there is such a thing."""
+
+    def opened(self, source):
+        if source["path"].lower().endswith((".gz", ".mgz")):
+            require_gzip(source["path"], source)
+        return READERS.get(source["reader"], super().opened)(source)
 
 
 def require_gzip(path, source):
-    """Raise ValueError where a gzip file is cut, or its content is not what its CRC-32 and NIfTI header say."""
+    """Raise ValueError where a gzip file is cut, or its content is not what its CRC-32 and header say."""
     found, whole = 0, source["offset"] + math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize
     try:
         with gzip.open(path) as file:
-            while data := file.read(BLOCK):
-                found += len(data)
+            while content := file.read(BLOCK):
+                found += len(content)
     except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}: the volume is damaged or cut short ({error})") from error
-    if found != whole:
+    if found < whole or (found > whole and not path.lower().endswith(".mgz")):  # MGH has tags behind its values
         raise ValueError(f"{path}: it holds {found} bytes; by its header it has {whole}")
+
+
+def _numbers(source):
+    """The numbers of NIfTI, Analyze or MGH, where they lie."""
+    path = source["path"]
+    file = arrays.unpacked(path, opens) if (opens := arrays.packing(path)) else path
+    return np.memmap(file, source["stored_dtype"], "r", source["offset"], tuple(source["stored_shape"]), order="F")
+
+
+def _nrrd(source):
+    """The numbers of an NRRD as pynrrd reads them; of one that is too large for that, as they are imported."""
+    if math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize > MOST:
+        return arrays.OPENERS["nrrd"](source)
+    return nrrd.read(source["header"])[0]
+
+
+def _zarr(source):
+    if source["spec"]:  # zarr-python takes no correction of what the metadata say
+        return arrays.open_zarr(source)
+    return zarr.open_array(source["path"], mode="r")
+
+
+def _precomputed(source):
+    info = files.read_json(Path(source["path"], "info"))
+    return chunked.opened(source) if "sharding" in info["scales"][0] else Unpacked(source["path"], info)
+
+
+READERS = {"nifti": _numbers, "minc": lambda source: Minc(source["path"]), "nrrd": _nrrd, "zarr": _zarr}
+READERS |= {"precomputed": _precomputed}
+
+
+class Unpacked(chunked.Chunks):
+    """Chunks in files of their own, which tensorstore decodes from a store in memory, under the names it knows."""
+
+    def __getitem__(self, index):
+        spans = [part.indices(extent)[:2] for part, extent in zip(index, self.size, strict=False)]
+        context = tensorstore.Context()
+        memory = tensorstore.KvStore.open({"driver": "memory"}, context=context).result()
+        memory["info"] = (self.folder.parent / "info").read_bytes()
+        starts = self.scale.get("voxel_offset", [0, 0, 0])
+        for chunk in blocks.chunks(self.around(spans), self.sides):
+            chunk = blocks.common(chunk, [(0, extent) for extent in self.size])
+            if (content := self.content(chunk)) is not None:
+                name = "_".join(
+                    f"{low + start}-{high + start}" for (low, high), start in zip(chunk, starts, strict=True)
+                )
+                memory[f"{self.scale['key']}/{name}"] = content
+        store = chunked.stored(None, {"driver": "memory"}, context)
+        return store[tuple(slice(*span) for span in spans)].read().result()
+
+
+class Minc:
+    """The real values of a MINC volume along its own axes. Source: MINC 1 and 2 reference, pixel and real values."""
+
+    def __init__(self, path):
+        with Path(path).open("rb") as file:
+            hdf5 = file.read(4) == b"\x89HDF"
+        self.file = h5py.File(path) if hdf5 else netCDF4.Dataset(path)
+        if hdf5:
+            own = self.file["minc-2.0/image/0"]
+            self.values, about = own["image"], own["image"].attrs
+            self.low, self.high = own["image-min"][()], own["image-max"][()]
+        else:
+            self.file.set_auto_maskandscale(False)
+            self.values = self.file["image"]
+            about = {name: self.values.getncattr(name) for name in self.values.ncattrs()}
+            self.low, self.high = self.file["image-min"][...], self.file["image-max"][...]
+        self.signed = about.get("signtype", b"") if not hdf5 else b""
+        self.ndim = len(self.values.shape)
+        self.valid = about.get("valid_range")
+        if self.valid is None and "valid_min" in about:
+            self.valid = about["valid_min"], about["valid_max"]
+
+    def __getitem__(self, index):
+        stored = np.asarray(self.values[index])
+        if stored.dtype.kind == "f":
+            return stored
+        if "unsigned" in str(self.signed):
+            stored = stored.view(stored.dtype.str.replace("i", "u"))
+        limits = np.iinfo(stored.dtype)
+        lowest, highest = map(float, self.valid if self.valid is not None else (limits.min, limits.max))
+        scales = np.ndim(self.low)
+        low, high = (np.asarray(bound)[index[:scales]] for bound in (self.low, self.high))
+        more = (...,) + (None,) * (stored.ndim - np.ndim(low))
+        share = (np.clip(stored, lowest, highest) - lowest) / (highest - lowest)
+        return low[more] + share * (high - low)[more]
 
 
 class Sections(sections.Sections):
     """Sections whose rows are decoded by what the writer does not use, where the format says each value exactly."""
 
-    def __init__(self, source, threads=1):
-        super().__init__(source, threads)
-        self._pages = {}
-
-    def _rows(self, page, dataset, top, bottom):
-        path = page.split(":", 3)[3] if page.startswith("GTIFF_DIR:") else page
+    def _opened(self, page):
+        path, offset = sections.place(page)
         try:
-            if page not in self._pages:
-                self._pages[page] = _page(page, path)
-            rows = self._pages[page] and self._pages[page].read(top, bottom)
-        except (ValueError, RuntimeError, KeyError, IndexError, TypeError, struct.error, OSError, zlib.error) as error:
+            small = np.prod(self.shape[1:], dtype=float) * self.dtype.itemsize <= MOST >> 2
+            return witness(path, offset, self._source["decoders"].get(page), small) or super()._opened(page)
+        except damage.ERRORS as error:
             raise ValueError(f"{path}: the section is damaged ({error})") from error
-        if rows is None:
-            return super()._rows(page, dataset, top, bottom)
-        return rows[..., [band - 1 for band in self._source["bands"]]].transpose(2, 0, 1)
 
-    def close(self, keep=()):
-        super().close(keep)
-        for page in set(self._pages) - set(keep):
-            self._pages.pop(page)
+    def _window(self, page, window):
+        try:
+            return super()._window(page, window)
+        except damage.ERRORS as error:
+            if str(error).startswith(sections.place(page)[0]):
+                raise
+            raise ValueError(f"{sections.place(page)[0]}: the section is damaged ({error})") from error
 
 
-def _page(page, path):
-    """Reader of the rows of a page, or None where the writer's decoder is asked again."""
+def witness(path, offset, decoder, small=True):
+    """Reader of the rows of a page, or None where the writer's decoder is asked again.
+
+    small -- whether the picture may be decoded at a go
+    """
     with Path(path).open("rb") as file:
-        start = file.read(8)
+        start = file.read(12)
     if start[:2] in (b"II", b"MM"):
-        found = Tiff(path, int(page.split(":")[2]) if page != path else None)
-        return found if found.fits else None
-    if start == PNG:
+        page = pictures.tiff_page(path, offset)
+        fits = page.compression in LOSSLESS and page.photometric not in (5, 6) and page.imagedepth == 1
+        return pictures.Tiff(path, offset) if fits else None
+    if start.startswith(PNG):
         found = Png(path)
         return found if found.fits else found.verify()
+    if decoder == "jpeg":
+        return pictures.Whole(path, _jpeg)
+    if small and start.startswith(JPEG_2000):
+        return pictures.Whole(path, _jpeg_2000)
     return None
 
 
-class Tiff:
-    """Rows of a page of a TIFF: its strips or tiles, those that reach below the last rows kept."""
+def _jpeg(path):
+    """The picture of a JPEG file by Pillow, after GDAL has found nothing wrong with its data."""
+    with rasterio.open(path) as dataset:
+        dataset.read()
+    with PIL.Image.open(path) as picture:
+        return np.asarray(picture)
 
-    def __init__(self, path, offset=None):
-        self.path = path
-        with tifffile.TiffFile(path) as tiff:
-            if offset is None:
-                self.page = tiff.pages.first
-            else:
-                tiff.filehandle.seek(offset)
-                self.page = tifffile.TiffPage(tiff, 0)
-            page = self.page
-            self.fits = page.compression in LOSSLESS and page.photometric not in (5, 6) and page.imagedepth == 1
-            self.decode = page.decode if self.fits else None
-        self.height = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
-        self.across = -(-page.imagewidth // page.tilewidth) if page.is_tiled else 1
-        self.planes = page.samplesperpixel if page.planarconfig == 2 else 1
-        self.kept = {}
 
-    def read(self, top, bottom):
-        """Rows [top, bottom) as (row, column, sample)."""
-        page = self.page
-        # Of one bit are numbers, too, which index a palette.
-        kind = np.uint8 if page.dtype == bool else page.dtype
-        rows = np.empty((bottom - top, page.imagewidth, page.samplesperpixel), kind)
-        down = -(-page.imagelength // self.height)
-        first, last = top // self.height, -(-bottom // self.height)
-        with Path(self.path).open("rb") as file:
-            for plane in range(self.planes):
-                begin = plane * down * self.across
-                for index in range(begin + first * self.across, begin + last * self.across):
-                    place, values = self.kept.pop(index, None) or self._segment(file, index)
-                    _, _, y, x, _ = place
-                    low, high = max(top, y), min(bottom, y + len(values))
-                    target = rows[low - top : high - top, x : x + values.shape[1]]
-                    target = target[..., plane : plane + 1] if self.planes > 1 else target
-                    target[...] = values[low - y : high - y, : target.shape[1]]
-                    if y + len(values) > bottom:
-                        self.kept[index] = place, values
-        return rows
-
-    def _segment(self, file, index):
-        file.seek(self.page.dataoffsets[index])
-        size = self.page.databytecounts[index]
-        data = file.read(size) if size else None
-        values, place, shape = self.decode(data, index)
-        if values is None:  # a sparse file: nothing is stored where all is the same
-            values = np.full((*shape[:3], shape[3]), self.page.nodata, self.page.dtype)
-        return place, values[0]
+def _jpeg_2000(path):
+    return imagecodecs.jpeg2k_decode(Path(path).read_bytes())
 
 
 class Png:
@@ -156,13 +223,13 @@ class Png:
     def _begin(self):
         self.row, self.above, self.data, self.bytes = 0, bytes(self.stride), _inflated(self.path), bytearray()
 
-    def read(self, top, bottom):
-        """Rows [top, bottom) as (row, column, sample)."""
+    def read(self, top, bottom, left=0, right=None):
+        """Rows [top, bottom), columns [left, right) as (row, column, sample)."""
         if top < self.row:
             self._begin()
         while self.row < top:
             self._next(min(top, self.row + 64))
-        return self._next(bottom)
+        return self._next(bottom)[:, left:right]
 
     def _next(self, bottom):
         count = bottom - self.row
@@ -190,6 +257,9 @@ class Png:
         each = np.unpackbits(rows[..., 0], axis=1).reshape(len(rows), -1, self.bits)
         values = each @ (1 << np.arange(self.bits - 1, -1, -1)).astype(np.uint8)
         return values[:, : self.width, None]
+
+    def close(self):
+        self.data.close()
 
     def verify(self):
         """Read what is left, so that every checksum was looked at."""

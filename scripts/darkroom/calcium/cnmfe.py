@@ -15,17 +15,22 @@ from scipy import ndimage, sparse
 
 from darkroom.calcium import contrast
 from darkroom.calcium.cells import cells_of, level_of, weighted, workers
+from darkroom.calcium.events import detect_events
 from darkroom.calcium.ring import Ring, scales
 
 HELD, COPIES = 100 << 20, 3  # bytes of the patches in memory, which hold their bins so many times
 LOOKS = 2  # at a patch: each finds what the ones before have left
-SPREAD = 10.0  # of ring weights: loose enough that no haze stays where cells are looked for
+FIRST, SPREAD = (
+    3.0,
+    10.0,
+)  # of ring weights: tight while they see cells that nobody knows yet, then loose: no haze stays
 ROUNDS = 2  # of background, traces and shapes after each look
 SWEEPS = 3  # over the cells when their shapes are fitted
 EDGE = 0.1  # share of a footprint's peak below which it ends
 AREAS = 0.1, 1.2  # of a cell's disc: least and most that a footprint has above half of its peak
 OVERLAP = 0.2  # cosine of footprints from which cells may be one
 SAME = 0.6  # cosine of footprints from two patches that are one cell
+TRANSIENT = 0.2  # seconds in which an event decays, at least
 MARGIN = 1.5  # pixels outside its core from which a patch still gives cells
 
 
@@ -185,7 +190,7 @@ def shapes(patch, bins, options, each=map):
         bins = bins[(slice(None), *nearest)]
     bins -= bins.mean(0)
     fit = Factors(bins, valued, ring, options, each)
-    fit.update_background()
+    fit.update_background(FIRST)
     visible = valued
     for _ in range(LOOKS):
         new, visible = seeded(fit.residual(), visible, options, each)
@@ -332,7 +337,7 @@ class Factors:
         """What work gives of each slice of bins, few enough that copies of them are small, in their order."""
         return self.each(work, contrast.chunks(len(self.bins)))
 
-    def update_background(self):
+    def update_background(self, spread=SPREAD):
         """Fit the ring to what the pulses of cells leave.
 
         What traces do between pulses may be haze that was not taken away, which the ring must learn.
@@ -340,7 +345,7 @@ class Factors:
         above, noise = contrast.standing_out(self.traces.T)
         pulses = np.where(above > contrast.ACTIVE * noise, above, 0).T
         coarse = self._of_parts(lambda part: self.ring.coarse(self.bins[part] - pulses[:, part].T @ self.footprints))
-        self.ring.fit(np.concatenate(list(coarse)), SPREAD)
+        self.ring.fit(np.concatenate(list(coarse)), spread)
 
     def cleared(self, part):
         """Some bins (count, pixels) without background."""
@@ -455,7 +460,7 @@ def traced(movie, of_patches, options, unit="df_over_noise", threads=2):
 
     With footprints A, ring weights W, and D and U to and from the coarse pixels, what is left of a frame y is
     y - U W D (y - A c). Its share in each footprint must be that of A c, which makes c a linear function of y: one
-    sparse product per frame, whatever the size of the movie.
+    sparse product per frame, whatever the size of the movie. What never has an event is haze, not a cell.
     """
     shape, grid = movie.shape[1:], options.bg_spatial_subsampling
     footprints = _gathered(of_patches, shape)
@@ -463,11 +468,23 @@ def traced(movie, of_patches, options, unit="df_over_noise", threads=2):
     if len(raw):
         mean, spread = scales(shape, grid)
         clearing = (footprints - footprints @ spread @ _gathered_rings(of_patches, shape, grid) @ mean).tocsr()
-        unmix = np.linalg.inv((clearing @ footprints.T).toarray() + 1e-6 * np.eye(len(raw)))
-        raw = unmix.astype(np.float32) @ weighted(movie, clearing, threads)
-        raw -= np.median(raw, 1, keepdims=True)
+        shares, sums = (clearing @ footprints.T).toarray(), weighted(movie, clearing, threads)
+        active = np.flatnonzero(_fires(_unmixed(shares, sums), movie.timing))
+        footprints, raw = footprints[active], _unmixed(shares[np.ix_(active, active)], sums[active])
     notes = () if len(raw) else (f"no cell stands out with min_corr {options.min_corr} and min_pnr {options.min_pnr}",)
     return cells_of(footprints, shape, raw, level_of(movie), unit, notes)
+
+
+def _unmixed(shares, sums):
+    """Traces of cells, about their medians, of their `sums` (cells, frames) and their shares in each other's sums."""
+    raw = np.linalg.solve(shares + 1e-6 * np.eye(len(shares)), sums).astype(np.float32)
+    return raw - np.median(raw, 1, keepdims=True)
+
+
+def _fires(traces, timing):
+    """Whether each trace has an event that stands out of all that it does."""
+    tau = max(TRANSIENT, float(timing.period))
+    return [len(times) > 0 for times, _ in detect_events(traces, timing.times, tau=tau)]
 
 
 def _gathered(of_patches, shape):

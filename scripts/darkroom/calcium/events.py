@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from darkroom.calcium.cells import noise_level
+from darkroom.compiled import compiled
 
 REFERENCES = ("beginning", "maximum", "mid_rise")
 BASELINE = 0.1  # share of an event's height up to which its rise has not begun
@@ -97,7 +98,7 @@ def deconvolve(traces, rate, *, spike_snr_threshold=3.0, noise_range=(0.25, 0.5)
     denoised, spikes = np.zeros(traces.shape, np.float32), np.zeros(traces.shape, np.float32)
     if traces.shape[-1] < 4:
         return denoised, spikes
-    pools = _compiled()
+    pools = compiled(_pools)
     for cell, trace in enumerate(traces):
         noise = noise_level(trace, noise_range)
         if not noise > 0:
@@ -134,16 +135,6 @@ def spike_events(spikes, times, apart=APART):
             )
         )
     return events
-
-
-def _compiled():
-    """The kernel of `deconvolve`, compiled; kept on the disk where there is a place for it."""
-    import numba
-
-    try:
-        return numba.njit(_pools, nogil=True, cache=True)
-    except RuntimeError:  # nowhere to keep it
-        return numba.njit(_pools, nogil=True)
 
 
 def _pools(trace, decay, least):

@@ -6,7 +6,6 @@ from datetime import datetime
 from random import Random
 from unittest import mock
 
-import h5py
 import numpy as np
 from hdmf.backends.hdf5 import H5DataIO
 from hdmf.common import DynamicTableRegion, VectorData
@@ -19,7 +18,7 @@ from pynwb.file import Subject
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation, OpticalChannel, PlaneSegmentation
 
-from darkroom import files
+from darkroom.calcium.store import new_file
 
 UNKNOWN = "unknown"
 DEVICE = {"name": "Microscope", "description": "Miniature microscope for one-photon imaging."}
@@ -76,7 +75,7 @@ def write(path, session, movie, cells, table, events, fitted, motion, pictures, 
     said -- the `nwb` options
     notes -- lines on what was done
     """
-    with _identified(session["dataset"], session["files"]), files.replacing(path) as partial:
+    with _identified(session["dataset"], session["files"]), new_file(path, None) as made:
         file = _file(session, movie, said, notes)
         plane = _plane(file, movie, said)
         ophys = file.create_processing_module("ophys", "Motion, cells and their activity in the imaging plane.")
@@ -88,7 +87,7 @@ def write(path, session, movie, cells, table, events, fitted, motion, pictures, 
             _events(file, table, events, movie.timing)
         for one in signals:
             _signals(file, one, movie.timing)
-        with h5py.File(partial, "w") as opened, NWBHDF5IO(file=opened, mode="w") as io:
+        with NWBHDF5IO(file=made, mode="w") as io:
             io.write(file)
 
 

@@ -65,9 +65,9 @@ def detect_cells(
         nothing = np.zeros((0, level.size), np.float32)
         return cells_of(nothing, level.shape, np.zeros((0, len(movie))), level, output_unit_type, notes)
     weight = {"spatial": 0.0, "temporal": 1.0, "both": ica_temporal_weight}[unmix_type]
-    turn, rounds = independent(pictures, courses, num_ics, weight, max_iterations, convergence_threshold)
-    if rounds >= max_iterations:
-        notes.append(f"components still turned after {max_iterations} iterations")
+    turn, turning = independent(pictures, courses, num_ics, weight, max_iterations, convergence_threshold)
+    if turning:
+        notes.append(f"{turning} of {num_ics} components still turned after {max_iterations} iterations")
     images = turn @ pictures
     traces = (turn * strength) @ courses
     images, traces = _upright(images, traces)
@@ -133,25 +133,24 @@ def principal(prepared, count, threads=2):
 
 
 def independent(pictures, courses, count, weight, most, tolerance):
-    """The turn (count, principal components) that makes pictures, traces or both most skewed, and the rounds it took.
+    """The turn (count, principal components) that makes pictures, traces or both most skewed.
 
-    Fixed-point iteration with the third moment, all components at once.
+    Fixed-point iteration with the third moment, all components at once, `most` times at most. Returns also how many
+    components its last step has still turned by more than the tolerance (1 - cosine).
     """
     spatial, temporal = ((one - one.mean(1, keepdims=True)) for one in (pictures, courses))
     spatial, temporal = (one * np.sqrt(one.shape[1]) for one in (spatial, temporal))
     parts = [(share, one) for share, one in ((1 - weight, spatial), (weight, temporal)) if share > 0]
     rng = np.random.default_rng(SEED)
     turn = _orthogonal(rng.standard_normal((count, len(pictures))).astype(np.float32))
-    rounds = 0
-    while rounds < most:
-        rounds += 1
+    for _ in range(most):
         pulled = sum(share * ((turn @ one) ** 2 @ one.T) / one.shape[1] for share, one in parts)
         new = _orthogonal(pulled)
-        change = 1 - np.abs((new * turn).sum(1)).min()
+        turning = int(np.count_nonzero(1 - np.abs((new * turn).sum(1)) >= tolerance))
         turn = new
-        if change < tolerance:
+        if not turning:
             break
-    return turn, rounds
+    return turn, turning
 
 
 def _orthogonal(rows):

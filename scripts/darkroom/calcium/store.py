@@ -1,5 +1,6 @@
 """A movie on disk, between the steps and as a product: HDF5, `movie` (frames, rows, columns) in chunks of frames."""
 
+import errno
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,14 +25,17 @@ def is_own(file):
 
 
 @contextmanager
-def new_file(path):
-    """Give a new HDF5 file, which is there when all went well. Raises OSError naming it when it cannot be written."""
+def new_file(path, libver="v110"):
+    """Give a new HDF5 file, which is there when all went well. Raises OSError naming it when it cannot be written.
+
+    libver -- versions of HDF5 that read it, as h5py has them
+    """
     with files.replacing(path) as partial:
         try:
-            with h5py.File(partial, "w", libver="v110") as file:
+            with h5py.File(partial, "w", libver=libver) as file:
                 yield file
         except RuntimeError as error:  # so HDF5 tells of a full disk when it closes a file
-            raise OSError(f"{path}: cannot be written: {error}") from error
+            raise OSError(errno.EIO, f"cannot be written: {error}", str(path)) from error
 
 
 @contextmanager

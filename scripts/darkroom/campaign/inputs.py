@@ -1,5 +1,6 @@
 """What rules take from a row of the sheet."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -35,6 +36,14 @@ def unwatched(rows: list[Row]) -> list[str]:
         for row in rows
         if row.is_local and "{" in row.source
     ]
+
+
+@functools.cache
+def local_bytes(source: str) -> int:
+    """Size of a file, or of all files in a folder, on this machine; 0 of a source elsewhere."""
+    folders = os.walk(source) if Path(source).is_dir() else [("", [], [source] if source else [])]
+    paths = (Path(folder, name) for folder, _, names in folders for name in names)
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def minutes(size: int, attempt: int) -> int:

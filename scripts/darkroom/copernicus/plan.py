@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 from darkroom import schema
 from darkroom.campaign.sheet import Row
-from darkroom.copernicus import asked, settings
+from darkroom.copernicus import asked, settings, variants
 
 TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_remote.txt"]
-# What each recipe ends in.
-RECIPES = {"products": [*TABLES, "preview.png"]}
 DEFAULT = "products"
+RECIPE_OPTIONS = ("map", "layers", "mask", "qa", "step", "land")  # those that methods of recipes read
 
 
 def recipe(row: Row) -> str:
@@ -17,20 +16,65 @@ def recipe(row: Row) -> str:
     return row.recipe or DEFAULT
 
 
+def is_mapped(row: Row) -> bool:
+    """Whether a row ends in a map, and not in the products themselves."""
+    return recipe(row) != DEFAULT
+
+
+def variant(row: Row) -> variants.Variant:
+    """What the recipe of a row computes."""
+    return variants.known(row.options["recipes"])[recipe(row)]
+
+
+def _method(row):
+    """How the recipe of a row is made. Loaded here, as it brings rasterio along: other rows start sooner without."""
+    from darkroom.copernicus.recipes.registry import method
+
+    return method(variant(row).method)
+
+
 def products(row: Row) -> list[str]:
     """The files that a row ends in."""
-    return RECIPES[recipe(row)]
+    if not is_mapped(row):
+        return [*TABLES, "preview.png"]
+    classes = ["classes.tif", "classes.csv"] if variant(row).classes else []
+    targets = ["targets.geojson"] if variant(row).targets else []
+    frames = ["animation.gif"] if variant(row).frames else []
+    drawn = [*frames, "preview.png"]
+    return ["products.csv", "map.tif", "stack.nc", *classes, *targets, "statistics.csv", "item.json", *drawn]
 
 
 def records(row: Row) -> list[str]:
     """The records of a row: what is there already need not be ordered."""
-    return ["search.json", *([] if row.source else ["order.json"]), "products_check.json"]
+    ordered = [] if row.source else ["order.json"]
+    mapped = ["scenes.json", "copernicus.json"] if is_mapped(row) else []
+    mapped += ["targets.json"] if is_mapped(row) and variant(row).targets else []
+    return ["search.json", *ordered, "products_check.json", *mapped]
+
+
+def recipe_options(row: Row) -> dict:
+    """The options of a row that its recipe reads."""
+    return {key: asked.plain(row.options[key]) for key in sorted(_method(row).options)}
+
+
+def patterns(row: Row) -> list[str]:
+    """Which files of a product are fetched: as the row says, else what its recipe reads; all where there is none."""
+    if row.options["whole"]:
+        return []
+    if row.options["files"] or not is_mapped(row):
+        return list(row.options["files"])
+    return _method(row).patterns(variant(row), recipe_options(row))
+
+
+def read_by_recipe(row: Row) -> list[str]:
+    """Files of the user's that a recipe reads, whose change makes the map anew."""
+    area = row.options["map"].get("area")
+    return [*([row.options["recipes"]] if row.options["recipes"] else []), *([area] if asked.is_path(area) else [])]
 
 
 def problems(row: Row) -> Iterator[str]:
     """What is wrong with a row beyond its options, a sentence each."""
-    if row.recipe and row.recipe not in RECIPES:
-        yield f"recipe: {row.recipe!r} is unknown{schema.nearest(row.recipe, RECIPES)}"
+    yield from _recipe_problems(row)
     query, catalogues = row.options["query"], row.options["catalogues"]
     if not query and not row.source:
         yield "options query: is empty, and so is the source; give a query, such as {type: S2MSI2A, area: aoi.geojson}"
@@ -43,6 +87,25 @@ def problems(row: Row) -> Iterator[str]:
     if row.source and "catalogue" in given:
         yield "options query.catalogue: has no place beside a source, which is looked through itself; leave out either"
     yield from asked.problems(given, folder, "options query" if isinstance(query, dict) else str(query), catalogues)
+
+
+def _recipe_problems(row):
+    """What is wrong with the recipe of a row, and with the options that are for recipes."""
+    try:
+        known = [DEFAULT, *variants.known(row.options["recipes"])]
+    except ValueError as error:
+        yield f"options recipes: {error}"
+        return
+    if recipe(row) not in known:
+        yield f"recipe: {row.recipe!r} is unknown{schema.nearest(row.recipe, known)}"
+        return
+    takes = _method(row).options if is_mapped(row) else frozenset()
+    takes |= {"land"} if is_mapped(row) and variant(row).targets else set()
+    for key in RECIPE_OPTIONS:
+        if row.options[key] not in ({}, [], "", None) and key not in takes:
+            yield f"options {key}: has no meaning for recipe {recipe(row)}; leave it out"
+    if is_mapped(row):
+        yield from (f"options {line}" for line in _method(row).problems(variant(row), recipe_options(row)))
 
 
 def question(row: Row) -> dict | str:

@@ -35,6 +35,10 @@ SPECTRA = {
 RESOLUTION = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B05": 20, "B8A": 20, "B11": 20, "B12": 20, "SCL": 20}
 CLASSES = (6, 4, 5, 7, 9)  # of the scene classification: water, vegetation, bare, unclassified, cloud
 OFFSET, SCALE = 1000, 10_000
+WATER_FLAGS = (  # of OLCI: the first of its quality and science flags
+    *("INVALID", "WATER", "LAND", "CLOUD", "TURBID_ATM", "CLOUD_AMBIGUOUS", "CLOUD_MARGIN", "SNOW_ICE"),
+    *("INLAND_WATER", "COASTLINE", "TIDAL", "COSMETIC", "SUSPECT", "HISOLZEN", "SATURATED", "MEGLINT", "HIGHGLINT"),
+)
 
 PASSES = (  # of Sentinel-2: unit, begin, baseline, time of processing, share of clouds, whether the scar is there
     ("S2A", "20230612T101601", "0509", "20230612T160102", 0.03, False),
@@ -171,6 +175,11 @@ def sen3(folder):
         variable = dataset.createVariable("TSM_NN", "u1", ("rows", "columns"), fill_value=255)
         variable.setncatts({"scale_factor": 0.013, "add_offset": -1.6, "units": "lg(re g.m-3)"})
         variable[:] = matter
+    with _dataset(folder / "wqsf.nc", rows=rows, columns=columns) as dataset:
+        flags = dataset.createVariable("WQSF", "u8", ("rows", "columns"))
+        masks = np.array([1 << at for at in range(len(WATER_FLAGS))], "u8")
+        flags.setncatts({"flag_masks": masks, "flag_meanings": " ".join(WATER_FLAGS)})
+        flags[:] = np.where(_smooth(10, 5)[:rows, :columns] > 1, masks[WATER_FLAGS.index("CLOUD")], masks[1])
     edge = [(0, 0), (0, -1), (-1, -1), (-1, 0), (0, 0)]
     border = " ".join(f"{latitude[at]:.6f} {longitude[at]:.6f}" for at in edge)
     manifest(folder, "xfdumanifest.xml", SEN3_XML, "MD5", name=folder.name, border=border)
@@ -200,6 +209,11 @@ def no2(path):
         axes = ("time", "scanline", "ground_pixel")
         for name, values in (("latitude", latitude), ("longitude", longitude)):
             group.createVariable(name, "f4", axes, zlib=True)[0] = values
+        places = group.createGroup("SUPPORT_DATA/GEOLOCATIONS")
+        group.createDimension("corner", 4)
+        for name, values in (("latitude", latitude), ("longitude", longitude)):
+            bounds = places.createVariable(f"{name}_bounds", "f4", (*axes, "corner"), zlib=True)
+            bounds[0] = _corners(values)
         variable = group.createVariable(
             "nitrogendioxide_tropospheric_column", "f4", axes, zlib=True, fill_value=9.969209968386869e36
         )
@@ -211,6 +225,13 @@ def no2(path):
         variable.setncatts({"scale_factor": np.float32(0.01), "units": "1"})
         variable.set_auto_scale(False)
         variable[0] = quality
+
+
+def _corners(centres):
+    """Of each pixel (line, pixel) the four corners, half way to its neighbours, in their order around it."""
+    edge = np.pad(centres.astype(float), 1, mode="reflect", reflect_type="odd")
+    grid = (edge[:-1, :-1] + edge[1:, :-1] + edge[:-1, 1:] + edge[1:, 1:]) / 4
+    return np.stack([grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]], -1)
 
 
 def _dataset(path, rows=0, columns=0, **attributes):

@@ -11,9 +11,10 @@ import pytest
 import airborne_files
 from darkroom import entrypoint
 from darkroom.airborne import collection, granules
-from darkroom.airborne.readers import netcdf_file
+from darkroom.airborne.granule import Granule
+from darkroom.airborne.readers import icartt, netcdf_file
 from darkroom.airborne.reading import read as read_granule
-from darkroom.airborne.screen import STATUS
+from darkroom.airborne.screen import STATUS, screen
 from darkroom.samples import airborne
 
 COLLECTIONS = collection.load()
@@ -505,3 +506,58 @@ def refused(path, text):
     message = entrypoint.message(failure.value)
     assert path.name in message
     assert re.search(text, message), message
+
+
+def test_arrays_at_each_time_with_a_step(tmp_path):
+    """FFI 2310: the auxiliary variables tell how many entries there are, the first one's altitude, and the step."""
+    path = tmp_path / "lidar_20220208.ict"
+    header = [
+        "27, 2310", "Doe, Jane", "Somewhere", "Lidar", "MISSION", "1, 1", "2022, 02, 08, 2022, 03, 01", "0",
+        "Altitude, m, altitude of the entry", "Time_Start, seconds, from midnight UTC",
+        "1", "1", "-9999", "Backscatter, 1/km/sr",
+        "5", "1, 1, 1, 0.001, 0.001", "-99, -99, -99, -99999, -99999",
+        "Entries, none", "First_Altitude, m", "Step, m", "Latitude, deg", "Longitude, deg",
+        "0", "3", "REVISION: R0", "R0: test", "Time_Start, Entries, First_Altitude, Step, Latitude, Longitude",
+    ]  # fmt: skip
+    rows = ["43200, 3, 100, 15, 40000, -75000", "0.1, 0.2, -9999", "43201, 2, 115, 15, 40001, -75001", "0.4, 0.5"]
+    path.write_text("\n".join([*header, *rows, ""]))
+    variables, _, _, lines = icartt.read(path, {"variables": {}})
+    assert lines.tolist() == [28, 30]
+    assert variables["time"].values().tolist() == [43_200, 43_201]
+    np.testing.assert_array_equal(variables["altitude"].values(), [[100, 115, 130], [115, 130, np.nan]])
+    np.testing.assert_array_equal(variables["backscatter"].values(), [[0.1, 0.2, np.nan], [0.4, 0.5, np.nan]])
+    np.testing.assert_allclose(variables["latitude"].values(), [40, 40.001])
+    path.write_text("\n".join([*header, *rows[:3], ""]))
+    with pytest.raises(ValueError, match="line 30 has 1 lines below it, but the file ends; it is cut"):
+        icartt.read(path, {"variables": {}})
+
+
+def test_a_merge_with_codes_of_every_instrument(tmp_path):
+    """Columns of many files on one time base, each with its own code for missing, and codes of limits of any length."""
+    path = tmp_path / "mrg60_dc8_20220208.ict"
+    names = ["Time_Start", "Time_Stop", "Latitude", "Longitude", "O3_CL", "NO2_LIF", "BC_SP2"]
+    units = ["seconds", "seconds", "deg", "deg", "ppbv", "pptv", "ng/m3"]
+    few, described = len(names) - 1, [f"{name}, {unit}" for name, unit in zip(names, units, strict=True)]
+    header = [
+        "Doe, Jane", "Somewhere", "merge of 5 files", "MISSION", "1, 1", "2022, 02, 08, 2022, 03, 01", "60", described[0],
+        str(few), ", ".join(["1"] * few), "-9999999, -9999999, -9999999, -99999, -9999.99, -999999", *described[1:],
+        "0", "4", "ULOD_FLAG: -7777777", "LLOD_FLAG: -8888888", "REVISION: R0", ",".join(names),
+    ]  # fmt: skip
+    rows = [
+        "43200,43260,40.0,-75.0,41.2,-8888888,12.1",
+        "43260,43320,40.1,-75.1,-99999,-8888.88,-7777777",
+        "43320,43380,40.2,-75.2,40.9,-9999.99,-999999",
+    ]
+    path.write_text("\n".join([f"{len(header) + 1}, 1001", *header, *rows, ""]))
+    variables, *_ = icartt.read(path, {"variables": {}})
+    granule = Granule("mrg", {}, [], "trajectory", variables)
+    screen(granule)
+    gone = {name: np.isnan(granule.variables[name].values()).tolist() for name in ("o3_cl", "no2_lif", "bc_sp2")}
+    assert gone == {"o3_cl": [False, True, False], "no2_lif": [True] * 3, "bc_sp2": [False, True, True]}
+    status = granule.variables["no2_lif_status"]
+    words = dict(zip(status.attrs["flag_values"].tolist(), status.attrs["flag_meanings"].split(), strict=True))
+    assert [words[int(value)] for value in status.array()] == [
+        "below_detection_limit",
+        "below_detection_limit",
+        "missing",
+    ]

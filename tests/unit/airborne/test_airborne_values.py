@@ -24,8 +24,8 @@ MOMENTS = {
 
 @pytest.mark.parametrize("text", MOMENTS)
 def test_units_of_time(text):
-    (found,) = times.units(text).moments(np.array([1.5]))
-    assert found == np.datetime64(MOMENTS[text], "ns")
+    (moment,) = times.units(text).moments(np.array([1.5]))
+    assert moment == np.datetime64(MOMENTS[text], "ns")
 
 
 @pytest.mark.parametrize("text", [*list(MOMENTS)[:1], *list(MOMENTS)[2:4]])

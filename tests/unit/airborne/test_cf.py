@@ -44,9 +44,9 @@ def granules(tmp_path_factory):
         "shis": airborne_files.shis(folder),
         "track": airborne_files.iwg1(folder),
     }
-    found = {name: read(path) for name, path in paths.items()}
-    found["flight"] = cf.flight("hs3avaps_20120906", [read(path) for path in sorted(folder.glob("*.eol"))])
-    return found
+    by_name = {name: read(path) for name, path in paths.items()}
+    by_name["flight"] = cf.flight("hs3avaps_20120906", [read(path) for path in sorted(folder.glob("*.eol"))])
+    return by_name
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +149,8 @@ def test_a_lost_variable_and_another_fill_are_found(granules, tmp_path):
     sonde = granules["sonde"]
     other = dict(sonde.variables, extra=sonde.variables["pressure"])
     other["wind_speed"] = dataclasses.replace(other["wind_speed"], fill=-1)
-    found = round_trip(dataclasses.replace(sonde, variables=other), tmp_path / "made.nc")
-    assert {(item["variable"], item["difference"]) for item in found} == {
+    told = round_trip(dataclasses.replace(sonde, variables=other), tmp_path / "made.nc")
+    assert {(item["variable"], item["difference"]) for item in told} == {
         ("extra", "is not in the netCDF"),
         ("wind_speed", "another value means missing"),
     }

@@ -64,8 +64,8 @@ def test_unknown_names(name):
 def test_a_new_collection_is_one_file(tmp_path, hs3avaps):
     hs3avaps["short_name"] = "mine"
     hs3avaps["formats"][0] |= {"names": r"(?P<granule>mine_\d+)\.eol", "sample_file_name": "mine_7.eol"}
-    found = load_collections([ROOT, write(tmp_path, hs3avaps)])
-    assert match_collection("mine_12.eol", found).collection["short_name"] == "mine"
+    collections = load_collections([ROOT, write(tmp_path, hs3avaps)])
+    assert match_collection("mine_12.eol", collections).collection["short_name"] == "mine"
 
 
 def test_a_format_may_share_a_table():
@@ -75,9 +75,9 @@ def test_a_format_may_share_a_table():
 
 def test_a_name_that_two_collections_match(tmp_path, hs3avaps):
     hs3avaps["short_name"] = "again"
-    found = load_collections([ROOT, write(tmp_path, hs3avaps)])
+    collections = load_collections([ROOT, write(tmp_path, hs3avaps)])
     with pytest.raises(ValueError, match=r"D20120907_124116_1.QC.eol: .* matches two collections, .*hs3avaps.*again"):
-        match_collection("D20120907_124116_1.QC.eol", found)
+        match_collection("D20120907_124116_1.QC.eol", collections)
 
 
 @pytest.mark.parametrize(

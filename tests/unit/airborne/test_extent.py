@@ -50,16 +50,16 @@ def track(kind):
 def test_a_simplified_track_stays_within_its_distance(kind):
     """No position is farther from the lines than they say, measured along them by PROJ."""
     latitude, longitude = track(kind)
-    found = of(latitude, longitude)
-    assert found.deviation <= extent.TOLERANCE
-    lines = found.geometry["Lines"]
+    area = of(latitude, longitude)
+    assert area.deviation <= extent.TOLERANCE
+    lines = area.geometry["Lines"]
     assert sum(map(len, lines)) <= extent.MOST_POINTS + 2 * len(lines)
     dense = np.concatenate(
         [np.array([a, *SPHERE.npts(*a, *b, 400), b]) for line in lines for a, b in itertools.pairwise(line)]
     )
     for row in range(0, len(latitude), 97):
         apart = SPHERE.inv(*np.broadcast_to([longitude[row], latitude[row]], dense.shape).T, *dense.T)[2]
-        assert apart.min() <= found.deviation + 400  # half of a step of the dense points
+        assert apart.min() <= area.deviation + 400  # half of a step of the dense points
 
 
 @pytest.mark.parametrize("kind", ["dateline", "westward"])
@@ -82,9 +82,9 @@ def test_no_line_has_a_point_twice_and_nothing_is_lost_at_a_return():
 
 def test_more_points_than_allowed_are_not_used_but_the_distance_is_told():
     noise = np.random.default_rng(1).normal(0, 0.5, (2, 2000))
-    found = of(noise[0], noise[1] + ROWS / 50)
-    assert sum(map(len, found.geometry["Lines"])) <= 2 * extent.MOST_POINTS
-    assert found.deviation > extent.TOLERANCE
+    area = of(noise[0], noise[1] + ROWS / 50)
+    assert sum(map(len, area.geometry["Lines"])) <= 2 * extent.MOST_POINTS
+    assert area.deviation > extent.TOLERANCE
 
 
 def test_a_sounding_is_a_box_and_a_standing_one_a_point():
@@ -95,16 +95,16 @@ def test_a_sounding_is_a_box_and_a_standing_one_a_point():
 
 
 def test_a_sounding_across_longitude_180_is_two_boxes():
-    found = of([1, 1.1], [179.9, -179.9], height=12000)
-    assert found.geometry == {"BoundingRectangles": [(179.9, 1.0, 180.0, 1.1), (-180.0, 1.0, -179.9, 1.1)]}
-    assert np.allclose(found.box, (179.9, 1, -179.9, 1.1))
+    area = of([1, 1.1], [179.9, -179.9], height=12000)
+    assert area.geometry == {"BoundingRectangles": [(179.9, 1.0, 180.0, 1.1), (-180.0, 1.0, -179.9, 1.1)]}
+    assert np.allclose(area.box, (179.9, 1, -179.9, 1.1))
 
 
 def test_soundings_of_a_flight_are_points():
     places = (np.array([1.0, 2]), np.array([3.0, -179]))
-    found = of([1, 1.5, 2, 2.5], [3, 3.5, -179, -179.5], places=places)
-    assert found.geometry == {"Points": [(3.0, 1.0), (-179.0, 2.0)]}
-    assert found.box == (3, 1, -179, 2.5)
+    area = of([1, 1.5, 2, 2.5], [3, 3.5, -179, -179.5], places=places)
+    assert area.geometry == {"Points": [(3.0, 1.0), (-179.0, 2.0)]}
+    assert area.box == (3, 1, -179, 2.5)
 
 
 PLACES = {
@@ -143,8 +143,8 @@ def test_a_swath_is_polygons_around_its_footprints(start, south):
     along, across = np.linspace(0, 6, 300), np.linspace(-0.2, 0.2, 15)
     latitude = south + np.sin(along)[:, None] + across
     longitude = start + along[:, None] + 0.3 * across
-    found = of(latitude, longitude)
-    rings = found.geometry["GPolygons"]
+    area = of(latitude, longitude)
+    rings = area.geometry["GPolygons"]
     for ring in rings:
         x, y = np.array(ring).T
         assert ring[0] == ring[-1]
@@ -153,7 +153,7 @@ def test_a_swath_is_polygons_around_its_footprints(start, south):
         assert np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) > 0  # counter-clockwise
     centres = zip(longitude[::20, 7], latitude[::20, 7], strict=True)
     assert all(any(inside(ring, *centre) for ring in rings) for centre in centres)
-    assert found.deviation <= extent.TOLERANCE
+    assert area.deviation <= extent.TOLERANCE
 
 
 def test_a_swath_over_a_pole_is_its_cap():
@@ -168,9 +168,9 @@ def test_spots_that_are_missing_leave_the_others_in_the_box():
     latitude = np.linspace(10, 12, 50)[:, None] + np.array([0, 0.1, 0.5])
     longitude = 179.5 + np.linspace(0, 1, 50)[:, None] + np.array([0.0, 0.1, 0.2])
     latitude[::2, 0] = latitude[1::2, 2] = np.nan
-    found = of(latitude, longitude)
-    assert np.allclose(found.box, (179.5, np.nanmin(latitude), -179.3, np.nanmax(latitude)), atol=0.03)
-    assert list(found.geometry) == ["BoundingRectangles"]
+    area = of(latitude, longitude)
+    assert np.allclose(area.box, (179.5, np.nanmin(latitude), -179.3, np.nanmax(latitude)), atol=0.03)
+    assert list(area.geometry) == ["BoundingRectangles"]
 
 
 def test_a_short_step_across_longitude_180_is_no_point():
@@ -178,8 +178,8 @@ def test_a_short_step_across_longitude_180_is_no_point():
 
 
 def test_positions_off_the_earth_do_not_count_and_none_at_all_is_an_error():
-    found = of([10, 95, np.nan, 11], [20, 21, 22, 20.5], height=9000)
-    assert np.allclose(found.box, (20, 10, 20.5, 11))
+    area = of([10, 95, np.nan, 11], [20, 21, 22, 20.5], height=9000)
+    assert np.allclose(area.box, (20, 10, 20.5, 11))
     with pytest.raises(ValueError, match="no position is known"):
         of([np.nan, 91], [1, 2])
 

@@ -25,15 +25,15 @@ def changed(values, index, value):
 
 def flags(tmp_path, **variables):
     with product.opened(airborne_product.write(tmp_path / "a.nc", **(TRACK | variables))) as granule:
-        found = quality.assess(granule)
-    return {flag["flag"]: flag["note"] for flag in found["flags"]}, found
+        figures = quality.assess(granule)
+    return {flag["flag"]: flag["note"] for flag in figures["flags"]}, figures
 
 
 def test_a_good_product_has_no_flags(tmp_path):
-    notes, found = flags(tmp_path, air_pressure=np.linspace(100.0, 1000.0, ROWS))
+    notes, figures = flags(tmp_path, air_pressure=np.linspace(100.0, 1000.0, ROWS))
     assert notes == {}
-    assert found["variables"]["air_pressure"] == {"count": ROWS, "missing": 0, "least": 100.0, "greatest": 1000.0}
-    assert found["time"]["begin"].startswith("2012-09-07T12:41:16")
+    assert figures["variables"]["air_pressure"] == {"count": ROWS, "missing": 0, "least": 100.0, "greatest": 1000.0}
+    assert figures["time"]["begin"].startswith("2012-09-07T12:41:16")
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_what_is_odd_is_flagged(tmp_path, variables, flag, note):
 
 
 def test_gaps_say_where_they_are(tmp_path):
-    _, found = flags(tmp_path, seconds=np.arange(ROWS) + 25 * (np.arange(ROWS) > 40))
-    assert found["time"]["gaps"] == [{"after": "2012-09-07T12:41:56.000000000", "seconds": 26.0}]
+    _, figures = flags(tmp_path, seconds=np.arange(ROWS) + 25 * (np.arange(ROWS) > 40))
+    assert figures["time"]["gaps"] == [{"after": "2012-09-07T12:41:56.000000000", "seconds": 26.0}]
 
 
 def test_ranges_are_of_stored_values_and_missing_ones_do_not_count(tmp_path):
@@ -63,9 +63,9 @@ def test_ranges_are_of_stored_values_and_missing_ones_do_not_count(tmp_path):
     attributes = {
         "air_temperature": {"scale_factor": 0.1, "add_offset": 200.0, "valid_range": np.array([0, 1000], "i2")}
     }
-    notes, found = flags(tmp_path, air_temperature=packed, attributes=attributes)
+    notes, figures = flags(tmp_path, air_temperature=packed, attributes=attributes)
     assert notes == {"range": "1 values of air_temperature are out of its valid range"}
-    assert found["variables"]["air_temperature"] == {
+    assert figures["variables"]["air_temperature"] == {
         "count": ROWS,
         "missing": 1,
         "least": 200.0,

@@ -41,10 +41,10 @@ def test_what_the_record_says(describe, tmp_path):
         "BeginningDateTime": "2012-09-07T12:41:16Z",
         "EndingDateTime": "2012-09-07T12:41:35Z",
     }
-    data = record["DataGranule"]
-    assert data["ProductionDateTime"] == "2026-01-02T03:04:05Z"
-    assert data["DayNightFlag"] == "Day"
-    (file,) = data["ArchiveAndDistributionInformation"]
+    described = record["DataGranule"]
+    assert described["ProductionDateTime"] == "2026-01-02T03:04:05Z"
+    assert described["DayNightFlag"] == "Day"
+    (file,) = described["ArchiveAndDistributionInformation"]
     assert file["SizeInBytes"] == product.stat().st_size
     assert file["Checksum"] == {"Value": hashlib.sha256(product.read_bytes()).hexdigest(), "Algorithm": "SHA-256"}
     assert record["SpatialExtent"]["VerticalSpatialDomains"][0]["MaximumValue"] == "19000.0"
@@ -99,7 +99,7 @@ def test_the_same_product_gives_the_same_bytes(describe, tmp_path):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     describe(FLIGHT)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    assert len(before) == 3
+    assert len(before) == 4
 
 
 def test_a_granule_without_positions_is_named(describe):

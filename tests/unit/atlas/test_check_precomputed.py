@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from darkroom.atlas import precomputed
+from darkroom.atlas import precomputed, readback
 
 SHAPE = 33, 40, 50  # slices, rows, columns
 OPTIONS = {"chunk_size": 16, "resolution": 1000, "orientation": "RIP", "voxel_offset": [3, -5, 0]}
@@ -52,7 +52,7 @@ def fails(volume, *texts):
 def test_figures(volume):
     result = volume.check()
     assert result["passed"]
-    assert volume.check(mem_mb=0, threads=2) == result
+    assert volume.check(threads=2) == result
     for scale, figures in zip(volume.scales, result["scales"], strict=True):
         assert figures["key"] == scale["key"]
         assert figures["values"] == np.prod(scale["size"])
@@ -64,7 +64,10 @@ def test_figures(volume):
 def test_flipped_byte(volume, scale):
     path = files(volume, scale)[0]
     data = bytearray(content(path))
-    data[len(data) // 2] ^= 0xFF
+    tables = (
+        max(0, data.rfind(b"\xff\xda")) if volume.scales[0]["encoding"] == "jpeg" else 0
+    )  # some entries are of no use
+    data[(tables + len(data)) // 2] ^= 0xFF
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
     fails(volume)
 
@@ -125,10 +128,10 @@ def test_one_wrong_chunk_among_many(make, tmp_path):
 def rewritten(volume, scale, change):
     """Write the chunks of a scale again with other voxels (channel, z, y, x)."""
     writer = precomputed.Scale(volume.folder, volume.plan["info"], scale, volume.plan["compresslevel"])
-    voxels = change(writer.read(writer.box))
+    voxels = change(readback.read(writer, writer.box).T)
     for chunk in list(_chunks(writer)):
         x, y, z = (slice(*span) for span in chunk)
-        writer.write(chunk, np.ascontiguousarray(voxels[:, z, y, x]))
+        writer.put(chunk, writer.encode(voxels[:, z, y, x]))
 
 
 def _chunks(writer):
@@ -160,7 +163,7 @@ def test_wrong_coarser_scale(volume, change):
 
 def test_coarser_scale_by_striding(volume):
     fine = precomputed.Scale(volume.folder, volume.plan["info"], 0, volume.plan["compresslevel"])
-    strided = fine.read(fine.box)[:, ::2, 1::2, 1::2]
+    strided = readback.read(fine, fine.box).T[:, ::2, 1::2, 1::2]
     rewritten(volume, 1, lambda voxels: np.resize(strided, voxels.shape))
     fails(volume, volume.scales[1]["key"])
 

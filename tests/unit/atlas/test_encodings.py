@@ -163,7 +163,7 @@ def test_the_same_bytes_whatever_the_threads_and_memory(encoding, saved, make):
     planes = tissue(*SHAPE)
     kind = "segmentation" if encoding == "compressed_segmentation" else "image"
     options = CHUNKS | {"encoding": encoding.strip("9"), "compresslevel": 9 if "9" in encoding else 0, "type": kind}
-    made = [make(saved(planes), threads=threads, mem_mb=mem, **options) for threads, mem in [(1, 2000), (4, 0)]]
+    made = [make(saved(planes), threads=threads, **options) for threads in (1, 4)]
     digests = [{name: hashlib.md5(content).hexdigest() for name, content in one.files().items()} for one in made]
     assert digests[0] == digests[1]
 

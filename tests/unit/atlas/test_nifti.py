@@ -44,16 +44,17 @@ def as_channels(array):
     return array.reshape(*array.shape[:3], -1)
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("endian", ["<", ">"])
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 def test_layouts_of_files(version, endian, suffix, noise, make, tmp_path):
     path = save(tmp_path / f"v{suffix}", noise(*SHAPE, dtype="int16"), version=version, endian=endian)
     assert nibabel.load(path).header.endianness == endian
-    volume = make(path, chunk_size=3, mem_mb=0)
+    volume = make(path, chunk_size=3)
     assert np.array_equal(volume.voxels(), as_channels(upright(path)))
     assert volume.scales[0]["resolution"] == [2e6, 3e6, 4e6]
-    assert volume.check(mem_mb=0)["passed"]
+    assert volume.check()["passed"]
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32"])
@@ -104,6 +105,7 @@ def test_scaled_labels(noise, make, tmp_path):
     assert np.array_equal(volume.voxels(), as_channels(upright(path)).astype("u4"))
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 def test_colours(channels, suffix, noise, make, tmp_path):
@@ -111,7 +113,7 @@ def test_colours(channels, suffix, noise, make, tmp_path):
     values = noise(*SHAPE, channels)
     record = np.dtype([(letter, "u1") for letter in "RGBA"[:channels]])
     path = save(tmp_path / f"v{suffix}", np.ascontiguousarray(values).view(record)[..., 0])
-    volume = make(path, chunk_size=4, mem_mb=0)
+    volume = make(path, chunk_size=4)
     assert np.array_equal(volume.voxels(), values[..., :3])
     assert ("alpha" in volume.notes) == (channels == 4)
 

@@ -10,13 +10,14 @@ SHAPE = 9, 12, 17  # slices, rows, columns
 OME = "zyx", "czyx", "tczyx"
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("kind", ["u1", "<u2", ">u2", ">f4", ">i4", "?"])
 @pytest.mark.parametrize("channels", [(), (3,)])
 def test_npy(order, kind, channels, noise, make, block, tmp_path):
     array = (noise(*SHAPE, *channels) % 5 if kind != "?" else noise(*SHAPE, *channels) > 99).astype(kind)
     np.save(tmp_path / "v.npy", np.asarray(array, order=order))
-    volume = make(tmp_path / "v.npy", chunk_size=5, mem_mb=0, resolution=1000)
+    volume = make(tmp_path / "v.npy", chunk_size=5, resolution=1000)
     assert np.array_equal(volume.voxels(), block(array).astype(volume.info["data_type"]))
     assert volume.check()["passed"]
 
@@ -75,6 +76,7 @@ def zarr(path, array, version, chunks=4):
     store[...] = array
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize("shape", [SHAPE, (*SHAPE, 3)])
 @pytest.mark.parametrize("kind", ["uint8", "int16", "float32", "float64", "uint64"])
@@ -83,7 +85,7 @@ def test_plain_zarr(version, shape, kind, noise, make, block, tmp_path):
     if kind == "uint64":
         array >>= np.uint64(33)
     zarr(tmp_path, array, version)
-    volume = make(tmp_path, chunk_size=5, mem_mb=0, resolution=1000)
+    volume = make(tmp_path, chunk_size=5, resolution=1000)
     assert np.array_equal(volume.voxels(), block(array).astype(volume.info["data_type"]))
 
 
@@ -109,12 +111,13 @@ def ome_zarr(root, array, axes, version, unit="micrometer", whole_scale=None):
         (root / ".zattrs").write_text(json.dumps({"multiscales": [image | {"version": version}]}))
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 @pytest.mark.parametrize("axes", OME)
 def test_ome_zarr(version, axes, noise, make, block, tmp_path):
     array = noise(*{"zyx": SHAPE, "czyx": (3, *SHAPE), "tczyx": (1, 2, *SHAPE)}[axes], dtype="uint16")
     ome_zarr(tmp_path / "v.ome.zarr", array, axes, version)
-    volume = make(tmp_path / "v.ome.zarr", chunk_size=5, mem_mb=0)
+    volume = make(tmp_path / "v.ome.zarr", chunk_size=5)
     channels = array.reshape(-1, *SHAPE).transpose(1, 2, 3, 0)
     assert np.array_equal(volume.voxels(), block(channels))
     assert volume.scales[0]["resolution"] == [250, 500, 2000]
@@ -136,7 +139,7 @@ def test_ome_zarr_without_units(noise, make, tmp_path):
 
 def test_time_of_ome_zarr(noise, refuses, tmp_path):
     ome_zarr(tmp_path, noise(2, *SHAPE), "tzyx", "0.5")
-    refuses(tmp_path, "the axis t (2) is neither space nor channel; give one entry of it")
+    refuses(tmp_path, "the axis t (2) is time, neither space nor channel; choose one with `time`, from 0 to 1")
 
 
 def test_damaged_zarr(noise, refuses, tmp_path):

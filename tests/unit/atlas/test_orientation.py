@@ -39,33 +39,36 @@ def test_there_are_48():
     assert len(CODES) == 48
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("code", CODES)
 def test_every_voxel_is_in_its_place(code, sections, make):
     folder, planes = sections
     world = in_world(planes, code)[..., None]
     # Chunks that fit the volume nowhere, one row of chunks per band
-    small = make(folder, orientation=code, chunk_size=[4, 3, 5], mem_mb=0, resolution=1000)
+    small = make(folder, orientation=code, chunk_size=[4, 3, 5], resolution=1000)
     assert np.array_equal(small.voxels(), world)
     if CODES.index(code) % 8 == 0:
         assert np.array_equal(small.cloud_voxels(), world)
     whole = make(folder, orientation=code.lower(), voxel_offset=[-3, 5, 1], resolution=1000)
     assert np.array_equal(whole.voxels(), world)
-    assert small.check(mem_mb=0)["passed"]
+    assert small.check()["passed"]
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("code", ["RAS", "LPI", "RIA", "RIP", "PIR", "SLP"])
 @pytest.mark.parametrize("side", [1, 2, 5, 6, 7, 13, 14])
 def test_slab_borders(code, side, sections, make):
     folder, planes = sections
-    volume = make(folder, orientation=code, chunk_size=side, max_scales=1, mem_mb=0, resolution=1000)
+    volume = make(folder, orientation=code, chunk_size=side, max_scales=1, resolution=1000)
     assert np.array_equal(volume.voxels(), in_world(planes, code)[..., None])
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("code", ["RAS", "AIL", "IPR"])
 def test_arrays_and_colours_are_turned_alike(code, noise, make, tmp_path):
     planes = noise(*SHAPE, 3)
     np.save(tmp_path / "v.npy", planes)
-    volume = make(tmp_path / "v.npy", orientation=code, chunk_size=4, mem_mb=0, resolution=1000)
+    volume = make(tmp_path / "v.npy", orientation=code, chunk_size=4, resolution=1000)
     assert np.array_equal(volume.voxels(), in_world(planes, code))
     assert np.array_equal(volume.cloud_voxels(), in_world(planes, code))
 

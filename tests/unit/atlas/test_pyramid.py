@@ -161,6 +161,7 @@ def mode(window):
     return labels[counts.argmax()]
 
 
+@pytest.mark.usefixtures("many_regions")
 @pytest.mark.parametrize("offset", [[0, 0, 0], [1, -1, 3], [-5, 4, -7]])
 @pytest.mark.parametrize("kind", ["image", "segmentation"])
 def test_scales_on_disk(kind, offset, noise, make, tmp_path):
@@ -168,9 +169,7 @@ def test_scales_on_disk(kind, offset, noise, make, tmp_path):
     planes = noise(11, 23, 35, dtype="uint32" if kind == "segmentation" else "uint8")
     planes = np.where(noise(11, 23, 35, seed=1) < 180, planes % 4, planes)
     np.save(tmp_path / "v.npy", planes)
-    volume = make(
-        tmp_path / "v.npy", type=kind, voxel_offset=offset, resolution=[1, 1, 2], chunk_size=[8, 5, 4], mem_mb=0
-    )
+    volume = make(tmp_path / "v.npy", type=kind, voxel_offset=offset, resolution=[1, 1, 2], chunk_size=[8, 5, 4])
     assert len(volume.scales) > 3
     for number, (fine, coarse) in enumerate(itertools.pairwise(volume.scales)):
         factors = [round(b / a) for a, b in zip(fine["resolution"], coarse["resolution"], strict=True)]
@@ -184,13 +183,20 @@ def test_scales_on_disk(kind, offset, noise, make, tmp_path):
 
 
 def test_float_means(noise, make, tmp_path):
+    """The mean of the values that are numbers: one that is none does not spread."""
     planes = noise(9, 21, 33, dtype="float32")
     planes[0, :3] = np.nan
+    planes[5, 7, 3] = np.nan
     np.save(tmp_path / "v.npy", planes)
     volume = make(tmp_path / "v.npy", resolution=1000, chunk_size=8)
-    wanted = by_hand(planes.T, [0, 0, 0], [2, 2, 2], lambda window: window.astype("f8").mean())
+
+    def mean(window):
+        return window.astype("f8")[~np.isnan(window)].mean() if not np.isnan(window).all() else np.nan
+
+    wanted = by_hand(planes.T, [0, 0, 0], [2, 2, 2], mean)
     assert np.array_equal(volume.voxels(1)[..., 0], wanted, equal_nan=True)
-    assert np.isnan(volume.voxels(1)).any()
+    assert not np.isnan(volume.voxels(1)).any()
+    assert np.isnan(volume.voxels(0)).sum() == 3 * 33 + 1
     assert volume.check()["scales"][1]["exact"]
 
 
@@ -201,4 +207,27 @@ def test_thin_volumes(shape, noise, make, block, tmp_path):
     volume = make(tmp_path / "v.npy", resolution=1000)
     assert np.array_equal(volume.voxels(), block(planes))
     assert max(volume.scales[-1]["size"]) <= 64
+    assert volume.check()["passed"]
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_a_mean_is_of_the_voxels_that_are_numbers(offset, noise, make, tmp_path):
+    """Three in a hundred voxels are NaN, and one corner is without any number: it alone is NaN in coarser scales."""
+    values = noise(20, 20, 20, dtype="float32")
+    values[np.random.default_rng(1).random(values.shape) < 0.03] = np.nan
+    values[:4, :4, :4] = np.nan
+    values[10, 10, 10] = np.inf
+    np.save(tmp_path / "v.npy", values)
+    volume = make(tmp_path / "v.npy", resolution=1000, chunk_size=8, voxel_offset=[offset] * 3)
+    padded = np.pad(values, [(offset, -(len(values) + offset) % 4)] * 3, constant_values=np.nan).astype("f8")
+    for scale, side in ((1, 2), (2, 4)):
+        fine = padded if side == 2 else volume.voxels(1)[..., 0].T
+        fine = np.pad(fine, [(0, len(fine) % 2)] * 3, constant_values=np.nan)
+        cut = fine.reshape(*(number for size in fine.shape for number in (size // 2, 2))).astype("f8")
+        total, count = np.nansum(cut, axis=(1, 3, 5)), (~np.isnan(cut)).sum(axis=(1, 3, 5))
+        with np.errstate(invalid="ignore"):
+            wanted = total / count
+        found = volume.voxels(scale)[..., 0].T
+        assert np.allclose(found, wanted[tuple(slice(size) for size in found.shape)], rtol=1e-6, equal_nan=True)
+    assert np.isnan(volume.voxels(1)).sum() in (8, 1)
     assert volume.check()["passed"]

@@ -1,15 +1,14 @@
 """Shards: few large files that tensorstore and cloud-volume read."""
 
+import functools
 import itertools
-import json
 
 import numpy as np
 import pytest
 
-from darkroom.atlas import precomputed
-from darkroom.atlas.shards import coded_chunks, morton, pack
-from darkroom.atlas.shards import path as shard_path
+from darkroom.atlas.shards import morton, part
 from darkroom.atlas.shards import place as shard_place
+from darkroom.atlas.shards import write as write_shard
 
 
 def test_codes_are_a_bijection_on_the_grid():
@@ -67,19 +66,28 @@ def test_the_check_sees_a_wrong_shard(noise, tmp_path, make):
         volume.check()
 
 
-def test_packing_goes_on_where_it_was_killed(noise, tmp_path, make):
+@pytest.mark.parametrize("kept", [0.2, 0.6, 0.99])
+def test_the_check_names_a_shard_that_is_cut(kept, noise, tmp_path, make):
     np.save(tmp_path / "v.npy", noise(40, 40, 40))
     volume = make(tmp_path / "v.npy", resolution=1000, chunk_size=4, sharding=True)
-    whole = volume.files()
-    scale = precomputed.Scale(volume.folder, volume.info, 0)
-    first = sorted(scale.folder.iterdir())[0]
-    # A shard is lost before its chunk files went: as a kill between the two leaves it.
-    block = volume.voxels()[..., 0].T[None]
-    for _, chunk in coded_chunks(scale):
-        if shard_path(scale, chunk) == first:
-            (x0, x1), (y0, y1), (z0, z1) = chunk
-            scale.write(chunk, np.ascontiguousarray(block[:, z0:z1, y0:y1, x0:x1]))
-    first.unlink()
-    pack(scale)
-    assert volume.files() == whole
-    assert json.loads((volume.folder / "info").read_text()) == volume.info
+    shard = min((volume.folder / volume.info["scales"][0]["key"]).iterdir())
+    shard.write_bytes(shard.read_bytes()[: int(kept * shard.stat().st_size)])
+    with pytest.raises(ValueError) as failure:
+        volume.check()
+    assert shard.name in str(failure.value)
+
+
+def test_bytes_of_a_shard_do_not_tell_in_which_order_its_chunks_came(tmp_path):
+    sharding = {"preshift_bits": 1, "minishard_bits": 1}
+    contents = {code: bytes([code]) * (code + 1) for code in range(8)}
+    written = set()
+    for order in ([*range(8)], [5, 2, 7, 0, 1, 6, 3, 4]):
+        spooled, places = b"", []
+        for code in order:
+            places.append((code, len(spooled), len(contents[code])))
+            spooled += contents[code]
+        (tmp_path / "spool").write_bytes(spooled)
+        with (tmp_path / "spool").open("rb") as file:
+            write_shard(tmp_path / "0.shard", sharding, sorted(places), functools.partial(part, file))
+        written.add((tmp_path / "0.shard").read_bytes())
+    assert len(written) == 1

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from darkroom.atlas.lengths import nanometres as in_nanometres
 from darkroom.atlas.volume import converter
-from darkroom.atlas.volume import nanometres as in_nanometres
 
 
 def convert(values, data_type, window=None, labels=False):
@@ -151,12 +151,12 @@ def test_labels_above_the_whole_numbers_of_float64(saved, make):
 @pytest.mark.parametrize(
     ("labels", "options", "text"),
     [
-        ([1, -1], {}, "label -1 is outside the range of uint64, 0 to 18446744073709551615; give a wider data_type"),
+        ([1, -1], {}, "label -1 is below 0, and labels are not negative: `background: -1` makes it 0"),
         ([0, 1234567], {"data_type": "uint16"}, "label 1234567 is outside the range of uint16, 0 to 65535"),
         ([0, 2**40], {"data_type": "uint32"}, "label 1099511627776 is outside the range of uint32"),
         ([0.0, 5e9], {}, "label 5000000000.0 is outside the range of uint32"),
-        ([0.0, 0.5], {}, "labels must be whole numbers; use type: image for a map of probabilities"),
-        ([0.0, np.nan], {}, "labels must be whole numbers"),
+        ([0.0, 0.5], {}, "labels must be whole numbers; 0.5 is among them: use type: image for a map of probabilities"),
+        ([0.0, np.nan], {}, "labels must be whole numbers; nan is among them: `background: nan` makes it 0"),
         ([0.0, np.inf], {}, "label inf is outside the range of uint32"),
         ([0, 1], {"input_min": 0, "input_max": 1}, "labels are never scaled"),
         ([0, 1], {"data_type": "float32"}, "labels are whole numbers; data_type float32 cannot hold them"),
@@ -178,11 +178,11 @@ def test_windows_that_are_refused(options, text, saved, refuses):
     refuses(saved([1, 2]), text, **options)
 
 
-def test_a_message_names_file_and_slices(tmp_path, refuses):
+def test_a_message_names_file_and_slice(tmp_path, refuses):
     values = np.zeros((80, 2, 2), "u2")
     values[70] = 300
     np.save(tmp_path / "v.npy", values)
-    refuses(tmp_path / "v.npy", "v.npy, slices 64 to 79: value 300 is outside", data_type="uint8")
+    refuses(tmp_path / "v.npy", "v.npy, slice 70: value 300 is outside", data_type="uint8")
 
 
 # Lengths

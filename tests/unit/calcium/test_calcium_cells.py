@@ -17,52 +17,77 @@ from darkroom.samples import calcium
 @pytest.fixture(scope="module")
 def scene():
     """A small recording, the movie of it without motion, and the true footprints there."""
-    recording = calcium.synthesise("calcium-demo", hot=0)
+    recording = calcium.synthesise("calcium-demo", 3, hot=0, rows=80, columns=92, cells=6, frames=300)
     movie, reach = calcium_truth.registered(recording)
     return recording, movie, calcium_truth.footprints(recording, movie.shape[1:], (reach, reach))
 
 
+OPTIONS = {"cell_diameter": 8, "min_corr": 0.6, "min_pnr": 7}
+ASKED = cnmfe.Options(**OPTIONS)
+
+
 @pytest.fixture(scope="module")
-def found(scene):
-    return cnmfe.detect_cells(scene[1], cell_diameter=8, min_corr=0.6, min_pnr=7)
+def shapes(scene):
+    """What is in the patches of the scene."""
+    return cnmfe.shapes_in(scene[1], cnmfe.patches(scene[1].shape[1:], ASKED), ASKED)
 
 
-def test_all_cells_and_no_others_with_their_traces_and_events(scene, found):
+@pytest.fixture(scope="module")
+def cells(scene, shapes):
+    """The cells of the scene."""
+    return cnmfe.traced(scene[1], shapes, ASKED)
+
+
+def test_all_cells_and_no_others_with_their_traces_and_events(scene, cells):
     recording, movie, truth = scene
-    detected = events.detect_events(found.traces, movie.timing.times)
-    said = calcium_truth.judged(recording, truth, found, detected)
+    detected = events.detect_events(cells.traces, movie.timing.times)
+    said = calcium_truth.judged(recording, truth, cells, detected)
     assert (said["recall"], said["precision"]) == (1, 1)
     assert said["trace"] > 0.95
-    denoised, spikes = events.deconvolve(found.traces, movie.timing.rate)
-    pairs = scores.matched_cells(truth, found.footprints)
+    denoised, spikes = events.deconvolve(cells.traces, movie.timing.rate)
+    pairs = scores.matched_cells(truth, cells.footprints)
     alike = [np.corrcoef(recording.traces[a, recording.valid], denoised[b])[0, 1] for a, b in pairs]
     assert np.median(alike) > 0.97
-    assert denoised.shape == spikes.shape == found.traces.shape
+    assert denoised.shape == spikes.shape == cells.traces.shape
 
 
-def test_events_of_both_kinds_are_the_spikes(scene, found):
+def test_events_of_both_kinds_are_the_spikes(scene, cells):
     recording, _, truth = scene
     times = recording.valid / recording.rate
     for detected in (
-        events.detect_events(found.traces, times),
-        events.spike_events(events.deconvolve(found.traces, recording.rate)[1], times),
+        events.detect_events(cells.traces, times),
+        events.spike_events(events.deconvolve(cells.traces, recording.rate)[1], times),
     ):
-        assert calcium_truth.judged(recording, truth, found, detected)["events"] > 0.85
+        assert calcium_truth.judged(recording, truth, cells, detected)["events"] > 0.85
 
 
-def test_the_same_movie_gives_the_same_cells_with_one_thread(scene, found):
-    again = cnmfe.detect_cells(scene[1], cell_diameter=8, min_corr=0.6, min_pnr=7, threads=1)
-    assert np.array_equal(again.traces, found.traces)
-    assert (again.footprints != found.footprints).nnz == 0
+@pytest.mark.parametrize("threads, held", [(1, cnmfe.HELD), (2, 1)])
+def test_the_same_cells_with_one_thread_and_where_threads_share_a_patch(scene, cells, monkeypatch, threads, held):
+    monkeypatch.setattr(cnmfe, "HELD", held)
+    again = cnmfe.detect_cells(scene[1], **OPTIONS, threads=threads)
+    assert np.array_equal(again.traces, cells.traces)
+    assert (again.footprints != cells.footprints).nnz == 0
 
 
-def test_small_patches_find_the_same_cells(scene, found):
+def test_what_never_fires_is_no_cell(scene, cells, shapes):
+    _, movie, truth = scene
+    seen = shapes[0]
+    away = ndimage.distance_transform_edt(~(truth.max(0) > 0).reshape(movie.shape[1:])[seen.patch.slices()])
+    y, x = np.unravel_index(away.argmax(), away.shape)
+    disc = np.hypot(*(np.indices(away.shape) - np.reshape((y, x), (2, 1, 1)))) <= 3
+    more = replace(seen, footprints=np.concatenate([seen.footprints, disc[None].astype(np.float32)]))
+    again = cnmfe.traced(movie, [more, *shapes[1:]], ASKED)
+    assert away.max() > 6 and np.array_equal(again.traces, cells.traces)
+
+
+def test_small_patches_find_the_same_cells(scene, cells):
     recording, movie, truth = scene
-    cut = cnmfe.detect_cells(movie, cell_diameter=8, min_corr=0.6, min_pnr=7, patch_size=60, patch_overlap=20)
+    cut = cnmfe.detect_cells(movie, **OPTIONS, patch_size=48, patch_overlap=16)
+    assert len(cnmfe.patches(movie.shape[1:], replace(ASKED, patch_size=48, patch_overlap=16))) > 1
     assert calcium_truth.judged(recording, truth, cut)["recall"] == 1
-    assert len(cut) == len(found)
-    for one, other in scores.matched_cells(found.footprints, cut.footprints):
-        assert np.corrcoef(found.traces[one], cut.traces[other])[0, 1] > 0.97
+    assert len(cut) == len(cells)
+    for one, other in scores.matched_cells(cells.footprints, cut.footprints):
+        assert np.corrcoef(cells.traces[one], cut.traces[other])[0, 1] > 0.97
 
 
 def test_patches_tile_the_field():
@@ -75,13 +100,13 @@ def test_patches_tile_the_field():
     assert (covered == 1).all()
 
 
-def test_units(scene, found):
-    counts = cnmfe.detect_cells(scene[1], cell_diameter=8, min_corr=0.6, min_pnr=7, output_unit_type="df")
-    assert np.allclose(found.raw, counts.raw)
-    assert np.allclose(found.traces * found.noise[:, None], found.raw, rtol=1e-4, atol=1e-3)
+def test_units(scene, cells, shapes):
+    counts = cnmfe.traced(scene[1], shapes, ASKED, "df")
+    assert np.allclose(cells.raw, counts.raw)
+    assert np.allclose(cells.traces * cells.noise[:, None], cells.raw, rtol=1e-4, atol=1e-3)
     share = counts.traces.std(1) / counts.raw.std(1)
     assert ((share > 0.2) & (share < 0.8)).all()  # the mean of a footprint whose peak is 1
-    assert (found.baseline > 300).all() and (found.components == 1).all()
+    assert (cells.baseline > 300).all() and (cells.components == 1).all()
     with pytest.raises(ValueError, match="output_unit_type: 'dF' is unknown; there are df, df_over_noise"):
         cnmfe.detect_cells(movies.of_array(np.ones((4, 8, 8))), output_unit_type="dF")
 
@@ -112,7 +137,7 @@ def test_pixels_without_values_belong_to_no_cell(scene):
     frames[:, :5] = np.nan
     frames[10:200, :, -3:] = np.nan
     movie = movies.of_array(frames)
-    cells = cnmfe.detect_cells(movie, cell_diameter=8, min_corr=0.6, min_pnr=7)
+    cells = cnmfe.detect_cells(movie, **OPTIONS)
     assert len(scores.matched_cells(truth, cells.footprints)) >= len(truth) - 1
     assert np.isfinite(cells.traces).all()
     assert all(not image[:5].any() and not image[:, -3:].any() for image in cells.images())
@@ -121,11 +146,10 @@ def test_pixels_without_values_belong_to_no_cell(scene):
     assert np.isfinite(pictures["correlation"]).all() and np.isfinite(pictures["pnr"]).all()
 
 
-def test_counts_near_65535_are_no_trouble(scene, found):
+def test_counts_near_65535_are_no_trouble(scene, cells):
     frames = scene[1].read()
     high = np.rint(frames - frames.max() + 65535).astype(np.uint16)
-    cells = cnmfe.detect_cells(movies.of_array(high), cell_diameter=8, min_corr=0.6, min_pnr=7)
-    assert len(cells) == len(found)
+    assert len(cnmfe.detect_cells(movies.of_array(high), **OPTIONS)) == len(cells)
     assert projection.project(movies.of_array(high))["max"].max() == 65535
 
 
@@ -150,7 +174,7 @@ def test_memory_does_not_grow_with_the_movie(scene):
         long = movies.of_array(np.broadcast_to(frames[:1], (times * len(frames), *frames.shape[1:])))
         long = replace(long, reader=read)
         tracemalloc.start()
-        cnmfe.detect_cells(long, cell_diameter=8, min_corr=0.6, min_pnr=7, threads=1)
+        cnmfe.detect_cells(long, **OPTIONS, threads=1)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return peak
@@ -190,7 +214,7 @@ def test_correlation_of_neighbours_is_corrcoefs():
     assert maps.maps()[0][5, 5] == pytest.approx(expected, abs=1e-4)
 
 
-def test_regions_that_were_drawn(scene, found):
+def test_regions_that_were_drawn(scene, cells):
     recording, movie, truth = scene
     masks = truth.reshape(-1, *movie.shape[1:]) > 0.2
     drawn = rois.from_masks(movie, masks)
@@ -214,6 +238,12 @@ def test_independent_components(scene, unmix):
     assert np.array_equal(cells.traces, again.traces)
 
 
+def test_components_that_are_not_found_in_time_are_counted(scene):
+    early = pca_ica.detect_cells(scene[1], num_ics=6, max_iterations=2)
+    assert early.notes[0].endswith(" of 6 components still turned after 2 iterations")
+    assert not pca_ica.detect_cells(scene[1], num_ics=6, average_cell_diameter=8).notes
+
+
 def test_components_that_cannot_be(scene):
     with pytest.raises(ValueError, match="unmix_type: 'all' is unknown; there are spatial, temporal, both"):
         pca_ica.detect_cells(scene[1], unmix_type="all")
@@ -223,11 +253,11 @@ def test_components_that_cannot_be(scene):
     assert few.notes[0] == "11 principal components, which is what 12 frames have, not 60"
 
 
-def test_what_is_said_of_a_cell(scene, found):
+def test_what_is_said_of_a_cell(scene, cells):
     _, movie, truth = scene
-    detected = events.detect_events(found.traces, movie.timing.times)
-    columns = metrics.cell_metrics(found, detected, movie.timing, (2.0, 3.0))
-    for one, other in scores.matched_cells(truth, found.footprints):
+    detected = events.detect_events(cells.traces, movie.timing.times)
+    columns = metrics.cell_metrics(cells, detected, movie.timing, (2.0, 3.0))
+    for one, other in scores.matched_cells(truth, cells.footprints):
         y, x = ndimage.center_of_mass(truth[one].reshape(movie.shape[1:]))
         assert columns["centroid_y"][other] == pytest.approx(y, abs=0.7)
         assert columns["centroid_x"][other] == pytest.approx(x, abs=0.7)
@@ -238,7 +268,7 @@ def test_what_is_said_of_a_cell(scene, found):
     large = float(np.median(columns["size"]))
     statuses = metrics.judged(columns, [("SNR", ">", 3), ("Cell Size", "<", large), ("# Comps", "=", 1)])
     assert statuses == ["accepted" if size < large else "rejected" for size in columns["size"]]
-    assert metrics.judged(columns, []) == ["undecided"] * len(found)
+    assert metrics.judged(columns, []) == ["undecided"] * len(cells)
     with pytest.raises(ValueError, match=r"filters: \('Size', '<', 3\) is not \[statistic, operator, number\]"):
         metrics.judged(columns, [("Size", "<", 3)])
 

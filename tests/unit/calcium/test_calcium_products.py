@@ -92,20 +92,33 @@ def test_shares_of_a_movie_are_whole_blocks():
 FULL_DISK = """
 import resource, signal, sys
 import numpy as np
-from darkroom.calcium import movie, store
+from pathlib import Path
+from darkroom.calcium import movie, products, results, store, tables
+from darkroom.calcium.readers import isxd
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-frames = movie.of_array(np.random.default_rng(1).random((40, 100, 100), np.float32))
-with store.writing(sys.argv[1], frames) as append:
-    for _, block in frames.blocks(4):
-        append(block)
+path, frames = Path(sys.argv[1]), movie.of_array(np.random.default_rng(1).random((40, 100, 100), np.float32))
+if path.name == "movie.h5":
+    with store.writing(path, frames) as append:
+        for _, block in frames.blocks(4):
+            append(block)
+elif path.name == "motion.h5":
+    results.save_arrays(path, {"shifts": frames.read()})
+elif path.name == "movie.isxd":
+    isxd.write_movie(path, frames)
+elif path.name == "movie.tif":
+    products.write_tiff(path, frames)
+else:
+    tables.write_rows(path, "xy", frames.read().reshape(-1, 2).tolist())
 """
 
 
-def test_a_disk_that_is_full_in_the_middle(tmp_path):
-    command = [sys.executable, "-c", FULL_DISK, tmp_path / "movie.h5"]
+@pytest.mark.parametrize("name", ["movie.h5", "motion.h5", "movie.isxd", "movie.tif", "traces.csv"])
+def test_a_disk_that_is_full_in_the_middle(tmp_path, name):
+    command = [sys.executable, "-c", FULL_DISK, tmp_path / name]
     said = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(SCRIPTS)})
-    assert said.stderr.splitlines()[-1].startswith(f"OSError: {tmp_path}/movie.h5: cannot be written")
+    last = said.stderr.splitlines()[-1]
+    assert last.startswith("OSError: [Errno ") and last.endswith(f"{name}'"), said.stderr
     assert not list(tmp_path.iterdir())
 
 

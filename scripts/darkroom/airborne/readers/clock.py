@@ -39,8 +39,8 @@ class Clock:
         mapped = [name for name, entry in self.form["variables"].items() if entry["name"] == "time"]
         likely = [*mapped, "time", "Time", "time_offset", *self._standard(), "Times", "datetime"]
         for name in likely:
-            if name in self.sources and (found := self._own(name)):
-                return found
+            if name in self.sources and (made := self._own(name)):
+                return made
         names = {name.rpartition("/")[2].lower().replace(" ", "_"): name for name in self.sources}
         if {"base_time", "time_offset"} <= set(names):
             return self._of_base(names["base_time"], names["time_offset"])
@@ -81,12 +81,12 @@ class Clock:
         if not units and since:
             own = str(getattr(source, "units", "seconds")).partition(" since ")[0] or "seconds"
             units = f"{own} since {str(times.moment(since))[:26]}"
-        found = self._own(name, units)
-        if not found:
+        made = self._own(name, units)
+        if not made:
             raise ValueError(
                 f"{name} has no units such as 'seconds since ...'; the collection may tell them: time.units"
             )
-        return found
+        return made
 
     def _filled(self, template):
         """A text with groups of the file name, and labels of the header, in braces."""
@@ -133,7 +133,7 @@ class Clock:
         )
         if not text:
             return None
-        found = times.units(text, told.get("calendar"))
+        its_units = times.units(text, told.get("calendar"))
         values = netcdf_file.stored(source)
         dims = [at for at in range(values.ndim) if values.shape[at] > 1] or [0]
         values = values.reshape([values.shape[at] for at in dims]) if values.ndim else values.reshape(1)
@@ -149,13 +149,13 @@ class Clock:
             and packed == {"scale_factor": 1, "add_offset": 0}
             and np.abs(values.astype("f8")).max(initial=0) > EXACT
         ):
-            moments = np.where(np.isin(values, fills), times.MISSING, found.moments(values))
+            moments = np.where(np.isin(values, fills), times.MISSING, its_units.moments(values))
             return self._variable(moments, name, source.dimensions), source.dimensions, [name]
         if values.dtype.kind != "f" or packed != {"scale_factor": 1, "add_offset": 0} or values.dtype.itemsize < 8:
             values = values.astype(np.float64) * packed["scale_factor"] + packed["add_offset"]
         if fills:
             values = np.where(np.isin(netcdf_file.stored(source).reshape(values.shape), fills), np.nan, values)
-        attrs = {"long_name": "time of the measurement", "units": str(found)}
+        attrs = {"long_name": "time of the measurement", "units": str(its_units)}
         attrs |= {key: entry[key] for key in ("long_name",) if key in entry}
         dims = [source.dimensions[at] for at in dims] if source.dimensions else ["time"]
         return granule.Variable.of(values, dims, attrs, None, name), dims, [name]

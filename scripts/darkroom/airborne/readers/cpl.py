@@ -30,19 +30,19 @@ def read(path, form):
     without time.
     """
     with opened(path) as file:
-        found = {}
-        file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
-        sizes = ((name, (item.size or 0) * item.dtype.itemsize) for name, item in found.items())
+        datasets = {}
+        file.visititems(lambda name, item: datasets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        sizes = ((name, (item.size or 0) * item.dtype.itemsize) for name, item in datasets.items())
         require_likely(path, sizes, Path(path).stat().st_size)
-        day = next((name for name in DAYS if name in found), None)
+        day = next((name for name in DAYS if name in datasets), None)
         if day is None:
             raise ValueError(f"{path}: no {' or '.join(DAYS)}; this is no CPL file")
-        profiles = found[day].shape[0] if found[day].shape else 0
+        profiles = datasets[day].shape[0] if datasets[day].shape else 0
         if not profiles:
             raise ValueError(f"{path}: {day} has no records; the file is cut")
-        bins = next((found[name].size for name in BINS if name in found), 0)
-        header, variables, flags = {}, {"time": time(path, found, day)}, []
-        for name, source in found.items():
+        bins = next((datasets[name].size for name in BINS if name in datasets), 0)
+        header, variables, flags = {}, {"time": time(path, datasets, day)}, []
+        for name, source in datasets.items():
             if source.dtype.kind not in "iufb":
                 header[name] = text(source)
                 continue
@@ -56,7 +56,7 @@ def read(path, form):
             _add(variables, flags, path, form["variables"], name, source, dims, shape, across)
     for needed in ("latitude", "longitude"):
         if needed not in variables:
-            raise ValueError(f"{path}: no {needed} among {', '.join(found)}")
+            raise ValueError(f"{path}: no {needed} among {', '.join(datasets)}")
     return variables, header, flags + altitudes(variables), None
 
 
@@ -87,10 +87,10 @@ def layout(shape, profiles, bins):
     """(dimensions, shape, across): profiles first; `across` tells that the source has them second."""
     across = len(shape) == 2 and shape[0] != profiles and shape[1] == profiles
     shape = () if shape == (1,) and profiles > 1 else shape[::-1] if across else shape
-    known = {3: "part", bins: "altitude", profiles: "profile"}
+    lengths = {3: "part", bins: "altitude", profiles: "profile"}
     dims = []
     for length in shape:
-        name = known.get(length, f"entry_{length}")
+        name = lengths.get(length, f"entry_{length}")
         dims.append(name if name not in dims else f"{name}_{len(dims) + 1}")
     return tuple(dims), shape, across
 
@@ -129,31 +129,30 @@ def text_of(values):
     return ("" if all(len(part) == 1 for part in parts) else ", ").join(dict.fromkeys(parts)).strip()
 
 
-def time(path, found, day):
+def time(path, datasets, day):
     """Time of each profile: decimal days, as stored, since the last day of the year before.
 
     A decimal day of single precision resolves 2 s only; then Hour, Minute and Second count, on the day that makes
     them nearest to it. Of three times per profile the middle one is taken.
     """
-    source = found[day]
+    source = datasets[day]
     values = source[:, source.shape[1] // 2] if source.ndim == 2 else source[()]
-    epoch = f"{year(path, found) - 1:04}-12-31 00:00:00"
+    epoch = f"{year(path, datasets) - 1:04}-12-31 00:00:00"
     attrs = {"long_name": "time of the profile", "units": f"days since {epoch}"}
-    if values.dtype.itemsize < 8 and {"Hour", "Minute", "Second"} <= set(found):
-        clock = sum(
-            found[name][()].astype(np.float64) * unit for name, unit in (("Hour", 3600), ("Minute", 60), ("Second", 1))
-        )
+    if values.dtype.itemsize < 8 and {"Hour", "Minute", "Second"} <= set(datasets):
+        seconds = {"Hour": 3600, "Minute": 60, "Second": 1}
+        clock = sum(datasets[name][()].astype(np.float64) * unit for name, unit in seconds.items())
         values = np.round(values - clock / 86_400) * 86_400 + clock
         attrs["units"] = f"seconds since {epoch}"
         day = f"{day}, Hour, Minute, Second"
     return granule.Variable.of(values.astype(np.float64), ("profile",), attrs, None, day)
 
 
-def year(path, found):
+def year(path, datasets):
     """The year that decimal days are of: of `Date` (06Sep12, 15 Jan 2020), or File_Year."""
-    if "metadata_parameters/File_Year" in found:
-        return int(np.ravel(found["metadata_parameters/File_Year"][()])[0])
-    shown = text(found["Date"]) if "Date" in found else ""
+    if "metadata_parameters/File_Year" in datasets:
+        return int(np.ravel(datasets["metadata_parameters/File_Year"][()])[0])
+    shown = text(datasets["Date"]) if "Date" in datasets else ""
     date = re.match(r"(\d{1,2})[ -]?([A-Za-z]{3})[a-z]*[ -]?(\d{4}|\d{2})", shown.split(",")[0])
     if not date or date[2].lower() not in MONTHS:
         raise ValueError(f"{path}: Date is {shown!r}; right is such as 06Sep12")
@@ -165,8 +164,8 @@ def altitudes(variables):
     for name in ("altitude", "platform_altitude", "frame_top", "surface_altitude"):
         if name in variables:
             values = variables[name].values()
-            known = np.isfinite(values) & (np.abs(values) < 9000 * 10)
-            in_metres = known.any() and np.abs(values[known]).max() > HIGHEST_KM
+            sensible = np.isfinite(values) & (np.abs(values) < 9000 * 10)
+            in_metres = sensible.any() and np.abs(values[sensible]).max() > HIGHEST_KM
             variables[name].attrs["units"] = "m" if in_metres else "km"
     flags = []
     if {"altitude", "frame_top"} <= set(variables):

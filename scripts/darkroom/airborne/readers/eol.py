@@ -35,9 +35,9 @@ def read(path, form):
     header = text.labels(rows[: at - 2])
     ends, _ = text.dash_ends(rows[at])
     names, units = (text.text(row).split() for row in rows[at - 2 : at])
-    for what, found, line in (("names", names, at - 1), ("units", units, at)):
-        if len(found) != len(ends):
-            raise ValueError(f"{path} line {line}: {len(found)} {what} above {len(ends)} columns of dashes")
+    for what, words, line in (("names", names, at - 1), ("units", units, at)):
+        if len(words) != len(ends):
+            raise ValueError(f"{path} line {line}: {len(words)} {what} above {len(ends)} columns of dashes")
     several = [number for number, row in enumerate(rows, 1) if row.startswith((b"Data Type:", b"Data Type/"))]
     if len(several) > 1:
         begin = " and ".join(f"line {number}" for number in several[:2])
@@ -72,11 +72,11 @@ def read(path, form):
 def launch_time(path, header):
     """`YYYY-MM-DD hh:mm:ss` of the launch, as the header has it."""
     label = next((label for label in header if label.startswith(LABELS)), None)
-    found = LAUNCH.fullmatch(header[label]) if label else None
-    if not found:
+    match = LAUNCH.fullmatch(header[label]) if label else None
+    if not match:
         shown = header.get(label, "missing")
         raise ValueError(f"{path}: {LABELS[0]} is {shown!r}; right is '2012, 09, 07, 12:41:16'")
-    year, month, day, hour, minute, second = map(int, found.groups())
+    year, month, day, hour, minute, second = map(int, match.groups())
     try:
         moment = times.moment(f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
     except ValueError as error:

@@ -144,11 +144,11 @@ class Header:
 
     def _volume(self):
         volume = self.take("the file volume")
-        found = re.fullmatch(r"(\d+)\s*,\s*(\d+)\s*,?", volume)
-        if found and found[2] not in ("0", "1"):
-            self.first["File volume"] = f"{found[1]} of {found[2]}"
+        match = re.fullmatch(r"(\d+)\s*,\s*(\d+)\s*,?", volume)
+        if match and match[2] not in ("0", "1"):
+            self.first["File volume"] = f"{match[1]} of {match[2]}"
             self.flags.append(
-                {"flag": "volume", "note": f"this is file {found[1]} of {found[2]} of one granule of its maker"}
+                {"flag": "volume", "note": f"this is file {match[1]} of {match[2]} of one granule of its maker"}
             )
 
     def _date(self):
@@ -169,15 +169,15 @@ class Header:
 
     def codes(self):
         """Values that tell what is beyond the limits of detection, by what they mean."""
-        found = {}
+        codes = {}
         for label, (word, digit) in LIMITS.items():
             for whole, decimals in itertools.product(range(4, LONGEST + 1), range(DECIMALS + 1)):
-                found[-float(f"{digit * whole}.{digit * decimals}")] = word
+                codes[-float(f"{digit * whole}.{digit * decimals}")] = word
             try:
-                found[float(self.comments.get(label, "").rstrip(";, "))] = word
+                codes[float(self.comments.get(label, "").rstrip(";, "))] = word
             except ValueError:  # none, or N/A
                 continue
-        return found
+        return codes
 
     def take(self, what):
         """The next line. Raises ValueError when the header ends before it."""
@@ -199,12 +199,12 @@ class Header:
         while self.is_ames and len(fields) < count and self.at < len(self.rows):
             fields += self._fields(self.take(what))
         try:
-            found = [float(field) for field in fields]
+            values = [float(field) for field in fields]
         except ValueError:
             raise ValueError(f"{self.path} line {self.at}: {what} should be numbers, not {fields}") from None
-        if len(found) != count:
-            raise ValueError(f"{self.path} line {self.at}: {len(found)} values of {what} for {count} variables")
-        return found
+        if len(values) != count:
+            raise ValueError(f"{self.path} line {self.at}: {len(values)} values of {what} for {count} variables")
+        return values
 
 
 def _blocks(path, head, length):

@@ -77,8 +77,8 @@ def _name_anew(variables, names):
         if "ancillary_variables" in variable.attrs:
             group = variable.source.rpartition("/")[0]
             words = str(variable.attrs["ancillary_variables"]).split()
-            found = [names.get(f"{group}/{word}".lstrip("/"), names.get(word)) for word in words]
-            variable.attrs["ancillary_variables"] = " ".join(name for name in found if name in variables)
+            products = [names.get(f"{group}/{word}".lstrip("/"), names.get(word)) for word in words]
+            variable.attrs["ancillary_variables"] = " ".join(name for name in products if name in variables)
             if not variable.attrs["ancillary_variables"]:
                 del variable.attrs["ancillary_variables"]
 

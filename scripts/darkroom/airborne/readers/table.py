@@ -5,6 +5,8 @@ The rows are the lines with as many fields as most lines have; what stands above
 """
 
 import collections
+import contextlib
+import itertools
 import re
 from dataclasses import dataclass, field
 
@@ -16,6 +18,7 @@ from darkroom.airborne.readers.columns import put
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "blank": None}
 LEAST = 3  # columns of a table that is looked for
+AT_ONCE = 10_000  # rows whose fields are words at a time
 LOOKED_AT = 2000  # lines by which the form of a table is found
 EMPTY = -9999.0  # what an empty field becomes
 FEW = 3  # different words in a column of numbers
@@ -115,7 +118,7 @@ def columns_of(path, told):
     block = Block.told(rows, told) if "first" in told else Block.found(rows, told)
     if block is None:
         raise ValueError(f"{path}: no table of {LEAST} columns or more; `table` in the collection may tell where it is")
-    fields = list(block.fields(rows, path))
+    cells = cells_of(block.fields(rows, path))
     names, units, top = block.names(rows, told, path)
     header, flags = labels(rows[:top]), text.unfinished(path)
     if below := [row for row in rows[block.last + 1 :] if row.strip()]:
@@ -123,10 +126,10 @@ def columns_of(path, told):
         note = f"{len(below)} lines below the table, from {below[0].strip()[:40]!r} on, are no rows of it"
         flags.append({"flag": "lines_below", "note": note})
     columns = {}
-    for name, unit, cells in zip(names, units, zip(*fields, strict=True), strict=True):
-        values, words = parsed(cells)
+    for name, unit, column in zip(names, units, cells, strict=True):
+        values, words = parsed(column)
         if words:
-            count = sum(cell in words for cell in cells)
+            count = int(np.isin(column, [word.encode() for word in words]).sum())
             note = f"{name} has no number but {', '.join(words)} in {count} rows, which are taken for missing"
             flags.append({"flag": "words_for_numbers", "note": note})
         if values is not None:
@@ -220,11 +223,11 @@ class Block:
             raise ValueError(f"{path}: table.names has {len(names)} names, but the rows have {self.width} columns")
         units = above[1] if len(above) > 1 and not told.get("names") else [""] * self.width
         names = names or [f"column {number}" for number in range(1, self.width + 1)]
-        found = [UNIT.fullmatch(name) for name in names]
-        units = [match["unit"].strip() if match else unit for match, unit in zip(found, units, strict=True)]
+        matches = [UNIT.fullmatch(name) for name in names]
+        units = [match["unit"].strip() if match else unit for match, unit in zip(matches, units, strict=True)]
         names = [
             (match["name"] if match and match["name"] else name).strip()
-            for match, name in zip(found, names, strict=True)
+            for match, name in zip(matches, names, strict=True)
         ]
         units = [
             SIDES.get(unit, unit) if name.lower()[:3] in ("lat", "lon") else unit
@@ -254,7 +257,7 @@ def split(row, delimiter):
     """The fields of a line, without quotes and blanks."""
     row = row.strip(" \r\n") if delimiter == "\t" else row.strip()
     fields = WORDS.findall(row) if delimiter is None else row.split(delimiter)
-    return [one.strip().strip('"').strip() for one in fields]
+    return [one.strip(' "\t') for one in fields]
 
 
 def is_row(fields):
@@ -266,21 +269,34 @@ def is_row(fields):
 def kind(word):
     """`number`, `other` for times, angles and what says that there is nothing, or `word`."""
     try:
-        float(word.replace(",", ".", 1))
+        plain(word.replace(",", ".", 1))
         return "nothing" if word.lower() in NOTHING else "number"
     except ValueError:
         return "other" if word.lower() in NOTHING or TIME.fullmatch(word) or ANGLE.fullmatch(word) else "word"
 
 
+def cells_of(rows):
+    """The fields of rows as columns of bytes (UTF-8), some thousand rows at a time so that few are words in memory."""
+    parts = []
+    while some := list(itertools.islice(rows, AT_ONCE)):
+        parts.append([np.array([cell.encode() for cell in cells]) for cells in zip(*some, strict=True)])
+    return [np.concatenate(cells) for cells in zip(*parts, strict=True)]
+
+
 def parsed(cells):
-    """(values, words) of the fields of a column: float64, and the few words that are taken for missing numbers in it.
+    """(values, words) of a column of bytes: float64, and the few words that are taken for missing numbers in it.
 
     Text where there are other words, and None where all fields are empty.
     """
+    if b"_" not in cells.tobytes():  # which Python has in numbers
+        with contextlib.suppress(ValueError):
+            values = cells.astype(np.float64)
+            return (None if np.isnan(values).all() else np.where(np.isnan(values), EMPTY, values)), ()
+    cells = [cell.decode() for cell in cells.tolist()]
     given = [cell for cell in cells if cell.lower() not in NOTHING]
     if not given:
         return None, ()
-    for number in (float, with_comma, degrees):
+    for number in (plain, with_comma, degrees):
         words = {cell for cell in given if not is_read(number, cell)}
         few = len(words) <= FEW and sum(cell in words for cell in cells) < len(given) / 2
         if not words or (few and len(given) > 2):
@@ -296,6 +312,13 @@ def is_read(number, cell):
     except ValueError:
         return False
     return True
+
+
+def plain(cell):
+    """A number with a decimal point."""
+    if "_" in cell:
+        raise ValueError(f"{cell!r} is no number")
+    return float(cell)
 
 
 def with_comma(cell):
@@ -317,20 +340,20 @@ def degrees(cell):
 
 def labels(rows):
     """What the lines around a table tell; the first of equal labels counts."""
-    found = {}
+    header = {}
     for row in rows:
         pairs = PAIR.findall(row) if "=" in row else []
         if not pairs and (match := LABEL.fullmatch(row)):
             pairs = [(match["label"], match["value"].strip('"'))]
         for label, value in pairs:
-            found.setdefault(label, value)
-    return found
+            header.setdefault(label, value)
+    return header
 
 
 def unique(names):
     """Names of which none is twice: a later one has its number, and one without a name that of its column."""
-    found = []
+    given = []
     for number, name in enumerate(names, 1):
         name = name or f"column {number}"
-        found.append(name if name not in found else f"{name} {number}")
-    return found
+        given.append(name if name not in given else f"{name} {number}")
+    return given

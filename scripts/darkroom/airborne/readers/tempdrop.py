@@ -90,10 +90,10 @@ def read(path, form):
 
 def sections(words):
     """Part -> section -> its groups of five characters; the first section is called levels."""
-    found = {}
+    parts = {}
     marks = list(PART.finditer(words))
     for mark, after in zip(marks, [*marks[1:], None], strict=True):
-        if mark[1] in found:
+        if mark[1] in parts:
             raise ValueError(f"two parts XX{mark[1]}; a granule is one sounding: split the file")
         body = words[mark.end() : after.start() if after else len(words)]
         names = ["levels", *SECTION.findall(body)]
@@ -102,10 +102,10 @@ def sections(words):
         }
         if len(groups["levels"]) < 4:
             raise ValueError(f"part XX{mark[1]} has no day, place and Marsden square; it is cut")
-        found[mark[1]] = groups
-    if not found:
+        parts[mark[1]] = groups
+    if not parts:
         raise ValueError("no part XXAA, XXBB, XXCC or XXDD; this is no TEMP DROP")
-    return found
+    return parts
 
 
 def of_launch(words, parts, form):

@@ -17,10 +17,10 @@ def lines(path):
     """
     content = Path(path).read_bytes()
     require_text(path, content)
-    found = [line.rstrip() for line in content.removeprefix(codecs.BOM_UTF8).split(b"\n")]
-    while not found[-1]:
-        found.pop()
-    return found
+    rows = [line.rstrip() for line in content.removeprefix(codecs.BOM_UTF8).split(b"\n")]
+    while not rows[-1]:
+        rows.pop()
+    return rows
 
 
 def require_text(path, content, line=1):
@@ -37,10 +37,10 @@ def require_text(path, content, line=1):
 def head(path, number):
     """The first lines of a text file, as bytes without line ends; fewer where it has no more. Raises as `lines`."""
     with Path(path).open("rb") as file:
-        found = [file.readline() for _ in range(number)]
-    require_text(path, b"".join(found))
-    found[0] = found[0].removeprefix(codecs.BOM_UTF8)
-    return [line.rstrip() for line in found if line]
+        rows = [file.readline() for _ in range(number)]
+    require_text(path, b"".join(rows))
+    rows[0] = rows[0].removeprefix(codecs.BOM_UTF8)
+    return [line.rstrip() for line in rows if line]
 
 
 def unfinished(path):
@@ -113,9 +113,9 @@ def table(path, skip, names, blanks=False):
             require_text(path, block if block.strip() else b"x", skip + at + 1)
             if blanks:
                 block = b"\n".join(b",".join(row.split()) for row in block.split(b"\n"))
-            found = _numbers(block, names, path, skip + at + 1)
-            values[at : at + len(found)] = found
-            at += len(found)
+            numbers = _numbers(block, names, path, skip + at + 1)
+            values[at : at + len(numbers)] = numbers
+            at += len(numbers)
     return values[:at]
 
 
@@ -128,9 +128,9 @@ def _numbers(block, names, path, line):
     if _columns_are(block, count, len(names)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of what is no number, which is looked for below
-            found = np.fromstring(block.replace(b"\n", b","), np.float64, sep=",")
-        if found.size == count * len(names):
-            return found.reshape(count, len(names))
+            numbers = np.fromstring(block.replace(b"\n", b","), np.float64, sep=",")
+        if numbers.size == count * len(names):
+            return numbers.reshape(count, len(names))
     rows = [row.strip() for row in block.split(b"\n")]
     return np.stack(delimited(rows, names, path, np.arange(line, line + len(rows))), axis=1)
 
@@ -184,8 +184,8 @@ def _is_number(cell):
 def labels(rows):
     """What lines of the form `label: value` tell; the first of equal labels counts."""
     pairs = (text(row).partition(":") for row in rows)
-    found = {}
+    told = {}
     for label, _, value in pairs:
         if value.strip():
-            found.setdefault(label.strip(), value.strip())
-    return found
+            told.setdefault(label.strip(), value.strip())
+    return told

@@ -1,0 +1,31 @@
+"""Compare a share of the regions of a volume with its source."""
+
+from pathlib import Path
+
+from darkroom import entrypoint, files
+from darkroom.atlas import precomputed, regions
+from darkroom.atlas.judge import Judge
+
+
+def atlas_check_precomputed_part(
+    volume: Path, info: Path, done: Path, check: Path, part: str, parts: str, *, threads: int = 1
+):
+    """Compare a share of the regions of a volume with its source.
+
+    volume -- the plan that `atlas_import` made
+    info -- the `info` of the precomputed volume
+    done -- which regions were compared, as JSON; what was found waits in a hidden folder beside `check`
+    check -- the file that `atlas_check_precomputed` writes
+    part, parts -- which share this is, of how many
+
+    See `judge.Judge`. Raises ValueError naming the scale and the place that differs.
+    """
+    planned = files.read_json(volume)
+    judge = Judge(check, volume, info, planned, precomputed.opened(info.parent, planned), threads)
+    numbers = regions.share(judge.regions, int(part), int(parts))
+    judge.do_regions(numbers)
+    files.write_json(done, list(numbers))
+
+
+if __name__ == "__main__":
+    entrypoint.run(atlas_check_precomputed_part, globals().get("snakemake"))

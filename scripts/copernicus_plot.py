@@ -1,0 +1,169 @@
+"""Draw the map of a recipe with scale, legend and coastlines, and how its layers went; describe it as a STAC item."""
+
+import csv
+from datetime import datetime
+from pathlib import Path
+
+import matplotlib.figure
+import numpy as np
+import rasterio
+from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize
+from matplotlib.patches import Patch
+from rasterio.enums import Resampling
+from rasterio.warp import transform
+
+from darkroom import coastline, entrypoint, files
+from darkroom.copernicus import items, merging, variants
+
+MOST = 1000  # pixels of a side that are drawn
+MARGIN = 0.2  # degrees around a map within which coastlines are looked for
+
+
+def copernicus_plot(
+    stack: Path,
+    map: Path,
+    statistics: Path,
+    preview: Path,
+    item: Path,
+    *,
+    classes: Path | None = None,
+    targets: Path | None = None,
+    recipe: str,
+    recipes: str = "",
+):
+    """Write preview.png and item.json.
+
+    stack, map, statistics, classes, targets -- of `copernicus_project`, `copernicus_merge`, `copernicus_detect` and
+        `copernicus_detect_targets`
+    recipe, recipes -- as there
+    """
+    variant = variants.known(recipes)[recipe]
+    with statistics.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["valid"] != "0"]
+    times = sorted({row["begin"] for row in rows})
+    figure = matplotlib.figure.Figure(figsize=(12, 7.2), dpi=100, layout="constrained", facecolor="white")
+    grid = figure.add_gridspec(2 if len(times) > 1 else 1, 1, height_ratios=(3, 1) if len(times) > 1 else (1,))
+    axes = figure.add_subplot(grid[0])
+    draw_map(variant, classes or map, bool(classes), axes)
+    if targets:
+        draw_targets(files.read_json(targets)["features"], map, axes)
+    if len(times) > 1:
+        draw_times(rows, figure.add_subplot(grid[1]))
+    with files.replacing(preview) as partial:
+        figure.savefig(partial, format="png", metadata={"Software": None})
+    assets = [path for path in (map, classes, targets, stack, statistics, preview) if path]
+    files.write_json(item, items.item(map.parent.name, variant, stack, map, assets))
+
+
+def draw_map(variant, path, classed, axes):
+    """The result, decimated: classes with their legend, three layers as a picture, or values with a scale."""
+    with rasterio.open(path) as image:
+        step = max(1, max(image.shape) // MOST)
+        shape = (image.count, image.height // step or 1, image.width // step or 1)
+        values = image.read(out_shape=shape, resampling=Resampling.nearest)
+        bounds, crs, units, names = image.bounds, image.crs, image.units, image.descriptions
+    extent = (bounds.left, bounds.right, bounds.bottom, bounds.top)
+    band = merging.result(variant, len(names)) - 1
+    if classed:
+        _draw_classes(variant, values[0], extent, axes)
+    elif variant.rgb:
+        axes.imshow(_stretched(values[:3], variant.stretch), extent=extent, interpolation="nearest")
+    else:
+        low, high = variant.range or _ends(values[band], variant.stretch)
+        scale = LogNorm if variant.log and low > 0 else Normalize
+        shown = np.ma.masked_invalid(values[band])
+        drawn = axes.imshow(shown, extent=extent, cmap=variant.palette, norm=scale(low, high), interpolation="nearest")
+        unit = "" if units[band] in (None, "1") else f" ({units[band]})"
+        axes.figure.colorbar(drawn, cax=axes.inset_axes([1.03, 0.1, 0.03, 0.8]), label=f"{names[band]}{unit}")
+    axes.set_facecolor("0.85")
+    _draw_coastlines(bounds, crs, axes)
+    axes.set(xlim=extent[:2], ylim=extent[2:], title=variant.title)
+    kind = (
+        ("longitude (degrees east)", "latitude (degrees north)")
+        if crs.is_geographic
+        else ("easting (m)", "northing (m)")
+    )
+    axes.set(xlabel=kind[0], ylabel=kind[1])
+    axes.ticklabel_format(useOffset=False, style="plain")
+    axes.tick_params(labelsize="small")
+    _draw_scale(bounds, crs, axes)
+
+
+def draw_targets(features, path, axes):
+    """A ring around each target."""
+    with rasterio.open(path) as image:
+        crs = image.crs
+    if features:
+        longitudes, latitudes = zip(*(one["geometry"]["coordinates"] for one in features), strict=True)
+        xs, ys = transform("EPSG:4326", crs, longitudes, latitudes)
+        axes.plot(xs, ys, "o", markersize=9, markerfacecolor="none", markeredgecolor="tab:red")
+
+
+def _draw_classes(variant, values, extent, axes):
+    colors = [one["color"] for one in variant.classes]
+    palette, norm = ListedColormap(colors), BoundaryNorm(np.arange(len(colors) + 1) - 0.5, len(colors))
+    shown = np.ma.masked_equal(values, 255)
+    axes.imshow(shown, extent=extent, cmap=palette, norm=norm, interpolation="nearest")
+    patches = [Patch(color=one["color"], label=one["label"]) for one in variant.classes]
+    axes.legend(handles=patches, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small", frameon=False)
+
+
+def _stretched(values, shares):
+    """Three layers from 0 to 1, each between two shares of its values; white where there is none."""
+    made = np.ones((*values.shape[1:], 3))
+    for at, layer in enumerate(values):
+        low, high = _ends(layer, shares)
+        made[..., at] = np.where(np.isnan(layer), 1, np.clip((layer - low) / (high - low), 0, 1))
+    return made
+
+
+def _ends(values, shares):
+    good = values[np.isfinite(values)]
+    low, high = np.quantile(good, shares) if good.size else (0.0, 1.0)
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _draw_coastlines(bounds, crs, axes):
+    west, south, east, north = rasterio.warp.transform_bounds(crs, "EPSG:4326", *bounds)
+    for line in coastline.coastlines():
+        near = (np.abs(line[:, 0] - (west + east) / 2) < (east - west) / 2 + MARGIN) & (
+            np.abs(line[:, 1] - (south + north) / 2) < (north - south) / 2 + MARGIN
+        )
+        if near.any():
+            first, last = np.flatnonzero(near)[[0, -1]]
+            part = line[max(0, first - 1) : last + 2]
+            axes.plot(*transform("EPSG:4326", crs, part[:, 0], part[:, 1]), color="0.2", linewidth=0.8)
+
+
+def _draw_scale(bounds, crs, axes):
+    """A bar of a round length, about a fifth of the map."""
+    metre = 1.0
+    if crs.is_geographic:
+        metre = 1 / (111_195 * max(0.05, np.cos(np.radians((bounds.bottom + bounds.top) / 2))))
+    most = 0.2 * (bounds.right - bounds.left) / metre
+    power = 10 ** np.floor(np.log10(most))
+    length = max(step * power for step in (1, 2, 5) if step * power <= most)
+    left, low = bounds.left + 0.04 * (bounds.right - bounds.left), bounds.bottom + 0.05 * (bounds.top - bounds.bottom)
+    axes.plot([left, left + length * metre], [low, low], color="black", linewidth=3, solid_capstyle="butt")
+    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    axes.annotate(
+        text, (left + length * metre / 2, low), (0, 4), textcoords="offset points", ha="center", fontsize="small"
+    )
+
+
+def draw_times(rows, axes):
+    """The mean of each layer over the times, and between which values 96 percent of it are."""
+    for name in dict.fromkeys(row["layer"] for row in rows):
+        own = [row for row in rows if row["layer"] == name]
+        when = [datetime.fromisoformat(row["begin"]) for row in own]
+        (line,) = axes.plot(when, [float(row["mean"]) for row in own], "o-", markersize=4, label=name)
+        ends = [[float(row[key]) for row in own] for key in ("q02", "q98")]
+        axes.fill_between(when, *ends, color=line.get_color(), alpha=0.15, linewidth=0)
+    axes.legend(fontsize="small", frameon=False)
+    axes.tick_params(labelsize="small")
+    unit = rows[0]["unit"]
+    axes.set_ylabel("mean" if unit == "1" else f"mean ({unit})")
+
+
+if __name__ == "__main__":
+    entrypoint.run(copernicus_plot, globals().get("snakemake"))

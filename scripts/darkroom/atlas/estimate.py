@@ -1,0 +1,54 @@
+"""What a planned volume will take: files, room, memory, hours; told before work starts."""
+
+import math
+
+import numpy as np
+
+from darkroom.atlas import regions, shards
+
+# Bytes on disk against bytes in memory, as measured on histology and label volumes.
+SHRINKAGE = {"raw": 1.0, "png": 0.8, "jpeg": 0.5, "compressed_segmentation": 0.4}
+# Million bytes of source values that one core converts in a second, and checks (tests/bench/atlas.py: sections of PNG).
+CONVERTED = {"raw": 60, "png": 20, "jpeg": 65, "compressed_segmentation": 150}
+CHECKED = 50
+GZIPPED = 1.2  # times as long where chunks are gzipped at level 1; higher levels take longer
+PROCESS = 300e6  # bytes of a process before it has read anything, with GDAL's cache
+BLOCKS, ALONE = 3.5, 1.25  # blocks that are in memory with all that is made of one: with the next one, and without
+FOLDER = 100_000  # files that a folder should not have more of
+
+
+def estimate(info, cut, itemsize, gzipped):
+    """What a volume with this `info`, cut in this way, will take; of a source whose values have `itemsize` bytes.
+
+    Returns chunks, files (of all scales) and the most of them in one folder, bytes on the disk, memory in MB of each
+    job, and hours of one core to convert and to check it, by the rates that were measured.
+    """
+    scales, encoding = info["scales"], info["scales"][0]["encoding"]
+    voxels = [math.prod(scale["size"]) * info["num_channels"] for scale in scales]
+    chunks = [math.prod(shards.grid(scale["size"], scale["chunk_sizes"][0])) for scale in scales]
+    files = [_files(scale, count) for scale, count in zip(scales, chunks, strict=True)]
+    stored = np.dtype(info["data_type"]).itemsize
+    block = max(math.prod(stage.sides) for stage in regions.Cut(**cut).stages) * info["num_channels"]
+    block *= max(stored, itemsize)
+    seconds = voxels[0] * itemsize / 1e6 / CONVERTED[encoding] * (GZIPPED if gzipped else 1)
+    return {
+        "chunks": sum(chunks),
+        "files": sum(files),
+        "files_in_a_folder": max(files),
+        "bytes": int(sum(voxels) * stored * SHRINKAGE[encoding]),
+        "memory_mb": round((PROCESS + (BLOCKS if block <= regions.AHEAD else ALONE) * block) / 1e6),
+        "core_hours": round(seconds / 3600, 3),
+        "core_hours_to_check": round(voxels[0] * itemsize / 1e6 / CHECKED / 3600, 3),
+    }
+
+
+def _files(scale, chunks):
+    """How many files the chunks of a scale are in."""
+    if "sharding" not in scale:
+        return chunks
+    return math.prod(shards.grid(shards.grid(scale["size"], scale["chunk_sizes"][0]), shards.extent(scale)))
+
+
+def is_crowded(scale):
+    """Whether the chunks of a scale, as files of their own, would crowd a folder."""
+    return math.prod(shards.grid(scale["size"], scale["chunk_sizes"][0])) > FOLDER

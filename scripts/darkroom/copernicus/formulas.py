@@ -1,0 +1,98 @@
+"""Spectral indices by their names: formulas, constants and wavelengths of Awesome Spectral Indices, in spyndex.
+
+Of the package its tables alone are read: to import it would load pandas and dask.
+"""
+
+import ast
+import functools
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from darkroom import schema
+
+UNITS = {"Sentinel-2A": "sentinel2a", "Sentinel-2B": "sentinel2b"}
+OPERATIONS = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Constant,
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Index:
+    """A spectral index: its title, formula, the bands in it by their letters, the values of its constants."""
+
+    name: str
+    title: str
+    formula: str
+    letters: tuple[str, ...]
+    constants: dict
+
+    def __call__(self, **bands):
+        """The index (float32) of reflectances by letter, NaN where it is no number."""
+        with np.errstate(all="ignore"):
+            made = eval(_compiled(self.formula), {"__builtins__": {}}, self.constants | bands)
+        return np.where(np.isfinite(made), made, np.nan).astype(np.float32)
+
+
+@functools.cache
+def _tables():
+    folder = Path(importlib.util.find_spec("spyndex").submodule_search_locations[0]) / "data"
+    read = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("bands", "constants")}
+    return read | json.loads((folder / "spectral-indices-dict.json").read_text())
+
+
+def known():
+    """Names of all indices."""
+    return sorted(_tables()["SpectralIndices"])
+
+
+@functools.cache
+def _compiled(formula):
+    tree = ast.parse(formula, mode="eval")
+    for node in ast.walk(tree):
+        if not isinstance(node, OPERATIONS):
+            raise ValueError(f"the formula {formula!r} has more than arithmetic in it")
+    return compile(tree, "formula", "eval")
+
+
+def index(name, unit="Sentinel-2A"):
+    """An index for the bands of a satellite.
+
+    Raises ValueError for a name that is unknown, with the nearest one, and for an index that needs what Sentinel-2 does
+    not have.
+    """
+    table = _tables()["SpectralIndices"]
+    if name not in table:
+        raise ValueError(f"index {name!r} is unknown{schema.nearest(name, table)}")
+    entry, letters, constants, lacking = table[name], [], {}, []
+    for word in entry["bands"]:
+        if band_of(word, unit):
+            letters.append(word)
+        elif word.startswith("lambda") and (length := _wavelength(word.removeprefix("lambda"), unit)):
+            constants[word] = length
+        elif (value := _tables()["constants"].get(word, {}).get("default")) is not None:
+            constants[word] = float(value)
+        else:
+            lacking.append(word)
+    if lacking or not letters:
+        raise ValueError(f"index {name!r} needs {', '.join(lacking) or 'no band'}, which Sentinel-2 does not have")
+    return Index(name, entry["long_name"], entry["formula"], tuple(letters), constants)
+
+
+def _platform(letter, unit):
+    return _tables()["bands"].get(letter, {}).get("platforms", {}).get(UNITS.get(unit, "sentinel2a"), {})
+
+
+def _wavelength(letter, unit):
+    """Nanometres of the middle of a band."""
+    return _platform(letter, unit).get("wavelength")
+
+
+def band_of(letter, unit="Sentinel-2A"):
+    """`B08` for `N`; "" for what is no band of Sentinel-2."""
+    name = _platform(letter, unit).get("band", "")
+    return f"B{int(name[1:]):02d}" if name[1:].isdecimal() else name

@@ -1,0 +1,131 @@
+"""Several times become one map: differences, means, medians; classes with their areas; a table of all times."""
+
+import csv
+import io
+
+import numpy as np
+
+from darkroom import files
+from darkroom.copernicus.grid import BLOCK
+from darkroom.copernicus.stack import Layer
+
+COLUMNS = ("begin", "layer", "unit", "pixels", "valid", "mean", "std", "min", "q02", "median", "q98", "max")
+TOGETHER = 1 << 24  # values of all times that are merged at a time
+SAMPLE = 1 << 22  # values of which quantiles are taken
+NO_CLASS = 255
+COMPARED = {  # how the last date is compared: with what before, and in words
+    "difference": ("first date", "first less last date"),
+    "change": ("first date", "last less first date"),
+    "anomaly": ("median of the dates before", "last date less the median of those before"),
+}
+
+
+def bands(variant, layers):
+    """The layers of the map that a stack of such layers becomes."""
+    if variant.merge not in COMPARED:
+        return layers
+    first, (before, compared) = layers[0], COMPARED[variant.merge]
+    return [
+        Layer(f"{first.name}_before", f"{first.title}, {before}", first.unit),
+        Layer(f"{first.name}_after", f"{first.title}, last date", first.unit),
+        Layer(f"{first.name}_{variant.merge}", f"{first.title}, {compared}", first.unit),
+    ]
+
+
+def result(variant, count):
+    """Which of so many bands of a map is what its classes are of, from 1."""
+    return count if variant.merge in COMPARED else 1
+
+
+def windows(stack):
+    """Blocks of a map whose values at all times are in memory together: the smaller, the more times there are."""
+    side = BLOCK
+    while side > 64 and side**2 * len(stack.begins) > TOGETHER:
+        side //= 2
+    return stack.grid.windows(side)
+
+
+def merged(variant, stack, get, window):
+    """The values of the map in a window, float32 (band, height, width); NaN where no time has any."""
+    times = len(stack.begins)
+    if variant.merge in COMPARED:
+        values = [get(stack.layers[0].name, at, window) for at in range(times)]
+        before, after = values[0], values[-1]
+        if variant.merge == "anomaly":
+            before = _over_time("median", values[:-1])
+        return np.stack([before, after, before - after if variant.merge == "difference" else after - before])
+    return np.stack(
+        [_over_time(variant.merge, [get(layer.name, at, window) for at in range(times)]) for layer in stack.layers]
+    )
+
+
+def _over_time(how, values):
+    if how == "last":
+        made = values[-1].copy()
+        for earlier in reversed(values[:-1]):
+            made = np.where(np.isnan(made), earlier, made)
+        return made
+    with np.errstate(all="ignore"):
+        reduce = {"mean": np.nanmean, "median": np.nanmedian, "max": np.nanmax}[how]
+        return _quiet(reduce, np.stack(values)).astype(np.float32)
+
+
+def _quiet(reduce, values):
+    """What numpy's nan-functions make of values, where none there is NaN without a warning."""
+    empty = np.isnan(values).all(0)
+    return np.where(empty, np.nan, reduce(np.where(empty, 0, values), axis=0))
+
+
+def classified(variant, values):
+    """The class of each value, from 0 up, as uint8; NO_CLASS for NaN. An end is of the class above it."""
+    ends = [one["to"] for one in variant.classes[:-1]]
+    return np.where(np.isnan(values), NO_CLASS, np.searchsorted(ends, values, side="right")).astype(np.uint8)
+
+
+def statistics(stack):
+    """A row of each time and layer, see COLUMNS. Mean and deviation are weighted by the areas of the pixels."""
+    weights = stack.grid.pixel_areas()
+    with stack.reading() as get:
+        for at, begin in enumerate(stack.begins):
+            for layer in stack.layers:
+                yield dict(
+                    zip(
+                        COLUMNS,
+                        (begin, layer.name, layer.unit, *_figures(stack.grid, weights, get, layer, at)),
+                        strict=True,
+                    )
+                )
+
+
+def _figures(grid, weights, get, layer, at):
+    pixels, step = grid.width * grid.height, 1
+    while pixels // step**2 > SAMPLE:
+        step += 1
+    valid, weight, total, squares, sample, lowest, highest = 0, 0.0, 0.0, 0.0, [], np.inf, -np.inf
+    for window in grid.windows():
+        values = get(layer.name, at, window)
+        good = ~np.isnan(values)
+        if not good.any():
+            continue
+        rows, _ = window.toslices()
+        area = np.broadcast_to(weights[rows, None], values.shape)[good]
+        chosen = values[good].astype(np.float64)
+        valid, weight = valid + len(chosen), weight + area.sum()
+        total, squares = total + (area * chosen).sum(), squares + (area * chosen**2).sum()
+        lowest, highest = min(lowest, chosen.min()), max(highest, chosen.max())
+        sample.append(values[::step, ::step][good[::step, ::step]])
+    if not valid:
+        return (pixels, 0, *[""] * 7)
+    mean = total / weight
+    quantiles = np.quantile(np.concatenate(sample), (0.02, 0.5, 0.98)) if any(map(len, sample)) else [mean] * 3
+    figures = (mean, max(0.0, squares / weight - mean**2) ** 0.5, lowest, *quantiles, highest)
+    return (pixels, valid, *(float(f"{figure:.7g}") for figure in figures))
+
+
+def write_table(path, rows, columns):
+    """Write rows as CSV."""
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write_bytes(path, table.getvalue().encode())

@@ -1,0 +1,88 @@
+"""Sentinel-5P TROPOMI level 2: columns of gases with their quality and the corners of their pixels.
+
+Format: S5P-KNMI-L2-0021 and its sisters, product user manuals. qa_value is stored as whole percents (scale 0.01), and
+compared as such: in floating point 0.75 is not above 0.75 by chance alone.
+"""
+
+import contextlib
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+
+from darkroom.copernicus import names
+
+BOUNDS = "SUPPORT_DATA/GEOLOCATIONS"
+
+
+def scenes(inventory):
+    """The products of level 2 in an inventory, in the order of time: product, type, begin, path."""
+    listed = []
+    for name in inventory.names:
+        told = names.parsed(name) if name.endswith(".nc") else None
+        if told and told.mission == "Sentinel-5P" and told.type.startswith("L2_"):
+            path = Path(inventory.root, name)
+            listed.append({"product": path.name, "type": told.type, "begin": told.begin, "path": str(path)})
+    return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
+
+
+def unit(scene, column):
+    """The unit of a column as it is in the file, and the factor of the file to the unit that is asked for.
+
+    column -- variable, factor (an attribute of it, or "") and unit, see config/schemas/variants.schema.yaml
+
+    Raises ValueError for a file that cannot be read or lacks the variable or the factor.
+    """
+    with _product(scene) as product:
+        variable = _variable(product, scene, column["variable"])
+        if not column.get("factor"):
+            return str(variable.units), 1.0
+        if column["factor"] not in variable.ncattrs():
+            raise ValueError(
+                f"{scene['path']}: {column['variable']} has no {column['factor']}; this gas has no such unit"
+            )
+        return column["unit"], float(variable.getncattr(column["factor"]))
+
+
+def pixels(scene, column, least, factor):
+    """Pixels of good quality: values (n), and longitudes and latitudes of their corners (n, 4) in degrees.
+
+    least -- the whole percents that qa_value has to be above
+
+    Raises ValueError for a file that is damaged or has no corners.
+    """
+    with _product(scene) as product:
+        variable, quality = _variable(product, scene, column["variable"]), _variable(product, scene, "qa_value")
+        places = f"{BOUNDS}/longitude_bounds", f"{BOUNDS}/latitude_bounds"
+        corners = [_variable(product, scene, place) for place in places]
+        for one in (variable, quality, *corners):
+            one.set_auto_maskandscale(False)
+        try:
+            values, percent = variable[0], quality[0]
+            filled = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
+            unknown = getattr(quality, "_FillValue", 255)
+            good = (percent > least) & (percent != unknown) & (values != filled) & np.isfinite(values)
+            west_east, south_north = (one[0][good].astype(np.float64) for one in corners)
+        except (OSError, RuntimeError) as error:
+            raise ValueError(f"{scene['path']}: cannot be read, it is damaged or cut off: {error}") from error
+    return values[good].astype(np.float64) * factor, west_east, south_north
+
+
+@contextlib.contextmanager
+def _product(scene):
+    """The group PRODUCT of a file, as long as the block lasts."""
+    try:
+        dataset = netCDF4.Dataset(scene["path"])
+    except OSError as error:
+        raise ValueError(f"{scene['path']}: cannot be read, it is damaged or no netCDF: {error}") from error
+    with dataset:
+        if "PRODUCT" not in dataset.groups:
+            raise ValueError(f"{scene['path']}: has no group PRODUCT; right is a product of level 2")
+        yield dataset["PRODUCT"]
+
+
+def _variable(product, scene, name):
+    try:
+        return product[name]
+    except (KeyError, IndexError):
+        raise ValueError(f"{scene['path']}: has no {name} in its group PRODUCT") from None

@@ -1,0 +1,149 @@
+"""Sentinel-2 L1C and L2A in SAFE: what its metadata say of each band, and reflectances of its images.
+
+Format: S2-PDGS-TAS-DI-PSD. Reflectance is (DN + ADD_OFFSET) / QUANTIFICATION_VALUE by the metadata of the product:
+since baseline 04.00 there is an offset for each band, in what was reprocessed of earlier years as well. DN 0 is no
+data, 65535 saturated.
+"""
+
+import functools
+import re
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from lxml import etree
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioIOError
+
+from darkroom.copernicus import grid, names
+from darkroom.copernicus.readers import eopf_s2
+
+METADATA = re.compile(r"(.*/)?(?P<product>[^/]+\.SAFE)/MTD_MSI(?P<level>L1C|L2A)\.xml")
+IMAGE = re.compile(r".*/IMG_DATA/(R\d\dm/)?[^/]*_(?P<band>B\d\d|B8A|SCL)(_(?P<resolution>\d\d)m)?\.(jp2|tif)")
+NATIVE = {"B01": 60, "B02": 10, "B03": 10, "B04": 10, "B05": 20, "B06": 20, "B07": 20, "B08": 10, "B8A": 20, "B09": 60}
+NATIVE |= {"B10": 60, "B11": 20, "B12": 20, "SCL": 20}
+OFFSETS_SINCE = (4, 0)  # the baseline
+NOTHING, SATURATED = 0, 65535
+
+
+def scenes(inventory):
+    """What there is of Sentinel-2 in an inventory, in SAFE or EOPF Zarr, in the order of time, a dict each.
+
+    product, begin, tile, level, baseline, unit -- of the product; scale, offsets -- of its bands
+    images -- band: resolution in metres (text): the path of the image
+
+    Raises ValueError for metadata that cannot be read or leave a doubt about the offset.
+    """
+    root, listed = Path(inventory.root), []
+    for name in inventory.names:
+        if match := METADATA.fullmatch(name):
+            folder = name.rpartition("/")[0]
+            images = {}
+            for other in inventory.names:
+                if other.startswith(f"{folder}/") and (image := IMAGE.fullmatch(other)):
+                    at = image["resolution"] or str(NATIVE[image["band"]])
+                    images.setdefault(image["band"], {})[at] = str(root / other)
+            listed.append(_scene(root / name, match["product"], match["level"]) | {"images": images})
+    listed += eopf_s2.scenes(inventory)
+    return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
+
+
+def _scene(path, product, level):
+    try:
+        tree = etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True))
+    except (etree.XMLSyntaxError, OSError) as error:
+        raise ValueError(f"{path}: the metadata cannot be read: {error}") from error
+
+    def told(tag):
+        entry = tree.find(f".//{tag}")
+        if entry is None or not (entry.text or "").strip():
+            raise ValueError(f"{path}: has no {tag}; is it the metadata of a product of Sentinel-2 {level}?")
+        return entry.text.strip()
+
+    kind = {"L1C": ("QUANTIFICATION_VALUE", "RADIO_ADD_OFFSET"), "L2A": ("BOA_QUANTIFICATION_VALUE", "BOA_ADD_OFFSET")}
+    quantification, offset = kind[level]
+    baseline = told("PROCESSING_BASELINE")
+    if not re.fullmatch(r"\d\d\.\d\d", baseline):
+        raise ValueError(f"{path}: PROCESSING_BASELINE {baseline!r} is unknown; right is one such as 05.10")
+    bands = {int(one.get("bandId")): _band(one.get("physicalBand")) for one in tree.iter("Spectral_Information")}
+    bands = bands or dict(enumerate(band for band in NATIVE if band != "SCL"))
+    offsets = {bands[int(one.get("band_id"))]: float(one.text) for one in tree.iter(offset)}
+    if not offsets and tuple(map(int, baseline.split("."))) >= OFFSETS_SINCE:
+        raise ValueError(
+            f"{path}: baseline {baseline} has an {offset} for each band, and here is none: a copy whose pixels were "
+            "changed? Use the product of the archive"
+        )
+    known = names.parsed(product)
+    return {
+        "product": product,
+        "begin": told("PRODUCT_START_TIME"),
+        "tile": known.tile if known else "",
+        "level": level,
+        "baseline": baseline,
+        "unit": told("SPACECRAFT_NAME"),
+        "scale": 1 / float(told(quantification)),
+        "offsets": offsets,
+    }
+
+
+def _band(physical):
+    """`B1` as `B01`, `B8A` as it is."""
+    return physical if physical == "B8A" else f"B{int(physical[1:]):02d}"
+
+
+def image_of(scene, band, resolution):
+    """The path of a band at a resolution in metres, or at the next finer or else coarser one that there is.
+
+    Raises ValueError for a band that is not there.
+    """
+    images = scene["images"].get(band, {})
+    if not images:
+        there = ", ".join(sorted(scene["images"])) or "none"
+        raise ValueError(f"{scene['product']}: has no image of {band}; those that are there: {there}")
+    sizes = sorted(map(int, images))
+    finer = [size for size in sizes if size <= resolution]
+    return images[str(finer[-1] if finer else sizes[0])]
+
+
+def numbers(path, window):
+    """Digital numbers of a window. Raises ValueError naming an image that is damaged."""
+    try:
+        with rasterio.open(path) as image:
+            return image.read(1, window=window)
+    except RasterioIOError as error:
+        raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {error}") from error
+
+
+def reflectance(scene, band, pixels):
+    """Reflectances (float32) of digital numbers, NaN for what is no data or saturated; negative ones stay."""
+    shift, scale = scene["offsets"].get(band, 0.0), scene["scale"]
+    values = (pixels.astype(np.float32) + np.float32(shift)) * np.float32(scale)
+    values[(pixels == NOTHING) | (pixels == SATURATED)] = np.nan
+    return values
+
+
+def opened(path):
+    """The grid of an image, and what reads digital numbers of its windows."""
+    if eopf_s2.is_array(path):
+        return eopf_s2.grid_of(path), functools.partial(eopf_s2.numbers, path)
+    return grid.of_image(path), functools.partial(numbers, path)
+
+
+def window_of(scene, band, resolution, target, window):
+    """Reflectances of a window of a map, see `grid.brought`."""
+    source, read = opened(image_of(scene, band, resolution))
+
+    def reflectances(part):
+        return reflectance(scene, band, read(part))
+
+    return grid.brought(reflectances, source, target, window, grid.method_for(source, target.affine.a))
+
+
+def classes_of(scene, target, window):
+    """Classes of the scene classification in a window of a map, by the nearest pixel; NaN where there is none."""
+    source, read = opened(image_of(scene, "SCL", 20))
+
+    def classes(part):
+        return read(part).astype(np.float32)
+
+    return grid.brought(classes, source, target, window, Resampling.nearest)

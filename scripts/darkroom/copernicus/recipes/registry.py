@@ -1,0 +1,48 @@
+"""The methods of the recipes, a file each; their modules are loaded by those alone who use them."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from darkroom.copernicus.grid import Grid
+from darkroom.copernicus.stack import Layer
+
+METHODS = {"s1": "sentinel1", "s2": "sentinel2", "s3": "sentinel3", "s5p": "sentinel5p", "gridded": "gridded"}
+
+
+@dataclass(frozen=True)
+class Times:
+    """What is to be put on a map: where, when, of which products, which layers, and what is to be known of it.
+
+    begins, products -- of each time, in order; scenes -- lists of what the method knows of them, for JSON
+    """
+
+    grid: Grid
+    begins: list[str]
+    products: list[str]
+    layers: list[Layer]
+    scenes: list
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a kind of product becomes a stack of layers.
+
+    patterns -- (variant, options): the files of a product that it reads, for fnmatch
+    describe -- (inventory, variant, options): its `Times`; everything that can be refused is refused here
+    fill -- (times, variant, options, put): puts every layer of every time in place, see `stack.writing`
+    problems -- (variant, options): what is wrong with the options of a row
+    options -- those that it reads
+    """
+
+    patterns: Callable
+    describe: Callable
+    fill: Callable
+    problems: Callable
+    options: frozenset[str]
+
+
+def method(name):
+    """The method of this name."""
+    return importlib.import_module(f"{__package__}.{METHODS[name]}").METHOD

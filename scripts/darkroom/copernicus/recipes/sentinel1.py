@@ -1,0 +1,165 @@
+"""Sentinel-1 GRD: backscatter of each date, calibrated and without its thermal noise, on the grid of a map."""
+
+from itertools import groupby
+
+import numpy as np
+from rasterio.warp import transform
+from rasterio.windows import Window
+from scipy.ndimage import map_coordinates
+
+from darkroom import schema
+from darkroom.copernicus import areas, grid
+from darkroom.copernicus.merging import COMPARED
+from darkroom.copernicus.readers import safe_s1
+from darkroom.copernicus.recipes.registry import Method, Times
+from darkroom.copernicus.stack import Layer
+
+POLARISATIONS = ("VV", "VH", "HH", "HV")
+
+
+def patterns(variant, options):
+    """Images of the polarisations; annotation, calibration and noise come along with every choice."""
+    return [f"*/measurement/*-{name.lower()}-*.tiff" for name in _layers(variant, options)]
+
+
+def problems(variant, options):
+    """What is wrong with the polarisations and the map of a row."""
+    yield from grid.problems(options["map"])
+    for name in _layers(variant, options):
+        if name not in POLARISATIONS:
+            yield f"layers: {name!r} is unknown{schema.nearest(name, POLARISATIONS)}"
+
+
+def describe(inventory, variant, options):
+    """The dates of the products in an inventory: those that were taken within one pass are one.
+
+    Raises ValueError for products that are no GRD, lack a polarisation or whose files are not of each other, and where
+    they lie outside the area.
+    """
+    scenes, names = safe_s1.scenes(inventory), _layers(variant, options)
+    if not scenes:
+        raise ValueError(
+            f"{inventory.root}: there is no GRD of Sentinel-1 with its annotation, calibration, noise and image"
+        )
+    for scene in scenes:
+        if lacking := [name for name in names if name not in scene["images"]]:
+            there = ", ".join(sorted(scene["images"]))
+            raise ValueError(f"{scene['product']}: has no {', '.join(lacking)}; its polarisations are {there}")
+    images = [safe_s1.Image(scene["images"][names[0]]) for scene in scenes]
+    crs = grid.named(options["map"]["crs"]) if options["map"].get("crs") else _zone(images[0])
+    step = options["map"].get("resolution") or variant.resolution or images[0].spacing
+    area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
+    target = grid.covering([_extent(image, crs, step) for image in images], step, crs, area)
+    passes = [
+        list(group) for _, group in groupby(scenes, key=lambda scene: scene["begin"][:10] + scene["product"][-16:-10])
+    ]
+    if variant.merge in COMPARED and len(passes) < 2:
+        raise ValueError(f"{variant.name} compares two dates, and there is one: {scenes[0]['product']}")
+    unit = "dB" if variant.decibel else "1"
+    layers = [Layer(name, f"{variant.calibration} of {name}", unit) for name in names]
+    factor = _factor(images[0], step)
+    notes += [f"{variant.calibration} is (DN^2 - thermal noise) / calibration^2; border pixels (DN 0) are no data"]
+    notes += [f"placed by a thin plate spline through the geolocation grid of each image, bilinear in power, {crs}"]
+    notes += [f"{factor} x {factor} pixels were averaged in power before"] if factor > 1 else []
+    notes += ["power that noise makes negative has no decibels, and is missing"] if variant.decibel else []
+    silent = [
+        scene["product"] for scene, image in zip(scenes, images, strict=True) if not image.range_noise.values.any()
+    ]
+    notes += [f"{name}: its noise vectors are 0, so its thermal noise is still in it" for name in silent]
+    products = [", ".join(scene["product"] for scene in group) for group in passes]
+    return Times(target, [group[0]["begin"] for group in passes], products, layers, passes, notes)
+
+
+def fill(times, variant, options, put):
+    """Put every polarisation of every pass in place, block by block."""
+    place = times.grid
+    for at, scenes in enumerate(times.scenes):
+        for layer in times.layers:
+            readers = [
+                _reader(safe_s1.Image(scene["images"][layer.name], variant.calibration), place) for scene in scenes
+            ]
+            for window in place.windows():
+                made = np.full((int(window.height), int(window.width)), np.nan, np.float32)
+                for read in readers:
+                    made = np.where(np.isnan(made), read(window), made)
+                put(layer.name, at, window, decibels(made) if variant.decibel else made)
+
+
+def decibels(power):
+    """10 log10 of power (float32), NaN where it is not above 0."""
+    with np.errstate(all="ignore"):
+        return np.where(power > 0, 10 * np.log10(power), np.nan).astype(np.float32)
+
+
+def _reader(image, place):
+    """Reads power in windows of a map."""
+    longitudes, latitudes = image.places()
+    locate = image.locator(*map(np.array, transform("EPSG:4326", place.crs, longitudes, latitudes)))
+    factor = _factor(image, place.affine.a)
+
+    def read(window):
+        shape = (int(window.height), int(window.width))
+        lines, pixels = _located(locate, place, window)
+        top, bottom = _reached(lines, factor, image.shape[0])
+        left, right = _reached(pixels, factor, image.shape[1])
+        if bottom - top < 2 or right - left < 2:
+            return np.full(shape, np.nan, np.float32)
+        power = image.power(Window(left, top, right - left, bottom - top))
+        power = power.reshape((bottom - top) // factor, factor, (right - left) // factor, factor).mean((1, 3))
+        # A mean of pixels lies between the middles of the first and the last of them.
+        rows, columns = ((one - start - (factor - 1) / 2) / factor for one, start in ((lines, top), (pixels, left)))
+        return map_coordinates(power, [rows, columns], np.float32, order=1, mode="constant", cval=np.nan)
+
+    return read
+
+
+def _reached(places, factor, size):
+    """First and last of the lines or pixels that are read for places among them: whole blocks of `factor`."""
+    first = int(np.clip(np.floor(places.min()) - factor, 0, size)) // factor * factor
+    last = int(np.clip(np.ceil(places.max()) + factor + 1, 0, size))
+    return first, first + max(0, last - first) // factor * factor
+
+
+def _located(locate, place, window):
+    """Lines and pixels (height, width) of the middles of a window's pixels."""
+    height, width = int(window.height), int(window.width)
+    rows = np.unique([*range(0, height, safe_s1.LATTICE), height - 1])
+    columns = np.unique([*range(0, width, safe_s1.LATTICE), width - 1])
+    x = place.affine.c + (window.col_off + columns + 0.5) * place.affine.a
+    y = place.affine.f + (window.row_off + rows + 0.5) * place.affine.e
+    coarse = locate(*np.meshgrid(x, y))
+    across = [np.stack([np.interp(np.arange(width), columns, line) for line in one]) for one in coarse]
+    low = np.clip(np.searchsorted(rows, np.arange(height), side="right") - 1, 0, max(0, len(rows) - 2))
+    high = np.minimum(low + 1, len(rows) - 1)
+    share = ((np.arange(height) - rows[low]) / np.maximum(1, rows[high] - rows[low]))[:, None]
+    return [one[low] * (1 - share) + one[high] * share for one in across]
+
+
+def _factor(image, step):
+    """Pixels along each side that are one before they are placed: of a map that is coarser, all of them count."""
+    return max(1, round(step / image.spacing)) if step > 1.5 * image.spacing else 1
+
+
+def _zone(image):
+    """The UTM zone of the middle of an image."""
+    longitudes, latitudes = image.places()
+    longitude = (longitudes.mean() + 180) % 360 - 180
+    return f"EPSG:{(32600 if latitudes.mean() >= 0 else 32700) + int((longitude + 180) // 6) + 1}"
+
+
+def _extent(image, crs, step):
+    """The grid over the geolocation grid of an image."""
+    xs, ys = map(np.array, transform("EPSG:4326", crs, *image.places()))
+    if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
+        raise ValueError(f"{image.path}: does not lie where {crs} is defined; give map another crs")
+    west, north = np.floor(xs.min() / step) * step, np.ceil(ys.max() / step) * step
+    width, height = int(np.ceil((xs.max() - west) / step)), int(np.ceil((north - ys.min()) / step))
+    return grid.Grid(crs, (step, 0.0, float(west), 0.0, -step, float(north)), width, height)
+
+
+def _layers(variant, options):
+    asked = options["layers"]
+    return ([asked] if isinstance(asked, str) else list(asked)) or variant.layers
+
+
+METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers"}))

@@ -1,0 +1,179 @@
+"""Sentinel-2: spectral indices and reflectances, each date on one grid, without what clouds cover."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+
+import numpy as np
+
+from darkroom.copernicus import areas, formulas, grid
+from darkroom.copernicus.merging import COMPARED
+from darkroom.copernicus.readers import safe_s2
+from darkroom.copernicus.recipes.registry import Method, Times
+from darkroom.copernicus.stack import Layer
+
+AHEAD = 4  # blocks that are computed before any is written
+
+
+def patterns(variant, options):
+    """Bands and scene classification; the metadata come along with every choice."""
+    resolution, names = _resolution(variant, options), _layers(variant, options)
+    bands = {band for name in names for band in _bands(variant, name, resolution).values()}
+    return [pattern for band in sorted(bands) for pattern in _images(band, resolution)] + ["*_SCL_20m.jp2"]
+
+
+def _images(band, resolution):
+    """Patterns of the image of a band that is read: of L1C, and of L2A, which has it at several resolutions."""
+    native = safe_s2.NATIVE[band]
+    size = max([size for size in (10, 20, 60) if native <= size <= resolution], default=native)
+    return [f"*_{band}.jp2", f"*_{band}_{size}m.jp2"]
+
+
+def problems(variant, options):
+    """What is wrong with the indices and the map of a row."""
+    yield from grid.problems(options["map"])
+    for name in _layers(variant, options):
+        try:
+            _bands(variant, name, None)
+        except ValueError as error:
+            yield f"layers: {error}"
+
+
+def describe(inventory, variant, options):
+    """The times of the products in an inventory: those that were taken in one pass are one.
+
+    Raises ValueError for products that are none of Sentinel-2 or not of the level that the recipe takes, that lack a
+    band, or lie outside the area.
+    """
+    scenes = safe_s2.scenes(inventory)
+    if not scenes:
+        raise ValueError(
+            f"{inventory.root}: there is no product of Sentinel-2 L1C or L2A (.SAFE with MTD_MSI*.xml, or .zarr)"
+        )
+    for scene in scenes:
+        if variant.levels and scene["level"] not in variant.levels:
+            raise ValueError(
+                f"{scene['product']}: is {scene['level']}, and {variant.name} takes {' or '.join(variant.levels)}"
+            )
+    resolution, names = _resolution(variant, options), _layers(variant, options)
+    needed = {name: _bands(variant, name, resolution) for name in names}
+    images = [
+        [safe_s2.image_of(scene, band, resolution) for bands in needed.values() for band in bands.values()]
+        for scene in scenes
+    ]
+    area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
+    crs = grid.named(options["map"]["crs"]) if options["map"].get("crs") else ""
+    sources = [safe_s2.opened(paths[0])[0] for paths in images]
+    target = grid.covering(sources, resolution, crs, area)
+    if {source.crs for source in sources} != {target.crs}:
+        notes.append(f"scenes were brought to {target.crs}, between pixels bilinear")
+    passes = [list(group) for _, group in groupby(scenes, key=lambda scene: scene["begin"])]
+    if variant.merge in COMPARED and len(passes) < 2:
+        raise ValueError(f"{variant.name} compares two dates, and there is one: {passes[0][0]['product']}")
+    notes += [*_notes(scenes, needed, resolution, variant, options)]
+    made = [_described(name, needed[name], scenes[0]) for name in names]
+    products = [", ".join(scene["product"] for scene in group) for group in passes]
+    return Times(target, [group[0]["begin"] for group in passes], products, made, passes, notes)
+
+
+def fill(times, variant, options, put):
+    """Put every layer of every pass in place, block by block, as many at a time as there are processors."""
+    mask, cells = _mask(variant, options), list(times.grid.windows())
+    resolution = times.grid.affine.a
+    names = [layer.name for layer in times.layers]
+    needed = {name: _bands(variant, name, resolution) for name in names}
+    with ThreadPoolExecutor(2) as pool:
+        for at, scenes in enumerate(times.scenes):
+
+            def block(window, scenes=scenes):
+                return window, _block(scenes, needed, variant, times.grid, window, mask)
+
+            for first in range(0, len(cells), AHEAD):  # as many blocks as are in memory
+                for window, values in pool.map(block, cells[first : first + AHEAD]):
+                    for name in names:
+                        put(name, at, window, values[name])
+
+
+def _block(scenes, needed, variant, target, window, mask):
+    """Each layer in a window; where scenes overlap, the first one that has a value."""
+    made = {name: np.full((int(window.height), int(window.width)), np.nan, np.float32) for name in needed}
+    bands = sorted({band for given in needed.values() for band in given.values()})
+    for scene in scenes:
+        with np.errstate(invalid="ignore"):
+            read = {band: safe_s2.window_of(scene, band, target.affine.a, target, window) for band in bands}
+            if all(np.isnan(values).all() for values in read.values()):
+                continue
+            clear = _clear(scene, target, window, mask)
+        for name, given in needed.items():
+            values = _values(name, scene["unit"], {letter: read[band] for letter, band in given.items()})
+            made[name] = np.where(np.isnan(made[name]) & clear, values, made[name])
+    return made
+
+
+def _values(name, unit, bands):
+    return bands[name] if name in bands else formulas.index(name, unit)(**bands)
+
+
+def _clear(scene, target, window, mask):
+    """Where a scene is not of a masked class: always, without a scene classification."""
+    if not mask or "SCL" not in scene["images"]:
+        return True
+    classes = safe_s2.classes_of(scene, target, window)
+    return ~np.isin(classes, mask) & ~np.isnan(classes)
+
+
+def _layers(variant, options):
+    asked = options["layers"]
+    return ([asked] if isinstance(asked, str) else list(asked)) or variant.layers
+
+
+def _mask(variant, options):
+    return variant.mask if options["mask"] is None else options["mask"]
+
+
+def _resolution(variant, options):
+    """Metres of a pixel of the map: as asked, else that of the finest band."""
+    asked = options["map"].get("resolution") or variant.resolution
+    bands = (band for name in _layers(variant, options) for band in _bands(variant, name, None).values())
+    return asked or min(safe_s2.NATIVE[band] for band in bands)
+
+
+def _bands(variant, name, resolution):
+    """The band of each letter of a layer. Near infrared is B8A where everything is at 20 m, B08 at 10 m."""
+    if name in safe_s2.NATIVE and name != "SCL":
+        return {name: name}
+    bands = {letter: formulas.band_of(letter) for letter in formulas.index(name).letters}
+    others = [safe_s2.NATIVE[band] for letter, band in bands.items() if letter != "N"]
+    if "N" in bands and (resolution or min(others, default=10)) >= 20:
+        bands["N"] = "B8A"
+    return bands | {letter: band for letter, band in variant.bands.items() if letter in bands}
+
+
+def _described(name, bands, scene):
+    if name in bands:
+        kind = {"L1C": "toa_bidirectional_reflectance", "L2A": "surface_bidirectional_reflectance"}[scene["level"]]
+        return Layer(name, f"reflectance of band {name}", "1", {"standard_name": kind})
+    index = formulas.index(name, scene["unit"])
+    letters = ", ".join(f"{letter} is {band}" for letter, band in sorted(bands.items()))
+    return Layer(name, index.title, "1", {"comment": f"{index.formula}; {letters}"})
+
+
+def _notes(scenes, needed, resolution, variant, options):
+    baselines = sorted({scene["baseline"] for scene in scenes})
+    shifts = sorted({shift for scene in scenes for shift in scene["offsets"].values()} or {0.0})
+    yield f"reflectance is (DN + offset) x scale, by the metadata: offsets {shifts}, baselines {', '.join(baselines)}"
+    others = sorted(
+        {band for given in needed.values() for band in given.values() if safe_s2.NATIVE[band] != resolution}
+    )
+    if others:
+        how = "bilinear where coarser, means where finer"
+        yield f"{', '.join(others)} were brought to {resolution:g} m ({how})"
+    mask = _mask(variant, options)
+    without = [scene["product"] for scene in scenes if "SCL" not in scene["images"]]
+    if mask and without:
+        yield f"{', '.join(without)}: there is no scene classification, so clouds are not masked"
+    if mask and len(without) < len(scenes):
+        yield f"classes {mask} of the scene classification are masked, by the nearest pixel"
+    yield "no data (DN 0) and saturated pixels (65535) are masked before all else; negative reflectance stays"
+
+
+METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "mask"}))

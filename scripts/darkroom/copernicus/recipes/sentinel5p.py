@@ -1,0 +1,106 @@
+"""Sentinel-5P: columns of gases of good quality, each orbit on one grid by the overlaps of its pixels."""
+
+import numpy as np
+
+from darkroom import schema
+from darkroom.copernicus import areas, grid, overlap
+from darkroom.copernicus.readers import s5p
+from darkroom.copernicus.recipes.registry import Method, Times
+from darkroom.copernicus.stack import Layer
+
+CRS = "EPSG:4326"
+
+
+def patterns(variant, options):
+    """All of a product: it is one file."""
+    return []
+
+
+def problems(variant, options):
+    """What is wrong with the gas and the map of a row."""
+    yield from grid.problems(options["map"])
+    names = _layers(variant, options)
+    if len(names) != 1:
+        yield f"layers: {names} are {len(names)} gases, and a product has one; make a row of each"
+    for name in names:
+        if name not in variant.columns:
+            yield f"layers: {name!r} is unknown{schema.nearest(name, variant.columns)}"
+    if options["map"].get("crs"):
+        yield "map.crs: columns are drawn in longitude and latitude; leave it out"
+
+
+def describe(inventory, variant, options):
+    """The orbits of the products in an inventory.
+
+    Raises ValueError for products of another gas, for files that lack something, and where no pixel is good.
+    """
+    (name,) = _layers(variant, options)
+    column, scenes = variant.columns[name], s5p.scenes(inventory)
+    if not scenes:
+        raise ValueError(f"{inventory.root}: there is no product of Sentinel-5P level 2 (S5P_*_L2__*.nc)")
+    if others := sorted({scene["type"] for scene in scenes} - {column["type"]}):
+        raise ValueError(
+            f"{inventory.root}: {name} is in {column['type']}, and there are {', '.join(others)}; ask for one type"
+        )
+    units = {s5p.unit(scene, column)[0] for scene in scenes}
+    if len(units) > 1:
+        raise ValueError(f"{inventory.root}: products have {name} in {' and in '.join(sorted(units))}")
+    area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
+    step = options["map"].get("resolution") or variant.resolution
+    extents = [extent for scene in scenes if (extent := _extent(scene, column, _least(column, options), step))]
+    if not extents:
+        raise ValueError(f"{inventory.root}: no pixel of {name} has a quality above {_least(column, options)} percent")
+    target = grid.covering(extents, step, CRS, area)
+    notes.append(
+        f"pixels with a quality (qa_value) above {_least(column, options)} percent, none of those that hold a pole"
+    )
+    notes.append(f"a cell of {step:g} degrees has the mean of its pixels by their overlaps")
+    if column.get("note"):
+        notes.append(column["note"])
+    layer = Layer(name, column["title"], units.pop())
+    return Times(
+        target, [scene["begin"] for scene in scenes], [scene["product"] for scene in scenes], [layer], scenes, notes
+    )
+
+
+def fill(times, variant, options, put):
+    """Put the column of each orbit in place, block by block."""
+    (layer,) = times.layers
+    column, place = variant.columns[layer.name], times.grid
+    for at, scene in enumerate(times.scenes):
+        values, longitudes, latitudes = _pixels(scene, column, _least(column, options))
+        for window in place.windows():
+            west, north = place.affine @ (window.col_off, window.row_off)
+            shape = (int(window.height), int(window.width))
+            mean, _ = overlap.gridded(values, longitudes, latitudes, west, north, place.affine.a, shape)
+            put(layer.name, at, window, mean.astype(np.float32))
+
+
+def _pixels(scene, column, least):
+    values, longitudes, latitudes = s5p.pixels(scene, column, least, s5p.unit(scene, column)[1])
+    longitudes, polar = overlap.turned(longitudes)
+    return values[~polar], longitudes[~polar], latitudes[~polar]
+
+
+def _extent(scene, column, least, step):
+    """The grid over the good pixels of an orbit; over all the world's longitudes where it goes over the date line."""
+    _, longitudes, latitudes = _pixels(scene, column, least)
+    if not len(longitudes):
+        return None
+    west, east = (-180.0, 180.0) if longitudes.max() > 180 else (longitudes.min(), longitudes.max())
+    left, right = np.floor(west / step) * step, np.ceil(east / step) * step
+    top, bottom = np.ceil(latitudes.max() / step) * step, np.floor(latitudes.min() / step) * step
+    width, height = round((right - left) / step), round((top - bottom) / step)
+    return grid.Grid(CRS, (step, 0.0, float(left), 0.0, -step, float(top)), width, height)
+
+
+def _layers(variant, options):
+    asked = options["layers"]
+    return ([asked] if isinstance(asked, str) else list(asked)) or variant.layers
+
+
+def _least(column, options):
+    return column["qa"] if options["qa"] is None else options["qa"]
+
+
+METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "qa"}))

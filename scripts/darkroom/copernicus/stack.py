@@ -1,0 +1,142 @@
+"""Layers of several times on one grid, as CF netCDF: what is projected is written to it, and merged from it.
+
+Format: CF-1.11; values are 32-bit floats, NaN where there is none.
+"""
+
+import contextlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+from rasterio.crs import CRS
+from rasterio.windows import Window
+
+from darkroom import files
+from darkroom.copernicus.grid import Grid
+
+EPOCH = "seconds since 1970-01-01 00:00:00"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One variable: its name, what it is in words, and its unit as UDUNITS has it ("1" for none)."""
+
+    name: str
+    title: str
+    unit: str = "1"
+    about: dict = field(default_factory=dict)  # other attributes of it
+
+
+@contextlib.contextmanager
+def writing(path, grid, begins, products, layers, about):
+    """Write a stack; gives a function that puts values (height, width) in place: put(layer, at, window, values).
+
+    begins, products -- of each time: ISO 8601 in UTC, and the products that it is made of
+    about -- attributes of the file
+    """
+    with files.replacing(path) as partial:
+        dataset = netCDF4.Dataset(partial, "w")
+        try:
+            _frame(dataset, grid, begins, products, about)
+            axes = ("time", *_axes(grid))
+            for layer in layers:
+                chunks = (1, min(512, grid.height), min(512, grid.width))
+                variable = dataset.createVariable(
+                    layer.name, "f4", axes, zlib=True, complevel=1, chunksizes=chunks, fill_value=np.float32(np.nan)
+                )
+                names = {"long_name": layer.title, "units": layer.unit, "grid_mapping": "crs"}
+                variable.setncatts(names | layer.about)
+
+            def put(layer, at, window, values):
+                rows, columns = window.toslices()
+                dataset[layer][at, rows, columns] = values
+
+            yield put
+        finally:
+            dataset.close()
+
+
+def _axes(grid):
+    return ("lat", "lon") if grid.degrees else ("y", "x")
+
+
+def _frame(dataset, grid, begins, products, about):
+    dataset.setncatts({"Conventions": "CF-1.11"} | about)
+    rows, columns = _axes(grid)
+    for name, size in (("time", len(begins)), (rows, grid.height), (columns, grid.width)):
+        dataset.createDimension(name, size)
+    time = dataset.createVariable("time", "f8", ("time",))
+    time.setncatts({"standard_name": "time", "long_name": "begin of sensing", "units": EPOCH, "axis": "T"})
+    time.setncatts({"calendar": "standard", "units_metadata": "leap_seconds: utc"})
+    time[:] = [datetime.fromisoformat(begin).replace(tzinfo=UTC).timestamp() for begin in begins]
+    product = dataset.createVariable("product", str, ("time",))
+    product.long_name = "products that a time is made of"
+    for at, text in enumerate(products):
+        product[at] = text
+    kinds = (("latitude", "degrees_north"), ("longitude", "degrees_east"))
+    if not grid.degrees:
+        kinds = (("projection_y_coordinate", "m"), ("projection_x_coordinate", "m"))
+    for name, (kind, unit), values, axis in zip((rows, columns), kinds, grid.centres()[::-1], "YX", strict=True):
+        variable = dataset.createVariable(name, "f8", (name,))
+        variable.setncatts({"standard_name": kind, "long_name": kind.replace("_", " "), "units": unit, "axis": axis})
+        variable[:] = values
+    crs = dataset.createVariable("crs", "i4")
+    system = CRS.from_string(grid.crs)
+    crs.setncatts(_mapping(system) | {"crs_wkt": system.to_wkt(), "spatial_ref": system.to_wkt()})
+    west, north = grid.affine.c, grid.affine.f
+    crs.GeoTransform = f"{west!r} {grid.affine.a!r} 0 {north!r} 0 {grid.affine.e!r}"
+    crs.epsg_code = grid.crs
+    crs.long_name = "system of coordinates"
+
+
+def _mapping(system):
+    """Attributes of a CF grid mapping: of latitude and longitude, or transverse Mercator; of others the WKT alone."""
+    told = system.to_dict()
+    wgs84 = {"semi_major_axis": 6378137.0, "inverse_flattening": 298.257223563}
+    if system.is_geographic:
+        return {"grid_mapping_name": "latitude_longitude"} | wgs84
+    if told.get("proj") == "utm" and told.get("datum", told.get("ellps")) == "WGS84":
+        return wgs84 | {
+            "grid_mapping_name": "transverse_mercator",
+            "longitude_of_central_meridian": 6.0 * told["zone"] - 183,
+            "latitude_of_projection_origin": 0.0,
+            "scale_factor_at_central_meridian": 0.9996,
+            "false_easting": 500_000.0,
+            "false_northing": 10_000_000.0 if told.get("south") else 0.0,
+        }
+    return {}
+
+
+class Stack:
+    """A stack that was written."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+        with netCDF4.Dataset(self.path) as dataset:
+            crs = dataset["crs"]
+            west, across, _, north, _, down = map(float, crs.GeoTransform.split())
+            self.layers = [
+                Layer(name, variable.long_name, variable.units)
+                for name, variable in dataset.variables.items()
+                if variable.dimensions[:1] == ("time",) and variable.ndim == 3
+            ]
+            height, width = dataset[self.layers[0].name].shape[1:]
+            self.grid = Grid(crs.epsg_code, (across, 0.0, west, 0.0, down, north), width, height)
+            seconds = np.asarray(dataset["time"][:], float)
+            self.begins = [datetime.fromtimestamp(one, UTC).isoformat().replace("+00:00", "Z") for one in seconds]
+            self.products = [str(text) for text in dataset["product"][:]]
+            self.about = {key: dataset.getncattr(key) for key in dataset.ncattrs()}
+
+    @contextlib.contextmanager
+    def reading(self):
+        """A function that gives values as float32 (height, width), NaN for none: get(layer, at, window=all)."""
+        with netCDF4.Dataset(self.path) as dataset:
+            dataset.set_auto_mask(False)
+
+            def get(layer, at, window=None):
+                rows, columns = (window or Window(0, 0, self.grid.width, self.grid.height)).toslices()
+                return dataset[layer][at, rows, columns]
+
+            yield get

@@ -1,0 +1,149 @@
+"""Recipes beside what they cannot do without, and beside their peers, in one run.
+
+`python tests/bench/copernicus_recipes.py [--size 5490]`: an index of two JPEG 2000 bands of Sentinel-2 beside the decoding of
+both alone, and its part of 5 km beside the whole; an orbit of Sentinel-5P brought to a grid beside HARP. Compare CPU seconds:
+the machine may have other work. Each runs in a process of its own; memory is the most that it had.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "scripts")]
+
+import copernicus_orbit  # noqa: E402
+import copernicus_safe  # noqa: E402
+from darkroom import inventory  # noqa: E402
+from darkroom.copernicus.products import Product, write_products  # noqa: E402
+
+DECODE = """
+import sys, rasterio
+for path in sys.argv[1:]:
+    with rasterio.open(path) as image:
+        for row in range(0, image.height, 1024):
+            image.read(1, window=rasterio.windows.Window(0, row, image.width, min(1024, image.height - row)))
+"""
+OURS = """
+import json, sys
+from copernicus_import import copernicus_import
+from copernicus_project import copernicus_project
+from pathlib import Path
+folder, given = Path(sys.argv[1]), json.loads(sys.argv[2])
+copernicus_import(folder / "inventory.json", folder / "products.geojson", folder / "scenes.json", **given)
+copernicus_project(folder / "scenes.json", folder / "stack.nc", **given)
+"""
+
+
+def measured(*command):
+    """Wall seconds, CPU seconds and largest memory (MB) of a command."""
+    started = time.monotonic()
+    quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    command = [str(part) for part in command]
+    _, status, usage = os.wait4(os.posix_spawnp(command[0], command, environment, file_actions=quiet), 0)
+    if status:
+        raise RuntimeError(f"{command[:2]} ended with {os.waitstatus_to_exitcode(status)}")
+    return time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def told(what, figures, before=None):
+    ratio = f"  {figures[1] / before[1]:5.2f} of its CPU" if before else ""
+    print(f"  {what:28} {figures[0]:7.2f} s  CPU {figures[1]:7.2f} s  {figures[2]:6.0f} MB{ratio}", flush=True)
+    return figures
+
+
+def prepared(folder):
+    """Take stock of the products in `raw`."""
+    listed = copernicus_safe.inventory(folder / "raw")
+    inventory.write(folder / "inventory.json", listed)
+    names = sorted({name.split("/")[0] for name in listed.names})
+    write_products(folder, [Product("1", name, "", "") for name in names])
+
+
+def recipe(name, **options):
+
+    return json.dumps({"recipe": name, "options": {"layers": [], "map": {}, "mask": None, "qa": None} | options})
+
+
+def make_sentinel2(folder, size):
+    chance = np.random.default_rng(1)
+    hills = gaussian_filter(chance.normal(size=(size, size)), 3)
+    bands = {
+        f"{band}_10m": np.clip(3000 + 6000 * hills + chance.normal(0, 40, hills.shape), 1, 20_000)
+        for band in ("B04", "B08")
+    }
+    copernicus_safe.safe(folder / "raw", bands)
+    prepared(folder)
+
+
+def sentinel2(folder, size):
+    print(f"NDVI of {size} x {size} pixels of JPEG 2000")
+    images = sorted((folder / "raw").rglob("*.jp2"))
+    decode = told("decoding alone", measured(sys.executable, "-c", DECODE, *images))
+    whole = told("ours, to netCDF", measured(sys.executable, "-c", OURS, folder, recipe("s2_index")), decode)
+    part = {"area": [7.75, 45.09, 7.81, 45.13]}
+    told("ours, 5 km of it", measured(sys.executable, "-c", OURS, folder, recipe("s2_index", map=part)), whole)
+
+
+def make_sentinel5p(folder):
+    longitudes, latitudes = copernicus_orbit.swath(2000, 450, 0, -40, 0.035, 0.05)
+    values = np.random.default_rng(2).uniform(1e-5, 9e-5, longitudes.shape[:2])
+    copernicus_orbit.orbit(folder / "raw", values, longitudes, latitudes)
+    prepared(folder)
+    source = folder / "flat.nc"
+    with netCDF4.Dataset(source, "w", format="NETCDF3_CLASSIC") as dataset:
+        dataset.Conventions = "HARP-1.0"
+        dataset.createDimension("time", values.size)
+        dataset.createDimension("independent_4", 4)
+        column = dataset.createVariable("tropospheric_NO2_column_number_density", "f8", ("time",))
+        column.units, column[:] = "mol/m^2", values.ravel()
+        for name, corners, unit in (("latitude", latitudes, "degree_north"), ("longitude", longitudes, "degree_east")):
+            variable = dataset.createVariable(f"{name}_bounds", "f8", ("time", "independent_4"))
+            variable.units, variable[:] = unit, corners.reshape(-1, 4)
+    sides = {
+        "west": longitudes.min(),
+        "south": latitudes.min(),
+        "width": np.ptp(longitudes),
+        "height": np.ptp(latitudes),
+    }
+    (folder / "sides.json").write_text(json.dumps({key: float(side) for key, side in sides.items()}))
+
+
+def sentinel5p(folder):
+    print("an orbit of 900,000 pixels to 0.05 degrees")
+    harp, sides = None, json.loads((folder / "sides.json").read_text())
+    if shutil.which("harpmerge"):
+        rows, columns = (int(sides[key] / 0.05) + 40 for key in ("height", "width"))
+        grid = f"bin_spatial({rows},{sides['south'] // 1},0.05,{columns},{sides['west'] // 1},0.05)"
+        harp = told("harpmerge", measured("harpmerge", "-a", grid, folder / "flat.nc", folder / "harp.nc"))
+    measured(sys.executable, "-c", OURS, folder, recipe("s5p_columns", map={"area": [0, 0, 1, 1]}))  # is compiled once
+    told("ours, to netCDF", measured(sys.executable, "-c", OURS, folder, recipe("s5p_columns")), harp)
+
+
+def main():
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("--size", type=int, default=5490)
+    given = line.parse_args()
+    spawn = multiprocessing.get_context("spawn")
+    for make, measure, *size in ((make_sentinel2, sentinel2, given.size), (make_sentinel5p, sentinel5p)):
+        with tempfile.TemporaryDirectory() as name:
+            # In a process of its own: what is measured begins with the memory of its parent.
+            maker = spawn.Process(target=make, args=(Path(name), *size))
+            maker.start()
+            maker.join()
+            measure(Path(name), *size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""Fields on latitude and longitude: axes of CAMS old and new, flags of Copernicus Land, sea temperatures, areas, frames."""
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray
+from PIL import Image
+
+import copernicus_safe
+from copernicus_plot_frames import copernicus_plot_frames
+from darkroom.copernicus import merging, stack, variants
+from darkroom.copernicus.recipes.registry import method
+
+OPTIONS = {"layers": [], "map": {}, "step": None}
+DAYS = ("2020-07-08", "2020-07-09", "2020-07-10")
+
+
+def run(folder, target, recipe, **options):
+    """Describe and project the files in a folder; gives the times and the stack."""
+    variant, given = variants.known()[recipe], OPTIONS | options
+    how = method("gridded")
+    assert not list(how.problems(variant, given))
+    times = how.describe(copernicus_safe.inventory(folder), variant, given)
+    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {}) as put:
+        how.fill(times, variant, given, put)
+    return times, stack.Stack(target)
+
+
+def layer(shown, at=0):
+    with shown.reading() as get:
+        return get(shown.layers[0].name, at)
+
+
+def field(path, name, values, latitudes, longitudes, axes=(), dtype="f4", **attributes):
+    """Write a variable on a grid. axes -- (name, values, attributes) of those before the map, or a time of no axis."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fill = attributes.pop("_FillValue", None)
+    with netCDF4.Dataset(path, "w") as dataset:
+        for axis, entries, told in (*axes, ("latitude", latitudes, {}), ("longitude", longitudes, {})):
+            entries = np.atleast_1d(np.asarray(entries, float))
+            dataset.createDimension(axis, len(entries))
+            variable = dataset.createVariable(axis, "f8", (axis,))
+            variable.setncatts(told)
+            variable[:] = entries
+        names = (*(axis for axis, *_ in axes), "latitude", "longitude")
+        variable = dataset.createVariable(name, dtype, names, fill_value=fill)
+        variable.set_auto_maskandscale(False)
+        variable.setncatts(attributes)
+        variable[:] = np.asarray(values).reshape([dataset.dimensions[one].size for one in names])
+    return path
+
+
+def seconds(day):
+    return (np.datetime64(day) - np.datetime64("1970-01-01")).astype("timedelta64[s]").astype(float)
+
+
+TIME = {"units": "seconds since 1970-01-01", "calendar": "standard"}
+
+
+def world(step=30.0):
+    """Values of 0 to 360 east, from north to south, as CAMS has them."""
+    latitudes, longitudes = np.arange(90 - step / 2, -90, -step), np.arange(0, 360, step)
+    return np.add.outer(latitudes, longitudes / 1000) + 200, latitudes, longitudes
+
+
+def test_old_and_new_axes_of_cams_are_one_answer(tmp_path):
+    values, *place = world()
+    old = tmp_path / "old/z_cams_c_ecmf_20200708000000_prod_fc_sfc_000_tc_ch4.nc"
+    field(old, "tc_ch4", values, *place, [("time", seconds(DAYS[0]), TIME)], units="kg m-2")
+    new = tmp_path / "new/cams_tc_ch4_20200708_0123456789ab.nc"
+    axes = [("forecast_period", [0, 3], {"units": "hours"}), ("forecast_reference_time", seconds(DAYS[0]), TIME)]
+    field(new, "tc_ch4", np.stack([values, values + 5]), *place, axes, units="kg m-2")
+    with netCDF4.Dataset(new, "a") as dataset:
+        valid = dataset.createVariable("valid_time", "f8", ("forecast_reference_time", "forecast_period"))
+        valid.setncatts(TIME)
+        valid[:] = [[seconds(DAYS[0]), seconds(DAYS[0]) + 3 * 3600]]
+    (one, first), (two, second) = (
+        run(tmp_path / name, tmp_path / f"{name}.nc", "cams_columns", layers="tc_ch4") for name in ("old", "new")
+    )
+    assert one.begins == two.begins == ["2020-07-08T00:00:00Z"] and one.grid == two.grid
+    assert np.array_equal(layer(first), layer(second))
+    later, third = run(tmp_path / "new", tmp_path / "later.nc", "cams_columns", layers="tc_ch4", step=3)
+    assert later.begins == ["2020-07-08T03:00:00Z"] and layer(third) == pytest.approx(layer(first) + 5)
+    with pytest.raises(ValueError, match=r"has the forecast hours \[0.0, 3.0\], and not 6"):
+        run(tmp_path / "new", tmp_path / "none.nc", "cams_columns", layers="tc_ch4", step=6)
+
+
+def test_longitudes_of_0_to_360_and_rows_of_both_directions_are_one_map(tmp_path):
+    values, latitudes, longitudes = world()
+    for name, turn in (("down", 1), ("up", -1)):
+        field(
+            tmp_path / name / "a.nc",
+            "tcno2",
+            values[::turn],
+            latitudes[::turn],
+            longitudes,
+            [("time", 0, TIME)],
+            units="kg m-2",
+        )
+    shown = [run(tmp_path / name, tmp_path / f"{name}.nc", "cams_columns")[1] for name in ("down", "up")]
+    assert np.array_equal(layer(shown[0]), layer(shown[1]))
+    west, south, east, north = shown[0].grid.bounds
+    assert (west, east) == (-195, 165) and (south, north) == (-90, 90)
+    with xarray.open_dataset(tmp_path / "down/a.nc") as judge:
+        for column, longitude in enumerate(shown[0].grid.centres()[0]):
+            assert layer(shown[0])[:, column] == pytest.approx(judge.tcno2.sel(longitude=longitude % 360).values[0])
+
+
+def test_a_cut_out_over_the_date_line(tmp_path):
+    field(tmp_path / "raw/a.nc", "tcno2", np.ones((2, 4)), [0, 1], [178, 179, 180, 181], [("time", 0, TIME)], units="1")
+    times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "cams_columns")
+    assert shown.grid.width == 4 and times.grid.bounds[0] == 177.5
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name", "scale", "offset"),
+    [
+        ("cgls_vegetation", "NDVI", 0.004, -0.08),
+        ("cgls_vegetation", "FAPAR", 0.004, 0),
+        ("cgls_vegetation", "LAI", 1 / 30, 0),
+    ],
+)
+def test_flags_of_land_are_never_values(tmp_path, recipe, name, scale, offset):
+    stored = np.array([[0, 100, 250, 251, 252, 253, 254, 255]], "u1").repeat(2, 0)
+    path = tmp_path / f"raw/c_gls_{name}_202006210000_GLOBE_PROBAV_V2.2.1.nc"
+    field(
+        path,
+        name,
+        stored,
+        [45, 44],
+        np.arange(8.0),
+        [("time", seconds("2020-06-21"), TIME)],
+        "u1",
+        _FillValue=255,
+        scale_factor=scale,
+        add_offset=offset,
+        flag_values=np.array([254], "u1"),
+    )
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", recipe, layers=name)
+    assert layer(shown)[0, :3] == pytest.approx(np.array([0, 100, 250]) * scale + offset, abs=1e-6)
+    assert np.isnan(layer(shown)[:, 3:]).all()
+
+
+def test_dry_matter_has_its_scale(tmp_path):
+    stored = np.array([[0, 5000, -1, -2], [1, 2, 3, 32767]], "i2")
+    path = tmp_path / "raw/c_gls_DMP_202006100000_GLOBE_OLCI_V1.1.1.nc"
+    field(
+        path, "DMP", stored, [45, 44], np.arange(4.0), [("time", 0, TIME)], "i2", scale_factor=0.01, units="kg/ha/day"
+    )
+    times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "cgls_dmp")
+    assert layer(shown) == pytest.approx(np.array([[0, 50, np.nan, np.nan], [0.01, 0.02, 0.03, np.nan]]), nan_ok=True)
+    assert times.layers[0].unit == "kg/ha/day"
+
+
+@pytest.fixture
+def sea(tmp_path):
+    """Three days of sea, out of order in their names: Kelvin as 16-bit, land is missing."""
+    latitudes, longitudes = np.arange(30.5, 46), np.arange(0.5, 36)
+    stored = np.add.outer(np.arange(16) * 50, np.arange(36) * 10).astype("i2")
+    stored[:4, :4] = -32768
+    for number, day in ((0, DAYS[2]), (1, DAYS[0]), (2, DAYS[1])):
+        field(
+            tmp_path / f"raw/sst_{number}.nc",
+            "analysed_sst",
+            stored + number * 100 * (stored != -32768),
+            latitudes,
+            longitudes,
+            [("time", seconds(day), TIME)],
+            "i2",
+            _FillValue=-32768,
+            scale_factor=0.01,
+            add_offset=273.15,
+            units="kelvin",
+        )
+    return tmp_path
+
+
+def test_temperatures_are_converted_once_and_weighted_by_area(sea):
+    times, shown = run(sea / "raw", sea / "stack.nc", "cmems_sst")
+    assert times.begins == [f"{day}T00:00:00Z" for day in DAYS] and times.layers[0].unit == "degree_Celsius"
+    with xarray.open_dataset(sea / "raw/sst_1.nc") as judge:
+        celsius = judge.analysed_sst[0] - 273.15
+        assert layer(shown) == pytest.approx(celsius.values[::-1], abs=1e-4, nan_ok=True)
+        mean = float(celsius.weighted(np.cos(np.deg2rad(judge.latitude))).mean())
+    rows = list(merging.statistics(shown))
+    assert [row["begin"][:10] for row in rows] == list(DAYS)
+    assert rows[0]["mean"] == pytest.approx(mean, rel=1e-4) and rows[0]["valid"] == 16 * 36 - 16
+    assert rows[0]["mean"] != pytest.approx(float(celsius.mean()), rel=1e-3)
+
+
+def test_an_area_takes_the_cells_that_its_border_cuts(sea):
+    _, shown = run(sea / "raw", sea / "stack.nc", "cmems_sst", map={"area": [10.2, 35.0, 12.0, 37.9]})
+    assert shown.grid.bounds == pytest.approx((10, 35, 12, 38))
+    whole = run(sea / "raw", sea / "all.nc", "cmems_sst")[1]
+    assert np.array_equal(layer(shown), layer(whole)[8:11, 10:12])
+
+
+def test_only_the_inside_of_an_area_is_shown_and_drawn_day_by_day(sea):
+    area = "POLYGON ((5 32, 20 32, 20 44, 5 32))"
+    times, shown = run(sea / "raw", sea / "stack.nc", "cmems_sst_mask", map={"area": area})
+    there = ~np.isnan(layer(shown))
+    assert 60 < there.sum() < 110 and not there[0, 0] and there[-1, -1]
+    assert "left out, by the middles of its cells" in times.notes[-1]
+    copernicus_plot_frames(sea / "stack.nc", sea / "animation.gif", recipe="cmems_sst_mask")
+    with Image.open(sea / "animation.gif") as movie:
+        assert movie.n_frames == 3 and movie.info["duration"] == 1000
+    before = (sea / "animation.gif").read_bytes()
+    copernicus_plot_frames(sea / "stack.nc", sea / "animation.gif", recipe="cmems_sst_mask")
+    assert (sea / "animation.gif").read_bytes() == before
+
+
+def test_what_cannot_be_made_is_one_line(sea):
+    with pytest.raises(ValueError, match="there are files with analysed_sst, and without tcno2"):
+        run(sea / "raw", sea / "stack.nc", "cams_columns")
+    with pytest.raises(
+        ValueError, match=r"the area \[100.000, .* does not meet the images, which cover \[0.000, 30.000, 36.000"
+    ):
+        run(sea / "raw", sea / "stack.nc", "cmems_sst", map={"area": [100, 0, 110, 10]})
+    field(sea / "bent/a.nc", "tcno2", np.ones((2, 3)), [0, 1], [0, 1, 4], [("time", 0, TIME)])
+    with pytest.raises(ValueError, match=r"a\.nc: longitude is not regular"):
+        run(sea / "bent", sea / "stack.nc", "cams_columns")
+    field(sea / "timeless/a.nc", "tcno2", np.ones((2, 3)), [0, 1], [0, 1, 2])
+    with pytest.raises(ValueError, match=r"a\.nc: does not tell its time"):
+        run(sea / "timeless", sea / "stack.nc", "cams_columns")
+    path = sea / "raw/sst_0.nc"
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"sst_0\.nc: cannot be read"):
+        run(sea / "raw", sea / "stack.nc", "cmems_sst")
+    (sea / "none").mkdir()
+    with pytest.raises(ValueError, match=r"there is no netCDF file \(\.nc\) with tcno2"):
+        run(sea / "none", sea / "stack.nc", "cams_columns")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "says"),
+    [
+        ("cams_columns", {"layers": "tcno3"}, "'tcno3' is unknown; did you mean"),
+        ("cams_columns", {"layers": ["tcno2", "tcco"]}, "a map has one"),
+        ("cmems_sst_mask", {}, "map.area: is missing"),
+        ("cmems_sst", {"map": {"crs": "EPSG:32632"}}, "longitude and latitude"),
+    ],
+)
+def test_options_are_looked_at_before_anything_runs(recipe, options, says):
+    assert says in "; ".join(method("gridded").problems(variants.known()[recipe], OPTIONS | options))

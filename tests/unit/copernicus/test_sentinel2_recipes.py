@@ -1,0 +1,355 @@
+"""Indices of Sentinel-2: offsets, no data, grids of two resolutions, zones and dates, and what is refused."""
+
+import netCDF4
+import numpy as np
+import pystac
+import pytest
+import rasterio
+import tensorstore
+from rio_cogeo.cogeo import cog_validate
+
+import airborne_files
+import copernicus_safe as made
+from copernicus_check import copernicus_check
+from copernicus_detect import copernicus_detect
+from copernicus_import import copernicus_import
+from copernicus_merge import copernicus_merge
+from copernicus_plot import copernicus_plot
+from copernicus_project import copernicus_project
+from darkroom import files, inventory
+from darkroom.copernicus import formulas, variants
+from darkroom.copernicus.products import Product, write_products
+from darkroom.copernicus.recipes.registry import method
+from darkroom.copernicus.stack import Stack
+
+OPTIONS = {"layers": [], "map": {}, "mask": None}
+SCHEMA = "https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"
+SURFACE = {"B04": 0.05, "B08": 0.45}
+
+
+def run(folder, recipe="s2_index", **options):
+    """Import and project the products in a folder; gives the stack."""
+    listed = made.inventory(folder / "raw")
+    inventory.write(folder / "inventory.json", listed)
+    names = sorted({name.split("/")[0] for name in listed.names})
+    write_products(folder, [Product("1", name, "", "") for name in names])
+    scenes, stack = folder / "scenes.json", folder / "stack.nc"
+    given = {"recipe": recipe, "options": OPTIONS | options}
+    copernicus_import(folder / "inventory.json", folder / "products.geojson", scenes, **given)
+    copernicus_project(scenes, stack, **given)
+    return Stack(stack)
+
+
+def layer(stack, name, at=0):
+    with stack.reading() as get:
+        return get(name, at)
+
+
+def flat(value, size=32, offset=1000):
+    return np.full((size, size), round(value * 10_000 + offset))
+
+
+def bands(offset=1000, **reflectance):
+    return {f"{name}_10m": flat(value, offset=offset) for name, value in (SURFACE | reflectance).items()}
+
+
+@pytest.mark.parametrize(("baseline", "offset"), [("0212", None), ("0400", -1000), ("0500", -1000), ("0510", -1000)])
+def test_one_surface_has_one_index_by_the_metadata_of_each_baseline(tmp_path, baseline, offset):
+    begin = "20160622T101601" if baseline == "0500" else "20230622T101601"  # reprocessed, before there was an offset
+    made.safe(tmp_path / "raw", bands(-(offset or 0)), begin, baseline, offset)
+    values = layer(run(tmp_path), "NDVI")
+    assert values == pytest.approx(np.full((32, 32), (0.45 - 0.05) / 0.5), abs=1e-6)
+
+
+def test_a_copy_whose_offset_is_in_doubt_is_refused(tmp_path):
+    made.safe(tmp_path / "raw", bands(0), baseline="0510", offset=None)
+    with pytest.raises(ValueError, match=r"MTD_MSIL2A\.xml: baseline 05\.10 has an BOA_ADD_OFFSET for each band"):
+        run(tmp_path)
+
+
+def test_no_data_is_masked_before_resampling_and_negative_reflectance_stays(tmp_path):
+    blue = flat(0.2, 16)
+    blue[:, 8:] = 0  # beyond the swath
+    blue[0, 0], blue[8, 2] = 65535, 900
+    made.safe(tmp_path / "raw", {"B05_20m": blue, "B04_10m": flat(0.1)})
+    stack = run(tmp_path, layers=["B05", "B04"])
+    values = layer(stack, "B05")
+    assert stack.grid.affine.a == 10
+    inside = values[~np.isnan(values)]
+    assert inside.min() >= -0.0101 and inside.max() == pytest.approx(0.2)  # no mixture with DN 0, which is -0.1
+    assert values[16:18, 4:6].min() < 0.1 and np.isnan(values[:, 18:]).all()
+    raw = run(tmp_path, layers=["B05"])
+    lowest = layer(raw, "B05")
+    assert raw.grid.affine.a == 20 and lowest[8, 2] == pytest.approx(-0.01) and np.isnan(lowest[0, 0])
+    assert np.isnan(lowest[:, 8:]).all()
+
+
+def test_a_mean_of_finer_pixels_counts_those_that_are_there(tmp_path):
+    red = flat(0.1)
+    red[0, 0] = 0
+    red[0:2, 1] = 3000
+    made.safe(tmp_path / "raw", {"B04_10m": red})
+    values = layer(run(tmp_path, layers="B04", map={"resolution": 20}), "B04")
+    assert values[0, 0] == pytest.approx((0.2 + 0.2 + 0.1) / 3, abs=1e-6) and values[1, 1] == pytest.approx(0.1)
+
+
+def test_the_burn_ratio_takes_the_narrow_near_infrared_at_20_metres(tmp_path):
+    for begin, infrared, swir in (("20230622T101601", 0.1, 0.2), ("20230612T101601", 0.3, 0.1)):  # out of order
+        made.safe(
+            tmp_path / "raw",
+            {"B8A_20m": flat(infrared, 16), "B12_20m": flat(swir, 16), "B08_10m": flat(0.9)},
+            begin,
+        )
+    stack = run(tmp_path, "s2_fires")
+    assert stack.begins == sorted(stack.begins) and stack.grid.affine.a == 20
+    assert layer(stack, "NBR", 0)[0, 0] == pytest.approx(0.5) and layer(stack, "NBR", 1)[0, 0] == pytest.approx(-1 / 3)
+    copernicus_merge(tmp_path / "stack.nc", tmp_path / "map.tif", tmp_path / "statistics.csv", recipe="s2_fires")
+    copernicus_detect(tmp_path / "map.tif", tmp_path / "classes.tif", tmp_path / "classes.csv", recipe="s2_fires")
+    with rasterio.open(tmp_path / "map.tif") as image, rasterio.open(tmp_path / "classes.tif") as classes:
+        assert image.descriptions[2] == "NBR_difference" and image.read(3)[0, 0] == pytest.approx(0.5 + 1 / 3)
+        assert (classes.read(1) == 6).all()
+    assert (tmp_path / "classes.csv").read_text().splitlines()[-1] == "6,high severity,256,10.24"
+    shown = [tmp_path / name for name in ("stack.nc", "map.tif", "statistics.csv")]
+    copernicus_check(*shown, tmp_path / "copernicus.json", classes=tmp_path / "classes.tif", recipe="s2_fires")
+    told = files.read_json(tmp_path / "copernicus.json")["checks"]["copernicus_check"]
+    assert told["valid"] == {"NBR_before": 256, "NBR_after": 256, "NBR_difference": 256}
+    beside = {"classes": tmp_path / "classes.tif", "recipe": "s2_fires"}
+    copernicus_plot(*shown, tmp_path / "preview.png", tmp_path / "item.json", **beside)
+    before = (tmp_path / "map.tif").read_bytes(), (tmp_path / "item.json").read_bytes()
+    copernicus_merge(*shown, recipe="s2_fires")
+    copernicus_plot(*shown, tmp_path / "preview.png", tmp_path / "item.json", **beside)
+    assert ((tmp_path / "map.tif").read_bytes(), (tmp_path / "item.json").read_bytes()) == before
+    with netCDF4.Dataset(tmp_path / "stack.nc", "a") as dataset:
+        dataset["NBR"][0, 0, 0] = 0
+    with pytest.raises(ValueError, match=r"map\.tif: is not what stack\.nc makes"):
+        copernicus_check(*shown, tmp_path / "copernicus.json", recipe="s2_fires")
+
+
+def eopf(folder, arrays, driver, name="S2A_MSIL2A_20230622T101601_N0511_R065_T32TMR_20240101T000000.zarr", **packing):
+    """The same as EOPF Zarr, 2 or 3: {group/array: values}."""
+    newer = driver == "zarr3"
+
+    def attributes(path, told):
+        if newer:
+            held = (
+                files.read_json(path / "zarr.json")
+                if (path / "zarr.json").exists()
+                else {"zarr_format": 3, "node_type": "group"}
+            )
+            files.write_json(path / "zarr.json", held | {"attributes": told})
+        else:
+            files.write_json(path / ".zattrs", told)
+
+    for group, values in arrays.items():
+        step = int(group.split("/r")[-1][:2])
+        places = {
+            "x": 399_960 + step * (np.arange(values.shape[1]) + 0.5),
+            "y": 5_000_040 - step * (np.arange(values.shape[0]) + 0.5),
+        }
+        for path, entry in {
+            group: values.astype("uint8" if "scl" in group else "uint16"),
+            **{f"{group.rpartition('/')[0]}/{axis}": place.astype("int64") for axis, place in places.items()},
+        }.items():
+            spec = {"driver": driver, "kvstore": f"file://{folder / name / path}/"}
+            tensorstore.open(
+                spec, create=True, delete_existing=True, dtype=entry.dtype, shape=entry.shape, fill_value=0
+            ).result().write(entry).result()
+        if "reflectance" in group:
+            attributes(folder / name / group, {"scale_factor": 1e-4, "add_offset": -0.1} | packing)
+    attributes(folder / name, {"stac_discovery": {"properties": {"proj:epsg": 32632}}})
+    return name
+
+
+@pytest.mark.parametrize("driver", ["zarr", "zarr3"])
+def test_eopf_zarr_is_the_same_as_safe(tmp_path, driver):
+    red, infrared = np.random.default_rng(4).integers(1100, 5000, (2, 32, 32))
+    red[:, :5] = 0
+    classes = np.full((16, 16), 4)
+    classes[8, 8] = 9
+    made.safe(tmp_path / "safe/raw", {"B04_10m": red, "B08_10m": infrared, "SCL_20m": classes})
+    arrays = {
+        "measurements/reflectance/r10m/b04": red,
+        "measurements/reflectance/r10m/b08": infrared,
+        "conditions/mask/l2a_classification/r20m/scl": classes,
+    }
+    eopf(tmp_path / "zarr/raw", arrays, driver)
+    one, other = (run(tmp_path / kind, layers=["NDVI", "B04"]) for kind in ("safe", "zarr"))
+    assert one.grid == other.grid
+    for name in ("NDVI", "B04"):
+        assert np.array_equal(layer(one, name), layer(other, name), equal_nan=True)
+    assert np.isnan(layer(other, "B04")[:, :5]).all() and np.nanmin(layer(other, "B04")) >= 0.01
+
+
+def test_eopf_zarr_whose_offset_is_in_doubt_is_refused(tmp_path):
+    eopf(tmp_path / "raw", {"measurements/reflectance/r10m/b04": flat(0.1)}, "zarr", add_offset=0)
+    with pytest.raises(ValueError, match="baseline 0511 has an add_offset for each band, and here is none"):
+        run(tmp_path, layers="B04")
+
+
+def test_clouds_are_masked_by_the_nearest_pixel_of_the_classification(tmp_path):
+    classes = np.full((16, 16), 4)
+    classes[3:5, 3:5] = 9
+    made.safe(tmp_path / "raw", bands() | {"SCL_20m": classes})
+    masked = np.isnan(layer(run(tmp_path), "NDVI"))
+    assert masked.sum() == 16 and masked[6:10, 6:10].all()
+    assert not np.isnan(layer(run(tmp_path, mask=[]), "NDVI")).any()
+
+
+def test_all_clouds_are_a_clear_result(tmp_path):
+    made.safe(tmp_path / "raw", bands() | {"SCL_20m": np.full((16, 16), 9)})
+    assert np.isnan(layer(run(tmp_path), "NDVI")).all()
+    shown = [tmp_path / name for name in ("stack.nc", "map.tif", "statistics.csv")]
+    copernicus_merge(*shown, recipe="s2_index")
+    copernicus_check(*shown, tmp_path / "copernicus.json", recipe="s2_index")
+    copernicus_plot(*shown, tmp_path / "preview.png", tmp_path / "item.json", recipe="s2_index")
+    (note,) = files.read_json(tmp_path / "copernicus.json")["notes"]
+    assert note == "2023-06-22T10:16:01.024000Z: no pixel of NDVI is valid: all is masked or without data"
+
+
+def test_scenes_a_pixel_apart_and_of_another_zone_lie_where_they_should(tmp_path):
+    ramp = np.tile(np.arange(32) * 100 + 1500, (32, 1))
+    made.safe(tmp_path / "raw", {"B04_10m": ramp}, west=399_960)
+    made.safe(tmp_path / "raw", {"B04_10m": ramp}, tile="T32TNR", west=399_960 + 320 + 10)
+    stack = run(tmp_path, layers="B04")
+    (row, *_), (first,) = layer(stack, "B04"), stack.products
+    assert stack.grid.width == 65 and np.isnan(row[32]) and first.count("S2A_") == 2
+    assert row[[0, 31, 33, 64]] == pytest.approx([0.05, 0.36, 0.05, 0.36])
+    east = tmp_path / "east"
+    made.safe(east / "raw", {"B04_10m": flat(0.2, 64)}, west=399_960)
+    far = {"west": -72380, "north": 5025710, "epsg": 32633}  # about the same ground, as the next zone has it
+    made.safe(east / "raw", {"B04_10m": flat(0.3, 200)}, "20230623T101601", tile="T33TUL", **far)
+    both = run(east, layers="B04", map={"area": [7.728, 45.142, 7.733, 45.146]})
+    assert both.grid.crs == "EPSG:32632" and len(both.begins) == 2
+    for at, value in ((0, 0.2), (1, 0.3)):
+        assert np.nanmean(layer(both, "B04", at)) == pytest.approx(value, abs=1e-6), both.grid
+
+
+def test_a_part_of_the_map_is_the_same_part(tmp_path):
+    noise = np.random.default_rng(1).integers(1100, 5000, (64, 64))
+    made.safe(tmp_path / "raw", {"B04_10m": noise})
+    whole = layer(run(tmp_path, layers="B04"), "B04")
+    part = run(
+        tmp_path,
+        layers="B04",
+        map={"area": "POLYGON ((7.7283 45.1430, 7.7305 45.1430, 7.7305 45.1450, 7.7283 45.1450, 7.7283 45.1430))"},
+    )
+    column, row = round((part.grid.affine.c - 399_960) / 10), round((5_000_040 - part.grid.affine.f) / 10)
+    assert 0 < part.grid.width < 64
+    assert np.array_equal(layer(part, "B04"), whole[row : row + part.grid.height, column : column + part.grid.width])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "says"),
+    [
+        ("s2_fires", {}, "s2_fires compares two dates, and there is one: S2A_MSIL2A_20230622"),
+        ("s2_index", {"layers": "NDSI"}, "has no image of B03; those that are there: B04, B08, B11, B12, B8A"),
+        ("s2_index", {"map": {"area": [10, 45, 11, 46]}}, r"the area \[10.000, 45.000, 11.000, 46.000\] does not meet the images, which cover \[7.7"),
+        ("s2_index", {"map": {"crs": "EPSG:1"}}, "map crs: 'EPSG:1' is no system of coordinates"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_made_is_one_line(tmp_path, recipe, options, says):
+    made.safe(tmp_path / "raw", bands() | {f"{name}_20m": flat(0.1, 16) for name in ("B8A", "B12", "B11")})
+    with pytest.raises(ValueError, match=says):
+        run(tmp_path, recipe, **options)
+
+
+def test_another_level_and_no_product_are_one_line(tmp_path):
+    made.safe(
+        tmp_path / "raw", {"B08": flat(0.1), "B04": flat(0.1), "B8A": flat(0.1, 16), "B12": flat(0.1, 16)}, level="L1C"
+    )
+    with pytest.raises(ValueError, match="is L1C, and s2_fires takes L2A"):
+        run(tmp_path, "s2_fires")
+    values = layer(run(tmp_path), "NDVI")
+    assert values == pytest.approx(np.zeros((32, 32)))
+    other = tmp_path / "other"
+    (other / "raw/a.SAFE").mkdir(parents=True)
+    (other / "raw/a.SAFE/manifest.safe").write_text("")
+    with pytest.raises(ValueError, match="there is no product of Sentinel-2"):
+        run(other)
+
+
+def test_damage_is_one_line(tmp_path):
+    name = made.safe(tmp_path / "raw", bands())
+    red = next((tmp_path / "raw" / name).rglob("*B04_10m.jp2"))
+    whole = red.read_bytes()
+    red.write_bytes(whole[: len(whole) // 3] + b"\0" * 40)
+    with pytest.raises(ValueError, match=r"B04_10m\.jp2: cannot be read"):
+        run(tmp_path)
+    red.write_bytes(whole)
+    (tmp_path / "raw" / name / "MTD_MSIL2A.xml").write_text("<product><cut")
+    with pytest.raises(ValueError, match=r"MTD_MSIL2A\.xml: the metadata cannot be read"):
+        run(tmp_path)
+
+
+def test_indices_are_those_of_spyndex():
+    spyndex = pytest.importorskip("spyndex", exc_type=ImportError)
+    chance = np.random.default_rng(2)
+    reflectance = {
+        letter: chance.uniform(0.01, 0.6, 50)
+        for letter in ("A", "B", "G", "R", "RE1", "RE2", "RE3", "N", "N2", "WV", "S1", "S2")
+    }
+    usable = 0
+    for name in formulas.known():
+        try:
+            index = formulas.index(name)
+        except ValueError as error:
+            assert "which Sentinel-2 does not have" in str(error)
+            continue
+        with np.errstate(all="ignore"):
+            judged = spyndex.computeIndex(name, reflectance | index.constants)
+        good = np.isfinite(judged)
+        assert index(**{letter: reflectance[letter] for letter in index.letters})[good] == pytest.approx(
+            judged[good], rel=1e-4, abs=1e-6
+        ), name
+        usable += 1
+    assert usable > 180
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("NBRX", "did you mean 'NBR'"), ("DpRVIHH", "needs HV, HH, which Sentinel-2 does not have")]
+)
+def test_an_index_that_is_none_for_sentinel2(name, says):
+    with pytest.raises(ValueError, match=says):
+        formulas.index(name)
+
+
+def test_only_the_bands_of_a_recipe_are_fetched():
+    every = variants.known()
+    fires = method("s2").patterns(every["s2_fires"], OPTIONS)
+    assert fires == ["*_B12.jp2", "*_B12_20m.jp2", "*_B8A.jp2", "*_B8A_20m.jp2", "*_SCL_20m.jp2"]
+    assert "*_B03_20m.jp2" in method("s2").patterns(every["s2_snow"], OPTIONS)
+    assert "*_B08_10m.jp2" in method("s2").patterns(every["s2_plastic"], OPTIONS)
+
+
+def test_own_recipes_are_data(tmp_path):
+    own = tmp_path / "mine.yaml"
+    own.write_text("water: {method: s2, title: Water, layers: [NDWI], merge: max}\n")
+    assert variants.known(str(own))["water"].merge == "max" and "s2_fires" in variants.known(str(own))
+    own.write_text("water: {method: s2, title: Water, layers: [NDWI], merge: top}\n")
+    with pytest.raises(ValueError, match=r"water\.merge: 'top' is unknown"):
+        variants.known(f"{tmp_path}/./mine.yaml")
+    own.write_text(
+        "water: {method: s2, title: W, layers: [NDWI], merge: max, classes: [{label: a, color: '#000000'}, {label: b, color: '#000000'}]}\n"
+    )
+    with pytest.raises(ValueError, match="`to` has to grow"):
+        variants.known(f"{tmp_path}/../{tmp_path.name}/mine.yaml")
+
+
+def test_products_are_what_their_formats_want(tmp_path):
+    """By IOOS's compliance checker, strict, rio-cogeo, and the schemas of STAC itself that pystac has with it."""
+    made.safe(tmp_path / "raw", bands())
+    run(tmp_path)
+    shown = [tmp_path / name for name in ("stack.nc", "map.tif", "statistics.csv")]
+    copernicus_merge(*shown, recipe="s2_index")
+    copernicus_plot(*shown, tmp_path / "preview.png", tmp_path / "item.json", recipe="s2_index")
+    passed, text = airborne_files.compliance(tmp_path / "stack.nc", "cf:1.11", tmp_path)
+    assert passed, text
+    valid, errors, warnings = cog_validate(tmp_path / "map.tif", quiet=True)
+    assert valid and not errors and not warnings
+    item = files.read_json(tmp_path / "item.json")
+    assert pystac.Item.from_dict(item | {"stac_extensions": []}).validate() == [SCHEMA]
+    west, south, east, north = item["bbox"]
+    assert west == pytest.approx(7.7272, abs=1e-3) and north - south == pytest.approx(320 / 111_200, rel=0.05)
+    assert item["properties"]["start_datetime"] == "2023-06-22T10:16:01.024000Z" and east > west
+    with netCDF4.Dataset(tmp_path / "stack.nc") as dataset:
+        assert dataset["crs"].grid_mapping_name == "transverse_mercator" and float(dataset["x"][0]) == 399_965

@@ -1,0 +1,230 @@
+"""Fields of Sentinel-3: packing, log10, flags as wide as 64 bits, views, places in 2-D, anomalies, and what is refused."""
+
+import netCDF4
+import numpy as np
+import pytest
+import rasterio
+import shapely
+
+import copernicus_safe
+from copernicus_detect import copernicus_detect
+from copernicus_merge import copernicus_merge
+from darkroom.copernicus import stack, variants
+from darkroom.copernicus.readers import sen3
+from darkroom.copernicus.recipes.registry import method
+from darkroom.samples import copernicus as samples
+
+OPTIONS = {"layers": [], "map": {}}
+FILES = {"OL": ("geo_coordinates.nc", "longitude", "latitude"), "SL": ("geodetic_in.nc", "longitude_in", "latitude_in")}
+
+
+def product(folder, kind, fields, longitudes, latitudes, begin="20200622T095000"):
+    """Write a product. fields -- file: (variable, values as stored, attributes), beside its places."""
+    name = f"S3A_{kind}_{begin}_{begin[:9]}095300_{begin[:9]}171020_0179_100_179_2160_LN2_O_NT_004.SEN3"
+    file, *axes = FILES[kind[:2]]
+    places = [
+        (axis, np.round(values * 1e6).astype("i4"), {"scale_factor": 1e-6, "_FillValue": -(2**31)})
+        for axis, values in zip(axes, (longitudes, latitudes), strict=True)
+    ]
+    (folder / name).mkdir(parents=True)
+    for path, variables in {file: places, **{key: [entry] for key, entry in fields.items()}}.items():
+        with netCDF4.Dataset(folder / name / path, "w") as dataset:
+            for axis, size in zip(("rows", "columns"), longitudes.shape, strict=True):
+                dataset.createDimension(axis, size)
+            for variable, values, told in variables:
+                told = dict(told)
+                made = dataset.createVariable(
+                    variable, values.dtype, ("rows", "columns"), fill_value=told.pop("_FillValue", None)
+                )
+                made.set_auto_maskandscale(False)
+                made.setncatts(told)
+                made[:] = values
+    return name
+
+
+def swath(rows=8, columns=10, west=7.0, north=45.0, step=0.01):
+    """Longitudes and latitudes of the middles of leaning pixels, row by row to the south."""
+    row, column = np.indices((rows, columns)).astype(float)
+    return west + (column + 0.2 * row + 0.5) * step, north - (row + 0.1 * column + 0.5) * step
+
+
+def run(folder, target, recipe, **options):
+    """Describe and project the products in a folder; gives the times and the stack."""
+    variant, given = variants.known()[recipe], OPTIONS | options
+    how = method("s3")
+    assert not list(how.problems(variant, given))
+    times = how.describe(copernicus_safe.inventory(folder), variant, given)
+    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {"comment": ""}) as put:
+        how.fill(times, variant, given, put)
+    return times, stack.Stack(target)
+
+
+def layer(shown, at=0):
+    with shown.reading() as get:
+        return get(shown.layers[0].name, at)
+
+
+def olci(stored, flags, names=samples.WATER_FLAGS, shift=0, scale=0.01, offset=-1.0):
+    masks = np.array([1 << (at + shift) for at in range(len(names))], "u8")
+    packed = {"scale_factor": scale, "add_offset": offset, "_FillValue": 255, "units": "lg(re mg.m-3)"}
+    return {
+        "chl_nn.nc": ("CHL_NN", stored, packed),
+        "wqsf.nc": ("WQSF", flags, {"flag_masks": masks, "flag_meanings": " ".join(names)}),
+    }
+
+
+def test_the_logarithm_of_chlorophyll_is_undone_and_flags_are_those_of_the_file(tmp_path):
+    longitudes, latitudes = swath()
+    stored = np.full(longitudes.shape, 130, "u1")
+    stored[0, 0] = 255
+    flags = np.full(longitudes.shape, 1 << 51, "u8")  # WATER, of flags that begin at bit 50
+    flags[4, 4] |= np.uint64(1 << 53)  # CLOUD
+    flags[5, 5] |= np.uint64(1 << 54)  # TURBID_ATM, which masks nothing
+    product(tmp_path / "raw", "OL_2_WFR___", olci(stored, flags, samples.WATER_FLAGS[:14], 50), longitudes, latitudes)
+    (scene,) = sen3.scenes(
+        copernicus_safe.inventory(tmp_path / "raw"),
+        field := variants.known()["s3_olci"].fields["CHL_NN"]
+        | {"flags": {"file": ["wqsf.nc"], "variable": ["WQSF"], "set": ["CLOUD", "LAND"]}},
+    )
+    values = sen3.values(scene, field)
+    assert np.isnan(values[0, 0]) and np.isnan(values[4, 4]) and np.isnan(values).sum() == 2
+    assert values[5, 5] == pytest.approx(10**0.3)
+
+
+def test_a_field_is_on_the_map_by_the_overlaps_of_its_pixels(tmp_path):
+    longitudes, latitudes = swath(12, 15)
+    stored = np.random.default_rng(3).integers(10, 200, longitudes.shape).astype("u1")
+    product(tmp_path / "raw", "OL_2_WFR___", olci(stored, np.full(longitudes.shape, 2, "u8")), longitudes, latitudes)
+    times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_olci", map={"resolution": 0.02})
+    pixels = shapely.polygons(
+        np.stack([sen3.corners(np.round(one, 6)) for one in (longitudes, latitudes)], -1).reshape(-1, 4, 2)
+    )
+    values = (10 ** (stored * 0.01 - 1)).ravel()
+    west, _, _, north = shown.grid.bounds
+    row, column = shown.grid.height // 2, shown.grid.width // 2
+    cell = shapely.box(west + column * 0.02, north - (row + 1) * 0.02, west + (column + 1) * 0.02, north - row * 0.02)
+    shares = shapely.area(shapely.intersection(pixels, cell))
+    assert layer(shown)[row, column] == pytest.approx((shares * values).sum() / shares.sum(), rel=1e-5)
+    assert times.layers[0].unit == "mg m-3" and "stored as log10, given in mg m-3" in times.notes
+
+
+def test_the_gifapar_of_older_products_is_their_ogvi(tmp_path):
+    longitudes, latitudes = swath()
+    field = variants.known()["s3_olci"].fields["GIFAPAR"]
+    for begin, file, name in (("20160622T095000", "ogvi.nc", "OGVI"), ("20240622T095000", "gifapar.nc", "GIFAPAR")):
+        stored = np.full(longitudes.shape, 100, "u1")
+        flags = {
+            "flag_masks": np.array([1, 2, 4, 8, 16], "u4"),
+            "flag_meanings": "INVALID CLOUD CLOUD_AMBIGUOUS CLOUD_MARGIN SNOW_ICE",
+        }
+        files = {
+            file: (name, stored, {"scale_factor": 0.004, "_FillValue": 255}),
+            "lqsf.nc": ("LQSF", np.zeros(longitudes.shape, "u4"), flags),
+        }
+        product(tmp_path / "raw", "OL_2_LFR___", files, longitudes, latitudes, begin)
+    for scene in sen3.scenes(copernicus_safe.inventory(tmp_path / "raw"), field):
+        assert sen3.values(scene, field) == pytest.approx(np.full(longitudes.shape, 0.4))
+
+
+def lst(kelvin, cloud):
+    return {
+        "LST_in.nc": (
+            "LST",
+            np.round(kelvin * 100 - 20000).astype("i2"),
+            {"scale_factor": 0.01, "add_offset": 200.0, "_FillValue": -32768, "units": "K"},
+        ),
+        "flags_in.nc": (
+            "confidence_in",
+            (np.asarray(cloud) << 14).astype("u2"),
+            {"flag_masks": np.array([1, 1 << 14], "u2"), "flag_meanings": "coastline summary_cloud"},
+        ),
+        "LST_io.nc": ("LST", np.zeros(kelvin.shape, "i2"), {"units": "K"}),
+    }
+
+
+def test_land_is_in_degrees_celsius_once_and_without_clouds(tmp_path):
+    longitudes, latitudes = swath()
+    cloud = np.zeros(longitudes.shape, int)
+    cloud[:, 5:] = 1
+    product(tmp_path / "raw", "SL_2_LST___", lst(np.full(longitudes.shape, 300.0), cloud), longitudes, latitudes)
+    times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
+    values = layer(shown)
+    assert times.layers[0].unit == "degree_Celsius" and values[~np.isnan(values)] == pytest.approx(26.85, abs=1e-4)
+    assert 40 < (~np.isnan(values)).sum() < 90 and np.isnan(values[:, -4:]).all()
+
+
+def test_a_fire_is_what_is_hotter_than_the_median_before(tmp_path):
+    longitudes, latitudes = swath()
+    for day, add in ((6, 14.0), (1, 0.0), (2, 1.0), (3, 30.0)):  # one hot day before, which a median bears
+        kelvin = np.full(longitudes.shape, 280.0)
+        kelvin[4, 4] += add
+        stored = np.round(kelvin * 100 - 28373).astype("i2")
+        fields = {
+            "S9_BT_in.nc": (
+                "S9_BT_in",
+                stored,
+                {"scale_factor": 0.01, "add_offset": 283.73, "_FillValue": -32768, "units": "K"},
+            )
+        }
+        product(tmp_path / "raw", "SL_1_RBT___", fields, longitudes, latitudes, f"2020040{day}T095000")
+    times, _ = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_slstr_fires")
+    assert times.begins == sorted(times.begins)
+    copernicus_merge(tmp_path / "stack.nc", tmp_path / "map.tif", tmp_path / "statistics.csv", recipe="s3_slstr_fires")
+    copernicus_detect(tmp_path / "map.tif", tmp_path / "classes.tif", tmp_path / "classes.csv", recipe="s3_slstr_fires")
+    with rasterio.open(tmp_path / "map.tif") as image:
+        heat = image.read(3)
+        assert image.descriptions[2] == "S9_anomaly"
+    assert 5 < np.nanmax(heat) < 13.1 and np.nanmin(heat) == pytest.approx(0, abs=1e-3)
+    hotter = [int(line.split(",")[2]) for line in (tmp_path / "classes.csv").read_text().splitlines()[1:]]
+    assert hotter[0] > 60 and 1 <= hotter[1] + hotter[2] <= 4
+
+
+def test_the_sample_is_a_product(tmp_path):
+    samples.sentinel(tmp_path / "raw")
+    folder = next((tmp_path / "raw").rglob("OL_2_WFR___"))
+    times, shown = run(folder, tmp_path / "stack.nc", "s3_olci", layers="TSM_NN")
+    assert len(times.begins) == 2 and 1 < np.nanmean(layer(shown)) < 10
+
+
+def test_a_swath_over_the_date_line(tmp_path):
+    longitudes, latitudes = swath(8, 10, 179.95)
+    longitudes = (longitudes + 180) % 360 - 180
+    product(
+        tmp_path / "raw",
+        "SL_2_LST___",
+        lst(np.full(longitudes.shape, 300.0), np.zeros(longitudes.shape, int)),
+        longitudes,
+        latitudes,
+    )
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst", map={"resolution": 0.05})
+    there = (~np.isnan(layer(shown))).any(0)
+    assert shown.grid.width == 7200 and there.sum() <= 5 and there[0] and there[-1]
+
+
+def test_what_cannot_be_made_is_one_line(tmp_path):
+    longitudes, latitudes = swath()
+    files = lst(np.full(longitudes.shape, 300.0), np.zeros(longitudes.shape, int))
+    name = product(tmp_path / "raw", "SL_2_LST___", files, longitudes, latitudes)
+    with pytest.raises(ValueError, match="is SL_2_LST___, and the field is in OL_2_WFR___ or OL_2_WRR___"):
+        run(tmp_path / "raw", tmp_path / "stack.nc", "s3_olci")
+    with pytest.raises(ValueError, match=r"the area .* does not meet the images"):
+        run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst", map={"area": [100, 0, 101, 1]})
+    path = tmp_path / "raw" / name / "LST_in.nc"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:500])
+    with pytest.raises(ValueError, match=r"LST_in\.nc: cannot be read"):
+        run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
+    path.unlink()
+    with pytest.raises(ValueError, match=r"has no LST_in\.nc"):
+        run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
+    only = tmp_path / "one"
+    stored = np.zeros(longitudes.shape, "i2")
+    product(only, "SL_1_RBT___", {"S9_BT_in.nc": ("S9_BT_in", stored, {"units": "K"})}, longitudes, latitudes)
+    with pytest.raises(ValueError, match="s3_slstr_fires compares dates, and there is one"):
+        run(only, tmp_path / "stack.nc", "s3_slstr_fires")
+
+
+def test_only_the_files_of_a_field_are_fetched():
+    every = variants.known()
+    assert method("s3").patterns(every["s3_lst"], OPTIONS) == ["*/LST_in.nc", "*/geodetic_in.nc", "*/flags_in.nc"]
+    assert "*/ogvi.nc" in method("s3").patterns(every["s3_olci"], OPTIONS | {"layers": "GIFAPAR"})
