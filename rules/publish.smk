@@ -74,6 +74,7 @@ rule publish_page:
             "<results>/<campaign>/{dataset}/published.json",
             dataset=CAMPAIGN.rows if config["publish"]["target"] else [],
         ),
+        footprints=FOOTPRINTS,
     output:
         page=report("<results>/<campaign>/index.html", caption="report/campaign.rst", category="campaign"),
         catalog="<results>/<campaign>/catalog.json",

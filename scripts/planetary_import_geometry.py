@@ -42,7 +42,8 @@ def attach(cube, isd, located):
     camera = isd_of(isd, source.lines, source.samples, source.groups["Instrument"])
     require_same_time(camera, source.groups["Instrument"], isd)
     tables, kernels, objects = isd_tables(camera)
-    groups = notes.noted(source.groups, done=[f"geometry from {isd.name}"], skipped=camera.omitted)
+    against = [] if camera.signs == (1, 1) else ["geometry: the camera looks against the z axis of its frame"]
+    groups = notes.noted(source.groups, done=[f"geometry from {isd.name}", *against], skipped=camera.omitted)
     groups["Kernels"] = pvl.Block(dict(source.groups["Kernels"].items()) | kernels, "Group")
     kept = [source.table(name) for name in source.tables if name not in {table.name for table in tables}]
     objects = source.objects | objects

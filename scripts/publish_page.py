@@ -30,6 +30,7 @@ def publish_page(
     benchmarks: str = "",
     published: list | None = None,
     catalog: Path | None = None,
+    footprints: list = (),
 ):
     """Write the page of a campaign: each dataset with its preview, sizes, checks, times and links.
 
@@ -38,6 +39,7 @@ def publish_page(
     page -- the HTML file, beside the folders of the datasets
     campaign -- name of the campaign
     benchmarks -- folder of Snakemake's benchmark files: a folder per dataset, and files of jobs that took many of them
+    footprints -- unused: those of the campaign, which are there before its page
     catalog -- a STAC catalog to write beside the page, of the datasets that have a STAC item
     """
     copies = {Path(path).parent: files.read_json(path) for path in published or []}

@@ -3,6 +3,9 @@
 DATASETS = [(dataset, "") for dataset in PLANETARY.datasets]
 PDS4 = config["planetary"]["pds4"]
 CUBES = [(cube.dataset, cube.name) for cube in PLANETARY.delivered]
+MAPPED = PLANETARY.mapped
+# Of a campaign that has maps.
+FOOTPRINTS = ["<results>/<campaign>/footprints.geojson", "<results>/<campaign>/footprints.gpkg"] if MAPPED else []
 
 
 for batch in batches(CAMPAIGN.rows, CUBES, ("{dataset}", "{cube}"), ".{cube}", config["planetary"]["batch"]):
@@ -68,6 +71,26 @@ for batch in batches(CAMPAIGN.rows, DATASETS, ("{dataset}", ""), "", config["pla
             members=batch.each(lambda dataset, _: [PLACES.apply(cube.path) for cube in PLANETARY[dataset].members]),
         script:
             "../../scripts/planetary_plot.py"
+
+
+rule planetary_merge_footprints:
+    """Put the footprints of all images and maps together, for a GIS."""
+    input:
+        stac=expand("<results>/<campaign>/{dataset}/item.json", dataset=MAPPED),
+    output:
+        geojson="<results>/<campaign>/footprints.geojson",
+        geopackage="<results>/<campaign>/footprints.gpkg",
+    log:
+        "<logs>/<campaign>/planetary_merge_footprints.log",
+    benchmark:
+        "<benchmarks>/<campaign>/planetary_merge_footprints.tsv"
+    conda:
+        "../../envs/planetary.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+    script:
+        "../../scripts/planetary_merge_footprints.py"
 
 
 rule planetary_convert_tiles:

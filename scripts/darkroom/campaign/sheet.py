@@ -11,8 +11,9 @@ from darkroom import schema, urls, yaml_files
 
 DATASET = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 # What the campaign itself has in the folders of results and logs, beside those of its datasets.
-OF_CAMPAIGN = {"index.html", "catalog.json", "checks.json", "isis.json"}
-OF_CAMPAIGN |= {f"publish_{step}.{suffix}" for step in ("page", "check") for suffix in ("log", "tsv")}
+OF_CAMPAIGN = {"index.html", "catalog.json", "checks.json", "isis.json", "footprints.geojson", "footprints.gpkg"}
+STEPS = ("publish_page", "publish_check", "planetary_merge_footprints")
+OF_CAMPAIGN |= {f"{step}.{suffix}" for step in STEPS for suffix in ("log", "tsv")}
 SOURCES = "a file, a folder, a URL, swift://CONTAINER/PREFIX or sample:NAME"
 
 

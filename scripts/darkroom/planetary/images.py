@@ -97,8 +97,9 @@ def isd_file(option, inventory, image):
     names = isd_names(option, source, image["part"])
     isd = next((name for name in names if name.is_file()), None)
     if isd is None:
+        plain_name, shorter, *_ = names[-len(ISD_SUFFIXES) :]
         raise FileNotFoundError(
-            f"{source.name}: no camera description {names[-5].name} or {names[-4].name} in {names[0].parent}"
+            f"{source.name}: no camera description {plain_name.name} or {shorter.name} in {names[0].parent}"
         )
     return isd
 

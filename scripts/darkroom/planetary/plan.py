@@ -312,7 +312,9 @@ class Plan:
     def problems(self, row: Row) -> Iterator[str]:
         """What is wrong with a row, beyond its options by themselves."""
         name = self.recipe_name(row)
-        if name in COMPOSITES:
+        if recipes.unpacked(row.source).lower().endswith(".xml"):
+            yield "source: PDS4, not read; right is a product of PDS3"
+        elif name in COMPOSITES:
             yield from self._problems_of_composite(row, name)
         elif name in self.recipes:
             yield from self._problems_of_image(row, name)
@@ -329,6 +331,11 @@ class Plan:
     def datasets(self) -> list[str]:
         """The datasets that are made."""
         return [row.dataset for row in self.good]
+
+    @property
+    def mapped(self) -> list[str]:
+        """The datasets that have a map, and so a footprint."""
+        return [name for name in self.datasets if self[name].delivered[-1].stage in ("map", "mosaic", "terrain")]
 
     @property
     def ingested(self) -> list[Cube]:

@@ -107,6 +107,9 @@ class Plate:
     def image(self, latitude, longitude):
         return np.broadcast_arrays(longitude + self.right, 90 - latitude + self.down)
 
+    def piece(self, line):
+        return np.zeros(line.shape)
+
 
 def projected(image, codes, interpolation, right=0.0, down=0.0):
     """An image on a map whose pixel centres are its own, moved."""

@@ -272,3 +272,11 @@ def test_foreign_files(tmp_path, content):
 def test_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"a\.IMG: no such file"):
         pds3.Product(tmp_path / "a.IMG")
+
+
+@pytest.mark.parametrize("given", ["a.xml", "a.img"])
+def test_pds4_is_named(tmp_path, given):
+    (tmp_path / "a.xml").write_text('<?xml version="1.0"?><Product_Observational/>')
+    (tmp_path / "a.img").write_bytes(bytes(20))
+    with pytest.raises(ValueError, match=rf"{given}: PDS4, not read; right is a product of PDS3$"):
+        pds3.Product(tmp_path / given)

@@ -1,9 +1,11 @@
 """The planetary stages in our own code; `isis` has the same functions with the programs of ISIS."""
 
+from pathlib import Path
+
 import numpy as np
 
 from darkroom.planetary import notes, recipes
-from darkroom.planetary.formats import pds3, pvl
+from darkroom.planetary.formats import pds3, pvl, vdcomp
 from darkroom.planetary.formats.cubes import NULL, Cube, Image, at_once
 from darkroom.planetary.formats.cubes import write as write_cube
 from darkroom.planetary.geometry import mosaic, photometry, projection, resample
@@ -23,12 +25,14 @@ BACKPLANES = {
 
 def import_image(source, cube, image):
     """Read a product of an archive, or one part of it, into a cube."""
-    recipes.require_label(pds3.Product(source).label, image["label"], f"{image['recipe']} ({image['title']})", source)
     camera = registry.of_recipe(image["recipe"], image.get("camera", ""))
-    made = ingest.image(source, image["part"], image["ingest"], camera)
-    skipped = [] if image["calibrate"] else ["calibration: these are the numbers of the archive's product"]
-    made.groups = notes.noted(made.groups, [f"read from {source.name}"], skipped)
-    write_cube(cube, made)
+    title = f"{image['recipe']} ({image['title']})"
+    with vdcomp.plain(source, Path(cube).parent) as (file, told):
+        recipes.require_label(pds3.Product(file).label, image["label"], title, source)
+        made = ingest.image(file, image["part"], image["ingest"], camera)
+        skipped = [] if image["calibrate"] else ["calibration: these are the numbers of the archive's product"]
+        made.groups = notes.noted(made.groups, [f"read from {source.name}"], [*told, *skipped])
+        write_cube(cube, made)
 
 
 def calibrate(cube, calibrated, image):

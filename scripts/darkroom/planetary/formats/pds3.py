@@ -405,9 +405,12 @@ def _label_path(path):
         head = file.read(4096)
     if re.match(rb"\s*(/\*.*?\*/\s*)*(PDS_VERSION_ID|ODL_VERSION_ID|CCSD\w+|NJPL\w+)\s*=", head, re.DOTALL):
         return path
-    for other in sorted(path.parent.iterdir()):
-        if other.stem.lower() == path.stem.lower() and other.suffix.upper() == ".LBL" and other != path:
+    beside = [other for other in sorted(path.parent.iterdir()) if other.stem.lower() == path.stem.lower()]
+    for other in beside:
+        if other.suffix.upper() == ".LBL" and other != path:
             return other
+    if head.lstrip().startswith(b"<") or any(other.suffix.upper() == ".XML" for other in beside):
+        raise ProductError(f"{path}: PDS4, not read; right is a product of PDS3")
     raise ProductError(
         f"{path}: no PDS3 product: it does not begin with PDS_VERSION_ID, and there is no {path.stem}.LBL beside it"
     )

@@ -106,6 +106,8 @@ def load(path, offset=0):
     head = _of_records(head) or head
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ValueError(f"{path}: the label is written in UTF-16; right is ASCII or UTF-8")
+    if head.lstrip().startswith(b"<"):
+        raise ValueError(f"{path}: PDS4, not read; right is a product of PDS3")
     if not re.match(rb"\s*(/\*|\#|\^?\w[\w:]*\s*=)", head):
         raise ValueError(f"{path}: no PDS3 or ISIS label at byte {offset + 1}; it would begin with KEYWORD = VALUE")
     try:

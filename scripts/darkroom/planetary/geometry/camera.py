@@ -162,6 +162,10 @@ class Camera:
         summing, first = self.isd.summing[axis], self.isd.first[axis]
         return (detector - summing / 2 - first + 0.5) / summing + 1
 
+    def piece(self, line):
+        """Number of the piece of the image, within which neighbours on the ground are neighbours, that lines are of."""
+        return self.isd.framelet(line)[0] if self.isd.framelets else np.zeros(np.shape(line))
+
     def resolution(self, ground):
         """Metres per pixel where pixels see, across the line of sight, mean of both directions (PixelResolution)."""
         summing = 1 if self.isd.line_time else self.isd.summing[1]

@@ -603,7 +603,7 @@ def _timing(isd, model, position, lines):
         raise ValueError("line_scan_rate: right are rows of a first line, its time and seconds per line, lines growing")
     times = rates[:, 1] + float(isd.get("center_ephemeris_time", start - rates[0, 1]))
     off = abs(times[0] - start)
-    rates[:, 1] = times if CLOCK < off <= abs(rates[0, 2]) else times + start - times[0]
+    rates[:, 1] = times if CLOCK < off <= abs(rates[0, 2]) else times + (start - times[0])
     edge, first, seconds = rates[0]
     timing = {"start": float(first + seconds * (0.5 - edge)), "line_time": float(seconds)}
     return timing if len(rates) == 1 else timing | {"rates": rates}

@@ -59,9 +59,8 @@ def positions(camera, mapping, first, lines):
         whole = beyond | ~(before | behind).any((0, 3, 4))
         off = WEIGHTS[WORST] @ cells @ WEIGHTS[WORST] - _exact(camera, mapping, column + WORST, row + WORST)
         rough = ~(whole & (np.abs(off) < TOLERANCE).all(0))
-    if camera.isd.framelets:
-        number, _ = camera.isd.framelet(cells[1])
-        rough |= (number != number[..., :1, :1]).any((2, 3))
+    pieces = camera.piece(cells[1])
+    rough |= (pieces != pieces[..., :1, :1]).any((2, 3))
     places = (WEIGHTS @ cells @ WEIGHTS.T).swapaxes(2, 3).reshape(2, down * CELL, across * CELL)
     places = places[:, :lines, : mapping.samples]
     row, column = np.nonzero(np.kron(rough, np.ones((CELL, CELL), bool))[:lines, : mapping.samples])
