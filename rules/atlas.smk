@@ -2,12 +2,15 @@
 
 resources/<dataset>/inventory.json -> volume.json (the plan) -> precomputed/ -> precomputed_check.json, preview.png
 Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk), regions.csv (atlas/labels.smk),
-annotations/ (atlas/points.smk), precomputed/mesh/ (atlas/meshes.smk).
+annotations/ (atlas/points.smk), precomputed/mesh/ (atlas/meshes.smk),
+sections/ (atlas/sections.smk).
 """
 
 from darkroom.atlas import plan as atlas_plan
 
-CAMPAIGN.add("atlas", Pipeline(products=atlas_plan.products, records=atlas_plan.records))
+CAMPAIGN.add(
+    "atlas", Pipeline(products=atlas_plan.products, records=atlas_plan.records, problems=atlas_plan.problems)
+)
 
 
 include: "atlas/parts.smk"
@@ -15,6 +18,7 @@ include: "atlas/zarr.smk"
 include: "atlas/labels.smk"
 include: "atlas/points.smk"
 include: "atlas/meshes.smk"
+include: "atlas/sections.smk"
 
 
 rule atlas_import:

@@ -6,6 +6,7 @@ rule atlas_convert_meshes:
     input:
         volume="<dataset>/volume.json",
         info="<dataset>/precomputed/info",
+        surfaces=lambda wildcards: atlas_plan.surfaces(row(wildcards)),
     output:
         mesh="<dataset>/precomputed/mesh/info",
         check="<dataset>/meshes_check.json",
@@ -17,7 +18,10 @@ rule atlas_convert_meshes:
         "../../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=whole_source,
+    params:
+        make=lambda wildcards: row(wildcards).options["meshes"],
+        transform=lambda wildcards: row(wildcards).options.get("surface_transform", []),
     script:
         "../../scripts/atlas_convert_meshes.py"

@@ -7,6 +7,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tensorstore
+import trimesh
 
 from campaign import Campaign
 
@@ -14,8 +15,9 @@ RESOLUTION = {"resolution": 1000, "chunk_size": 16}
 SEGMENTATION = RESOLUTION | {"type": "segmentation"}
 # Dataset -> source, options, and where it is refused with which words; none of these where it is made.
 ROWS = {
-    "regions": ("v.npy", SEGMENTATION | {"labels": "t.tsv", "meshes": True, "points": "cells.csv", "ome_zarr": True}, None, None),
+    "regions": ("v.npy", SEGMENTATION | {"labels": "t.tsv", "meshes": True, "points": "cells.csv", "ome_zarr": True, "surfaces": "meshes.csv"}, None, None),
     "channels": ("stack", RESOLUTION, None, None),
+    "placed": ("placed", RESOLUTION | {"placement": "placed.json", "channels": "none"}, None, None),
     "empty": ("empty.npy", SEGMENTATION | {"meshes": True}, None, None),
     "latin": ("v.npy", SEGMENTATION | {"labels": "latin.tsv"}, "atlas_import", "latin.tsv: line 2 is not UTF-8 text"),
     "flat": ("v.npy", RESOLUTION | {"transform": [[1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]]}, "atlas_import", "transform is singular, it flattens the volume"),
@@ -44,6 +46,14 @@ def made(tmp_path_factory):
             path = here / folder / f"{name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(imagecodecs.png_encode(np.full((20, 30), number, "u1")))
+    trimesh.creation.box(bounds=[[0.001] * 3, [0.004] * 3]).export(here / "box.stl")
+    (here / "meshes.csv").write_text("file,label\nbox.stl,8\n")
+    anchoring = [400, 350, 300, -350, 0, 0, 0, 0, -250]
+    slices = [{"filename": f"p_s00{number}.png", "nr": number, "anchoring": anchoring} for number in (1, 2)]
+    (here / "placed.json").write_text(json.dumps({"target": "ABA_Mouse_CCFv3_2017_25um.cutlas", "slices": slices}))
+    (here / "placed").mkdir()
+    for number in (1, 2):
+        (here / f"placed/p_s00{number}.png").write_bytes(imagecodecs.png_encode(np.full((20, 30), number, "u1")))
     campaign.write([(dataset, source, options) for dataset, (source, options, *_) in ROWS.items()])
     campaign.said = campaign.run("--keep-going", fails=True)
     return campaign
@@ -76,8 +86,15 @@ def test_regions(made):
     info = json.loads((made.results / "regions/precomputed/info").read_text())
     for name in ("mesh", "segment_properties"):
         assert (made.results / "regions/precomputed" / info[name] / "info").is_file()
+    assert manifest["checks"]["meshes_check"]["labels"] == 2
     layers = json.loads((made.results / "regions/neuroglancer.json").read_text())["layers"]
     assert [layer["type"] for layer in layers] == ["segmentation", "annotation"]
+
+
+def test_a_table_of_meshes_is_read_before_work(made, campaign):
+    (campaign.folder / "meshes.csv").write_text("file,label\nlost.stl,8\n")
+    campaign.write([("lost", made.folder / "v.npy", SEGMENTATION | {"surfaces": "meshes.csv"})])
+    assert "line 2 options surfaces: lost.stl is not there" in campaign.run("--dry-run", fails=True)
 
 
 def test_channels(made):
@@ -87,6 +104,14 @@ def test_channels(made):
     assert voxels[0, 0].tolist() == [[1, 3], [2, 4]]
     layers = json.loads((made.results / "channels/neuroglancer.json").read_text())["layers"]
     assert [layer["name"] for layer in layers] == ["ch1", "ch2"]
+
+
+def test_placed_sections(made):
+    manifest = json.loads((made.results / "placed/manifest.json").read_text())
+    assert "sections/" in {product["path"] for product in manifest["products"]}
+    assert manifest["checks"]["sections_check"]["passed"]
+    layers = json.loads((made.results / "placed/sections/neuroglancer.json").read_text())["layers"]
+    assert [layer["name"] for layer in layers] == ["p_s001.png", "p_s002.png"]
 
 
 def test_labels_without_any(made):

@@ -17,7 +17,7 @@ import skimage.measure
 from darkroom import files
 from darkroom.atlas import readback
 
-VOXELS = 1 << 27  # of the finest scale that surfaces are made of
+VOXELS = 1 << 26  # of the finest scale that surfaces are made of
 LEVELS = 3
 BITS = 16  # of a coordinate
 PER_INDEX = 1024  # labels of an index
@@ -52,13 +52,14 @@ def scales_to_mesh(scales):
     return fits[:LEVELS]
 
 
-def write(folder, scales):
+def write(folder, scales, given=()):
     """Write the meshes of all labels but 0, then `info`. Returns the number of labels, and of faces at their finest.
 
-    scales -- those of `scales_to_mesh`
+    scales -- those of `scales_to_mesh`, or none
+    given -- `{label: (vertices, faces)}` of labels that have a surface already, in nm of the volume
     """
-    levels = [Labels(scale) for scale in scales]
-    labels = sorted(levels[0].places)
+    levels, given = [Labels(scale) for scale in scales], dict(given)
+    labels = sorted({*given, *(levels[0].places if levels else ())})
     bits = max(0, math.ceil(math.log2(len(labels) / PER_INDEX))) if labels else 0
     faces = 0
     with files.replacing(folder / "0.shard") as partial, partial.open("wb") as shard:
@@ -66,8 +67,11 @@ def write(folder, scales):
         indexes = [[] for _ in range(1 << bits)]
         for label in labels:
             surfaces = [found for level in levels if (found := level.surface(label))]
+            details = [float(level.size.max()) for level in levels]
+            if label in given:
+                surfaces, details = [given[label]], [1.0]
             faces += len(surfaces[0][1])
-            fragments, manifest = encoded(surfaces, [float(level.size.max()) for level in levels])
+            fragments, manifest = encoded(surfaces, details)
             shard.write(fragments)
             start = shard.tell() - (16 << bits)
             shard.write(manifest)

@@ -34,7 +34,7 @@ def placed(source, options, notes):
         size = ras_size(source["shape"][:3], axes)
         if affine is None:
             affine = _corner_affine(size, axes, resolution, options.get("voxel_offset") or [0, 0, 0])
-        affine, anatomical = _matrix(matrix) @ affine, False
+        affine, anatomical = affine_of(matrix) @ affine, False
         orientation, along = "".join(nibabel.aff2axcodes(affine)), nibabel.affines.voxel_sizes(affine)
         resolution = [0.0, 0.0, 0.0]
         for (axis, _), length in zip(parse_orientation(orientation), along, strict=True):
@@ -62,7 +62,7 @@ def _nearest_offset(matrix, resolution):
     return np.floor(np.round(matrix[:3, 3] / resolution, 6) + 0.5).astype(int).tolist()
 
 
-def _matrix(rows):
+def affine_of(rows):
     """The option `transform` as a matrix (4x4, nm). Raises ValueError where it is singular or no affine."""
     matrix = np.eye(4)
     for number, row in enumerate(rows):

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+from darkroom.atlas.surfaces import table as surface_table
 from darkroom.campaign.inputs import local_bytes
 from darkroom.campaign.sheet import Row
 
 JOB = 25 * 10**9  # bytes of a source for each job, where a row does not say how many
 JOBS = 200  # at most, then
 # An image of another pipeline that is to be looked at: one section whose rows run south, of 1 m per pixel.
+BESIDE = (
+    "ome_zarr", "jobs", "labels", "points", "placement", "atlas_resolution", "surfaces", "surface_transform",
+)  # fmt: skip
 PICTURE = "{orientation: RPS, resolution: 1e9 nm, encoding: jpeg, chunk_size: [512, 512, 1]}"
 
 
@@ -16,14 +20,31 @@ def products(row: Row) -> list[str]:
     zarr = ["volume.ome.zarr/zarr.json"] if row.options["ome_zarr"] else []
     regions = ["regions.csv"] if labels(row) else []
     points = ["annotations/info"] if row.options.get("points") else []
-    return ["precomputed/info", *zarr, *regions, *points, "preview.png", "neuroglancer.json"]
+    sections = ["sections/info"] if row.options.get("placement") else []
+    return ["precomputed/info", *zarr, *regions, *points, *sections, "preview.png", "neuroglancer.json"]
 
 
 def records(row: Row) -> list[str]:
     """What its steps have written down."""
     zarr = ["zarr_check.json"] if row.options["ome_zarr"] else []
-    tables = [f"{table}_check.json" for table in ("labels", "points", "meshes") if row.options.get(table)]
-    return ["volume.json", "precomputed_check.json", *zarr, *tables]
+    asked = {
+        "labels": row.options.get("labels"),
+        "points": row.options.get("points"),
+        "meshes": row.options["meshes"] or row.options.get("surfaces"),
+        "sections": row.options.get("placement"),
+    }
+    more = [f"{what}_check.json" for what, wanted in asked.items() if wanted]
+    return ["volume.json", "precomputed_check.json", *zarr, *more]
+
+
+def problems(row: Row):
+    """What is wrong with a row beyond its options: a table of mesh files that cannot be read."""
+    try:
+        missing = [path for path in surfaces(row) if not Path(path).is_file()]
+    except (ValueError, OSError) as error:
+        yield f"options surfaces: {error}"
+    else:
+        yield from (f"options surfaces: {path} is not there" for path in missing)
 
 
 def labels(row: Row) -> str | list:
@@ -42,13 +63,26 @@ def inventory(row: Row) -> str:
 
 
 def volume_options(row: Row, options_of) -> dict:
-    """The options that the plan of a volume goes by: all but whether there is an OME-Zarr too, and how many jobs
-    there are, so that these make nothing else again, and the tables, which are files.
+    """The options that the plan of a volume goes by: all but those of what is made beside it, and how many jobs there
+    are, so that these make nothing else again.
 
     options_of -- a function of pipeline and text: the options that a row with such a text has
     """
     options = row.options if row.pipeline == "atlas" else options_of("atlas", PICTURE)
-    return {key: value for key, value in options.items() if key not in ("ome_zarr", "jobs", "labels", "points")}
+    kept = {key: value for key, value in options.items() if key not in BESIDE}
+    return kept | {"meshes": options["meshes"] or "surfaces" in options}
+
+
+def surfaces(row: Row) -> list[str]:
+    """The table of mesh files of a dataset, and these; none where it has no table."""
+    if not (path := row.options.get("surfaces")):
+        return []
+    return [path, *(str(file) for file, _, _ in surface_table(path))]
+
+
+def section_options(row: Row) -> dict:
+    """The options that the volumes of placed sections go by."""
+    return volume_options(row, None) | {k: v for k, v in row.options.items() if k == "atlas_resolution"}
 
 
 def jobs(row: Row) -> int:

@@ -3,11 +3,13 @@
 import json
 
 import cloudvolume
+import nibabel
 import numpy as np
 import pytest
+import trimesh
 
 from atlas_convert_meshes import atlas_convert_meshes
-from darkroom.atlas import definition, meshes
+from darkroom.atlas import definition, mesh_files, meshes, surfaces
 
 RESOLUTION = np.array([1000, 2000, 3000])
 OFFSET = np.array([10, -4, 0])
@@ -90,3 +92,82 @@ def test_meshes_are_of_labels(refuses, noise, tmp_path):
     np.save(tmp_path / "v.npy", noise(4, 5, 6))
     refuses(tmp_path / "v.npy", "meshes are of the labels of a segmentation; say `type: segmentation`", meshes=True)
     assert definition.complete({"meshes": True})["meshes"]
+
+
+# Mesh files
+
+
+def box(low, high):
+    """A closed box as a mesh of trimesh, in mm."""
+    return trimesh.creation.box(bounds=[low, high])
+
+
+@pytest.mark.parametrize("suffix", [".stl", ".obj", ".ply", ".gii"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_mesh_of_a_file(suffix, turned, make, tmp_path):
+    """At its place in the volume, which has an affine of its own; labels without a file have theirs made."""
+    mesh = box([0.002, 0.004, 0.006], [0.01, 0.02, 0.03])
+    path = tmp_path / f"m{suffix}"
+    if suffix == ".gii":
+        points = nibabel.gifti.GiftiDataArray(mesh.vertices.astype("f4"), intent="NIFTI_INTENT_POINTSET")
+        faces = nibabel.gifti.GiftiDataArray(mesh.faces.astype("i4"), intent="NIFTI_INTENT_TRIANGLE")
+        nibabel.save(nibabel.GiftiImage(darrays=[points, faces]), path)
+    else:
+        mesh.export(path)
+    (tmp_path / "t.tsv").write_text(f"file\tlabel\n{path.name}\t5\n")
+    labels = np.zeros((20, 24, 28), "u1")
+    labels[5:9, 5:9, 5:9] = 7
+    affine = np.diag([0.001, 0.001, 0.001, 1])
+    affine[:3, 3] = [0.1, 0.2, 0.3]
+    nibabel.save(nibabel.Nifti1Image(labels, affine), tmp_path / "v.nii")
+    volume = make(tmp_path / "v.nii", type="segmentation", meshes=True)
+    matrix = [[0, -1, 0, 5000], [1, 0, 0, "2 um"], [0, 0, 1, 0]] if turned else []
+    atlas_convert_meshes(
+        volume.plan_file,
+        volume.folder / "info",
+        volume.folder / "mesh/info",
+        tmp_path / "check.json",
+        surfaces=[str(tmp_path / "t.tsv")],
+        transform=matrix,
+    )
+    source = cloudvolume.CloudVolume(f"file://{volume.folder}", progress=False).mesh
+    to_view = np.array(json.loads((volume.folder / "transform.json").read_text()))
+    corners = source.get(5, lod=0)[5].vertices @ to_view[:3, :3].T + to_view[:3, 3]
+    low, high = np.array([[2000, 4000, 6000], [10000, 20000, 30000.0]])
+    if turned:
+        low, high = [5000 - high[1], low[0] + 2000, low[2]], [5000 - low[1], high[0] + 2000, high[2]]
+    assert np.allclose(corners.min(axis=0), low, atol=1) and np.allclose(corners.max(axis=0), high, atol=1)
+    assert len(source.get(7, lod=0)[7].faces) > 10
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        ("name,label\na.stl,1\n", "its columns are name, label; right are file, label"),
+        ("file,label\na.stl,x\n", "line 2: label 'x' is no whole number from 1"),
+        ("file,label\na.vtk,1\n", "a.vtk is no mesh that can be read"),
+        ("file,label,unit\na.stl,1,parsec\n", "line 2: unit 'parsec' is no length"),
+        ("file,label\na.stl,1\nb.stl,1\n", "label 1 has more than one mesh"),
+    ],
+)
+def test_tables_that_are_refused(table, text, tmp_path):
+    (tmp_path / "t.csv").write_text(table)
+    with pytest.raises(ValueError) as failure:
+        surfaces.table(tmp_path / "t.csv")
+    assert text in str(failure.value) and str(tmp_path / "t.csv") in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("a.ply", "ply\nformat ascii 1.0\nelement vertex 0\nend_header\n", "a.ply"),
+        ("a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\n", "a.obj"),
+        ("a.stl", "solid x\nendsolid x\n", "a.stl"),
+        ("a.gii", "<html></html>", "a.gii is no mesh that can be read"),
+    ],
+)
+def test_meshes_without_faces(name, content, text, tmp_path):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError) as failure:
+        mesh_files.load(tmp_path / name)
+    assert text in str(failure.value)

@@ -1,0 +1,87 @@
+"""Sections that QuickNII, VisuAlign or DeepSlice have placed in an atlas.
+
+An `anchoring` is nine numbers in voxels of the atlas, which count from its corner to the right, the front and up: the
+place of the upper left corner of a picture, then the vectors along its upper and its left edge. Sources: QuickNII's
+user documentation, `Coordinate systems`; DeepSlice writes the same.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from darkroom.atlas.numbering import some
+
+
+class Section(NamedTuple):
+    """A placed section: its file, its number, and its anchoring (3, 3) in voxels of the atlas."""
+
+    name: str
+    number: int
+    anchoring: np.ndarray
+
+
+def read(path):
+    """The placed sections of a file and the voxel size (nm) of the atlas, None where its name does not tell.
+
+    Raises ValueError naming the file, and the section that is wrong.
+    """
+    try:
+        content = json.loads(Path(path).read_text("utf-8-sig"))
+        sections = [_section(path, slide) for slide in content["slices"]]
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no JSON of QuickNII or DeepSlice: {error!r}") from error
+    if not sections:
+        raise ValueError(f"{path}: no section of it is placed")
+    size = re.search(r"(\d+)\s*um", str(content.get("target", "")))
+    return sections, int(size[1]) * 1000.0 if size else None
+
+
+def _section(path, slide):
+    name = slide["filename"]
+    anchoring = np.array(slide.get("anchoring", ()), float)
+    if anchoring.shape != (9,) or not np.isfinite(anchoring).all():
+        raise ValueError(f"{path}: {name} has no `anchoring` of nine numbers; place it, or leave it out")
+    _, along, down = anchoring.reshape(3, 3)
+    lengths = np.linalg.norm(along) * np.linalg.norm(down)
+    if not lengths or np.linalg.norm(np.cross(along, down)) < 1e-6 * lengths:
+        raise ValueError(f"{path}: the anchoring of {name} is singular, its edges do not span a plane")
+    return Section(name, int(slide.get("nr", 0)), anchoring.reshape(3, 3))
+
+
+def page_of(path, section, pages):
+    """The number of the slice (lists of pages, None for one that is missing) that a placed section is.
+
+    It is the file of that name, with whatever ending, or else the one file whose name has its number, as `_s012`.
+    """
+    stems = {number: Path(slide[0]).name.rpartition(".")[0] for number, slide in enumerate(pages) if slide}
+    wanted = Path(section.name).name.rpartition(".")[0] or section.name
+    found = [number for number, stem in stems.items() if stem == wanted]
+    found = found or [
+        n for n, stem in stems.items() if (m := re.search(r"_s(\d+)", stem)) and int(m[1]) == section.number
+    ]
+    if len(found) != 1:
+        raise ValueError(f"{path}: {len(found)} sections go with {section.name}; there are {some(stems.values())}")
+    return found[0]
+
+
+def pixel_sizes(section, columns, rows, voxel):
+    """Size (nm) of a pixel along columns and rows of a picture that a section is, in an atlas of this voxel size."""
+    _, along, down = section.anchoring * voxel
+    return float(np.linalg.norm(along) / columns), float(np.linalg.norm(down) / rows)
+
+
+def transform(section, sizes, thickness, voxel):
+    """Matrix (4x4) from nm in the volume of a section, whose rows run along y, to nm in the atlas.
+
+    The middle of the section's thickness is on the plane that it was placed on.
+    """
+    corner, along, down = section.anchoring * voxel
+    normal = np.cross(along, down)
+    normal /= np.linalg.norm(normal)
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.stack([along / np.linalg.norm(along), down / np.linalg.norm(down), normal], axis=1)
+    matrix[:3, 3] = corner - normal * thickness / 2
+    return matrix
