@@ -27,6 +27,7 @@ def atlas_chunk(inventory: Path, volume: Path, info: Path, *, parts: list = (), 
     if planned["regions"]:
         files.write_json(info.parent / precomputed.PROPERTIES / "info", segment_properties(planned["regions"]))
     files.write_json(info, planned["info"])
+    made.forget()
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def atlas_convert_meshes(
     surfaces -- a table of mesh files (see `surfaces.table`), and these
     transform -- matrix from positions in the files to those of `neuroglancer.json`, as the option `transform` has it
 
-    Surfaces are made of the finest scale of up to 134 million voxels; a coarser one is noted.
+    Surfaces are made of the finest scale of up to 67 million voxels; a coarser one is noted.
     """
     planned = files.read_json(volume)
     scales = precomputed.opened(info.parent, planned)

@@ -30,6 +30,7 @@ def atlas_convert_zarr(inventory: Path, volume: Path, index: Path, dataset: str,
     for scale in scales:
         files.write_json(scale.indexes[0], scale.metadata)
     files.write_json(index, ome_zarr.group(planned, dataset))
+    made.forget()
 
 
 if __name__ == "__main__":

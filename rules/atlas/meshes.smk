@@ -18,7 +18,7 @@ rule atlas_convert_meshes:
         "../../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=whole_source,
     params:
         make=lambda wildcards: row(wildcards).options["meshes"],

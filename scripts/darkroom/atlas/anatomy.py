@@ -13,7 +13,7 @@ COLUMNS = ["id", "acronym", "name", "parent", "colour", "voxels", "volume_mm3", 
 def measure(scale):
     """Voxels of each label of a scale and the sum of their indices: `{label: (count, (x, y, z))}`, without 0."""
     found = {}
-    sides = [side * 4 for side in scale.sides]
+    sides = [side * 2 for side in scale.sides]
     for box in blocks.chunks(scale.box, sides):
         voxels = readback.read(scale, box)[..., 0]
         labels, codes = np.unique(voxels, return_inverse=True)

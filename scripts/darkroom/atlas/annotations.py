@@ -7,6 +7,7 @@ import csv
 import io
 import math
 import re
+import shutil
 
 import numpy as np
 import tensorstore
@@ -122,6 +123,7 @@ def write(folder, positions, ids, properties, low, high):
     positions -- (n, 3), nm; low, high -- (3,), nm, the corners of the box that holds all of them. Positions are stored
     as float32, which is exact to 1 nm up to 16 mm from the origin, and to 16 nm up to 27 cm.
     """
+    shutil.rmtree(folder, ignore_errors=True)  # cells of another table
     order = sorted(range(len(properties)), key=lambda number: -SIZES[properties[number][0]["type"]])
     properties = [properties[number] for number in order]
     fields = [("place", "<f4", 3)]
@@ -143,8 +145,8 @@ def write(folder, positions, ids, properties, low, high):
         "by_id": {"key": "by_id", "sharding": sharding},
         "spatial": list(_write_spatial(folder, record, ids, positions, np.array(low, "f8"), np.array(high, "f8"))),
     }
+    files.settle(folder)
     files.write_json(folder / "info", info)
-    return info
 
 
 def _write_by_id(folder, record, ids):

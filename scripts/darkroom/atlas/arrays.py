@@ -112,7 +112,7 @@ def describe_tiff(path, layout, time=None):
     names = [letters.get(axis, "z" if size > 1 else "-") for axis, size in sizes]
     found = describe("tiff", path, "".join(names), layout.shape, layout.dtype, time if "t" in names else None)
     more = {"resolution": layout.resolution} if layout.resolution else {}
-    if layout.names:
+    if len(layout.names) == found["shape"][3]:
         more["channels"] = layout.names
     return found | more | {"series": layout.series, "notes": layout.notes}
 

@@ -137,22 +137,23 @@ def _matched(line, pattern, name, colour):
 def _row(row):
     """A row of a table, or an object, under our names."""
     known = {str(key).strip().lower(): value for key, value in row.items() if key is not None}
-    found = {}
-    for field, names in COLUMNS.items():
-        column = next((name for name in names if name in known and name != found.get("column")), None)
-        if field == "id":
-            if column is None:
-                raise ValueError(f"its columns are {', '.join(known)}; one must be the label, such as `index` or `id`")
-            found["column"] = column  # `label` is a number in one table and a name in another
-        if column is not None:
+    number = _column("id", known)
+    if number is None:
+        raise ValueError(f"its columns are {', '.join(known)}; one must be the label, such as `index` or `id`")
+    found = {"id": known.pop(number)}  # `label` is a number in one table and a name in another
+    for field in ("name", "acronym", "colour", "parent"):
+        if (column := _column(field, known)) is not None:
             found[field] = known[column]
     channels = [next((known[name] for name in names if name in known), None) for names in CHANNELS]
     if "colour" not in found and all(value not in (None, "") for value in channels):
         found["colour"] = bytes(int(value) for value in channels).hex()
     elif isinstance(found.get("colour"), list):
         found["colour"] = bytes(found["colour"][:3]).hex()
-    del found["column"]
     return found
+
+
+def _column(field, known):
+    return next((name for name in COLUMNS[field] if name in known), None)
 
 
 def ancestors(regions):

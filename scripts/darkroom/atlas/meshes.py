@@ -17,7 +17,7 @@ import skimage.measure
 from darkroom import files
 from darkroom.atlas import readback
 
-VOXELS = 1 << 27  # of the finest scale that surfaces are made of
+VOXELS = 1 << 26  # of the finest scale that surfaces are made of
 LEVELS = 3
 BITS = 16  # of a coordinate
 PER_INDEX = 1024  # labels of an index

@@ -114,6 +114,8 @@ def _scaling(path, image, ignore_scaling):
 
 def _require_whole(path, file, proxy, shape, exact):
     file = path.with_name(file.rpartition("/")[2])
+    if not file.is_file():
+        raise ValueError(f"{path}: its values, {file.name}, are not there")
     needed = math.prod(shape) * proxy.dtype.itemsize
     if not arrays.packing(file):
         whole = proxy.offset + needed

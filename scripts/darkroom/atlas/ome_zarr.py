@@ -185,13 +185,16 @@ def group(planned, name):
 
 
 def shown(planned):
-    """The `channels` of `omero`: their names, and how to draw values whose range is known; else viewers choose."""
+    """The `channels` of `omero`: names of channels, or how to draw values whose range is known; else viewers choose.
+
+    A window is asked of each by NGFF: where the range of values is not known, it is that of their type.
+    """
     info, kind = planned["info"], np.dtype(planned["info"]["data_type"])
     count, names = info["num_channels"], planned.get("channels", [])
     known = kind == np.uint8 or planned["values"]["window"]
     if not names and (not known or count not in COLOURS):
         return []
-    colours = COLOURS[count] if not names else dict(zip(names, view.hues(count), strict=True))
+    colours = dict(zip(view.channel_names(planned), view.hues(count), strict=True)) if names else COLOURS[count]
     top = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
-    window = {"window": {"min": 0.0, "max": top, "start": 0.0, "end": top}} if known else {}
-    return [{"label": name, "color": colour, "active": True, **window} for name, colour in colours.items()]
+    window = {"min": 0.0, "max": top, "start": 0.0, "end": top}
+    return [{"label": name, "color": colour, "active": True, "window": window} for name, colour in colours.items()]

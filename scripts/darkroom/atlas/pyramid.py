@@ -68,20 +68,20 @@ class Pyramid(Walk):
         return self.spools[number].put
 
     def end(self, name, pool):
-        """Write the shards, and bring all to the disk."""
+        """Write the shards."""
         list(pool.map(shards.Spool.pack, self.spools.values()))
         self.spools = {}
-        files.settle(self.folder)
         return {}
 
     def finish(self):
-        """Make all that is still missing, and leave nothing in the folder but the scales."""
+        """Make all that is still missing, and leave nothing in the folder but the scales and what is to be forgotten
+        once the index is there."""
         self.do_rest()
         for scale in self.scales:
             for name in itertools.filterfalse(scale.holds, scale.names()):
                 logger.info("removed: %s is no file of this volume", scale.folder / name)
                 Path(scale.folder, name).unlink()
-        for path in set(self.folder.iterdir()) - {scale.folder for scale in self.scales}:
+        for path in set(self.folder.iterdir()) - {scale.folder for scale in self.scales} - {self.state.parent}:
             if path.is_dir():
                 shutil.rmtree(path)
             else:

@@ -227,7 +227,8 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0, cha
     if holes and any(len(slab) > 1 for slab in planes):
         raise ValueError(f"{root}: {record}, and files have several slices each; add it, or use `missing: ignore`")
     source = describe_pages([pages for slab in planes for pages in slab], kind)
-    named = named or about.pop("channels", [])
+    told = about.pop("channels", [])
+    named = named or told
     if len(named) == source["shape"][3]:
         source |= {"channels": named}
         notes.append(f"channels: {', '.join(named)}")
@@ -275,6 +276,7 @@ def _planes(root, files, series, time):
 def _file_planes(path, series, time):
     """Slices of a file as pages of each channel, and what it says of its voxels and channels."""
     if not path.is_file() or not tiffs.is_tiff(path):  # what is no file is said later
+        damage.chosen_time(path, 1, time)
         return [[str(path)]], {"notes": []}
     layout = tiffs.look(path, series, time)
     about = {"notes": layout.notes, "channels": layout.names}

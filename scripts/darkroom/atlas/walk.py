@@ -3,8 +3,10 @@
 What is done of a region is remembered in a folder, so that jobs can share a volume, and none has to begin anew.
 """
 
+import itertools
 import logging
 import math
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -57,12 +59,19 @@ class Walk:
 
     def do_rest(self):
         """Work on what is still missing of regions, and on the scales that none of them makes."""
+        stages = regions.left(self.planned)
+        last = [regions.made_of(self.planned, region)[-1][1] for region in self.regions] if stages else []
+        for number, found in enumerate(last):
+            handed = self._handed_to_rest(found)
+            if not all(handed.path(block.own[-1]).is_file() for block in found):
+                self.mark(number).unlink(missing_ok=True)
         self.do_regions(range(len(self.regions)))
-        if not (stages := regions.left(self.planned)):
-            return None
-        last = [regions.made_of(self.planned, region)[-1] for region in self.regions]
-        handed = Handed(self.state / "handed", [block.own[-1] for _, found in last for block in found])
-        return self._through("rest", stages, handed.read)
+        handed = self._handed_to_rest(itertools.chain.from_iterable(last))
+        return self._through("rest", stages, handed.read) if stages else {}
+
+    def forget(self):
+        """Leave nothing of what was remembered, by this work or by one of other inputs."""
+        shutil.rmtree(self.state.parent, ignore_errors=True)
 
     def mark(self, number):
         """The file that remembers what was done of a region."""
@@ -81,7 +90,9 @@ class Walk:
                 if own:
                     own.remove()
                 own, read = handed, handed and handed.read
-            return self.end(name, pool)
+            told = self.end(name, pool)
+        files.settle(self.state)
+        return told
 
     def _is_small(self, block):
         """Whether one block more may be in memory."""
@@ -93,8 +104,13 @@ class Walk:
         """Where a stage hands on to: the next one of its region, or what is left to the end."""
         if stage.last == self.count:
             return None
-        last = name != "rest" and stage.last == regions.Cut.of(self.planned).scales
-        return Handed(self.state / ("handed" if last else f"{name}-{stage.last}"), [block.own[-1] for block in found])
+        if name != "rest" and stage.last == regions.Cut.of(self.planned).scales:
+            return self._handed_to_rest(found)
+        return Handed(self.state / f"{name}-{stage.last}", [block.own[-1] for block in found])
+
+    def _handed_to_rest(self, found):
+        """Where regions hand on to what is left to the end."""
+        return Handed(self.state / "handed", [block.own[-1] for block in found])
 
 
 def ahead(found, read, together):

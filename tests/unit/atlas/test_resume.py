@@ -55,14 +55,24 @@ def test_finished_regions_are_not_written_again(source, make, plan, many_regions
     assert len(old) / 2 < len(kept) < len(old)
 
 
+def test_what_regions_have_handed_on_may_be_lost(source, make, plan, many_regions):
+    """As where a run is killed while it takes away what is of no use any more."""
+    volume = plan(source, **OPTIONS)
+    fail_in(volume, "rest")
+    handed = sorted(volume.folder.glob(".unfinished/*/handed/*"))
+    assert len(handed) > 3
+    handed[1].unlink()
+    assert volume.chunk().files() == make(source, **OPTIONS).files()
+
+
 def fail_in(volume, number):
-    """Let a run fail in the region of this number."""
+    """Let a run fail in the region of this number, or in the rest."""
     from darkroom.atlas.walk import Walk
 
     through = Walk._through
 
     def failing(self, name, stages, read):
-        if name == f"region-{number}":
+        if name in (number, f"region-{number}"):
             raise OSError("no space left on device")
         return through(self, name, stages, read)
 

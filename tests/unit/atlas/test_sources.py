@@ -18,7 +18,9 @@ import PIL.ImageOps
 import pytest
 import tensorstore
 import tifffile
+import zarr
 from cloudvolume import CloudVolume
+from ome_zarr_models.v05.image import Image
 
 from atlas_check_zarr import atlas_check_zarr
 from atlas_convert_zarr import atlas_convert_zarr
@@ -196,7 +198,8 @@ def test_no_channels_where_none_are_wanted_or_told(noise, pictures, make, block)
     assert make(root, resolution=1000).voxels().shape == (17, 12, 1, 4)
 
 
-def test_names_of_channels_reach_viewer_and_zarr(noise, make, tmp_path):
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+def test_names_of_channels_reach_viewer_and_zarr(kind, noise, make, tmp_path):
     channels = {
         "axes": "ZCYX",
         "Channel": {"Name": ["DAPI", "GFP"]},
@@ -204,7 +207,7 @@ def test_names_of_channels_reach_viewer_and_zarr(noise, make, tmp_path):
         "PhysicalSizeY": 1,
         "PhysicalSizeZ": 2,
     }
-    tifffile.imwrite(tmp_path / "v.ome.tif", noise(3, 2, 12, 17), ome=True, metadata=channels)
+    tifffile.imwrite(tmp_path / "v.ome.tif", noise(3, 2, 12, 17, dtype=kind), ome=True, metadata=channels)
     from atlas_plot import atlas_plot
 
     volume = make(tmp_path / "v.ome.tif")
@@ -213,6 +216,7 @@ def test_names_of_channels_reach_viewer_and_zarr(noise, make, tmp_path):
     assert [layer["name"] for layer in layers] == ["DAPI", "GFP"]
     assert [layer["shaderControls"]["normalized"]["channel"] for layer in layers] == [[0], [1]]
     assert [channel["label"] for channel in zarr_of(volume, tmp_path)["ome"]["omero"]["channels"]] == ["DAPI", "GFP"]
+    Image.from_zarr(zarr.open_group(tmp_path / "volume.ome.zarr", mode="r"))  # is judged by that
 
 
 def test_channels_of_stacks(noise, make, block, tmp_path):

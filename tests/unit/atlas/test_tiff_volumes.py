@@ -148,6 +148,27 @@ def test_parts_of_an_ome_set_that_are_missing(noise, refuses, tmp_path):
     refuses(tmp_path / "a.ome.tif", "a.ome.tif: 5 of 9 pages are there")
 
 
+def test_an_ome_set(noise, make, refuses, block, tmp_path):
+    """Whose metadata, in the first file, speak of planes in both: it is read as a folder of all of them."""
+    first, second = noise(9, 12, 17), noise(9, 12, 17, seed=2)
+    options = {"compression": "deflate", "contiguous": False}
+    tifffile.imwrite(tmp_path / "a.ome.tif", first, ome=True, metadata={"axes": "ZYX"}, **options)
+    tifffile.imwrite(tmp_path / "b.ome.tif", second, **options)
+    xml = tifffile.tiffcomment(tmp_path / "a.ome.tif")
+    own = xml[xml.index('UUID="urn:uuid:') + len('UUID="urn:uuid:') :][:36]
+    files = [("a.ome.tif", own)] * 5 + [("b.ome.tif", "0" * 8)] * 4
+    parts = [
+        f'<TiffData FirstZ="{z}" IFD="{z % 5}" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{uuid}</UUID></TiffData>'
+        for z, (name, uuid) in enumerate(files)
+    ]
+    xml = xml[: xml.index("<TiffData")] + "".join(parts) + xml[xml.index("</Pixels>") :]
+    tifffile.tiffcomment(tmp_path / "a.ome.tif", xml.encode())
+    volume = make(tmp_path, resolution=1000)
+    assert np.array_equal(volume.voxels(), block(np.concatenate([first[:5], second[:4]])))
+    assert volume.check()["passed"]
+    refuses(tmp_path / "a.ome.tif", "a.ome.tif: its metadata speak of pages in other files, such as", "b.ome.tif")
+
+
 @pytest.mark.parametrize("compression", [None, "deflate"])
 @pytest.mark.parametrize("left", [0.001, 0.3, 0.6, 0.9])
 def test_cut_short(compression, left, noise, refuses, tmp_path):
