@@ -156,7 +156,7 @@ def with_scripts(sections, folder, kind, encoding, data_type, convert):
 def require_equal(one, other):
     """Raise RuntimeError where two volumes differ in a voxel of a scale, or JPEG by more than its quality allows.
 
-    A few planes at a time: what is measured later would seem to have the memory that this process has had.
+    This is run as a process: what is measured later would seem to have the memory that its parent has had.
     """
     scales = json.loads((one / "info").read_bytes())["scales"]
     for number, scale in enumerate(scales):
@@ -185,7 +185,11 @@ def main():
     line.add_argument("--large", action="store_true", help="sections of 4096 x 3072, four times as many voxels")
     line.add_argument("--without-scripts", action="store_true", help="leave out neuroglancer-scripts, which takes long")
     line.add_argument("--tensorstore", nargs=3, help=argparse.SUPPRESS)
+    line.add_argument("--equal", nargs=2, type=Path, help=argparse.SUPPRESS)
     given = line.parse_args()
+    if given.equal:
+        require_equal(*given.equal)
+        return
     if given.tensorstore:
         sections, folder, encoding = given.tensorstore
         with_tensorstore(Path(sections), Path(folder), encoding)
@@ -206,7 +210,7 @@ def main():
                 columns += told(
                     measure([sys.executable, __file__, "--tensorstore", work / sections, other, encoding]), own
                 )
-                require_equal(folder, other)
+                measure([sys.executable, __file__, "--equal", folder, other])
             columns += [""] * (5 - len(columns))
             if scripts and not given.without_scripts:
                 columns += told(with_scripts(work / sections, work / "scripts", *scripts), own)

@@ -202,7 +202,7 @@ def converter(values):
             if labels and not np.array_equal(whole, block):
                 _refuse_parts(block[whole != block][0])
             block = whole
-        if not window:
+        if not window and not np.can_cast(block.dtype, kind):
             _require_fit(block, kind, labels)
         return block.astype(kind)
 
