@@ -1,5 +1,6 @@
 """The order of section files: their names compared as numbers, gaps in these, and which channel a name speaks of."""
 
+import functools
 import itertools
 import math
 import re
@@ -45,16 +46,20 @@ def by_channel(names, pattern=None):
 def _split(names, pattern):
     found = {}
     for name in names:
-        # The last match counts: c1 of a folder may be a case, a C1 at the end hardly is.
+        # The last match counts, and others that say the same: c1 of a folder may be a case, a C1 at the end hardly is.
         *_, match = [None, *pattern.finditer(name)]
         if not match:
             return {}
         channel = match[0] if pattern is CHANNEL else next(filter(None, match.groups()), match[0])
-        rest = (name[: match.start()] + name[match.end() :]).strip("/")
+        rest = pattern.sub(functools.partial(_without, match[0]), name).strip("/")
         if rest in found.setdefault(channel, {}):
             raise ValueError(f"{found[channel][rest]} and {name} are the same slice of channel {channel}")
         found[channel][rest] = name
     return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
+
+
+def _without(text, match):
+    return "" if match[0] == text else match[0]
 
 
 def _are_slices(found):
@@ -74,25 +79,23 @@ def _same_names(names):
 
 
 def _same_numbers(names):
-    """Files that one word tells apart, with the same numbers beside each: s1_DAPI, s1_GFP, s2_DAPI, s2_GFP."""
+    """Files that words tell apart, with the same numbers beside each: s1_DAPI, s1_GFP, s2_DAPI, s2_GFP."""
     parts = {name: _parts(name) for name in names}
     if len({len(split) for split in parts.values()}) != 1:
         return {}
     columns = list(zip(*parts.values(), strict=True))
-    words = [place for place in range(0, len(columns), 2) if len(set(columns[place])) > 1]
-    if len(words) != 1 or {"", "-"} & {_word(split, words[0]) for split in parts.values()}:
-        return {}
+    varying = [place for place in range(0, len(columns), 2) if len(set(columns[place])) > 1]
     found = {}
     for name, split in parts.items():
-        numbers = tuple(split[1::2])
-        found.setdefault(_word(split, words[0]), {})["_".join(map(str, numbers))] = name
+        words = [re.sub(r"\.\w+$", "", split[place]).strip("/_-. ") for place in varying]
+        if not all(words):
+            return {}
+        # A folder and a name may say it both; the shorter one says nothing else.
+        numbers = "_".join(map(str, split[1::2]))
+        found.setdefault(min(words, key=len, default=""), {})[numbers] = name
     several = all(len(files) > 1 for files in found.values()) and sum(map(len, found.values())) == len(names)
-    return found if several and len({frozenset(files) for files in found.values()}) == 1 else {}
-
-
-def _word(split, place):
-    """The text of a part of a name, without its end, and what only separates."""
-    return re.sub(r"\.\w+$", "", split[place]).strip("/_-. ")
+    same = several and len(found) > 1 and len({frozenset(files) for files in found.values()}) == 1
+    return found if same else {}
 
 
 def ordered(names, missing="error"):
