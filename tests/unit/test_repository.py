@@ -94,11 +94,12 @@ def test_the_manual_has_every_option_with_its_default():
     sections["planetary"] = {"properties": with_cameras(sections["planetary"]["properties"], registry.options())}
     for shown, rule in options(sections):
         assert rule.get("description") or "$ref" in rule, shown
-        row = next((line for line in manual.splitlines() if line.startswith("|") and f"`{shown}`" in line), None)
-        assert row, f"{shown} is not in the manual"
+        rows = [line for line in manual.splitlines() if line.startswith("|") and f"`{shown}`" in line]
+        assert rows, f"{shown} is not in the manual"
         default = rule.get("default")
-        if default not in (None, "", [], {}):
-            assert f"`{str(default).lower() if isinstance(default, bool) else default}`" in row, shown
+        if default not in (None, "", [], {}):  # of one name in several pipelines there are as many rows
+            told = f"`{str(default).lower() if isinstance(default, bool) else default}`"
+            assert any(told in row for row in rows), shown
     columns = yaml.safe_load((ROOT / "config/schemas/datasets.schema.yaml").read_text())["properties"]
     assert all(f"| `{column}` |" in manual for column in columns)
 
