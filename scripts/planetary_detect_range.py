@@ -6,7 +6,6 @@ from darkroom import entrypoint, files
 from darkroom.planetary.engines.choose import engine
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.formats.cubes import Cube, size
-from darkroom.planetary.geometry import basemap
 from darkroom.planetary.geometry import grid as grids
 from darkroom.planetary.geometry.projection import Mapping
 
@@ -23,8 +22,8 @@ def planetary_detect_range(cubes: list, grid: Path, image: dict):
     """
     options = image["map"]
     given = grids.given(options)
-    if options.get("crs"):
-        basemap.require_body(given, Cube(cubes[0]).groups["Instrument"].get("TargetName", ""))
+    if "basemap" in options:
+        grids.require_body(given, Cube(cubes[0]).groups["Instrument"].get("TargetName", ""))
     template = engine(image["engine"]).template([Path(cube) for cube in cubes], grid, given, image)
     group = grids.group(template, given)
     pixels = sum(lines * samples for _, lines, samples in map(size, cubes))

@@ -135,6 +135,7 @@ def test_bad_rows_are_named_at_once(campaign):
             ("mosaic", "", {"images": ["located", "flat", "lokated"]}, "mosaic"),
             ("text", "", {"images": "located"}, "mosaic"),
             ("stereo", "", {"images": ["located", "web", "located"]}, "stereo"),
+            ("basemap", FIRST, LOCATED | {"map": {"crs": "IAU_2015:12310"}}),
         ],
         pipeline="planetary",
     )
@@ -156,7 +157,8 @@ def test_bad_rows_are_named_at_once(campaign):
         "line 15 options images: is 'located', not a list",
         "line 16 options images: a stereo pair is of two datasets, not of 3",
         "line 16 recipe: stereo needs engine: isis in the config",
+        "line 17 options map.crs IAU_2015:12310: right is the number of a body",
     ):
         assert f"datasets.tsv {text}" in said
-    assert said.count("datasets.tsv line") == 16
+    assert said.count("datasets.tsv line") == 17
     assert "Traceback" not in said

@@ -16,6 +16,7 @@ from darkroom import schema
 from darkroom.campaign import Campaign, CampaignError, Pipeline
 from darkroom.campaign.sheet import Row, flow_map
 from darkroom.planetary import recipes, tables
+from darkroom.planetary.geometry import basemap
 from darkroom.planetary.images import isd_names
 from darkroom.planetary.instruments import registry
 from darkroom.planetary.instruments.registry import Camera
@@ -323,6 +324,11 @@ class Plan:
             yield f"recipe: {wrong}{nearest(name, [*self.recipes, *COMPOSITES])}"
         for program in row.options["parameters"].keys() - self.programs:
             yield f"options parameters: no recipe runs {program!r}{nearest(program, self.programs)}"
+        if code := row.options["map"].get("crs"):
+            try:
+                basemap.keywords(code)
+            except ValueError as error:
+                yield f"options {error}"
         for key in OF_CAMPAIGN:
             if row.options[key] != self.config[key]:
                 yield f"options: {key!r} is of the whole campaign; set it in the config"

@@ -1,6 +1,7 @@
 """What the steps are asked: what they read and nothing else, so that an option makes again only what depends on it."""
 
 from darkroom.planetary import recipes
+from darkroom.planetary.geometry import basemap
 from darkroom.planetary.plan import JOIN, Composite, Image
 from darkroom.planetary.recipes import Recipe
 
@@ -57,7 +58,9 @@ def backplanes_of(image: Image) -> dict:
 
 def range_of(made: Image | Composite) -> dict:
     """To find the grid of a map."""
-    options = {key: value for key, value in made.row.options["map"].items() if key != "interpolation"}
+    options = {key: value for key, value in made.row.options["map"].items() if key not in ("interpolation", "crs")}
+    if code := made.row.options["map"].get("crs"):
+        options["basemap"] = basemap.keywords(code)
     return {"map": options} | _asked_of(made, "map")
 
 

@@ -162,7 +162,7 @@ def test_a_range_may_be_written_in_either_domain(place, longitude, domain):
 )
 def test_a_basemap_is_the_crs_of_its_code(code, where, centre):
     """What its label says leads PROJ to the CRS that was asked for; the map holds its image."""
-    keywords = grid.given(OPTIONS | {"crs": code, "resolution": METRES})
+    keywords = grid.given(OPTIONS | {"basemap": basemap.keywords(code), "resolution": METRES})
     camera = looking_at(*where)
     common = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
     mapping = Mapping.from_template(grid.group(common, keywords))
@@ -185,12 +185,12 @@ def test_a_basemap_is_the_crs_of_its_code(code, where, centre):
 )
 def test_a_basemap_that_is_none_is_refused(code, told):
     with pytest.raises(ValueError, match=told):
-        grid.given(OPTIONS | {"crs": code})
+        basemap.keywords(code)
 
 
 def test_a_basemap_is_of_the_body_of_its_images():
     with pytest.raises(ValueError, match=r"map\.crs is of Mars, the image shows Moon"):
-        basemap.require_body(grid.given(OPTIONS | {"crs": "IAU_2015:49910"}), "Moon")
+        grid.require_body(grid.given(OPTIONS | {"basemap": basemap.keywords("IAU_2015:49910")}), "Moon")
 
 
 @pytest.mark.parametrize(

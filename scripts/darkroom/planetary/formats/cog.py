@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 from rasterio.enums import Resampling
 
 from darkroom import files
+from darkroom.planetary.bodies import BODIES
 from darkroom.planetary.formats import cubes, pvl
 from darkroom.planetary.geometry import projection
 
@@ -25,35 +26,6 @@ NAMES = ("Name", "FilterName", "OriginalBand", "Center")  # of BandBin, what tel
 # Endings of a body's codes: geographic, equirectangular and sinusoidal around 0 and 180, north and south polar; each
 # on the ellipsoid with planetographic latitudes and on the sphere.
 SUFFIXES = [base + kind for base in (0, 10, 15, 20, 25, 30, 35) for kind in (1, 0)]
-# NAIF's numbers of the bodies that the archives have maps of; their IAU_2015 codes begin with them.
-BODIES = {
-    "mercury": 199,
-    "venus": 299,
-    "moon": 301,
-    "mars": 499,
-    "phobos": 401,
-    "deimos": 402,
-    "ceres": 2000001,
-    "vesta": 2000004,
-    "io": 501,
-    "europa": 502,
-    "ganymede": 503,
-    "callisto": 504,
-    "mimas": 601,
-    "enceladus": 602,
-    "tethys": 603,
-    "dione": 604,
-    "rhea": 605,
-    "titan": 606,
-    "iapetus": 608,
-    "triton": 801,
-    "pluto": 999,
-    "charon": 901,
-    "eros": 2000433,
-    "itokawa": 2025143,
-    "bennu": 2101955,
-    "ryugu": 2162173,
-}
 DWARFS = ("ceres", "pluto")
 
 

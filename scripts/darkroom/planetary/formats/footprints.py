@@ -10,7 +10,7 @@ import struct
 from rasterio.crs import CRS
 
 from darkroom import files
-from darkroom.planetary.formats.cog import BODIES
+from darkroom.planetary.bodies import BODIES
 
 FIELDS = {"dataset": "TEXT", "target": "TEXT", "instrument": "TEXT", "start": "TEXT", "stop": "TEXT", "gsd": "REAL"}
 APPLICATION, VERSION = 0x47504B47, 10300  # "GPKG" 1.3

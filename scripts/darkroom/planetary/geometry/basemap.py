@@ -5,10 +5,7 @@ Codes: IAU_2015 of PROJ and the OGC (Hare and others 2018); a body's number of N
 
 import re
 
-import rasterio.errors
-from rasterio.crs import CRS
-
-from darkroom.planetary.formats.cog import BODIES
+from darkroom.planetary.bodies import BODIES
 
 # What the last two digits are, of spheres; of the ellipsoids that follow them ISIS has the polar ones.
 KINDS = {
@@ -43,6 +40,9 @@ def keywords(code):
             f"map.crs {code}: right is the number of a body, such as 499 of Mars or 301 of the Moon, and one of "
             f"{', '.join(map(str, sorted(known)))}"
         )
+    import rasterio.errors  # here, as plans are made without it where nobody names a CRS
+    from rasterio.crs import CRS
+
     try:
         parameters = CRS.from_user_input(f"IAU_2015:{number}{kind}").to_dict()
     except rasterio.errors.CRSError as error:
@@ -59,10 +59,3 @@ def keywords(code):
         "LongitudeDirection": "PositiveEast",
         **known[kind],
     }
-
-
-def require_body(given, target):
-    """Raise ValueError when a map is of another body than its image."""
-    body = given.get("TargetName", target)
-    if target and str(body).lower() != str(target).lower():
-        raise ValueError(f"map.crs is of {body}, the image shows {target}")

@@ -1,13 +1,14 @@
 """The one grid of a map: what was asked for, in the conventions of the map, and that it is worth its images."""
 
 from darkroom.planetary.formats import pvl
-from darkroom.planetary.geometry import basemap, projection
+from darkroom.planetary.geometry import projection
 
 LATITUDES = {"planetocentric": "Planetocentric", "planetographic": "Planetographic"}
 
 
 def given(options):
-    """Keywords of a template that the options of a map give: those of its template, or of its other options.
+    """Keywords of a template that the options of a map give: those of its template, or of its other options; `basemap`
+    has those of the CRS that the maps of a campaign share (see `basemap.keywords`).
 
     A range of longitudes tells its domain: where it goes below 0 that is 180, else 360 where that holds it.
 
@@ -19,7 +20,7 @@ def given(options):
         "ProjectionName": projection.name_of(options["projection"]),
         "LatitudeType": LATITUDES[options["latitude_type"]],
     }
-    shared = basemap.keywords(options["crs"]) if options.get("crs") else {}
+    shared = options.get("basemap", {})
     options = options | ({"domain": int(shared["LongitudeDomain"])} if "LongitudeDomain" in shared else {})
     if "domain" in options:
         keywords["LongitudeDomain"] = str(options["domain"])
@@ -38,6 +39,13 @@ def given(options):
     if "resolution" in options:
         keywords["PixelResolution"] = pvl.Quantity(options["resolution"], "meters/pixel")
     return keywords | shared
+
+
+def require_body(given, target):
+    """Raise ValueError when a map is of another body than its image."""
+    body = given.get("TargetName", target)
+    if target and str(body).lower() != str(target).lower():
+        raise ValueError(f"map.crs is of {body}, the image shows {target}")
 
 
 def in_domain(low, high, domain=None):
