@@ -8,9 +8,7 @@ sections/ (atlas/sections.smk).
 
 from darkroom.atlas import plan as atlas_plan
 
-CAMPAIGN.add(
-    "atlas", Pipeline(products=atlas_plan.products, records=atlas_plan.records, problems=atlas_plan.problems)
-)
+CAMPAIGN.add("atlas", Pipeline(products=atlas_plan.products, records=atlas_plan.records, problems=atlas_plan.problems))
 
 
 include: "atlas/parts.smk"
