@@ -85,7 +85,7 @@ def options(sections):
     for section in ("fetch", "publish", "atlas", "planetary", "airborne", "copernicus", "calcium"):
         for option, rule in sections[section]["properties"].items():
             name = f"{section}.{option}" if section in ("fetch", "publish") else option
-            inner = rule.get("properties", {})
+            inner = rule.get("properties", {}) if option != "nwb" else {}  # one row tells of all that it can say
             named = ((f"{name}.{key}", value) for key, value in inner.items()) if inner else [(name, rule)]
             yield from ((section, shown, told) for shown, told in named)
 
