@@ -148,11 +148,11 @@ class Stac:
         """A `Product` of an item."""
         told, assets = item["properties"], tuple(_assets(item))
         local = next((asset.name for asset in assets if asset.name and "archive" not in asset.roles), "")
-        name = names.parsed(item["id"])
+        parsed = names.parsed(item["id"])
         whole = next((asset for asset in assets if "archive" in asset.roles), None)
         only = assets[0] if len(assets) == 1 else whole
         name = local.partition("/")[0] if local else item["id"]
-        begin = told.get("start_datetime") or told.get("datetime") or (name.begin if name else "")
+        begin = told.get("start_datetime") or told.get("datetime") or (parsed.begin if parsed else "")
         attributes = {name: told[key] for key, name in PROPERTIES.items() if told.get(key) is not None}
         if grid := told.get("grid:code"):
             attributes["tileId"] = str(grid).removeprefix("MGRS-")
@@ -168,10 +168,10 @@ class Stac:
             online=told.get("order:status", "succeeded") in ("succeeded", "shipped"),
             checksums=_checksums(only),
             path=_archive_path(assets, name),
-            version=(name.version if name else "") or told.get("processing:version", ""),
+            version=(parsed.version if parsed else "") or told.get("processing:version", ""),
             catalogue=self.settings.name,
             collection=item.get("collection") or "",
-            type=(name.type if name else "") or told.get("product:type", ""),
+            type=(parsed.type if parsed else "") or told.get("product:type", ""),
             attributes=attributes,
             assets=assets,
         )
