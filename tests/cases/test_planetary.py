@@ -148,7 +148,7 @@ def native(tmp_path_factory):
 
 def jobs(said):
     """Jobs of a dry run: (rule, dataset) -> how many, without those of the whole campaign."""
-    pairs = re.findall(r"^(?:local)?rule (\w+):.*?^    wildcards: dataset=(\w+)", said, re.MULTILINE | re.DOTALL)
+    pairs = re.findall(r"^(?:local)?rule (\w+):\n(?: {4}.*\n)*? {4}wildcards: dataset=(\w+)", said, re.MULTILINE)
     return collections.Counter(pairs)
 
 
