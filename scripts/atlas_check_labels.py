@@ -32,12 +32,12 @@ def atlas_check_labels(volume: Path, info: Path, regions: Path, check: Path):
     volume_mm3 = abs(np.linalg.det(affine[:3, :3])) / 1e18
     table = list(anatomy.rows(planned["regions"], measured, affine, volume_mm3))
     files.write_bytes(regions, anatomy.text(table).encode())
-    known = {region["id"] for region in planned["regions"]}
-    nameless = sorted(set(measured) - known)
-    empty = sorted(known - set(measured) - {0})
+    ids = {region["id"] for region in planned["regions"]}
+    nameless = sorted(set(measured) - ids)
+    empty = sorted(ids - set(measured) - {0})
     notes = [f"labels without a row in the table: {some(nameless, 20)}"] if nameless else []
     notes += [f"rows of the table without voxels: {some(empty, 20)}"] if empty else []
-    counts = {"labels": len(measured), "rows": len(known), "without_row": nameless, "without_voxels": empty}
+    counts = {"labels": len(measured), "rows": len(ids), "without_row": nameless, "without_voxels": empty}
     write_record(check, Record(notes=notes, checks={"labels_check": {"passed": True, **counts}}))
 
 

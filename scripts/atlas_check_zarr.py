@@ -29,8 +29,8 @@ def atlas_check_zarr(volume: Path, index: Path, check: Path, dataset: str, *, pa
     planned = files.read_json(volume)
     scales = ome_zarr.opened(index.parent, planned)
     written = {index: ome_zarr.group(planned, dataset), **{scale.indexes[0]: scale.metadata for scale in scales}}
-    for path, wanted in written.items():
-        if files.read_json(path) != wanted:
+    for path, metadata in written.items():
+        if files.read_json(path) != metadata:
             raise ValueError(f"{path} is not what was planned in {volume}")
     figures = Judge(check, volume, index, planned, scales, threads).figures()
     notes = [] if ome_zarr.shift(planned) else [ROTATED]

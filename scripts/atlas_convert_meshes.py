@@ -44,11 +44,11 @@ def atlas_convert_meshes(
 def from_files(table, transform, planned):
     """`{label: (vertices, faces)}` of a table of mesh files, in nm of the volume."""
     matrix = np.linalg.inv(np.array(planned["transform"] or np.eye(4))) @ affine_of(transform or np.eye(4).tolist())
-    found = {}
+    surfaces = {}
     for path, label, unit in surface_table(table):
         vertices, faces = load_surface(path)
-        found[label] = vertices * unit @ matrix[:3, :3].T + matrix[:3, 3], faces
-    return found
+        surfaces[label] = vertices * unit @ matrix[:3, :3].T + matrix[:3, 3], faces
+    return surfaces
 
 
 if __name__ == "__main__":

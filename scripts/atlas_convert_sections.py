@@ -42,7 +42,7 @@ def atlas_convert_sections(
     for left in folder.iterdir() if folder.is_dir() else ():
         if left.is_dir() and left.name not in names:  # of a placement before
             shutil.rmtree(left)
-    found, layers, checks = [], [], {}
+    entries, layers, checks = [], [], {}
     for section, number, name in zip(placed, numbers, names, strict=True):
         plan = section_plan(planned, options, number, section, voxel)
         there = folder / name / "info"
@@ -54,11 +54,11 @@ def atlas_convert_sections(
         files.write_json(there, plan["info"])
         checks[section.name] = Judge(folder / f"{name}_check.json", own, there, plan, scales, threads).figures()
         own.unlink()
-        found.append({"name": section.name, "number": section.number, "folder": name, "transform": plan["transform"]})
+        entries.append({"name": section.name, "number": section.number, "folder": name, "transform": plan["transform"]})
         layers += layers_of(section, name, plan)
     state = view.state(plan, [(0.0, 255.0)] * plan["info"]["num_channels"]) | {"layers": layers}
     files.write_json(folder / "neuroglancer.json", state)
-    files.write_json(info, {"@type": "darkroom_sections", "sections": found})
+    files.write_json(info, {"@type": "darkroom_sections", "sections": entries})
     total = sum(bool(page) for page in planned["source"]["pages"])
     notes = [f"{total - len(placed)} of {total} sections are not placed"] if total > len(placed) else []
     write_record(check, Record(notes=notes, checks={"sections_check": {"passed": True, "sections": checks}}))

@@ -12,9 +12,9 @@ def planetary_merge_footprints(stac: list, geojson: Path, geopackage: Path):
     stac -- STAC items of the datasets; one without a map has no footprint, and is left out
     geojson, geopackage -- the same footprints twice, with dataset, body, instrument, times and metres per pixel
     """
-    found = footprints.features([files.read_json(item) for item in stac])
-    footprints.write_geojson(geojson, found)
-    footprints.write_geopackage(geopackage, found)
+    features = footprints.features([files.read_json(item) for item in stac])
+    footprints.write_geojson(geojson, features)
+    footprints.write_geopackage(geopackage, features)
 
 
 if __name__ == "__main__":

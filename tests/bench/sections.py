@@ -64,19 +64,19 @@ def main():
     line.add_argument("--folder", type=Path, help="where to work; by default a temporary folder; 8 GB are needed")
     line.add_argument("--sides", type=int, nargs="*", default=SIDES)
     given = line.parse_args()
-    found = {}
+    megabytes = {}
     print(f"{'sections':12}{'side':>8}{'conversion MB':>16}{'check MB':>10}", flush=True)
     for kind in ("png", "tif"):
         for side in given.sides:
             work = Path(tempfile.mkdtemp(dir=given.folder))
             try:
                 make(work / "sections", side, kind)
-                found[kind, side] = peaks(work / "sections", work)
+                megabytes[kind, side] = peaks(work / "sections", work)
             finally:
                 shutil.rmtree(work)
-            chunk, check = found[kind, side]
+            chunk, check = megabytes[kind, side]
             print(f"{kind:12}{side:8}{chunk:16.0f}{check:10.0f}", flush=True)
-    chunks, checks = zip(*found.values(), strict=True)
+    chunks, checks = zip(*megabytes.values(), strict=True)
     flat = max(chunks) <= FLAT * min(chunks) and max(checks) <= FLAT * min(checks)
     print(json.dumps({"flat": flat, "below": max(*chunks, *checks) <= ASKED}))
     sys.exit(not (flat and max(*chunks, *checks) <= ASKED))

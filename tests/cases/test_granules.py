@@ -118,8 +118,8 @@ def test_the_manifest_and_the_checksums(made, dataset):
     listed = {entry["path"]: entry.get("files") for entry in manifest["products"]}
     number = len(PRODUCTS[dataset])
     pictures = {"browse/": number} if dataset == "icartt" else {}
-    wanted = {"netcdf/": number, "metadata/": 4 * number, "quality/": number, "preview.png": None}
-    assert listed == wanted | pictures
+    expected = {"netcdf/": number, "metadata/": 4 * number, "quality/": number, "preview.png": None}
+    assert listed == expected | pictures
     checked = manifest["checks"]["airborne_check"]
     assert (checked["passed"], checked["granules"], checked["metadata_files"]) == (
         dataset != "mixed",

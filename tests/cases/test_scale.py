@@ -163,9 +163,9 @@ def test_jobs_share_a_large_source(campaign):
     said = campaign.write(rows).run("--dry-run")
     about = r"^rule (\w+_part):\n(?:.+\n)*? +wildcards: dataset=(\w+), .*\n(?:.+\n)*? +resources: .*?runtime=(\d+)"
     rules = {"atlas_chunk_part", "atlas_check_precomputed_part"}
-    wanted = [(rule, "auto", "120") for rule in rules] * 3
-    wanted += [(rule, "five", "120") for rule in (*rules, "atlas_convert_zarr_part", "atlas_check_zarr_part")] * 5
-    assert sorted(re.findall(about, said, re.MULTILINE)) == sorted(wanted)
+    expected = [(rule, "auto", "120") for rule in rules] * 3
+    expected += [(rule, "five", "120") for rule in (*rules, "atlas_convert_zarr_part", "atlas_check_zarr_part")] * 5
+    assert sorted(re.findall(about, said, re.MULTILINE)) == sorted(expected)
 
 
 def test_until_stops_at_a_stage(three, tmp_path):

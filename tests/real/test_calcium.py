@@ -83,8 +83,8 @@ def test_gpio(recordings, name):
         times = np.array([time for time, _ in pairs])
         assert len(offsets) == len(pairs) and set(offsets - times) <= {0, 1}
         low += np.count_nonzero(offsets - times)
-        known = [math.nan if value is None else value for _, value in pairs]
-        assert np.allclose(values, known, rtol=1e-5, equal_nan=True)
+        true_values = [math.nan if value is None else value for _, value in pairs]
+        assert np.allclose(values, true_values, rtol=1e-5, equal_nan=True)
     assert low <= 2
     assert read.start * 1000 == 1625019093320 and read.utc_offset == -25200
     assert read.units == {channel: "mW" for channel in expected if "LED" in channel}

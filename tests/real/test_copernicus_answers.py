@@ -21,8 +21,8 @@ def copernicus(samples):
 
 
 def rows(path):
-    found = json.loads(path.read_bytes())
-    return found.get("value", [found])
+    answer = json.loads(path.read_bytes())
+    return answer.get("value", [answer])
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +66,15 @@ def test_land_products(odata):
 
 def test_auxiliary_products_of_one_moment_are_versions_of_each_other(odata):
     instruments = [product for product in odata if "AUX_INS_V20140406T133000" in product.name]
-    found, left = versions.latest(instruments)
-    assert [product.name for product in found] == ["S1A_AUX_INS_V20140406T133000_G20251015T074233.SAFE"]
+    kept, left = versions.latest(instruments)
+    assert [product.name for product in kept] == ["S1A_AUX_INS_V20140406T133000_G20251015T074233.SAFE"]
     assert len(left) == len(instruments) - 1 > 3
 
 
 def test_items_of_stac(stac, copernicus):
     for product in stac:
-        known = names.parsed(product.name)
-        assert known and UTC.fullmatch(product.begin) and product.path.endswith("/" + product.name)
+        parsed = names.parsed(product.name)
+        assert parsed and UTC.fullmatch(product.begin) and product.path.endswith("/" + product.name)
         assert product.path.startswith("/eodata/") and product.bytes and product.version
         assert all(asset.name.startswith(product.name) for asset in product.assets)
         assert areas.repaired(product.footprint) is not None
@@ -111,11 +111,13 @@ def test_what_is_fetched_of_an_item(stac):
 
 def test_answers_of_onda(copernicus):
     catalogue = open_catalogue(load("onda"))
-    found = [catalogue._product(row) for row in rows(copernicus / "catalogue/onda_search.json")]
-    assert found and all(UTC.fullmatch(product.begin) and product.bytes and product.footprint for product in found)
-    assert not found[0].online
-    assert found[0].path == f"/mnt/Copernicus/OPTICAL/LEVEL-1C/2020/08/13/{found[0].name}"
-    assert catalogue.order_request(found[0])[1].endswith(f"/Products({found[0].id})/Ens.Order")
+    products = [catalogue._product(row) for row in rows(copernicus / "catalogue/onda_search.json")]
+    assert products and all(
+        UTC.fullmatch(product.begin) and product.bytes and product.footprint for product in products
+    )
+    assert not products[0].online
+    assert products[0].path == f"/mnt/Copernicus/OPTICAL/LEVEL-1C/2020/08/13/{products[0].name}"
+    assert catalogue.order_request(products[0])[1].endswith(f"/Products({products[0].id})/Ens.Order")
 
 
 def test_lists_that_cleope_made(copernicus, tmp_path):
@@ -134,17 +136,21 @@ def test_borders_of_emergencies_and_seas(copernicus, name):
 
 
 def test_a_search_through_real_products(copernicus, tmp_path):
-    found = search.run({"mission": "Sentinel-1"}, tmp_path, root=copernicus)
-    assert any("6D00" in product.name for product in found) and not any("FEC3" in product.name for product in found)
+    products = search.run({"mission": "Sentinel-1"}, tmp_path, root=copernicus)
+    assert any("6D00" in product.name for product in products) and not any(
+        "FEC3" in product.name for product in products
+    )
     left = json.loads((tmp_path / "search.json").read_bytes())["left_out"]
     assert [one["why"].partition(" of ")[0] for one in left] == ["an older processing"]
-    assert read_products(tmp_path / "products.geojson") == found
+    assert read_products(tmp_path / "products.geojson") == products
 
 
 def test_twins_over_the_antimeridian(copernicus, tmp_path):
-    found = search.run({"type": "S2MSI2A", "area": [178, 65, -179, 67]}, tmp_path, root=copernicus)
-    assert [product.name for product in found] == ["S2A_MSIL2A_20230625T234621_N0509_R073_T01WCP_20230626T022158.SAFE"]
-    assert not areas.footprint(found[0].footprint).is_valid, "the table has it as it is given"
+    products = search.run({"type": "S2MSI2A", "area": [178, 65, -179, 67]}, tmp_path, root=copernicus)
+    assert [product.name for product in products] == [
+        "S2A_MSIL2A_20230625T234621_N0509_R073_T01WCP_20230626T022158.SAFE"
+    ]
+    assert not areas.footprint(products[0].footprint).is_valid, "the table has it as it is given"
     shape = shapely.geometry.shape(json.loads((tmp_path / "products.geojson").read_bytes())["features"][0]["geometry"])
     assert shape.is_valid and shape.geom_type == "MultiPolygon"
 

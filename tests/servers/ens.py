@@ -96,22 +96,22 @@ class Ens:
         if name in self.left:
             self.left[name] -= 1
             self.products[name] = self.left[name] >= 0
-        known = {"id": f"id-{name}", "name": name, "offline": self.products[name], "size": 7}
-        known |= self.told.get(name, {})
-        return known | {"pseudopath": "S/2020/01/01, S/01", "created": "2020-08-13T15:47:17.000Z"}
+        row = {"id": f"id-{name}", "name": name, "offline": self.products[name], "size": 7}
+        row |= self.told.get(name, {})
+        return row | {"pseudopath": "S/2020/01/01, S/01", "created": "2020-08-13T15:47:17.000Z"}
 
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
 
 
-def _fits(known, field, low, high, area, word):
+def _fits(row, field, low, high, area, word):
     """Whether a product is as one clause has it."""
     if area:
-        return shapely.from_wkt(known["footprint"]).intersects(shapely.from_wkt(area))
+        return shapely.from_wkt(row["footprint"]).intersects(shapely.from_wkt(area))
     if low:
-        value, number = known[field], field.endswith("Percentage")
+        value, number = row[field], field.endswith("Percentage")
         ends = [None if end == "*" else float(end) if number else end for end in (low, high)]
         return all((ends[0] is None or value >= ends[0], ends[1] is None or value <= ends[1]))
     pattern = ".*".join(map(re.escape, word.strip().split("*")))
-    return re.fullmatch(pattern, str(known[field])) is not None
+    return re.fullmatch(pattern, str(row[field])) is not None

@@ -105,17 +105,17 @@ def value(root, product, content, *nodes):
 def nodes(root, url, product, tree, *above):
     """Put the listings of a product's files, a dict of dicts and contents, where OData has them; they need no login."""
     folder = Path(root, "odata/v1", f"Products({product})", *(f"Nodes({node})" for node in above))
-    base, found = f"{url}/Products({product})" + "".join(f"/Nodes({node})" for node in above), []
+    base, listing = f"{url}/Products({product})" + "".join(f"/Nodes({node})" for node in above), []
     for name, content in tree.items():
         inside = isinstance(content, dict)
         if inside:
             nodes(root, url, product, content, *above, name)
         count = {"ChildrenNumber": len(content), "ContentLength": 0} if inside else {"ContentLength": len(content)}
-        found.append(
+        listing.append(
             {"Id": name, "Name": name, "ChildrenNumber": 0} | count | {"Nodes": {"uri": f"{base}/Nodes({name})/Nodes"}}
         )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "Nodes").write_text(json.dumps({"result": found}))
+    (folder / "Nodes").write_text(json.dumps({"result": listing}))
 
 
 def safe(files, algorithm="MD5", listed=()):

@@ -95,20 +95,20 @@ def zip_of(service, number, **more):
     """The want of a whole product, as OData tells of it."""
     content = (service.root / f"odata/v1/Products(id-{number})/$value").read_bytes()
     told = {"bytes": len(content), "digests": (f"md5:{md5(content)}",), **more}
-    wanted = product(number)
+    item = product(number)
     return downloads.Want(
-        wanted, [File(f"{wanted.name}.zip", f"{service.url}/Products(id-{number})/$value", archive=True, **told)]
+        item, [File(f"{item.name}.zip", f"{service.url}/Products(id-{number})/$value", archive=True, **told)]
     )
 
 
 def band_of(service, number, digest=None, **more):
     """The want of one band."""
     path = next(path for path in FILES if path.endswith("jp2"))
-    wanted = product(number)
-    nodes = "".join(f"/Nodes({part})" for part in (wanted.name, *path.split("/")))
+    item = product(number)
+    nodes = "".join(f"/Nodes({part})" for part in (item.name, *path.split("/")))
     told = {"bytes": len(BAND), "digests": (digest or f"md5:{md5(BAND)}",), **more}
     return downloads.Want(
-        wanted, [File(f"{wanted.name}/{path}", f"{service.url}/Products(id-{number}){nodes}/$value", **told)]
+        item, [File(f"{item.name}/{path}", f"{service.url}/Products(id-{number}){nodes}/$value", **told)]
     )
 
 
@@ -124,8 +124,8 @@ def test_whole_products_come_through_two_hosts(services, oauth2, tmp_path):
     service, store = services(), tmp_path / "store"
     wants = [zip_of(service, number) for number in range(6)]
     before = len(service.requests())
-    found = fetch(wants, store, service, oauth2)
-    for want, entries in zip(wants, found, strict=True):
+    fetched = fetch(wants, store, service, oauth2)
+    for want, entries in zip(wants, fetched, strict=True):
         names = {entry.name for entry in entries}
         folder = f"whole/{want.product.stem}/{want.product.name}"
         assert names == {f"{folder}/{name}" for name in ("manifest.safe", *FILES)}
@@ -141,7 +141,7 @@ def test_whole_products_come_through_two_hosts(services, oauth2, tmp_path):
     assert volume.had(login.account(settings(service, oauth2)).service) == sum(want.files[0].bytes for want in wants)
     # A rerun asks nobody, and needs no login.
     oauth2.end_sessions()
-    assert fetch([zip_of(service, number) for number in range(6)], store, service, oauth2) == found
+    assert fetch([zip_of(service, number) for number in range(6)], store, service, oauth2) == fetched
     assert len(service.requests()) == before + len(seen)
 
 

@@ -65,8 +65,8 @@ def allowed(server, token):
 
 
 def file_of_session(home):
-    (found,) = (home / "cache/darkroom").glob("*.session.json")
-    return found
+    (path,) = (home / "cache/darkroom").glob("*.session.json")
+    return path
 
 
 def test_jobs_of_a_user_share_one_session(server, user, home):

@@ -60,12 +60,12 @@ def found(names=NAMES, online=(NAMES[0],)):
     ]
 
 
-def order(wanted, ens, store, wait=5, pauses=None, **more):
+def order(products, ens, store, wait=5, pauses=None, **more):
     made = settings(ens, **more)
     catalogue = open_catalogue(made, Client(made))
     pauses = [] if pauses is None else pauses
     return orders.order(
-        wanted, catalogue, made, store, lambda: login.account(made), wait, lambda seconds: pauses.append(seconds)
+        products, catalogue, made, store, lambda: login.account(made), wait, lambda seconds: pauses.append(seconds)
     )
 
 

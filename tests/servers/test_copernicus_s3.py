@@ -92,8 +92,8 @@ def test_whole_products_with_keys_alone(s3, tmp_path):
 def test_ranges_are_signed(s3, tmp_path, faulty):
     proxy = faulty(s3, [faults.reset(after=200_000)])
     # The signature is for the host that is asked, which the proxy of the test hands on.
-    ((found,),) = downloads.fetch([band()], tmp_path / "store", downloads.Places(settings(proxy.url)), 5)
-    assert (tmp_path / "store" / found.name).read_bytes() == BAND
+    ((entry,),) = downloads.fetch([band()], tmp_path / "store", downloads.Places(settings(proxy.url)), 5)
+    assert (tmp_path / "store" / entry.name).read_bytes() == BAND
     assert [(status, headers.get("Range")) for _, _, status, headers in proxy.seen] == [
         (200, None),
         (206, "bytes=200000-"),

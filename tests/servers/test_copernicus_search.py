@@ -148,10 +148,10 @@ def test_beyond_what_may_be_skipped(catalogue, rows):
 
 
 def test_names_are_asked_for_whole(shared, rows):
-    wanted = [row["Name"] for row in rows[::10]]
-    got = found(shared[1], names=[name.replace(".SAFE", ".zip") for name in wanted])
-    assert sorted(product.name for product in got) == sorted(wanted)
-    assert found(shared[1], names=[wanted[0][:-9]]) == []
+    names = [row["Name"] for row in rows[::10]]
+    got = found(shared[1], names=[name.replace(".SAFE", ".zip") for name in names])
+    assert sorted(product.name for product in got) == sorted(names)
+    assert found(shared[1], names=[names[0][:-9]]) == []
 
 
 def test_a_page_that_fails_once_is_asked_for_again(catalogue, rows):

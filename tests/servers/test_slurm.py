@@ -283,11 +283,11 @@ def test_a_volume_over_two_nodes_has_the_bytes_of_one_job(slurm, shared, tmp_pat
         "n2",
     }
     for name in ("precomputed", "precomputed_check.json", "preview.png"):
-        made, wanted = (
+        made, expected = (
             {path: content for path, content in one.tree().items() if path.startswith(f"volume/{name}")}
             for one in (campaign, local)
         )
-        assert made == wanted
+        assert made == expected
 
 
 @pytest.mark.skipif(

@@ -12,7 +12,7 @@ COLUMNS = ["id", "acronym", "name", "parent", "colour", "voxels", "volume_mm3", 
 
 def measure(scale):
     """Voxels of each label of a scale and the sum of their indices: `{label: (count, (x, y, z))}`, without 0."""
-    found = {}
+    measured = {}
     sides = [side * 2 for side in scale.sides]
     for box in blocks.chunks(scale.box, sides):
         voxels = readback.read(scale, box)[..., 0]
@@ -27,9 +27,9 @@ def measure(scale):
             sums[axis] = (np.arange(*box[axis])[:, None] * ranks).sum(axis=0)
         for label, count, total in zip(labels.tolist(), counts.tolist(), sums.T, strict=True):
             if label:
-                before, place = found.get(label, (0, np.zeros(3)))
-                found[label] = before + count, place + total
-    return found
+                before, place = measured.get(label, (0, np.zeros(3)))
+                measured[label] = before + count, place + total
+    return measured
 
 
 def rows(regions, measured, affine, voxel_mm3):
@@ -37,8 +37,8 @@ def rows(regions, measured, affine, voxel_mm3):
 
     affine -- 4x4, from indices of voxel centres to nm; voxel_mm3 -- volume of a voxel
     """
-    known = {region["id"] for region in regions}
-    every = [*regions, *({"id": label} for label in sorted(set(measured) - known))]
+    ids = {region["id"] for region in regions}
+    every = [*regions, *({"id": label} for label in sorted(set(measured) - ids))]
     for region in every:
         count, total = measured.get(region["id"], (0, None))
         row = {**region, "voxels": count, "volume_mm3": f"{count * voxel_mm3:.9g}"}

@@ -89,8 +89,8 @@ def _float(text):
 
 def _ids(path, texts, lines):
     ids = [int(text) if text.isdigit() and int(text) < 2**64 else None for text in texts]
-    for (number, _), found, text in zip(lines[1:], ids, texts, strict=True):
-        if found is None:
+    for (number, _), parsed, text in zip(lines[1:], ids, texts, strict=True):
+        if parsed is None:
             raise ValueError(f"{path}: line {number}: id {text!r} is no whole number from 0")
     if len(set(ids)) < len(ids):
         raise ValueError(f"{path}: two points have one id; leave out the column `id`, and rows are counted")

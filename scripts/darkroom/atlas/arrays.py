@@ -81,7 +81,7 @@ def describe(reader, path, axes, shape, dtype, time=None, **more):
         raise ValueError(f"{path}: the axis {', '.join(extra)} is neither space nor channel; give one entry of it")
     if np.dtype(dtype).kind not in "buif":
         raise ValueError(f"{path}: values of {dtype} are no image or labels; needs integers or floats")
-    found = {
+    source = {
         "reader": reader,
         "path": str(path),
         "axes": axes,
@@ -89,7 +89,7 @@ def describe(reader, path, axes, shape, dtype, time=None, **more):
         "dtype": np.dtype(dtype).newbyteorder("=").name,
         "picked": picked,
     }
-    return found | more | {"notes": notes + more.get("notes", [])}
+    return source | more | {"notes": notes + more.get("notes", [])}
 
 
 def describe_npy(path, time=None):
@@ -110,11 +110,11 @@ def describe_tiff(path, layout, time=None):
     sizes = zip(layout.axes, layout.shape, strict=True)
     # The one axis of slices has many a name; others have one entry.
     names = [letters.get(axis, "z" if size > 1 else "-") for axis, size in sizes]
-    found = describe("tiff", path, "".join(names), layout.shape, layout.dtype, time if "t" in names else None)
+    source = describe("tiff", path, "".join(names), layout.shape, layout.dtype, time if "t" in names else None)
     more = {"resolution": layout.resolution} if layout.resolution else {}
-    if len(layout.names) == found["shape"][3]:
+    if len(layout.names) == source["shape"][3]:
         more["channels"] = layout.names
-    return found | more | {"series": layout.series, "notes": layout.notes}
+    return source | more | {"series": layout.series, "notes": layout.notes}
 
 
 def packing(path):

@@ -29,10 +29,10 @@ def folder_of(root, names):
 
 def _info(path):
     try:
-        found = files.read_json(path)
+        info = files.read_json(path)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return info if isinstance(info, dict) else {}
 
 
 def describe(folder, root, names, kind):

@@ -77,8 +77,8 @@ class Judge(Walk):
 
     def end(self, name, pool):
         """The figures of each scale, by its number."""
-        found, self.found = self.found, {}
-        return {str(number): together(figures) for number, figures in found.items()}
+        by_scale, self.found = self.found, {}
+        return {str(number): together(figures) for number, figures in by_scale.items()}
 
     def figures(self):
         """For each scale, its key, the chunks and values compared, and how they agree.
@@ -224,21 +224,21 @@ def reduced(values, method, fine, coarse, box, target):
     return store[tuple(slice(start, start + high - low) for start, (low, high) in extents)].read(order="F").result()
 
 
-def compare(scale, box, wanted, slack):
+def compare(scale, box, expected, slack):
     """Figures on how the voxels of a box of a scale agree with those wanted, arrays (x, y, z, channel).
 
     `slack` is the difference of each voxel that is let pass. Raises ValueError at the first chunk that is not what it
     must be.
     """
-    found = readback.read(scale, box)
-    figures = {"values": wanted.size, "squares": 0.0, "largest": 0.0, "lowest": None}
-    if np.array_equal(wanted, found, equal_nan=scale.dtype.kind == "f"):
+    voxels = readback.read(scale, box)
+    figures = {"values": expected.size, "squares": 0.0, "largest": 0.0, "lowest": None}
+    if np.array_equal(expected, voxels, equal_nan=scale.dtype.kind == "f"):
         return figures
     floor = psnr_floor(scale.info)
     for chunk in blocks.chunks(box, scale.sides):
         part = blocks.window(chunk, box)[::-1]
-        should = wanted[part]
-        difference = apart(should, found[part])
+        should = expected[part]
+        difference = apart(should, voxels[part])
         largest, reached = float(difference.max()), None
         if floor is None:
             good = (difference <= (slack[part] if np.ndim(slack) else slack)).all()

@@ -84,14 +84,14 @@ def _checked(region):
         raise ValueError(f"label {number} is outside 0 to {LIMIT - 1}")
     if colour and not re.fullmatch("[0-9a-fA-F]{6}", colour):
         raise ValueError(f"{colour!r} is no colour of label {number}; right are six hexadecimal digits, such as FF8000")
-    found = {"id": number, "name": str(region.get("name") or number).strip()}
+    checked = {"id": number, "name": str(region.get("name") or number).strip()}
     if acronym := str(region.get("acronym") or "").strip():
-        found["acronym"] = acronym
+        checked["acronym"] = acronym
     if colour:
-        found["colour"] = colour.upper()
+        checked["colour"] = colour.upper()
     if (parent := region.get("parent")) not in (None, "", "n/a", "None"):
-        found["parent"] = int(float(parent))
-    return found
+        checked["parent"] = int(float(parent))
+    return checked
 
 
 def _from_json(content):
@@ -136,37 +136,37 @@ def _matched(line, pattern, name, colour):
 
 def _row(row):
     """A row of a table, or an object, under our names."""
-    known = {str(key).strip().lower(): value for key, value in row.items() if key is not None}
-    number = _column("id", known)
+    cells = {str(key).strip().lower(): value for key, value in row.items() if key is not None}
+    number = _column("id", cells)
     if number is None:
-        raise ValueError(f"its columns are {', '.join(known)}; one must be the label, such as `index` or `id`")
-    found = {"id": known.pop(number)}  # `label` is a number in one table and a name in another
+        raise ValueError(f"its columns are {', '.join(cells)}; one must be the label, such as `index` or `id`")
+    region = {"id": cells.pop(number)}  # `label` is a number in one table and a name in another
     for field in ("name", "acronym", "colour", "parent"):
-        if (column := _column(field, known)) is not None:
-            found[field] = known[column]
-    channels = [next((known[name] for name in names if name in known), None) for names in CHANNELS]
-    if "colour" not in found and all(value not in (None, "") for value in channels):
-        found["colour"] = bytes(int(value) for value in channels).hex()
-    elif isinstance(found.get("colour"), list):
-        found["colour"] = bytes(found["colour"][:3]).hex()
-    return found
+        if (column := _column(field, cells)) is not None:
+            region[field] = cells[column]
+    channels = [next((cells[name] for name in names if name in cells), None) for names in CHANNELS]
+    if "colour" not in region and all(value not in (None, "") for value in channels):
+        region["colour"] = bytes(int(value) for value in channels).hex()
+    elif isinstance(region.get("colour"), list):
+        region["colour"] = bytes(region["colour"][:3]).hex()
+    return region
 
 
-def _column(field, known):
-    return next((name for name in COLUMNS[field] if name in known), None)
+def _column(field, cells):
+    return next((name for name in COLUMNS[field] if name in cells), None)
 
 
 def ancestors(regions):
     """The ids above each region, nearest first, by its id; those that have no row of their own among them."""
     parent_of = {region["id"]: region.get("parent") for region in regions}
-    found = {}
+    above = {}
     for region in regions:
         line, label = [], region.get("parent")
         while label is not None:
             line.append(label)
             label = parent_of.get(label)
-        found[region["id"]] = line
-    return found
+        above[region["id"]] = line
+    return above
 
 
 def segment_properties(regions):
@@ -174,15 +174,16 @@ def segment_properties(regions):
 
     Source: the format's specification in the Neuroglancer repository (datasource/precomputed/segment_properties.md).
     """
-    above, known = ancestors(regions), {region["id"]: region for region in regions}
-    tags = sorted({_tag(known[label]) for line in above.values() for label in line if label in known})
+    above, region_of = ancestors(regions), {region["id"]: region for region in regions}
+    tags = sorted({_tag(region_of[label]) for line in above.values() for label in line if label in region_of})
     labels = [region.get("acronym", region["name"]) for region in regions]
     properties = [{"id": "label", "type": "label", "values": labels}]
     if any("acronym" in region for region in regions):
         properties.append({"id": "name", "type": "description", "values": [region["name"] for region in regions]})
     if tags:
         lines = [
-            sorted({tags.index(_tag(known[label])) for label in above[r["id"]] if label in known}) for r in regions
+            sorted({tags.index(_tag(region_of[label])) for label in above[r["id"]] if label in region_of})
+            for r in regions
         ]
         properties.append({"id": "tags", "type": "tags", "tags": tags, "values": lines})
     inline = {"ids": [str(region["id"]) for region in regions], "properties": properties}
@@ -195,10 +196,10 @@ def _tag(region):
 
 def image_label(regions):
     """OME-Zarr's `image-label`: colours of those that have one, and names. Source: OME-NGFF 0.5, labels."""
-    found = {"version": "0.5"}
+    metadata = {"version": "0.5"}
     if colours := [(region["id"], region["colour"]) for region in regions if "colour" in region]:
-        found["colors"] = [{"label-value": label, "rgba": [*bytes.fromhex(code), 255]} for label, code in colours]
+        metadata["colors"] = [{"label-value": label, "rgba": [*bytes.fromhex(code), 255]} for label, code in colours]
     if regions:
         names = [{key: value for key, value in region.items() if key != "colour"} for region in regions]
-        found["properties"] = [{"label-value": region.pop("id"), **region} for region in names]
-    return found
+        metadata["properties"] = [{"label-value": region.pop("id"), **region} for region in names]
+    return metadata

@@ -66,7 +66,7 @@ def write(folder, scales, given=()):
         shard.write(bytes(16 << bits))
         indexes = [[] for _ in range(1 << bits)]
         for label in labels:
-            surfaces = [found for level in levels if (found := level.surface(label))]
+            surfaces = [surface for level in levels if (surface := level.surface(label))]
             details = [float(level.size.max()) for level in levels]
             if label in given:
                 surfaces, details = [given[label]], [1.0]

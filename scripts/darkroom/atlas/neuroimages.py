@@ -65,7 +65,7 @@ def _nifti(path, image, ignore_scaling, time):
     if axes[3:].count("c") and "pixdim" in header and int(header["xyzt_units"]) & 56:
         notes.append("the fourth axis, which has a unit of time, is taken as channels; `time` takes one of them")
     affine = (np.diag([NM[unit]] * 3 + [1]) @ image.affine).tolist()
-    found = arrays.describe(
+    source = arrays.describe(
         "nifti",
         file,
         axes,
@@ -80,8 +80,8 @@ def _nifti(path, image, ignore_scaling, time):
         anatomical=True,
         notes=notes,
     )
-    found["shape"][3] = min(found["shape"][3], 3) if axes[0] == "c" else found["shape"][3]
-    return found
+    source["shape"][3] = min(source["shape"][3], 3) if axes[0] == "c" else source["shape"][3]
+    return source
 
 
 def _unit(path, header, notes):

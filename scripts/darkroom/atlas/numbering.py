@@ -27,24 +27,24 @@ def by_channel(names, pattern=None):
     if pattern:
         if stray := [name for name in names if not re.search(pattern, name)]:
             raise ValueError(f"the pattern of `channels`, {pattern!r}, matches nothing in {some(stray)}")
-        found = _split(names, re.compile(pattern))
+        channels = _split(names, re.compile(pattern))
     else:
-        found = _split(names, CHANNEL)
-        found = found if len(found) > 1 else _same_names(names) or _same_numbers(names)
-        if not found or _are_slices(found):
+        channels = _split(names, CHANNEL)
+        channels = channels if len(channels) > 1 else _same_names(names) or _same_numbers(names)
+        if not channels or _are_slices(channels):
             return {}
-    slices = {rest: name for files in found.values() for rest, name in files.items()}
-    for channel, files in found.items():
+    slices = {rest: name for files in channels.values() for rest, name in files.items()}
+    for channel, files in channels.items():
         if missing := [name for rest, name in slices.items() if rest not in files]:
             raise ValueError(
                 f"channel {channel} has no slice that goes with {some(missing)}; add it, choose files with `filter`, "
                 "or say `channels: none` where the names tell no channels"
             )
-    return found
+    return channels
 
 
 def _split(names, pattern):
-    found = {}
+    channels = {}
     for name in names:
         # The last match counts, and others that say the same: c1 of a folder may be a case, a C1 at the end hardly is.
         *_, match = [None, *pattern.finditer(name)]
@@ -52,30 +52,30 @@ def _split(names, pattern):
             return {}
         channel = match[0] if pattern is CHANNEL else next(filter(None, match.groups()), match[0])
         rest = pattern.sub(functools.partial(_without, match[0]), name).strip("/")
-        if rest in found.setdefault(channel, {}):
-            raise ValueError(f"{found[channel][rest]} and {name} are the same slice of channel {channel}")
-        found[channel][rest] = name
-    return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
+        if rest in channels.setdefault(channel, {}):
+            raise ValueError(f"{channels[channel][rest]} and {name} are the same slice of channel {channel}")
+        channels[channel][rest] = name
+    return dict(sorted(channels.items(), key=lambda item: natural_key(item[0])))
 
 
 def _without(text, match):
     return "" if match[0] == text else match[0]
 
 
-def _are_slices(found):
+def _are_slices(channels):
     """Whether channels are slices rather: one file each, called after nothing but a number (c1.png, c2.png)."""
-    rests = {rest for files in found.values() for rest in files}
+    rests = {rest for files in channels.values() for rest in files}
     return len(rests) == 1 and not re.sub(r"\.\w+$", "", next(iter(rests))).strip("/_-. ")
 
 
 def _same_names(names):
     """Folders that all hold files of the same names, which no numbering puts one after the other."""
-    found = {}
+    folders = {}
     for name in names:
         folder, _, file = name.rpartition("/")
-        found.setdefault(folder, {})[file] = name
-    same = len(found) > 1 and len({frozenset(files) for files in found.values()}) == 1
-    return dict(sorted(found.items(), key=lambda item: natural_key(item[0]))) if same else {}
+        folders.setdefault(folder, {})[file] = name
+    same = len(folders) > 1 and len({frozenset(files) for files in folders.values()}) == 1
+    return dict(sorted(folders.items(), key=lambda item: natural_key(item[0]))) if same else {}
 
 
 def _same_numbers(names):
@@ -85,17 +85,17 @@ def _same_numbers(names):
         return {}
     columns = list(zip(*parts.values(), strict=True))
     varying = [place for place in range(0, len(columns), 2) if len(set(columns[place])) > 1]
-    found = {}
+    channels = {}
     for name, split in parts.items():
         words = [re.sub(r"\.\w+$", "", split[place]).strip("/_-. ") for place in varying]
         if not all(words):
             return {}
         # A folder and a name may say it both; the shorter one says nothing else.
         numbers = "_".join(map(str, split[1::2]))
-        found.setdefault(min(words, key=len, default=""), {})[numbers] = name
-    several = all(len(files) > 1 for files in found.values()) and sum(map(len, found.values())) == len(names)
-    same = several and len(found) > 1 and len({frozenset(files) for files in found.values()}) == 1
-    return found if same else {}
+        channels.setdefault(min(words, key=len, default=""), {})[numbers] = name
+    several = all(len(files) > 1 for files in channels.values()) and sum(map(len, channels.values())) == len(names)
+    same = several and len(channels) > 1 and len({frozenset(files) for files in channels.values()}) == 1
+    return channels if same else {}
 
 
 def ordered(names, missing="error"):
@@ -139,10 +139,10 @@ def _nested(order, columns, missing):
     filled, records = [], []
     for group in groups.values():
         numbers, names = zip(*group, strict=True)
-        found, record, unsure = _filled(list(names), list(numbers), missing) if len(group) > 1 else (names, "", None)
+        slices, record, unsure = _filled(list(names), list(numbers), missing) if len(group) > 1 else (names, "", None)
         if unsure:
             return order, "", unsure
-        filled += found
+        filled += slices
         records += [f"{record} beside {names[0]}"] if record else []
     outer = sorted({numbers[0] for numbers in groups})
     if missing != "ignore" and len(outer) > 1 and _holes(outer):

@@ -191,8 +191,8 @@ def shown(planned):
     """
     info, kind = planned["info"], np.dtype(planned["info"]["data_type"])
     count, names = info["num_channels"], planned.get("channels", [])
-    known = kind == np.uint8 or planned["values"]["window"]
-    if not names and (not known or count not in COLOURS):
+    has_range = kind == np.uint8 or planned["values"]["window"]
+    if not names and (not has_range or count not in COLOURS):
         return []
     colours = dict(zip(view.channel_names(planned), view.hues(count), strict=True)) if names else COLOURS[count]
     top = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)

@@ -33,7 +33,7 @@ def records(row: Row) -> list[str]:
         "meshes": row.options["meshes"] or row.options.get("surfaces"),
         "sections": row.options.get("placement"),
     }
-    more = [f"{what}_check.json" for what, wanted in asked.items() if wanted]
+    more = [f"{what}_check.json" for what, option in asked.items() if option]
     return ["volume.json", "precomputed_check.json", *zarr, *more]
 
 

@@ -101,9 +101,9 @@ class Scale:
 
     def names(self):
         """Every file that is there, by its name below the folder."""
-        for place, _, found in os.walk(self.folder):
+        for place, _, entries in os.walk(self.folder):
             below = os.path.relpath(place, self.folder)
-            yield from found if below == "." else (f"{below}/{name}" for name in found)
+            yield from entries if below == "." else (f"{below}/{name}" for name in entries)
 
     def holds(self, name):
         """Whether a file of this name belongs to the scale."""

@@ -94,9 +94,9 @@ def _write(scale, put, chunk, voxels):
 
 def coarser(voxels, box, fine, coarse, target, labels):
     """Voxels (channel, z, y, x) of box `target` of a scale, from those that fill `box` of the finer one."""
-    wanted = regions.finer(fine, coarse, target)
-    part = blocks.common(wanted, box)
-    before = [(low - start, 0) for (start, _), (low, _) in zip(wanted, part, strict=True)]
+    needed = regions.finer(fine, coarse, target)
+    part = blocks.common(needed, box)
+    before = [(low - start, 0) for (start, _), (low, _) in zip(needed, part, strict=True)]
     block = voxels[blocks.window(part, box)]
     if any(low for low, _ in before):
         block = np.pad(block, [(0, 0), *reversed(before)], mode="edge")

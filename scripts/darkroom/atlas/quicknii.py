@@ -57,14 +57,14 @@ def page_of(path, section, pages):
     It is the file of that name, with whatever ending, or else the one file whose name has its number, as `_s012`.
     """
     stems = {number: Path(slide[0]).name.rpartition(".")[0] for number, slide in enumerate(pages) if slide}
-    wanted = Path(section.name).name.rpartition(".")[0] or section.name
-    found = [number for number, stem in stems.items() if stem == wanted]
-    found = found or [
+    name = Path(section.name).name.rpartition(".")[0] or section.name
+    numbers = [number for number, stem in stems.items() if stem == name]
+    numbers = numbers or [
         n for n, stem in stems.items() if (m := re.search(r"_s(\d+)", stem)) and int(m[1]) == section.number
     ]
-    if len(found) != 1:
-        raise ValueError(f"{path}: {len(found)} sections go with {section.name}; there are {some(stems.values())}")
-    return found[0]
+    if len(numbers) != 1:
+        raise ValueError(f"{path}: {len(numbers)} sections go with {section.name}; there are {some(stems.values())}")
+    return numbers[0]
 
 
 def pixel_sizes(section, columns, rows, voxel):

@@ -174,7 +174,7 @@ def _blocks(planned, stage, own, needed):
     scales = planned["info"]["scales"]
     spans = [blocks.intervals(low, high, side) for (low, high), side in zip(own[0], stage.sides, strict=True)]
     reach = list(zip(own[0], needed[stage.last - stage.first], strict=True)) if stage.last < len(scales) else []
-    found = []
+    stage_blocks = []
     for z, y, x in itertools.product(*reversed(spans)):
         owned = _owned(scales, stage.first, stage.last, (x, y, z))
         if reach:
@@ -182,13 +182,13 @@ def _blocks(planned, stage, own, needed):
                 (last[0] if low == whole[0] else a, last[1] if high == whole[1] else b)
                 for (low, high), (a, b), (whole, last) in zip((x, y, z), owned[-1], reach, strict=True)
             )
-        found.append(Block(owned, _needed(scales, stage.first, owned)))
+        stage_blocks.append(Block(owned, _needed(scales, stage.first, owned)))
     if stage.first == 0:
         (column, right), (row, down), (deep, on) = orientation.parse(planned["orientation"])
-        found.sort(
+        stage_blocks.sort(
             key=lambda block: (on * block.own[0][deep][0], down * block.own[0][row][0], right * block.own[0][column][0])
         )
-    return found
+    return stage_blocks
 
 
 def _owned(scales, first, last, box):

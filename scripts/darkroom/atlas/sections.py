@@ -207,9 +207,11 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0, cha
     else:
         _require_images(root, names)
         try:
-            found = by_channel(names, channels)
-            named, first = list(found), next(iter(found.values()), {name: name for name in names})
-            files_of = {rest: [files[rest] for files in found.values()] or [name] for rest, name in first.items()}
+            files_by_channel = by_channel(names, channels)
+            named, first = list(files_by_channel), next(iter(files_by_channel.values()), {name: name for name in names})
+            files_of = {
+                rest: [files[rest] for files in files_by_channel.values()] or [name] for rest, name in first.items()
+            }
             order, record, unsure = ordered(files_of, missing)
         except ValueError as error:
             raise ValueError(f"{root}: {error}") from error

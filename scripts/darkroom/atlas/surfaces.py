@@ -20,7 +20,7 @@ def table(path):
     rows = csv.DictReader(text.splitlines(), dialect="excel-tab" if "\t" in text.partition("\n")[0] else "excel")
     if not {"file", "label"} <= set(rows.fieldnames or ()):
         raise ValueError(f"{path}: its columns are {', '.join(rows.fieldnames or ())}; right are file, label")
-    found = []
+    meshes = []
     for row in rows:
         where, unit = f"{path}: line {rows.line_num}", (row.get("unit") or "mm").lower()
         if not (row["label"] or "").isdigit() or int(row["label"]) == 0:
@@ -29,8 +29,8 @@ def table(path):
             raise ValueError(f"{where}: unit {unit!r} is no length; right are such as mm, um")
         if not row["file"].lower().endswith(FORMATS):
             raise ValueError(f"{where}: {row['file']} is no mesh that can be read; right are {', '.join(FORMATS)}")
-        found.append((Path(path).parent / row["file"], int(row["label"]), NM[unit]))
-    labels = [label for _, label, _ in found]
+        meshes.append((Path(path).parent / row["file"], int(row["label"]), NM[unit]))
+    labels = [label for _, label, _ in meshes]
     if twice := {label for label in labels if labels.count(label) > 1}:
         raise ValueError(f"{path}: label {min(twice)} has more than one mesh")
-    return found
+    return meshes

@@ -131,8 +131,8 @@ def _resolution(tiff, number):
         sizes = _ome_sizes(_ome_pixels(tiff, number))
     elif tiff.is_imagej:
         sizes = _imagej_sizes(tiff)
-    elif found := re.search(r"\|\s*MPP = ([\d.]+)", tiff.pages.first.description):
-        sizes = [float(found[1]) * NM["um"]] * 2 + [None]
+    elif match := re.search(r"\|\s*MPP = ([\d.]+)", tiff.pages.first.description):
+        sizes = [float(match[1]) * NM["um"]] * 2 + [None]
     else:
         return None
     return sizes if any(sizes) else None

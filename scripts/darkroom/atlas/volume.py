@@ -21,9 +21,9 @@ def plan(source, options, named=()):
     notes = list(source["notes"])
     there = placement.placed(source, options, notes)
     size, channels = there.size, source["shape"][3]
-    for name, found in (("size", size), ("num_channels", channels)):
-        if options.get(name, found) != found:
-            raise ValueError(f"{name} is {found}, the options expect {options[name]}")
+    for name, actual in (("size", size), ("num_channels", channels)):
+        if options.get(name, actual) != actual:
+            raise ValueError(f"{name} is {actual}, the options expect {options[name]}")
     values = value_rule(source, options, notes)
     encoding = encoding_of(values["data_type"], channels, options)
     _require_picture(encoding["encoding"], chunk_size(options))
@@ -104,21 +104,21 @@ def value_rule(source, options, notes):
                 f"input_min {limits[0]} and input_max {limits[1]} must both be given, the smaller one first"
             )
     window = None if None in limits else [float(limit) for limit in limits]
-    wanted = options.get("data_type")
-    if not wanted and options["encoding"] == "jpeg":
-        wanted = "uint8"
-    elif not wanted:
-        wanted = label_type(stored, options) if labels else image_type(stored)
-    if np.dtype(wanted) != stored:
-        rounded = ", rounded to its 24 bits" if wanted == "float32" and not window and stored.itemsize > 4 else ""
-        notes.append(f"{stored.name} values are stored as {wanted}{rounded}")
+    data_type = options.get("data_type")
+    if not data_type and options["encoding"] == "jpeg":
+        data_type = "uint8"
+    elif not data_type:
+        data_type = label_type(stored, options) if labels else image_type(stored)
+    if np.dtype(data_type) != stored:
+        rounded = ", rounded to its 24 bits" if data_type == "float32" and not window and stored.itemsize > 4 else ""
+        notes.append(f"{stored.name} values are stored as {data_type}{rounded}")
     if background:
         notes.append(f"background: labels of {', '.join(map(str, background))} are stored as 0")
-    if labels and wanted == "float32":
+    if labels and data_type == "float32":
         raise ValueError("labels are whole numbers; data_type float32 cannot hold them")
-    if not labels and wanted == "uint64":
+    if not labels and data_type == "uint64":
         raise ValueError("an image of uint64 cannot be shown; give another data_type")
-    return {"data_type": wanted, "window": window, "labels": labels, "background": background}
+    return {"data_type": data_type, "window": window, "labels": labels, "background": background}
 
 
 def image_type(stored):
@@ -212,8 +212,8 @@ def converter(values):
 def is_background(block, background):
     """Where values are among those of the background, of which `nan` is one."""
     numbers = [number for number in background if number != "nan"]
-    found = np.isin(block, numbers)
-    return found | np.isnan(block) if "nan" in background and block.dtype.kind == "f" else found
+    mask = np.isin(block, numbers)
+    return mask | np.isnan(block) if "nan" in background and block.dtype.kind == "f" else mask
 
 
 def _as_float(block, kind):

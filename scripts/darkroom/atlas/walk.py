@@ -61,9 +61,9 @@ class Walk:
         """Work on what is still missing of regions, and on the scales that none of them makes."""
         stages = regions.left(self.planned)
         last = [regions.made_of(self.planned, region)[-1][1] for region in self.regions] if stages else []
-        for number, found in enumerate(last):
-            handed = self._handed_to_rest(found)
-            if not all(handed.path(block.own[-1]).is_file() for block in found):
+        for number, last_blocks in enumerate(last):
+            handed = self._handed_to_rest(last_blocks)
+            if not all(handed.path(block.own[-1]).is_file() for block in last_blocks):
                 self.mark(number).unlink(missing_ok=True)
         self.do_regions(range(len(self.regions)))
         handed = self._handed_to_rest(itertools.chain.from_iterable(last))
@@ -81,9 +81,9 @@ class Walk:
         """Go through stages that follow each other; what one hands on, the next one reads."""
         own = None
         with ThreadPoolExecutor(self.threads) as pool:
-            for stage, found in stages:
-                handed = self._handed(name, stage, found)
-                for block, voxels in ahead(found, read, self.threads > 1 and self._is_small(found[0])):
+            for stage, stage_blocks in stages:
+                handed = self._handed(name, stage, stage_blocks)
+                for block, voxels in ahead(stage_blocks, read, self.threads > 1 and self._is_small(stage_blocks[0])):
                     voxels = self.work(name, stage, block, voxels, pool)
                     if handed:
                         handed.write(block.own[-1], voxels)
@@ -100,28 +100,28 @@ class Walk:
         values = math.prod(high - low for low, high in block.needed[0]) * info["num_channels"]
         return values * np.dtype(info["data_type"]).itemsize <= regions.AHEAD
 
-    def _handed(self, name, stage, found):
+    def _handed(self, name, stage, stage_blocks):
         """Where a stage hands on to: the next one of its region, or what is left to the end."""
         if stage.last == self.count:
             return None
         if name != "rest" and stage.last == regions.Cut.of(self.planned).scales:
-            return self._handed_to_rest(found)
-        return Handed(self.state / f"{name}-{stage.last}", [block.own[-1] for block in found])
+            return self._handed_to_rest(stage_blocks)
+        return Handed(self.state / f"{name}-{stage.last}", [block.own[-1] for block in stage_blocks])
 
-    def _handed_to_rest(self, found):
+    def _handed_to_rest(self, last_blocks):
         """Where regions hand on to what is left to the end."""
-        return Handed(self.state / "handed", [block.own[-1] for block in found])
+        return Handed(self.state / "handed", [block.own[-1] for block in last_blocks])
 
 
-def ahead(found, read, together):
+def ahead(stage_blocks, read, together):
     """(block, its voxels) of each block; `together`: the next are read while those before are worked on."""
     if not together:
-        yield from ((block, read(block.needed[0])) for block in found)
+        yield from ((block, read(block.needed[0])) for block in stage_blocks)
         return
     with ThreadPoolExecutor(1) as reader:
-        reading = reader.submit(read, found[0].needed[0])
-        for number, block in enumerate(found, 1):
+        reading = reader.submit(read, stage_blocks[0].needed[0])
+        for number, block in enumerate(stage_blocks, 1):
             voxels = reading.result()
-            if number < len(found):
-                reading = reader.submit(read, found[number].needed[0])
+            if number < len(stage_blocks):
+                reading = reader.submit(read, stage_blocks[number].needed[0])
             yield block, voxels

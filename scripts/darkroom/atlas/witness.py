@@ -52,15 +52,15 @@ class Array(arrays.Array):
 
 def require_gzip(path, source):
     """Raise ValueError where a gzip file is cut, or its content is not what its CRC-32 and header say."""
-    found, whole = 0, source["offset"] + math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize
+    size, whole = 0, source["offset"] + math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize
     try:
         with gzip.open(path) as file:
             while content := file.read(BLOCK):
-                found += len(content)
+                size += len(content)
     except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}: the volume is damaged or cut short ({error})") from error
-    if found < whole or (found > whole and not path.lower().endswith(".mgz")):  # MGH has tags behind its values
-        raise ValueError(f"{path}: it holds {found} bytes; by its header it has {whole}")
+    if size < whole or (size > whole and not path.lower().endswith(".mgz")):  # MGH has tags behind its values
+        raise ValueError(f"{path}: it holds {size} bytes; by its header it has {whole}")
 
 
 def _numbers(source):
@@ -181,8 +181,8 @@ def witness(path, offset, decoder, small=True):
         fits = page.compression in LOSSLESS and page.photometric not in (5, 6) and page.imagedepth == 1
         return pictures.Tiff(path, offset) if fits else None
     if start.startswith(PNG):
-        found = Png(path)
-        return found if found.fits else found.verify()
+        png = Png(path)
+        return png if png.fits else png.verify()
     if decoder == "jpeg":
         return pictures.Whole(path, _jpeg)
     if small and start.startswith(JPEG_2000):
@@ -243,13 +243,13 @@ class Png:
         body = zlib.compress(b"\0" + self.above + bytes(self.bytes[:needed]), 0)
         parts = (b"IHDR", head), (b"IDAT", body), (b"IEND", b"")
         chunks = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts)
-        found = imagecodecs.png_decode(PNG + b"".join(chunks))[1:].reshape(count, width, -1)
+        rows = imagecodecs.png_decode(PNG + b"".join(chunks))[1:].reshape(count, width, -1)
         del self.bytes[:needed]
         self.row = bottom
-        self.above = found[-1].astype(f">u{bits // 8}").tobytes()
+        self.above = rows[-1].astype(f">u{bits // 8}").tobytes()
         if self.row == self.height:
             self.verify()
-        return self._unpacked(found) if self.packed else found
+        return self._unpacked(rows) if self.packed else rows
 
     def _unpacked(self, rows):
         if self.bits == 8:

@@ -64,10 +64,10 @@ def describe(folder, series=None, time=None):
     if store.chunk_layout.read_chunk.shape:
         chunk = dict(zip(axes, store.chunk_layout.read_chunk.shape, strict=True))
         more["tile"] = [chunk.get(axis, 1) for axis in "zyx"]
-    found = arrays.describe("zarr", folder, axes, store.shape, store.dtype.numpy_dtype, time, **more)
-    if names and all(names) and len(names) == found["shape"][3]:
-        found["channels"] = [str(name) for name in names]
-    return found
+    source = arrays.describe("zarr", folder, axes, store.shape, store.dtype.numpy_dtype, time, **more)
+    if names and all(names) and len(names) == source["shape"][3]:
+        source["channels"] = [str(name) for name in names]
+    return source
 
 
 def attributes(folder):

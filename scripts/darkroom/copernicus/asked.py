@@ -42,12 +42,12 @@ def load(source):
     if path.suffix == ".txt":
         return {"names": str(path)}, path.parent
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        query = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: the query cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path}: is {schema.shown(found)}; right is a map such as catalogue: cdse, type: S2MSI2A")
-    return plain(found), path.parent
+    if not isinstance(query, dict):
+        raise ValueError(f"{path}: is {schema.shown(query)}; right is a map such as catalogue: cdse, type: S2MSI2A")
+    return plain(query), path.parent
 
 
 def plain(value):
@@ -63,25 +63,25 @@ def plain(value):
 
 def _cleope(folder):
     """The state that CLEOPE's buttons saved: what was drawn and chosen there, or the products that were clicked."""
-    found = {name: folder / name for name in CLEOPE if (folder / name).is_file()}
-    if not found:
+    paths = {name: folder / name for name in CLEOPE if (folder / name).is_file()}
+    if not paths:
         raise ValueError(f"query: {folder} holds none of {', '.join(CLEOPE)}")
-    if set(found) == {"product_list.txt"}:
-        return {"names": str(found["product_list.txt"])}
-    state = {"area": str(found["polygon.json"])} if "polygon.json" in found else {}
-    if "m.log" in found:
-        chosen = _logged(found["m.log"])
+    if set(paths) == {"product_list.txt"}:
+        return {"names": str(paths["product_list.txt"])}
+    state = {"area": str(paths["polygon.json"])} if "polygon.json" in paths else {}
+    if "m.log" in paths:
+        chosen = _logged(paths["m.log"])
         if not isinstance(chosen, list) or len(chosen) != 2 or not all(isinstance(one, str) for one in chosen):
-            raise ValueError(f'{found["m.log"]}: is {schema.shown(chosen)}; right is ["Sentinel-3", "SY_2_SYN___"]')
+            raise ValueError(f'{paths["m.log"]}: is {schema.shown(chosen)}; right is ["Sentinel-3", "SY_2_SYN___"]')
         mission, kind = chosen
         state |= {} if mission.lower().startswith("all") else {"mission": mission, "type": kind}
-    if "sen.log" in found and (times := _logged(found["sen.log"])) is not None:
+    if "sen.log" in paths and (times := _logged(paths["sen.log"])) is not None:
         match = re.fullmatch(
             r"\[(\S+?)(?:%20|\s)TO(?:%20|\s)(\S+?)\]", str(times[0]) if isinstance(times, list) and times else ""
         )
         if not match:
             raise ValueError(
-                f"{found['sen.log']}: is {schema.shown(times)}; right is [[BEGIN%20TO%20END], ...] or null"
+                f"{paths['sen.log']}: is {schema.shown(times)}; right is [[BEGIN%20TO%20END], ...] or null"
             )
         state |= {"start": match[1], "end": match[2]}
     return state
@@ -181,11 +181,11 @@ def moment(text, now, last=False):
             year, month, day = (int(part) if part else 0 for part in match.groups())
             begin = datetime(year, month or 1, day or 1, tzinfo=UTC)
             return _iso(_over(begin, month, day) if last else begin)
-        found = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
         what = "end" if last else "start"
         raise ValueError(f"{what}: {text!r} is no time; right is 2020-08-08, 2020-08-08T10:00:00Z or -30d") from None
-    return _iso(found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC))
+    return _iso(instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC))
 
 
 def _over(begin, month, day):

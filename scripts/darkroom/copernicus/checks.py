@@ -122,17 +122,17 @@ def report(inventory, products=None, left_out=(), threads=2):
     left_out -- names that could not be had
     """
     root, groups = Path(inventory.root), grouped(inventory.files)
-    known = {product.stem: product for product in products or ()}
+    by_stem = {product.stem: product for product in products or ()}
     if products is not None:
-        groups = [group for group in groups if stem(group.name) in known]
+        groups = [group for group in groups if stem(group.name) in by_stem]
 
     def one(group):
-        product = known.get(stem(group.name))
+        product = by_stem.get(stem(group.name))
         kind = next(iter(group.files.values())).name.partition("/")[0]
         return check(group, root, product, downloads.read_record(root, kind, product.name) if product else None)
 
     with ThreadPoolExecutor(threads) as pool:
-        reports = sorted(pool.map(one, groups), key=lambda found: found["name"])
+        reports = sorted(pool.map(one, groups), key=lambda checked: checked["name"])
     here = {stem(group.name) for group in groups}
     missing = [product.name for product in products or () if product.stem not in here and product.name not in left_out]
     return reports, missing

@@ -64,9 +64,9 @@ def secrets(settings, keys=("username", "password")):
     Raises PermissionError for a file that others can read, ValueError for one that is not as it should be and where
     there is no login: then it names every way to give one.
     """
-    for found in (_of_file(settings.name), _of_environment(settings.name), _of_netrc(settings, keys)):
-        if all(getattr(found, key) for key in keys):
-            return found
+    for login in (_of_file(settings.name), _of_environment(settings.name), _of_netrc(settings, keys)):
+        if all(getattr(login, key) for key in keys):
+            return login
     raise ValueError(f"catalogue {settings.name}: no login; {ways(settings, keys)}")
 
 
@@ -228,10 +228,10 @@ class Password(Account):
 
     secret = True
 
-    def __init__(self, settings, found):
+    def __init__(self, settings, login):
         super().__init__(settings)
-        self.source = found.source
-        self.token = base64.b64encode(f"{found.username}:{found.password}".encode()).decode()
+        self.source = login.source
+        self.token = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
 
     def signature(self, request, token):
         return {"Authorization": f"Basic {token}"}
@@ -245,11 +245,11 @@ class Keys(Account):
 
     secret = True
 
-    def __init__(self, settings, found):
+    def __init__(self, settings, login):
         super().__init__(settings)
         self.endpoint, self.region = settings.s3["endpoint"].rstrip("/"), settings.s3.get("region", "default")
         self.service, self.hosts = _host(self.endpoint), {_host(self.endpoint)}
-        self.source, self.found = found.source, found
+        self.source, self.found = login.source, login
         self._apart = 60 / settings.limits.s3_requests if settings.limits.s3_requests else 0  # seconds between requests
         self._next, self._lock = 0.0, threading.Lock()
 
@@ -293,7 +293,7 @@ class Keys(Account):
         shown, prefix = f"s3://{bucket}/{key}", f"{key.rstrip('/')}/"
         try:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-            found = [entry for page in pages for entry in page.get("Contents", ()) if not entry["Key"].endswith("/")]
+            objects = [entry for page in pages for entry in page.get("Contents", ()) if not entry["Key"].endswith("/")]
         except ClientError as error:
             status = error.response["ResponseMetadata"].get("HTTPStatusCode")
             if status in (401, 403):
@@ -301,11 +301,11 @@ class Keys(Account):
             raise OSError(f"{shown}: cannot be listed ({status})") from None
         except BotoCoreError as error:  # its text may quote the request
             raise OSError(f"{shown}: cannot be listed ({type(error).__name__})") from None
-        if not found:
+        if not objects:
             raise FileNotFoundError(f"{shown}: nothing is there; search again")
         return [
             File(f"{name}/{entry['Key'].removeprefix(prefix)}", f"s3://{bucket}/{entry['Key']}", entry["Size"])
-            for entry in found
+            for entry in objects
         ]
 
     def renew(self, refused):
@@ -323,10 +323,10 @@ class Session(Account):
 
     secret = True
 
-    def __init__(self, settings, found):
+    def __init__(self, settings, login):
         super().__init__(settings)
-        self.url, self.client, self.found, self.source = settings.token, settings.client, found, found.source
-        self._state = cached(f"{key(self.url, self.client, found.username)}.session.json")
+        self.url, self.client, self.found, self.source = settings.token, settings.client, login, login.source
+        self._state = cached(f"{key(self.url, self.client, login.username)}.session.json")
         self._session, self._lock, self._refused = {}, threading.Lock(), ""
 
     @property
@@ -478,8 +478,8 @@ def one_time_code(secret, now, source=""):
 
 def _seconds(value, otherwise):
     """A lifetime of an answer; Keycloak says 0 for a session that does not end."""
-    known = isinstance(value, (int, float)) and value > 0
-    return value if known else otherwise
+    positive = isinstance(value, (int, float)) and value > 0
+    return value if positive else otherwise
 
 
 def _host(url):

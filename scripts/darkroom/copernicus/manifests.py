@@ -37,7 +37,7 @@ def read(path):
         root = etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
     except (OSError, etree.XMLSyntaxError) as error:
         raise ValueError(f"{path}: not a manifest in XML ({' '.join(str(error).split())})") from None
-    found = []
+    entries = []
     for stream in root.iter("{*}byteStream"):
         place, checksum = stream.find("{*}fileLocation"), stream.find("{*}checksum")
         href = None if place is None else place.get("href")
@@ -47,10 +47,10 @@ def read(path):
         if name.is_absolute() or ".." in name.parts:
             raise ValueError(f"{path} line {stream.sourceline}: {href!r} is not a name inside the product")
         size = stream.get("size", "")
-        found.append(Listed(name.as_posix(), int(size) if size.isdecimal() else None, _digest(checksum)))
-    if not found:
+        entries.append(Listed(name.as_posix(), int(size) if size.isdecimal() else None, _digest(checksum)))
+    if not entries:
         raise ValueError(f"{path}: lists no files; is it the manifest of a product?")
-    return found
+    return entries
 
 
 def _digest(checksum):
@@ -84,9 +84,9 @@ def algorithms(digests):
     return {name for digest in digests for name in digest.partition(":")[0].split("/")}
 
 
-def hashes(path, wanted):
+def hashes(path, algorithms):
     """Digests of a file by several algorithms, read once."""
-    made = {name: maker(name)() for name in sorted(wanted)}
+    made = {name: maker(name)() for name in sorted(algorithms)}
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             for one in made.values():

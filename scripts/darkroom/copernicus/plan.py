@@ -92,12 +92,12 @@ def problems(row: Row) -> Iterator[str]:
 def _recipe_problems(row):
     """What is wrong with the recipe of a row, and with the options that are for recipes."""
     try:
-        known = [DEFAULT, *variants.known(row.options["recipes"])]
+        recipes = [DEFAULT, *variants.known(row.options["recipes"])]
     except ValueError as error:
         yield f"options recipes: {error}"
         return
-    if recipe(row) not in known:
-        yield f"recipe: {row.recipe!r} is unknown{schema.nearest(row.recipe, known)}"
+    if recipe(row) not in recipes:
+        yield f"recipe: {row.recipe!r} is unknown{schema.nearest(row.recipe, recipes)}"
         return
     takes = _method(row).options if is_mapped(row) else frozenset()
     takes |= {"land"} if is_mapped(row) and variant(row).targets else set()

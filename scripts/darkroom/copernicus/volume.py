@@ -33,9 +33,9 @@ def said(service, size, limit):
 
 def _days(service):
     try:
-        known = json.loads(_path(service).read_bytes())
+        sizes = json.loads(_path(service).read_bytes())
         first = (_today() - datetime.timedelta(days=DAYS - 1)).isoformat()
-        return {day: int(size) for day, size in known.items() if day >= first}
+        return {day: int(size) for day, size in sizes.items() if day >= first}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
 

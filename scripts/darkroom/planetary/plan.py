@@ -411,10 +411,10 @@ class Plan:
         """Options of the row itself that its camera has not; those of the config may be for other cameras."""
         camera = self.cameras.get(name)
         for section in ("ingest", "calibration"):
-            known = camera.options.get(section, {}) if camera else {}
+            options = camera.options.get(section, {}) if camera else {}
             for option in flow_map(row.text).get(section, {}):
-                if option not in known:
-                    yield f"options {section}: {name} does not read {option!r}; it has {', '.join(known) or 'none'}"
+                if option not in options:
+                    yield f"options {section}: {name} does not read {option!r}; it has {', '.join(options) or 'none'}"
 
 
 def of(campaign: Campaign) -> Plan:

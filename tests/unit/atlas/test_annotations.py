@@ -29,7 +29,7 @@ def layer(folder):
     kind = np.dtype(fields)
     size = -(-kind.itemsize // 4) * 4
     kind = np.dtype([*fields, ("pad", f"V{size - kind.itemsize}")]) if size > kind.itemsize else kind
-    found = {}
+    by_id = {}
     for level in info["spatial"]:
         for path in (folder / level["key"]).iterdir():
             content = path.read_bytes()
@@ -42,8 +42,8 @@ def layer(folder):
             low = np.array(info["lower_bound"]) + cell * level["chunk_size"]
             assert (points["place"] >= low - 1e-3 * np.abs(low) - 1).all()
             assert (points["place"] <= low + level["chunk_size"] + 1e-3 * np.abs(low) + 1).all()
-            assert not set(ids.tolist()) & set(found)
-            found |= dict(zip(ids.tolist(), points, strict=True))
+            assert not set(ids.tolist()) & set(by_id)
+            by_id |= dict(zip(ids.tolist(), points, strict=True))
     store = tensorstore.KvStore.open(
         {
             "driver": "neuroglancer_uint64_sharded",
@@ -51,9 +51,9 @@ def layer(folder):
             "metadata": info["by_id"]["sharding"],
         }
     ).result()
-    for number, point in found.items():
+    for number, point in by_id.items():
         assert store[number.to_bytes(8, "big")] == point.tobytes()
-    return info, found
+    return info, by_id
 
 
 def write(folder, text):
@@ -71,17 +71,17 @@ def write(folder, text):
 
 def test_points_and_their_properties(tmp_path):
     record = write(tmp_path, TABLE)
-    info, found = layer(tmp_path / "annotations")
-    assert {number: point["place"].tolist() for number, point in found.items()} == {
+    info, points = layer(tmp_path / "annotations")
+    assert {number: point["place"].tolist() for number, point in points.items()} == {
         7: [1000, 2000, 3000],
         9: [-4000, 5500, 6000],
         8: [500, 0, 0],
     }
     about = {one["id"]: one for one in info["properties"]}
     kinds = about["type"]["enum_labels"]
-    assert [kinds[found[number]["type"]] for number in (7, 9, 8)] == ["neuron", "glia", "neuron"]
-    assert [int(found[number]["size"]) for number in (7, 9, 8)] == [300, 2, 9]
-    assert [float(found[number]["score"]) for number in (7, 8)] == [0.5, 1] and np.isnan(found[9]["score"])
+    assert [kinds[points[number]["type"]] for number in (7, 9, 8)] == ["neuron", "glia", "neuron"]
+    assert [int(points[number]["size"]) for number in (7, 9, 8)] == [300, 2, 9]
+    assert [float(points[number]["score"]) for number in (7, 8)] == [0.5, 1] and np.isnan(points[9]["score"])
     assert record["notes"] == ["1 of 3 points lie outside of the volume"]
     assert info["lower_bound"] == [-4000, 0, 0]
 
@@ -93,9 +93,9 @@ def test_many_points(tmp_path):
     annotations.write(
         tmp_path, places, np.arange(60_000, dtype="u8"), [], places.min(axis=0) - 1, places.max(axis=0) + 1
     )
-    info, found = layer(tmp_path)
-    assert sorted(found) == list(range(60_000))
-    assert np.allclose([found[number]["place"] for number in range(60_000)], places, rtol=1e-6)
+    info, points = layer(tmp_path)
+    assert sorted(points) == list(range(60_000))
+    assert np.allclose([points[number]["place"] for number in range(60_000)], places, rtol=1e-6)
     assert len(info["spatial"]) > 2
     assert all(level["limit"] <= 1.1 * annotations.LIMIT for level in info["spatial"])
     content = (tmp_path / "spatial0/0_0_0").read_bytes()

@@ -27,7 +27,7 @@ BIGBRAIN = full_resolution(resolution=[21166.67, 20000, 21166.67], size=[6572, 5
 
 
 def test_the_info_of_the_full_resolution():
-    wanted = {
+    expected = {
         "type": "image",
         "data_type": "uint8",
         "num_channels": 1,
@@ -36,17 +36,17 @@ def test_the_info_of_the_full_resolution():
         "size": [6572, 5711, 100],
         "voxel_offset": [0, 0, 0],
     }
-    assert definition_options(BIGBRAIN) == wanted
-    assert complete_options(wanted)["chunk_size"] == 64
+    assert definition_options(BIGBRAIN) == expected
+    assert complete_options(expected)["chunk_size"] == 64
 
 
 def test_what_else_an_info_holds():
     info = full_resolution(size=[1, 1, 1], resolution=[1, 1, 1], chunk_sizes=[[32, 32, 16], [64, 64, 64]])
     info["scales"][0] |= {"encoding": "compressed_segmentation", "compressed_segmentation_block_size": [8, 8, 8]}
     info |= {"@type": "neuroglancer_multiscale_volume", "mesh": "mesh"}
-    found = complete_options(definition_options(info))
-    assert found["chunk_size"] == [32, 32, 16]
-    assert found["encoding"] == "compressed_segmentation"
+    completed = complete_options(definition_options(info))
+    assert completed["chunk_size"] == [32, 32, 16]
+    assert completed["encoding"] == "compressed_segmentation"
 
 
 def test_options_by_their_own_names():

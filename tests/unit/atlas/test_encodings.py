@@ -32,8 +32,8 @@ def tissue(*shape, seed=0):
     return np.clip(128 + 400 * smooth + random.normal(size=shape), 0, 255).astype(np.uint8)
 
 
-def psnr(wanted, found):
-    return 10 * np.log10(255**2 / np.mean((wanted.astype(float) - found) ** 2))
+def psnr(expected, voxels):
+    return 10 * np.log10(255**2 / np.mean((expected.astype(float) - voxels) ** 2))
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
@@ -115,12 +115,12 @@ def second_opinion(volume, channels):
 def test_jpeg(channels, quality, saved, make, block):
     planes = tissue(32, 64, 64, channels)
     volume = make(saved(planes), encoding="jpeg", jpeg_quality=quality, chunk_size=32, resolution=1000)
-    wanted = block(planes)
+    expected = block(planes)
     floor = {30: 30, 75: 34, 95: 38, 100: 48}[quality]
-    assert psnr(wanted, volume.voxels()) > floor
-    assert psnr(wanted, second_opinion(volume, channels)) > floor
+    assert psnr(expected, volume.voxels()) > floor
+    assert psnr(expected, second_opinion(volume, channels)) > floor
     figures = volume.check()["scales"]
-    assert figures[0]["psnr_db"] == pytest.approx(psnr(wanted, volume.voxels()), abs=0.01)
+    assert figures[0]["psnr_db"] == pytest.approx(psnr(expected, volume.voxels()), abs=0.01)
     assert figures[0]["psnr_lowest_chunk_db"] <= figures[0]["psnr_db"]
 
 

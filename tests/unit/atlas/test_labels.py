@@ -55,9 +55,9 @@ TABLES = {
 @pytest.mark.parametrize(("name", "case"), TABLES.items(), ids=TABLES)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_tables(name, case, encoding, tmp_path):
-    content, wanted = case
+    content, expected = case
     (tmp_path / name).write_bytes(content.encode(encoding))
-    assert label_tables.read(tmp_path / name) == wanted
+    assert label_tables.read(tmp_path / name) == expected
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_names_reach_the_volume(labelled):
     properties = json.loads((folder / "precomputed" / info["segment_properties"] / "info").read_text())
     assert properties["@type"] == "neuroglancer_segment_properties"
     assert properties["inline"]["ids"] == ["5", "7"]
-    kinds = {found["type"]: found for found in properties["inline"]["properties"]}
+    kinds = {about["type"]: about for about in properties["inline"]["properties"]}
     assert kinds["label"]["values"] == ["CTX", "L 1"]
     assert kinds["description"]["values"] == ["Isocortex", "Layer 1"]
     assert (kinds["tags"]["tags"], kinds["tags"]["values"]) == (["CTX"], [[], [0]])

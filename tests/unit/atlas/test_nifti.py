@@ -82,11 +82,11 @@ def test_types_that_the_format_has_not(noise, make, tmp_path):
 @pytest.mark.parametrize(("slope", "inter"), [(0.5, -3), (2, 0), (1, 7), (-0.1, 0.25)])
 def test_scaling(slope, inter, suffix, noise, make, tmp_path):
     path = save(tmp_path / f"v{suffix}", noise(*SHAPE, dtype="int16"), slope=slope, inter=inter)
-    wanted = as_channels(upright(path))
-    assert wanted.dtype.kind == "f"
+    expected = as_channels(upright(path))
+    assert expected.dtype.kind == "f"
     volume = make(path)
     assert volume.info["data_type"] == "float32"
-    assert np.array_equal(volume.voxels(), wanted.astype("f4"))
+    assert np.array_equal(volume.voxels(), expected.astype("f4"))
     assert volume.check()["passed"]
     ignored = make(path, ignore_scaling=True)
     assert np.array_equal(ignored.voxels(), as_channels(noise(*SHAPE, dtype="int16")))
@@ -155,12 +155,12 @@ def assert_in_place(volume, path):
     image = nibabel.load(path)
     unit = {"mm": 1e6, "micron": 1e3, "meter": 1e9, "unknown": 1e6}[image.header.get_xyzt_units()[0]]
     array = np.asanyarray(image.dataobj)  # 0, 1, 2, ..., each once
-    wanted = unit * nibabel.affines.apply_affine(image.affine, np.argwhere(array + 1))[np.argsort(array.ravel())]
+    expected = unit * nibabel.affines.apply_affine(image.affine, np.argwhere(array + 1))[np.argsort(array.ravel())]
     voxels = volume.voxels()[..., 0]
     corners = np.argwhere(voxels + 1)[np.argsort(voxels.ravel())] + volume.scales[0]["voxel_offset"]
     centres = (corners + 0.5) * volume.scales[0]["resolution"]
-    found = nibabel.affines.apply_affine(np.array(volume.plan["transform"]), centres)
-    assert np.allclose(found, wanted, rtol=1e-6, atol=unit * 1e-5)
+    places = nibabel.affines.apply_affine(np.array(volume.plan["transform"]), centres)
+    assert np.allclose(places, expected, rtol=1e-6, atol=unit * 1e-5)
 
 
 @pytest.mark.parametrize("offset", [[0, 0, 0], [10, -4, 3]])

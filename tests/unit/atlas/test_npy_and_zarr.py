@@ -127,8 +127,8 @@ def test_ome_zarr(version, axes, noise, make, block, tmp_path):
 @pytest.mark.parametrize(("unit", "nanometres"), [("nanometer", 1), ("millimeter", 1e6), ("angstrom", 0.1)])
 def test_units_of_ome_zarr(unit, nanometres, noise, make, tmp_path):
     ome_zarr(tmp_path, noise(*SHAPE), "zyx", "0.5", unit, whole_scale=3)
-    wanted = [0.75 * nanometres, 1.5 * nanometres, 6 * nanometres]
-    assert make(tmp_path).scales[0]["resolution"] == pytest.approx(wanted)
+    expected = [0.75 * nanometres, 1.5 * nanometres, 6 * nanometres]
+    assert make(tmp_path).scales[0]["resolution"] == pytest.approx(expected)
 
 
 def test_ome_zarr_without_units(noise, make, tmp_path):

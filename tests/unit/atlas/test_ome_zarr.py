@@ -74,8 +74,8 @@ class Zarr:
 
     def chunks(self, scale=0):
         """Files of a scale, those with most in them first."""
-        found = [path for path in (self.folder / str(scale) / "c").rglob("*") if path.is_file()]
-        return sorted(found, key=lambda path: path.stat().st_size, reverse=True)
+        paths = [path for path in (self.folder / str(scale) / "c").rglob("*") if path.is_file()]
+        return sorted(paths, key=lambda path: path.stat().st_size, reverse=True)
 
     def files(self):
         return files(self.folder)
@@ -114,25 +114,25 @@ def test_others_find_it_valid_and_read_every_voxel(kind, source, make):
     channels, dtype, options = KINDS[kind]
     volume = make(source(channels, dtype), **OPTIONS | options)
     zarr, voxels = Zarr(volume, threads=2), [volume.voxels(number) for number in range(len(volume.scales))]
-    for number, wanted in enumerate(voxels):
-        assert np.array_equal(zarr.voxels(number), wanted)
+    for number, expected in enumerate(voxels):
+        assert np.array_equal(zarr.voxels(number), expected)
     assert zarr.check(threads=2)["checks"]["zarr_check"]["passed"]
 
     models = pytest.importorskip("ome_zarr_models.v05", reason="ome-zarr-models is not installed (it judges OME-Zarr)")
     import zarr as other
 
     group, labels = other.open_group(zarr.folder, mode="r"), "type" in options
-    found = (models.ImageLabel if labels else models.Image).from_zarr(group).attributes.ome
-    (image,) = found.multiscales
+    metadata = (models.ImageLabel if labels else models.Image).from_zarr(group).attributes.ome
+    (image,) = metadata.multiscales
     assert [axis.name for axis in image.axes] == [*["c"] * len(channels), "z", "y", "x"]
     assert {axis.unit for axis in image.axes if axis.type == "space"} == {"nanometer"}
     assert (image.name, image.type) == ("brain", "mode" if labels else "mean")
     assert ("image-label" in zarr.attributes["ome"]) == labels
     assert len(image.datasets) == len(voxels)
-    for number, wanted in enumerate(voxels):
+    for number, expected in enumerate(voxels):
         array = group[str(number)]
-        assert np.array_equal(as_xyzc(array[...]), wanted)
-        assert array.dtype == wanted.dtype
+        assert np.array_equal(as_xyzc(array[...]), expected)
+        assert array.dtype == expected.dtype
         assert list(array.shape[-3:]) == volume.scales[number]["size"][::-1]
 
 
@@ -216,9 +216,9 @@ def test_a_volume_of_one_section_has_flat_chunks(noise, plan, tmp_path):
 )
 def test_colours_where_the_range_of_values_is_known(channels, dtype, options, colours, top, source, plan):
     zarr = Zarr(plan(source(channels, dtype), **OPTIONS | options))
-    found = zarr.attributes["ome"].get("omero", {"channels": []})["channels"]
-    assert [channel["color"] for channel in found] == colours
-    assert all(channel["window"] == {"min": 0, "max": top, "start": 0, "end": top} for channel in found)
+    drawn = zarr.attributes["ome"].get("omero", {"channels": []})["channels"]
+    assert [channel["color"] for channel in drawn] == colours
+    assert all(channel["window"] == {"min": 0, "max": top, "start": 0, "end": top} for channel in drawn)
 
 
 def test_the_affine_of_a_nifti_is_kept_and_its_loss_said(noise, plan, tmp_path):
@@ -230,8 +230,8 @@ def test_the_affine_of_a_nifti_is_kept_and_its_loss_said(noise, plan, tmp_path):
     scale, translation = (list(step.values())[1] for step in zarr.image["datasets"][0]["coordinateTransformations"])
     index = np.array([7, 2, 4])  # z, y, x
     place = (index * scale + translation)[::-1]
-    found = (np.array(zarr.attributes["darkroom"]["transform"]) @ [*place, 1])[:3]
-    assert found == pytest.approx(nibabel.affines.apply_affine(affine, index[::-1]) * 1e6, abs=1)
+    mapped = (np.array(zarr.attributes["darkroom"]["transform"]) @ [*place, 1])[:3]
+    assert mapped == pytest.approx(nibabel.affines.apply_affine(affine, index[::-1]) * 1e6, abs=1)
     assert any("affine" in note for note in zarr.check()["notes"])
 
 

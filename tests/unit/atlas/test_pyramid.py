@@ -48,7 +48,7 @@ def test_halves_the_axes_that_neuroglancer_scripts_halves(resolution, size, tmp_
 
 
 @pytest.mark.parametrize(
-    ("size", "resolution", "wanted"),
+    ("size", "resolution", "expected"),
     [
         ([512, 512, 128], [1, 1, 4], [[1, 1, 4], [2, 2, 4], [4, 4, 4], [8, 8, 8]]),
         ([300, 200, 1], [1, 1, 50], [[1, 1, 50], [2, 2, 50], [4, 4, 50], [8, 8, 50]]),
@@ -60,10 +60,10 @@ def test_halves_the_axes_that_neuroglancer_scripts_halves(resolution, size, tmp_
         ([200, 100, 100], [1, 1.5, 1], [[1, 1.5, 1], [2, 1.5, 2], [4, 3, 4]]),
     ],
 )
-def test_resolutions(size, resolution, wanted):
-    found = resolutions(size, resolution)
-    assert found[: len(wanted)] == wanted
-    assert all(min(b / a for a, b in zip(*pair, strict=True)) >= 1 for pair in itertools.pairwise(found))
+def test_resolutions(size, resolution, expected):
+    per_scale = resolutions(size, resolution)
+    assert per_scale[: len(expected)] == expected
+    assert all(min(b / a for a, b in zip(*pair, strict=True)) >= 1 for pair in itertools.pairwise(per_scale))
 
 
 @pytest.mark.parametrize("resolution", [[1, 1, 4], [1, 30, 1], [21166.67, 20000, 21166.67], [1, 1.4, 1.5]])
@@ -85,8 +85,8 @@ def test_coarse_voxels_lie_on_the_grid_of_fine_ones(offset):
         for axis, factor in enumerate(precomputed.factors(fine, coarse)):
             low, high = fine["voxel_offset"][axis], fine["voxel_offset"][axis] + fine["size"][axis]
             covered = {place // factor for place in range(low, high)}
-            found = range(coarse["voxel_offset"][axis], coarse["voxel_offset"][axis] + coarse["size"][axis])
-            assert covered == set(found)
+            span = range(coarse["voxel_offset"][axis], coarse["voxel_offset"][axis] + coarse["size"][axis])
+            assert covered == set(span)
 
 
 def test_number_of_scales():
@@ -103,8 +103,8 @@ def test_means_are_those_of_tensorstore(kind, axes, noise):
         values[:, :4] //= np.iinfo(kind).max // 3 or 1  # small values, where halves are frequent
     factors = [2 if axis in axes else 1 for axis in (3, 2, 1)]
     store = values.T.astype("f8") if kind == "float32" else values.T
-    wanted = downsampled(store, factors, "mean").astype(kind)
-    assert np.array_equal(downsample.halve(values, axes).T, wanted)
+    expected = downsampled(store, factors, "mean").astype(kind)
+    assert np.array_equal(downsample.halve(values, axes).T, expected)
 
 
 @pytest.mark.parametrize("axes", [a for n in (1, 2, 3) for a in itertools.combinations((1, 2, 3), n)])
@@ -173,11 +173,11 @@ def test_scales_on_disk(kind, offset, noise, make, tmp_path):
     assert len(volume.scales) > 3
     for number, (fine, coarse) in enumerate(itertools.pairwise(volume.scales)):
         factors = [round(b / a) for a, b in zip(fine["resolution"], coarse["resolution"], strict=True)]
-        wanted = by_hand(
+        expected = by_hand(
             volume.voxels(number)[..., 0], fine["voxel_offset"], factors, mode if kind == "segmentation" else mean
         )
-        assert np.array_equal(volume.voxels(number + 1)[..., 0], wanted)
-        assert np.array_equal(volume.cloud_voxels(number + 1)[..., 0], wanted)
+        assert np.array_equal(volume.voxels(number + 1)[..., 0], expected)
+        assert np.array_equal(volume.cloud_voxels(number + 1)[..., 0], expected)
     assert set(np.unique(volume.voxels(3))) <= set(np.unique(planes)) or kind == "image"
     assert volume.check()["passed"]
 
@@ -193,8 +193,8 @@ def test_float_means(noise, make, tmp_path):
     def mean(window):
         return window.astype("f8")[~np.isnan(window)].mean() if not np.isnan(window).all() else np.nan
 
-    wanted = by_hand(planes.T, [0, 0, 0], [2, 2, 2], mean)
-    assert np.array_equal(volume.voxels(1)[..., 0], wanted, equal_nan=True)
+    expected = by_hand(planes.T, [0, 0, 0], [2, 2, 2], mean)
+    assert np.array_equal(volume.voxels(1)[..., 0], expected, equal_nan=True)
     assert not np.isnan(volume.voxels(1)).any()
     assert np.isnan(volume.voxels(0)).sum() == 3 * 33 + 1
     assert volume.check()["scales"][1]["exact"]
@@ -226,8 +226,8 @@ def test_a_mean_is_of_the_voxels_that_are_numbers(offset, noise, make, tmp_path)
         cut = fine.reshape(*(number for size in fine.shape for number in (size // 2, 2))).astype("f8")
         total, count = np.nansum(cut, axis=(1, 3, 5)), (~np.isnan(cut)).sum(axis=(1, 3, 5))
         with np.errstate(invalid="ignore"):
-            wanted = total / count
-        found = volume.voxels(scale)[..., 0].T
-        assert np.allclose(found, wanted[tuple(slice(size) for size in found.shape)], rtol=1e-6, equal_nan=True)
+            expected = total / count
+        voxels = volume.voxels(scale)[..., 0].T
+        assert np.allclose(voxels, expected[tuple(slice(size) for size in voxels.shape)], rtol=1e-6, equal_nan=True)
     assert np.isnan(volume.voxels(1)).sum() in (8, 1)
     assert volume.check()["passed"]

@@ -57,12 +57,12 @@ def test_every_pixel_is_at_its_place(placed, tmp_path):
         assert json.loads((folder / "transform.json").read_text()) == section["transform"]
         corner, along, down = np.array(anchoring, float).reshape(3, 3) * 25_000
         for row, column in ((0, 0), (19, 29), (7, 11)):
-            wanted = corner + along * (column + 0.5) / 30 + down * (row + 0.5) / 20
-            found = np.array(section["transform"]) @ [
+            expected = corner + along * (column + 0.5) / 30 + down * (row + 0.5) / 20
+            place = np.array(section["transform"]) @ [
                 *np.array([column + 0.5, row + 0.5, 0.5]) * info["scales"][0]["resolution"],
                 1,
             ]
-            assert np.allclose(found[:3], wanted, atol=1e-3)
+            assert np.allclose(place[:3], expected, atol=1e-3)
     layers = json.loads((tmp_path / "sections/neuroglancer.json").read_text())["layers"]
     assert [(layer["name"], layer["source"]["url"]) for layer in layers] == [
         ("brain_s001.jpg", "00000"),

@@ -70,15 +70,15 @@ def test_the_check_of_a_region_finds_what_is_wrong_in_it(source, make, many_regi
     path = max((volume.folder / volume.scales[0]["key"]).iterdir())
     path.write_bytes(bytes(byte ^ 0xFF for byte in path.read_bytes()))
     check = volume.plan_file.with_name("precomputed_check.json")
-    found = 0
+    failures = 0
     for part in range(4):
         try:
             atlas_check_precomputed_part(
                 volume.plan_file, volume.folder / "info", tmp_path / "done", check, str(part), "4"
             )
         except ValueError as error:
-            found += str(path) in str(error)
-    assert found == 1
+            failures += str(path) in str(error)
+    assert failures == 1
 
 
 @pytest.mark.parametrize("offset", OFFSETS, ids=str)
@@ -89,8 +89,8 @@ def test_every_file_is_written_by_one_region(sharding, offset, source, plan, man
     writers = [{} for _ in scales]
     work = [regions.made_of(volume.plan, region) for region in regions.regions(volume.plan)]
     for number, stages in enumerate([*work, regions.left(volume.plan)]):
-        for stage, found in stages:
-            for block, level in itertools.product(found, range(stage.last - stage.first)):
+        for stage, stage_blocks in stages:
+            for block, level in itertools.product(stage_blocks, range(stage.last - stage.first)):
                 scale = scales[stage.first + level]
                 for chunk in blocks.chunks(block.own[level], scale.sides):
                     writers[stage.first + level].setdefault(scale.file(chunk), set()).add(number)

@@ -61,9 +61,9 @@ def test_grey_png(bits, noise, folder, make, block):
     planes = noise(*SHAPE, dtype="uint16") >> (16 - bits)
     root = folder([png(plane, bits) for plane in planes], ".png")
     volume = make(root, resolution=1000)
-    wanted = planes if bits >= 8 else np.round(planes * 255 / (2**bits - 1))
+    expected = planes if bits >= 8 else np.round(planes * 255 / (2**bits - 1))
     assert volume.info["data_type"] == ("uint16" if bits == 16 else "uint8")
-    assert np.array_equal(volume.voxels(), block(wanted))
+    assert np.array_equal(volume.voxels(), block(expected))
     if bits < 16:  # as Pillow shows it
         assert np.array_equal(np.array(Image.open(root / "s2.png").convert("L")), volume.voxels()[:, :, 2, 0].T)
     assert np.array_equal(make(root, resolution=1000, type="segmentation").voxels(), block(planes))
@@ -167,9 +167,9 @@ def test_jpeg_in_tiff(tile, make, block, tiffs):
     planes[...] = np.add.outer(np.arange(20) * 5, np.arange(31) * 3)[None, ..., None] + np.array([0, 30, 60])
     root = tiffs(planes, compression="jpeg", compressionargs={"level": 95}, photometric="rgb", tile=tile)
     volume = make(root, resolution=1000)
-    wanted = np.stack([tifffile.imread(path) for path in sorted(root.iterdir())])
+    expected = np.stack([tifffile.imread(path) for path in sorted(root.iterdir())])
     assert tifffile.TiffFile(root / "s0.tif").pages[0].photometric.name == "YCBCR"
-    assert np.abs(volume.voxels().astype(int) - block(wanted)).max() <= 8
+    assert np.abs(volume.voxels().astype(int) - block(expected)).max() <= 8
     assert np.abs(volume.voxels().astype(int) - block(planes)).max() <= 20
 
 
@@ -216,9 +216,9 @@ def test_jpeg(channels, noise, folder, make, block):
     planes = np.repeat(np.repeat(noise(3, 5, 8, channels), 8, 1), 8, 2)
     contents = [imagecodecs.jpeg8_encode(plane.squeeze(), level=90, subsampling="444") for plane in planes]
     volume = make(folder(contents, ".jpg"), resolution=1000)
-    wanted = np.stack([imagecodecs.jpeg8_decode(content) for content in contents])
-    wanted = block(wanted.reshape(3, 40, 64, channels)).astype(int)
-    assert np.abs(volume.voxels() - wanted).max() <= 2  # the decoders round apart
+    expected = np.stack([imagecodecs.jpeg8_decode(content) for content in contents])
+    expected = block(expected.reshape(3, 40, 64, channels)).astype(int)
+    assert np.abs(volume.voxels() - expected).max() <= 2  # the decoders round apart
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif"])
@@ -324,8 +324,8 @@ def test_no_gap_at_a_steady_step(named, make):
 def test_gaps_across_slabs(named, make):
     root = named({f"s{number}.png": number for number in range(1, 40) if number not in (7, 8, 9, 16)})
     volume = make(root, missing="repeat", orientation="RAI", chunk_size=8, resolution=1000)
-    wanted = [{7: 6, 8: 6, 9: 10, 16: 15}.get(number, number) for number in range(39, 0, -1)]
-    assert order(volume) == wanted
+    expected = [{7: 6, 8: 6, 9: 10, 16: 15}.get(number, number) for number in range(39, 0, -1)]
+    assert order(volume) == expected
 
 
 def test_numbers_that_number_nothing(named, make, refuses):

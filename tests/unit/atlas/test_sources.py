@@ -87,8 +87,8 @@ def test_an_orientation_tag_of_pages(noise, make, block, tmp_path):
     with tifffile.TiffFile(tmp_path / "v.tif") as tiff:
         turned = [274 in page.tags for page in tiff.pages]
     assert turned[0]
-    wanted = np.stack([plane[::-1, ::-1] if turn else plane for plane, turn in zip(planes, turned, strict=True)])
-    assert np.array_equal(volume.voxels(), block(wanted))
+    expected = np.stack([plane[::-1, ::-1] if turn else plane for plane, turn in zip(planes, turned, strict=True)])
+    assert np.array_equal(volume.voxels(), block(expected))
     assert volume.check()["passed"]
 
 
@@ -127,9 +127,9 @@ def test_orientation_tags(turn, suffix, noise, make, block, tmp_path):
 def test_jpeg_as_libjpeg_turbo_decodes_it(subsampling, noise, pictures, make, block, tmp_path):
     planes = noise(2, 40, 50, 3)
     root = pictures({f"s{number}.jpg": plane for number, plane in enumerate(planes)}, subsampling=subsampling)
-    wanted = np.stack([imagecodecs.jpeg8_decode((root / f"s{number}.jpg").read_bytes()) for number in range(2)])
+    expected = np.stack([imagecodecs.jpeg8_decode((root / f"s{number}.jpg").read_bytes()) for number in range(2)])
     volume = make(root, resolution=1000)
-    assert np.array_equal(volume.voxels(), block(wanted))
+    assert np.array_equal(volume.voxels(), block(expected))
     assert volume.check()["passed"]
 
 
@@ -297,8 +297,8 @@ def test_a_slide_of_jpeg_tiles(noise, make, block, tmp_path):
         make(tmp_path / "v.svs")
     volume = make(tmp_path / "v.svs", resolution=[500, 500, 4000])
     with tifffile.TiffFile(tmp_path / "v.svs") as tiff:
-        wanted = tiff.series[0].asarray()
-    assert np.array_equal(volume.voxels(), block(wanted[None]))
+        expected = tiff.series[0].asarray()
+    assert np.array_equal(volume.voxels(), block(expected[None]))
     assert volume.check()["passed"]
 
 
@@ -322,8 +322,8 @@ def test_translation_and_scale_are_kept(version, orientation, noise, make, tmp_p
     array = noise(6, 5, 4)
     ome_zarr(tmp_path / "v.ome.zarr", array, "zyx", version)
     path = tmp_path / "v.ome.zarr" / ("zarr.json" if version == "0.5" else ".zattrs")
-    found = json.loads(path.read_text())
-    image = (found["attributes"]["ome"] if version == "0.5" else found)["multiscales"][0]
+    metadata = json.loads(path.read_text())
+    image = (metadata["attributes"]["ome"] if version == "0.5" else metadata)["multiscales"][0]
     image["datasets"][0]["coordinateTransformations"].append(
         {"type": "translation", "translation": [100, 200, 300.125]}
     )
@@ -331,7 +331,7 @@ def test_translation_and_scale_are_kept(version, orientation, noise, make, tmp_p
         {"type": "scale", "scale": [2, 1, 1]},
         {"type": "translation", "translation": [1, 0, 0]},
     ]
-    path.write_text(json.dumps(found))
+    path.write_text(json.dumps(metadata))
     volume = make(tmp_path / "v.ome.zarr", orientation=orientation)
     turn = nibabel.orientations.axcodes2ornt(orientation)
     axes = np.zeros((4, 4))
@@ -488,8 +488,8 @@ def test_background_of_labels(background, make, refuses, tmp_path):
     np.save(tmp_path / "v.npy", stored)
     refuses(tmp_path / "v.npy", "`background: ", type="segmentation")
     volume = make(tmp_path / "v.npy", resolution=1000, type="segmentation", background=background)
-    wanted = [0, 3, 0 if isinstance(background, list) else 7, 9, 0]
-    assert volume.voxels().ravel().tolist() == wanted
+    expected = [0, 3, 0 if isinstance(background, list) else 7, 9, 0]
+    assert volume.voxels().ravel().tolist() == expected
     assert volume.check()["passed"]
 
 
@@ -531,8 +531,8 @@ def test_order_and_gaps(names, order, text, pictures, make, refuses):
     if text:
         refuses(root, text)
     else:
-        found = make(root, resolution=1000).voxels()[0, 0, :, 0].tolist()
-        assert [names[number] for number in found] == order
+        numbers = make(root, resolution=1000).voxels()[0, 0, :, 0].tolist()
+        assert [names[number] for number in numbers] == order
 
 
 # Formats
@@ -596,8 +596,8 @@ def test_minc(noise, make, tmp_path):
     values = noise(5, 6, 7, dtype="uint16")
     minc(tmp_path / "v.mnc", values, (0, 65535), np.linspace(-1, 1, 5), np.linspace(2, 9, 5))
     volume = make(tmp_path / "v.mnc", chunk_size=4)
-    wanted, affine = canonical(nibabel.load(tmp_path / "v.mnc"))
-    assert np.allclose(volume.voxels()[..., 0], wanted, rtol=1e-6)
+    expected, affine = canonical(nibabel.load(tmp_path / "v.mnc"))
+    assert np.allclose(volume.voxels()[..., 0], expected, rtol=1e-6)
     assert np.allclose(places(volume), affine, rtol=0, atol=0.5)
     assert volume.check()["passed"]
     labels = noise(5, 6, 7)
@@ -621,8 +621,8 @@ def test_nrrd(encoding, detached, dtype, noise, make, tmp_path):
     affine = np.eye(4)
     affine[:3, :3], affine[:3, 3] = directions.T, [-3, 2, 1]
     image = nibabel.Nifti1Image(values.astype(values.dtype.newbyteorder("=")), np.diag([-1, -1, 1, 1]) @ affine)
-    wanted, affine = canonical(image)
-    assert np.array_equal(volume.voxels()[..., 0], wanted)
+    expected, affine = canonical(image)
+    assert np.array_equal(volume.voxels()[..., 0], expected)
     assert np.allclose(places(volume), affine, rtol=0, atol=0.5)
     assert volume.check()["passed"]
 
@@ -757,8 +757,8 @@ def right_values(name):
 )
 def test_a_case_is_right(name, options, make):
     volume = make(CASES / name, **options)
-    wanted = right_values(name)
-    assert wanted is None or np.array_equal(volume.voxels(), wanted, equal_nan=wanted.dtype.kind == "f")
+    expected = right_values(name)
+    assert expected is None or np.array_equal(volume.voxels(), expected, equal_nan=expected.dtype.kind == "f")
     assert volume.check()["passed"]
     if name == "imagej-calibrated.tif":
         assert volume.scales[0]["resolution"] == [500, 500, 3000]

@@ -37,8 +37,8 @@ def test_a_window_becomes_the_range_of_the_type():
 def test_windows_round_half_to_even(high):
     """Against exact fractions."""
     values = np.arange(high + 1, dtype="u2")
-    wanted = [round(Fraction(int(value) * 255, high)) for value in values]
-    assert convert(values, "uint8", (0, high)).tolist() == wanted
+    expected = [round(Fraction(int(value) * 255, high)) for value in values]
+    assert convert(values, "uint8", (0, high)).tolist() == expected
 
 
 def test_floats_round_half_to_even():

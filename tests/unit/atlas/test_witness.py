@@ -100,11 +100,11 @@ def test_a_changed_byte_of_what_has_a_checksum_is_never_passed(kind, tmp_path):
         path.write_bytes(damaged)
         try:
             with witness.Sections(source) as reader:
-                found = reader.read(0, 1, 0, 50)
+                rows = reader.read(0, 1, 0, 50)
         except ValueError as error:
             assert str(error).startswith(str(path))
         else:
-            assert kind != "png" and np.array_equal(found, right), at
+            assert kind != "png" and np.array_equal(rows, right), at
 
 
 def test_a_damaged_strip_is_found_by_the_check(make, tmp_path):
@@ -131,16 +131,16 @@ def test_the_damaged_section_that_was_published(make, tmp_path):
 
 
 @pytest.mark.parametrize("stored", ["u1", "u2", "i4", "f4"])
-@pytest.mark.parametrize("wanted", ["uint8", "uint16", "int32", "float32"])
-def test_two_ways_to_convert_agree(stored, wanted):
+@pytest.mark.parametrize("data_type", ["uint8", "uint16", "int32", "float32"])
+def test_two_ways_to_convert_agree(stored, data_type):
     plane = smooth(60, 50, 1, stored)
     low, high = np.quantile(plane, [0.05, 0.95]).tolist()
-    values = {"data_type": wanted, "window": [low, high], "labels": False}
+    values = {"data_type": data_type, "window": [low, high], "labels": False}
     ours = volume.converter(values)(plane)
     theirs, slack = judge.converted(plane, values)
     assert (np.abs(ours.astype("f8") - theirs) <= slack).all()
     assert np.mean(ours == theirs) > 0.9
-    changed = {"data_type": wanted, "window": [low, high * 0.9], "labels": False}
+    changed = {"data_type": data_type, "window": [low, high * 0.9], "labels": False}
     assert (np.abs(volume.converter(changed)(plane).astype("f8") - theirs) > slack).any()
 
 

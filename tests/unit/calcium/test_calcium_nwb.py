@@ -80,8 +80,8 @@ def session(tmp_path, count=3, dropped=(4,), said=SAID, name="a.nwb"):
 
 def findings(path, config=None):
     """What nwbinspector finds, but for one exception: a session with fewer frames than cells or pixels looks turned."""
-    found = inspect_nwbfile(nwbfile_path=path, config=load_config(config) if config else None)
-    return [f"{one.importance.name} {one.check_function_name} {one.location}: {one.message}" for one in found]
+    messages = inspect_nwbfile(nwbfile_path=path, config=load_config(config) if config else None)
+    return [f"{one.importance.name} {one.check_function_name} {one.location}: {one.message}" for one in messages]
 
 
 @pytest.mark.parametrize("config", [None, "dandi"])

@@ -157,13 +157,13 @@ def test_a_time_stamp_for_each_frame_of_a_video(tmp_path):
     stamps.write_text(
         "Frame Number,Time Stamp (ms),Buffer Index\n" + "".join(f"{n},{t},0\n" for n, t in enumerate(times))
     )
-    movies, _, found, notes = series.sorted_out(tmp_path, ["1.avi", "0.avi", "timeStamps.csv", "notes.txt"])
+    movies, _, table, notes = series.sorted_out(tmp_path, ["1.avi", "0.avi", "timeStamps.csv", "notes.txt"])
     assert notes == ["notes.txt is left out: it is neither a movie nor a signal"]
-    read = series.read_series(movies, found, START)
+    read = series.read_series(movies, table, START)
     assert read.timing.rate == 20 and read.timing.dropped == (6, 7) and np.allclose(read.timing.times * 1000, times)
     stamps.write_text(stamps.read_text().rsplit("8,", 1)[0])
     with pytest.raises(ValueError, match=r"timeStamps.csv: has 8 time stamps, the movie 10 frames"):
-        series.read_series(movies, found, START)
+        series.read_series(movies, table, START)
 
 
 def test_our_own_file_brings_its_times(tmp_path):

@@ -18,14 +18,14 @@ class Shelf:
         assert skip <= self.most, "422"
         self.asked.append((since, skip, count))
         self.change(self)
-        found = sorted((row for row in self.rows if row.begin >= since), key=lambda row: (row.begin, row.id))
-        return Page(found[skip : skip + (self.size or top)], len(found) if count else None)
+        rows = sorted((row for row in self.rows if row.begin >= since), key=lambda row: (row.begin, row.id))
+        return Page(rows[skip : skip + (self.size or top)], len(rows) if count else None)
 
 
 def every(shelf, limit=1000, page=4, skip=10):
-    found, total = paged(shelf.ask, Limits(page=page, skip=skip), limit)
-    assert len({one.id for one in found}) == len(found) == total
-    return found
+    rows, total = paged(shelf.ask, Limits(page=page, skip=skip), limit)
+    assert len({one.id for one in rows}) == len(rows) == total
+    return rows
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 13, 14, 15, 16, 60])
@@ -40,8 +40,8 @@ def test_pages_that_are_smaller_than_asked_for():
 
 
 def test_the_order_is_that_of_time():
-    found = every(Shelf([f"2020-01-{31 - day:02d}" for day in range(30)]))
-    assert [one.begin for one in found] == sorted(one.begin for one in found)
+    rows = every(Shelf([f"2020-01-{31 - day:02d}" for day in range(30)]))
+    assert [one.begin for one in rows] == sorted(one.begin for one in rows)
 
 
 def test_too_many_at_one_moment_cannot_be_told_apart():

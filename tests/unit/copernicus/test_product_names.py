@@ -11,15 +11,15 @@ CO = "S5P_{}_L2__CO_____{}_{}_21566_{}_{}.nc"
 
 
 def product(name, begin="2020-01-01T00:00:00Z", end="", **given):
-    known = names.parsed(name)
-    begin, end = (known.begin, known.end) if known else (begin, end or begin)
+    parsed = names.parsed(name)
+    begin, end = (parsed.begin, parsed.end) if parsed else (begin, end or begin)
     return Product(given.pop("id", name), name, begin, end, **given)
 
 
 def chosen(*listed):
-    found, left = versions.latest([one if isinstance(one, Product) else product(one) for one in listed])
-    assert len(found) + len(left) == len(listed)
-    return [one.name for one in found]
+    kept, left = versions.latest([one if isinstance(one, Product) else product(one) for one in listed])
+    assert len(kept) + len(left) == len(listed)
+    return [one.name for one in kept]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def chosen(*listed):
     ],
 )  # fmt: skip
 def test_what_a_name_tells(name, mission, kind, begin, version, tile, orbit):
-    known = names.parsed(name)
-    assert (known.mission, known.type, known.begin, known.version, known.tile, known.orbit) == (
+    parsed = names.parsed(name)
+    assert (parsed.mission, parsed.type, parsed.begin, parsed.version, parsed.tile, parsed.orbit) == (
         mission, kind, begin, version, tile, orbit,
     )  # fmt: skip
 
@@ -167,7 +167,7 @@ def test_what_is_kept(keep, left):
         Product(str(at), f"{at}.nc", day, day, attributes={"cloudCover": cloud})
         for at, (day, cloud) in enumerate(zip(days, clouds, strict=True))
     ]
-    found, dropped = versions.kept(listed, keep)
+    kept, dropped = versions.kept(listed, keep)
     expected = [1, 3] if keep == {"one a": "week"} else left
-    assert [int(one.id) for one in found] == expected
+    assert [int(one.id) for one in kept] == expected
     assert len(dropped) == 4 - len(expected)

@@ -22,18 +22,18 @@ def test_a_whole_query_from_a_file(tmp_path):
         "{type: S2MSI2A, area: area.wkt, start: 2020-08-08, end: 2020-08-16, cloud_cover: [5, 40], orbit: [22, descending], "
         "tile: T32TMR, baseline: '>=05.00', online: true, keep: {one a: week}, versions: all, limit: 50}"
     )
-    found = understood(tmp_path / "query.yaml")
-    assert (found.catalogue, found.mission, found.type) == ("cdse", "Sentinel-2", "S2MSI2A")
-    assert (found.start, found.end) == ("2020-08-08T00:00:00.000Z", "2020-08-17T00:00:00.000Z")
-    assert (found.cloud_cover, found.orbits, found.direction, found.tiles) == ((5, 40), (22,), "DESCENDING", ("32TMR",))
-    assert (found.baseline, found.online, found.keep, found.versions, found.limit) == (
+    query = understood(tmp_path / "query.yaml")
+    assert (query.catalogue, query.mission, query.type) == ("cdse", "Sentinel-2", "S2MSI2A")
+    assert (query.start, query.end) == ("2020-08-08T00:00:00.000Z", "2020-08-17T00:00:00.000Z")
+    assert (query.cloud_cover, query.orbits, query.direction, query.tiles) == ((5, 40), (22,), "DESCENDING", ("32TMR",))
+    assert (query.baseline, query.online, query.keep, query.versions, query.limit) == (
         (">=05.00",),
         True,
         {"one a": "week"},
         "all",
         50,
     )
-    assert found.area.bounds == (10, 45, 11, 46)
+    assert query.area.bounds == (10, 45, 11, 46)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_times(text, last, time):
 
 
 def test_relative_dates_are_resolved_and_told():
-    found = understood({"start": "-30d", "end": "now"})
-    assert found.notes == ["start -30d was 2024-02-14T12:30:00.000Z", "end now was 2024-03-15T12:30:00.000Z"]
+    query = understood({"start": "-30d", "end": "now"})
+    assert query.notes == ["start -30d was 2024-02-14T12:30:00.000Z", "end now was 2024-03-15T12:30:00.000Z"]
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_each_wrong_query_gets_one_line(value, said):
 
 
 def test_all_that_is_wrong_is_told_at_once():
-    found = list(asked.problems({"mission": "Sentinel2", "start": "soon", "catalogue": "cdes", "area": "no/such.wkt"}))
-    assert len(found) == 4
+    lines = list(asked.problems({"mission": "Sentinel2", "start": "soon", "catalogue": "cdes", "area": "no/such.wkt"}))
+    assert len(lines) == 4
 
 
 @pytest.mark.parametrize(("content", "said"), [("[1, 2]", "is a list"), ("{a", "cannot be read"), ("", "is empty")])
@@ -127,14 +127,14 @@ def test_the_state_that_cleope_saved(tmp_path):
     (tmp_path / "m.log").write_text('["Sentinel-3","SY_2_SYN___"]')
     times = "[2020-07-20T00:00:00.000Z%20TO%202020-07-20T23:59:59.999Z]"
     (tmp_path / "sen.log").write_text(json.dumps([times, times]))
-    found = understood(tmp_path)
-    assert (found.mission, found.type) == ("Sentinel-3", "SY_2_SYN___")
-    assert (found.start, found.end) == ("2020-07-20T00:00:00.000Z", "2020-07-20T23:59:59.999Z")
-    assert found.area.bounds == (1.825846, 35.424868, 17.551899, 44.995883)
+    query = understood(tmp_path)
+    assert (query.mission, query.type) == ("Sentinel-3", "SY_2_SYN___")
+    assert (query.start, query.end) == ("2020-07-20T00:00:00.000Z", "2020-07-20T23:59:59.999Z")
+    assert query.area.bounds == (1.825846, 35.424868, 17.551899, 44.995883)
     (tmp_path / "m.log").write_text('["Sentinel-5 Precursor", "All S5P"]')
     (tmp_path / "sen.log").write_text("null")
-    found = understood(tmp_path)
-    assert (found.mission, found.type, found.start, found.end) == ("Sentinel-5P", "", "", "")
+    query = understood(tmp_path)
+    assert (query.mission, query.type, query.start, query.end) == ("Sentinel-5P", "", "", "")
     (tmp_path / "sen.log").write_text('["yesterday"]')
     with pytest.raises(ValueError, match=r"sen\.log: .* right is \[\[BEGIN%20TO%20END\]"):
         understood(tmp_path)

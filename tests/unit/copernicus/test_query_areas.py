@@ -27,8 +27,8 @@ SQUARE = box(10, 45, 11, 46)
     ],
 )
 def test_every_form_of_an_area(value, tmp_path):
-    found, _ = areas.read(value)
-    assert found.equals(SQUARE)
+    area, _ = areas.read(value)
+    assert area.equals(SQUARE)
     if isinstance(value, dict):
         (tmp_path / "area.geojson").write_text(json.dumps(value))
         assert areas.read(str(tmp_path / "area.geojson"))[0].equals(SQUARE)
@@ -83,15 +83,15 @@ def test_a_file_that_is_neither_is_named(tmp_path):
     ],
 )
 def test_an_area_over_the_antimeridian_is_cut_there(value):
-    found, notes = areas.read(value)
-    assert found.equals(box(170, -10, 180, 10).union(box(-180, -10, -170, 10)))
+    area, notes = areas.read(value)
+    assert area.equals(box(170, -10, 180, 10).union(box(-180, -10, -170, 10)))
     assert notes == ["the area crosses the antimeridian, and is cut there"]
 
 
 def test_neighbours_are_taken_together():
     cells = [{"type": "Feature", "geometry": mapping(box(west, 45, west + 1, 46))} for west in range(6)]
-    found, notes = areas.read({"type": "FeatureCollection", "features": cells})
-    assert found.equals(box(0, 45, 6, 46)) and found.geom_type == "Polygon"
+    area, notes = areas.read({"type": "FeatureCollection", "features": cells})
+    assert area.equals(box(0, 45, 6, 46)) and area.geom_type == "Polygon"
     assert notes == ["6 geometries of the area are taken together"]
 
 
@@ -119,23 +119,27 @@ def test_a_footprint_over_the_antimeridian_is_repaired():
         "180 65.6997))"
     )
     assert not areas.footprint(given).is_valid
-    found = areas.repaired(given)
-    assert found.is_valid and found.geom_type == "MultiPolygon"
-    assert found.bounds == (-180, 65.6716, 180, 66.7056)
-    assert found.area == pytest.approx(2.4, abs=0.05)
-    assert found.intersects(shapely.Point(179, 66)) and found.intersects(shapely.Point(-179.5, 66))
-    assert not found.intersects(shapely.Point(0, 66))
+    footprint = areas.repaired(given)
+    assert footprint.is_valid and footprint.geom_type == "MultiPolygon"
+    assert footprint.bounds == (-180, 65.6716, 180, 66.7056)
+    assert footprint.area == pytest.approx(2.4, abs=0.05)
+    assert footprint.intersects(shapely.Point(179, 66)) and footprint.intersects(shapely.Point(-179.5, 66))
+    assert not footprint.intersects(shapely.Point(0, 66))
 
 
 def test_a_footprint_around_a_pole_holds_the_pole():
     ring = ", ".join(f"{(lon + 180) % 360 - 180} 80" for lon in range(0, 361, 20))
-    found = areas.repaired(f"POLYGON (({ring}))")
-    assert found.is_valid and found.covers(shapely.Point(77, 89)) and not found.intersects(shapely.Point(77, 70))
+    footprint = areas.repaired(f"POLYGON (({ring}))")
+    assert (
+        footprint.is_valid
+        and footprint.covers(shapely.Point(77, 89))
+        and not footprint.intersects(shapely.Point(77, 70))
+    )
 
 
 def test_a_footprint_around_the_world_is_no_sliver():
-    found = areas.repaired("POLYGON ((-180.0044 -60, -180.0044 80, 179.9955 80, 179.9955 -60, -180.0044 -60))")
-    assert found.area == pytest.approx(360 * 140, rel=0.001)
+    footprint = areas.repaired("POLYGON ((-180.0044 -60, -180.0044 80, 179.9955 80, 179.9955 -60, -180.0044 -60))")
+    assert footprint.area == pytest.approx(360 * 140, rel=0.001)
 
 
 @pytest.mark.parametrize("given", ["", "POLYGON EMPTY", "POLYGON((", "nonsense"])

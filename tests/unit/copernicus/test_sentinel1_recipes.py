@@ -202,9 +202,9 @@ def test_ships_are_found_where_they_are_and_as_long(archive, tmp_path):
     run(archive, tmp_path / "stack.nc", "s1_ships")
     given = {"recipe": "s1_ships"}
     copernicus_detect_targets(tmp_path / "stack.nc", tmp_path / "targets.geojson", tmp_path / "targets.json", **given)
-    found = json.loads((tmp_path / "targets.geojson").read_text())["features"]
+    targets = json.loads((tmp_path / "targets.geojson").read_text())["features"]
     for date, begin in zip(radar.DATES, ("2020-08-24T05:10:57Z", "2020-08-29T05:19:09Z"), strict=True):
-        own = [one for one in found if one["properties"]["begin"] == begin]
+        own = [one for one in targets if one["properties"]["begin"] == begin]
         assert len(own) == len(radar.SHIPS[date])
         for line, pixel, lines, pixels in radar.SHIPS[date]:
             longitude, latitude = radar.ground(line, pixel)
@@ -228,7 +228,7 @@ def test_ships_are_found_where_they_are_and_as_long(archive, tmp_path):
         tmp_path / "stack.nc", tmp_path / "targets.geojson", tmp_path / "targets.json", land=str(land), **given
     )
     assert (
-        files.read_json(tmp_path / "targets.json")["checks"]["copernicus_detect_targets"]["targets"] == len(found) - 1
+        files.read_json(tmp_path / "targets.json")["checks"]["copernicus_detect_targets"]["targets"] == len(targets) - 1
     )
 
 

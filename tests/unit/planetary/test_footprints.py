@@ -80,8 +80,8 @@ def test_the_same_footprints_give_the_same_bytes(tmp_path):
 
 
 def test_a_body_without_a_code_has_a_layer_too(tmp_path):
-    found = footprints.features([item("a", SQUARE, "Nix"), item("b", SQUARE, "")])
-    footprints.write_geopackage(tmp_path / "a.gpkg", found)
+    features = footprints.features([item("a", SQUARE, "Nix"), item("b", SQUARE, "")])
+    footprints.write_geopackage(tmp_path / "a.gpkg", features)
     assert rows(tmp_path / "a.gpkg", "SELECT table_name, srs_id FROM gpkg_contents") == [
         ("footprints", 0),
         ("footprints_nix", 0),

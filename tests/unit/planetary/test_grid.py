@@ -168,8 +168,8 @@ def test_a_basemap_is_the_crs_of_its_code(code, where, centre):
     mapping = Mapping.from_template(grid.group(common, keywords))
     assert (mapping.target, mapping.center_longitude) == ("Mercury", centre)
     made = rasterio.crs.CRS.from_wkt(mapping.crs_wkt())
-    known = cog.iau(made, "Mercury")
-    assert known.to_authority() == ("IAU_2015", code.partition(":")[2])
+    iau = cog.iau(made, "Mercury")
+    assert iau.to_authority() == ("IAU_2015", code.partition(":")[2])
     part = Mapping.for_camera(camera, mapping.group()).within(mapping)
     assert seen(camera, part).sum() > 1500
     assert part.transform()[2] % METRES == pytest.approx(0, abs=1e-6)  # so that layers share their pixels

@@ -56,8 +56,8 @@ def motion(folder, names, movie):
         rectangle = (top, left, top + height - 1, left + width - 1)
     nothing = np.full(len(movie), np.nan)
     _, some = movie.sampled(100)
-    found = Motion(shifts, nothing, np.zeros(len(movie), bool), some.mean(0, dtype=np.float32), tuple(notes))
-    return found, rectangle
+    movement = Motion(shifts, nothing, np.zeros(len(movie), bool), some.mean(0, dtype=np.float32), tuple(notes))
+    return movement, rectangle
 
 
 def projections(folder, names):

@@ -288,14 +288,14 @@ def plane(movie, paths, efocus=None, colour=None):
     """
     order = {name: at for at, (name, _, _) in enumerate(movie.parts)}
     told = [isxd.headers(path) for path in sorted(paths, key=lambda path: order[Path(path).name])]
-    names = [(name, wanted) for name, wanted in (("efocus", efocus), ("colour", colour)) if wanted is not None]
+    names = [(name, value) for name, value in (("efocus", efocus), ("colour", colour)) if value is not None]
     values = {name: np.concatenate([part[name] for part in told]) for name in ("efocus", "colour")}
     chosen = np.ones(len(movie), bool)
-    for name, wanted in names:
-        chosen &= values[name] == wanted
+    for name, value in names:
+        chosen &= values[name] == value
         if not chosen.any():
             there = ", ".join(map(str, np.unique(values[name])))
-            raise ValueError(f"{name} is {wanted}, the frames of {movie.parts[0][0]} have {there}")
+            raise ValueError(f"{name} is {value}, the frames of {movie.parts[0][0]} have {there}")
     planes = np.unique([values[name] for name, _ in names], axis=1).shape[1]
     frames = np.flatnonzero(chosen)
     samples = movie.timing.valid[frames] // planes
@@ -319,7 +319,7 @@ def plane(movie, paths, efocus=None, colour=None):
     parts = tuple(
         (name, int(bounds[at]), int(bounds[at + 1] - bounds[at])) for at, (name, _, _) in enumerate(movie.parts)
     )
-    note = f"{len(frames)} of {len(movie)} frames: " + " and ".join(f"{name} {wanted}" for name, wanted in names)
+    note = f"{len(frames)} of {len(movie)} frames: " + " and ".join(f"{name} {value}" for name, value in names)
 
     def read(first, count):
         picked = frames[first : first + count]

@@ -69,9 +69,9 @@ class Folder:
 
     def product(self, path):
         """A `Product` of a folder or file, as its name and its manifest tell."""
-        known, told = names.parsed(path.name), described(path)
-        begin = told.pop("begin", "") or (known.begin if known else "")
-        end = told.pop("end", "") or (known.end if known else "") or begin
+        parsed, told = names.parsed(path.name), described(path)
+        begin = told.pop("begin", "") or (parsed.begin if parsed else "")
+        end = told.pop("end", "") or (parsed.end if parsed else "") or begin
         footprint = told.pop("footprint", "")
         return Product(
             id="",
@@ -81,10 +81,10 @@ class Folder:
             footprint=footprint,
             bytes=size(path),
             path=str(path),
-            version=(known.version if known else "") or told.get("processorVersion", ""),
+            version=(parsed.version if parsed else "") or told.get("processorVersion", ""),
             catalogue=self.settings.name,
-            collection=names.MISSIONS[known.mission][0] if known and known.mission in names.MISSIONS else "",
-            type=known.type if known else "",
+            collection=names.MISSIONS[parsed.mission][0] if parsed and parsed.mission in names.MISSIONS else "",
+            type=parsed.type if parsed else "",
             attributes=told,
         )
 
@@ -102,12 +102,12 @@ class Folder:
 
     def _asked(self, name, query):
         """Whether a product of this name may be what was asked for."""
-        known = names.parsed(name)
+        parsed = names.parsed(name)
         if query.names and names.stem(name) not in query.names:
             return False
-        if query.mission and (known is None or not names.is_kind(known, query.mission, query.type)):
+        if query.mission and (parsed is None or not names.is_kind(parsed, query.mission, query.type)):
             return False
-        return known is None or overlaps(known, query)
+        return parsed is None or overlaps(parsed, query)
 
 
 def is_product(path):
@@ -133,53 +133,55 @@ def described(path):
     """What a product's own metadata tell: begin, end, footprint and attributes, as far as they are there and whole."""
     if path.name.endswith(".nc"):
         return _of_netcdf(path)
-    found = {}
+    metadata = {}
     for content in _metadata(path):
         with contextlib.suppress(etree.XMLSyntaxError):
-            found = _of_xml(etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True))) | found
-    return found
+            metadata = (
+                _of_xml(etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True))) | metadata
+            )
+    return metadata
 
 
 def _metadata(path):
     """The manifest of a product, and the metadata of Sentinel-2 with its clouds."""
-    wanted = re.compile(r"([^/]+/)?(manifest\.safe|xfdumanifest\.xml|MTD_MSIL[12][AC]p?\.xml)")
+    pattern = re.compile(r"([^/]+/)?(manifest\.safe|xfdumanifest\.xml|MTD_MSIL[12][AC]p?\.xml)")
     if path.is_dir():
         for file in sorted(path.iterdir()):
-            if wanted.fullmatch(file.name) and file.stat().st_size <= MOST:
+            if pattern.fullmatch(file.name) and file.stat().st_size <= MOST:
                 yield file.read_bytes()
     elif zipfile.is_zipfile(path):
         with contextlib.suppress(zipfile.BadZipFile, OSError), zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
-                if wanted.fullmatch(entry.filename) and entry.file_size <= MOST:
+                if pattern.fullmatch(entry.filename) and entry.file_size <= MOST:
                     yield archive.read(entry)
 
 
 def _of_xml(root):
     """Begin, end, footprint, cloud cover, processor and orbit of a manifest, or of MTD_MSI*.xml."""
-    found = {}
+    metadata = {}
     for element in root.iter(etree.Element):
         name, value = etree.QName(element).localname, (element.text or "").strip()
         if name in ("startTime", "PRODUCT_START_TIME") and value:
-            found.setdefault("begin", _utc(value))
+            metadata.setdefault("begin", _utc(value))
         elif name in ("stopTime", "PRODUCT_STOP_TIME") and value:
-            found.setdefault("end", _utc(value))
+            metadata.setdefault("end", _utc(value))
         elif name in ("coordinates", "posList", "EXT_POS_LIST") and value:
-            found.setdefault("footprint", _ring(value))
+            metadata.setdefault("footprint", _ring(value))
         elif name == "Cloud_Coverage_Assessment" and value:
-            found.setdefault("cloudCover", float(value))
+            metadata.setdefault("cloudCover", float(value))
         elif name == "cloudyPixels" and element.get("percentage"):
-            found.setdefault("cloudCover", float(element.get("percentage")))
+            metadata.setdefault("cloudCover", float(element.get("percentage")))
         elif name == "software" and "IPF" in (element.get("name") or ""):
-            found.setdefault("processorVersion", element.get("version"))
+            metadata.setdefault("processorVersion", element.get("version"))
         elif name == "processing" and element.get("stop"):
-            found.setdefault("processingDate", _utc(element.get("stop")))
+            metadata.setdefault("processingDate", _utc(element.get("stop")))
         elif name == "pass" and value:
-            found.setdefault("orbitDirection", value.upper())
+            metadata.setdefault("orbitDirection", value.upper())
         elif name == "orbitNumber" and element.get("groundTrackDirection"):
-            found.setdefault("orbitDirection", element.get("groundTrackDirection").upper())
+            metadata.setdefault("orbitDirection", element.get("groundTrackDirection").upper())
         elif name == "relativeOrbitNumber" and value.isdecimal():
-            found.setdefault("relativeOrbitNumber", int(value))
-    return found
+            metadata.setdefault("relativeOrbitNumber", int(value))
+    return metadata
 
 
 def _ring(text):
@@ -198,17 +200,20 @@ def _of_netcdf(path):
     try:
         with netCDF4.Dataset(path) as dataset:
             told = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
-            found = {"begin": _utc(told.get("time_coverage_start", "")), "end": _utc(told.get("time_coverage_end", ""))}
-            found["footprint"] = _box(
+            metadata = {
+                "begin": _utc(told.get("time_coverage_start", "")),
+                "end": _utc(told.get("time_coverage_end", "")),
+            }
+            metadata["footprint"] = _box(
                 *(told.get(f"geospatial_{name}") for name in ("lon_min", "lat_min", "lon_max", "lat_max"))
             )
             axes = [dataset.variables.get(name) for name in ("lon", "lat")]
-            if not found["footprint"] and all(axis is not None and axis.ndim == 1 for axis in axes):
+            if not metadata["footprint"] and all(axis is not None and axis.ndim == 1 for axis in axes):
                 (west, east), (south, north) = ((float(axis[:].min()), float(axis[:].max())) for axis in axes)
-                found["footprint"] = _box(west, south, east, north)
+                metadata["footprint"] = _box(west, south, east, north)
     except OSError:
         return {}
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in metadata.items() if value}
 
 
 def _box(west, south, east, north):

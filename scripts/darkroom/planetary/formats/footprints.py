@@ -53,17 +53,17 @@ def features(items):
     ]
 
 
-def write_geojson(path, found):
+def write_geojson(path, features):
     """Write features as a collection; with a CRS where all are of one body that has one."""
-    targets = {feature["properties"]["target"] for feature in found}
+    targets = {feature["properties"]["target"] for feature in features}
     code = geographic(*targets) if len(targets) == 1 else None
     named = {"crs": {"type": "name", "properties": {"name": f"urn:ogc:def:crs:IAU:2015:{code}"}}} if code else {}
-    files.write_json(path, {"type": "FeatureCollection", **named, "features": found})
+    files.write_json(path, {"type": "FeatureCollection", **named, "features": features})
 
 
-def write_geopackage(path, found):
+def write_geopackage(path, features):
     """Write features as a layer for each body, `footprints_<body>`; the same features give the same bytes."""
-    latest = max((feature["properties"]["stop"] for feature in found), default="1970-01-01T00:00:00Z")
+    latest = max((feature["properties"]["stop"] for feature in features), default="1970-01-01T00:00:00Z")
     with files.replacing(path) as partial:
         database = sqlite3.connect(partial)
         try:
@@ -73,14 +73,14 @@ def write_geopackage(path, found):
                 database.executescript(TABLES)
                 wgs84 = ("WGS 84", 4326, "EPSG", 4326, CRS.from_epsg(4326).to_wkt(), "")
                 database.executemany(f"INSERT INTO {SYSTEMS} VALUES (?, ?, ?, ?, ?, ?)", [*UNDEFINED, wgs84])
-                for target in sorted({feature["properties"]["target"] for feature in found}):
-                    own = [feature for feature in found if feature["properties"]["target"] == target]
+                for target in sorted({feature["properties"]["target"] for feature in features}):
+                    own = [feature for feature in features if feature["properties"]["target"] == target]
                     _write_layer(database, target, own, latest)
         finally:
             database.close()
 
 
-def _write_layer(database, target, found, latest):
+def _write_layer(database, target, features, latest):
     name = f"footprints_{target.lower()}" if target.isalnum() else "footprints"
     code = geographic(target) or 0
     if code:
@@ -91,13 +91,13 @@ def _write_layer(database, target, found, latest):
         f"CREATE TABLE {name} (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, geom MULTIPOLYGON, {columns})"
     )
     marks = ", ".join("?" * (1 + len(FIELDS)))
-    for feature in found:
+    for feature in features:
         values = [feature["properties"][field] for field in FIELDS]
         database.execute(
             f"INSERT INTO {name} (geom, {', '.join(FIELDS)}) VALUES ({marks})",
             [geometry(feature["geometry"], code), *values],
         )
-    bounds = _bounds([point for feature in found for ring in _rings(feature["geometry"]) for point in ring])
+    bounds = _bounds([point for feature in features for ring in _rings(feature["geometry"]) for point in ring])
     low_x, high_x, low_y, high_y = bounds
     content = (name, "features", name, "", latest, low_x, low_y, high_x, high_y, code)
     database.execute(f"INSERT INTO gpkg_contents VALUES ({', '.join('?' * 10)})", content)

@@ -159,11 +159,11 @@ def codes(counts):
         (rare, zero), (next_rare, one), *trees = trees
         place = bisect.bisect_left(trees, rare + next_rare, key=lambda tree: tree[0])
         trees.insert(place, (rare + next_rare, (zero, one)))
-    found, todo = {}, [(trees[0][1], 0, 0)]
+    table, todo = {}, [(trees[0][1], 0, 0)]
     while todo:
         tree, bits, length = todo.pop()
         if isinstance(tree, tuple):
             todo += [(branch, 2 * bits + bit, length + 1) for bit, branch in enumerate(tree)]
         else:
-            found[tree] = bits, max(length, 1)
-    return found
+            table[tree] = bits, max(length, 1)
+    return table

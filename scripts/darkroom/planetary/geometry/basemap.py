@@ -34,11 +34,11 @@ def keywords(code):
         raise ValueError(f"map.crs {code!r}: right is a code of IAU_2015, such as IAU_2015:49910")
     number, kind = int(match[1]), int(match[2])
     body = {number: name for name, number in BODIES.items()}.get(number)
-    known = KINDS | ELLIPSOIDS
-    if not body or kind not in known:
+    projections = KINDS | ELLIPSOIDS
+    if not body or kind not in projections:
         raise ValueError(
             f"map.crs {code}: right is the number of a body, such as 499 of Mars or 301 of the Moon, and one of "
-            f"{', '.join(map(str, sorted(known)))}"
+            f"{', '.join(map(str, sorted(projections)))}"
         )
     import rasterio.errors  # here, as plans are made without it where nobody names a CRS
     from rasterio.crs import CRS
@@ -57,5 +57,5 @@ def keywords(code):
         "PolarRadius": polar,
         "LatitudeType": "Planetographic" if kind in ELLIPSOIDS else "Planetocentric",
         "LongitudeDirection": "PositiveEast",
-        **known[kind],
+        **projections[kind],
     }
