@@ -1,5 +1,6 @@
 """What the atlas tests share: volumes made by the pipeline's own functions, read by programs that are not ours."""
 
+import contextlib
 import json
 import logging
 import random
@@ -86,8 +87,9 @@ def kill():
         running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         moment = random.Random(seed)
         enough = len(files()) + moment.randrange(1, 3)
-        while running.poll() is None and len(files()) < enough:
-            time.sleep(0.001)
+        with contextlib.suppress(FileNotFoundError):  # a folder went while it was looked into: the end is near
+            while running.poll() is None and len(files()) < enough:
+                time.sleep(0.001)
         time.sleep(moment.random() / 50)
         running.kill()
         return running.wait()
