@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darkroom import entrypoint, files
-from darkroom.atlas import ome_zarr, regions
+from darkroom.atlas import ome_zarr
 from darkroom.atlas.judge import Judge
 
 
@@ -22,9 +22,7 @@ def atlas_check_zarr_part(
     """
     planned = files.read_json(volume)
     judge = Judge(check, volume, index, planned, ome_zarr.opened(index.parent, planned), threads)
-    numbers = regions.share(judge.regions, int(part), int(parts))
-    judge.do_regions(numbers)
-    files.write_json(done, list(numbers))
+    files.write_json(done, judge.do_share(int(part), int(parts)))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darkroom import entrypoint, files
-from darkroom.atlas import ome_zarr, regions
+from darkroom.atlas import ome_zarr
 from darkroom.atlas.pyramid import Pyramid
 
 
@@ -23,9 +23,7 @@ def atlas_convert_zarr_part(
     """
     planned = files.read_json(volume)
     made = Pyramid(index, (inventory, volume), planned, ome_zarr.opened(index.parent, planned), threads)
-    numbers = regions.share(made.regions, int(part), int(parts))
-    made.do_regions(numbers)
-    files.write_json(done, list(numbers))
+    files.write_json(done, made.do_share(int(part), int(parts)))
 
 
 if __name__ == "__main__":

@@ -57,6 +57,12 @@ class Walk:
                 files.write_json(self.mark(number), self._through(f"region-{number}", stages, source.read))
                 logger.info("region %d of %d: voxels %s", number + 1, len(self.regions), self.regions[number])
 
+    def do_share(self, part, parts):
+        """Do the regions that are share `part` of `parts`; gives their numbers."""
+        numbers = regions.share(self.regions, part, parts)
+        self.do_regions(numbers)
+        return list(numbers)
+
     def do_rest(self):
         """Work on what is still missing of regions, and on the scales that none of them makes."""
         stages = regions.left(self.planned)

@@ -4,9 +4,7 @@ import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
-from darkroom import schema
+from darkroom import schema, yaml_files
 from darkroom.files import CONFIG
 
 BUNDLED = CONFIG / "copernicus.yaml"
@@ -46,8 +44,8 @@ def known(own=""):
     variants = {}
     for path in (BUNDLED, *([Path(own)] if own else [])):
         try:
-            entries = yaml.safe_load(path.read_text())
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            entries = yaml_files.read(path)
+        except (OSError, ValueError) as error:
             raise ValueError(f"{path}: the recipes cannot be read: {' '.join(str(error).split())}") from error
         schema.refuse(schema.problems(entries, schema.validator("variants"), path))
         for name, entry in entries.items():

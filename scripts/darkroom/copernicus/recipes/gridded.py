@@ -7,10 +7,9 @@ from rasterio.features import geometry_mask
 from rasterio.windows import transform as window_transform
 from shapely.geometry import mapping
 
-from darkroom import schema
 from darkroom.copernicus import areas, grid
 from darkroom.copernicus.readers import gridded
-from darkroom.copernicus.recipes.registry import Method, Times
+from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
 from darkroom.copernicus.stack import Layer
 
 
@@ -21,15 +20,7 @@ def patterns(variant, options):
 
 def problems(variant, options):
     """What is wrong with the field and the map of a row."""
-    yield from grid.problems(options["map"])
-    names = _layers(variant, options)
-    if len(names) != 1:
-        yield f"layers: {names} are {len(names)} fields, and a map has one; make a row of each"
-    for name in names:
-        if name not in variant.fields:
-            yield f"layers: {name!r} is unknown{schema.nearest(name, variant.fields)}"
-    if options["map"].get("crs"):
-        yield "map.crs: fields are drawn in longitude and latitude; leave it out"
+    yield from problems_of_one(variant, options, variant.fields, "fields", "map", "fields")
     if variant.clip and not options["map"].get("area"):
         yield f"map.area: is missing; {variant.name} shows what is inside it"
 
@@ -40,7 +31,7 @@ def describe(inventory, variant, options):
     Raises ValueError for files without the field, with another unit or on another grid than the first, and where they
     lie outside the area.
     """
-    (name,) = _layers(variant, options)
+    (name,) = layers_of(variant, options)
     field, step = variant.fields[name], options["step"] or 0
     scenes = gridded.scenes(inventory, field, step)
     places = [gridded.grid_of(scene)[0] for scene in {scene["path"]: scene for scene in scenes}.values()]
@@ -85,11 +76,6 @@ def _outside(place, window, area):
     shape = int(window.height), int(window.width)
     inside = areas.read(area, "map area")[0]
     return geometry_mask([mapping(inside)], shape, window_transform(window, place.affine))
-
-
-def _layers(variant, options):
-    asked = options["layers"]
-    return ([asked] if isinstance(asked, str) else list(asked)) or variant.layers
 
 
 METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "step"}))

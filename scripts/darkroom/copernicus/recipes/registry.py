@@ -4,6 +4,8 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from darkroom import schema
+from darkroom.copernicus import grid
 from darkroom.copernicus.grid import Grid
 from darkroom.copernicus.stack import Layer
 
@@ -46,3 +48,26 @@ class Method:
 def method(name):
     """The method of this name."""
     return importlib.import_module(f"{__package__}.{METHODS[name]}").METHOD
+
+
+def layers_of(variant, options):
+    """The layers that a row asks for, or else those of its recipe."""
+    asked = options["layers"]
+    return ([asked] if isinstance(asked, str) else list(asked)) or variant.layers
+
+
+def problems_of_one(variant, options, among, layers, whole, drawn):
+    """What is wrong with the map of a row, and with its layer where there can be one alone.
+
+    among -- the layers that there are, by name
+    layers, whole, drawn -- what messages call layers, that which has one of them, and what is drawn of them
+    """
+    yield from grid.problems(options["map"])
+    names = layers_of(variant, options)
+    if len(names) != 1:
+        yield f"layers: {names} are {len(names)} {layers}, and a {whole} has one; make a row of each"
+    for name in names:
+        if name not in among:
+            yield f"layers: {name!r} is unknown{schema.nearest(name, among)}"
+    if options["map"].get("crs"):
+        yield f"map.crs: {drawn} are drawn in longitude and latitude; leave it out"

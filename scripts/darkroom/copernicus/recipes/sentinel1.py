@@ -11,7 +11,7 @@ from darkroom import schema
 from darkroom.copernicus import areas, grid
 from darkroom.copernicus.merging import COMPARED
 from darkroom.copernicus.readers import safe_s1
-from darkroom.copernicus.recipes.registry import Method, Times
+from darkroom.copernicus.recipes.registry import Method, Times, layers_of
 from darkroom.copernicus.stack import Layer
 
 POLARISATIONS = ("VV", "VH", "HH", "HV")
@@ -19,13 +19,13 @@ POLARISATIONS = ("VV", "VH", "HH", "HV")
 
 def patterns(variant, options):
     """Images of the polarisations; annotation, calibration and noise come along with every choice."""
-    return [f"*/measurement/*-{name.lower()}-*.tiff" for name in _layers(variant, options)]
+    return [f"*/measurement/*-{name.lower()}-*.tiff" for name in layers_of(variant, options)]
 
 
 def problems(variant, options):
     """What is wrong with the polarisations and the map of a row."""
     yield from grid.problems(options["map"])
-    for name in _layers(variant, options):
+    for name in layers_of(variant, options):
         if name not in POLARISATIONS:
             yield f"layers: {name!r} is unknown{schema.nearest(name, POLARISATIONS)}"
 
@@ -36,7 +36,7 @@ def describe(inventory, variant, options):
     Raises ValueError for products that are no GRD, lack a polarisation or whose files are not of each other, and where
     they lie outside the area.
     """
-    scenes, names = safe_s1.scenes(inventory), _layers(variant, options)
+    scenes, names = safe_s1.scenes(inventory), layers_of(variant, options)
     if not scenes:
         raise ValueError(
             f"{inventory.root}: there is no GRD of Sentinel-1 with its annotation, calibration, noise and image"
@@ -155,11 +155,6 @@ def _extent(image, crs, step):
     west, north = np.floor(xs.min() / step) * step, np.ceil(ys.max() / step) * step
     width, height = int(np.ceil((xs.max() - west) / step)), int(np.ceil((north - ys.min()) / step))
     return grid.Grid(crs, (step, 0.0, float(west), 0.0, -step, float(north)), width, height)
-
-
-def _layers(variant, options):
-    asked = options["layers"]
-    return ([asked] if isinstance(asked, str) else list(asked)) or variant.layers
 
 
 METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers"}))

@@ -8,7 +8,7 @@ import numpy as np
 from darkroom.copernicus import areas, formulas, grid
 from darkroom.copernicus.merging import COMPARED
 from darkroom.copernicus.readers import safe_s2
-from darkroom.copernicus.recipes.registry import Method, Times
+from darkroom.copernicus.recipes.registry import Method, Times, layers_of
 from darkroom.copernicus.stack import Layer
 
 AHEAD = 4  # blocks that are computed before any is written
@@ -16,7 +16,7 @@ AHEAD = 4  # blocks that are computed before any is written
 
 def patterns(variant, options):
     """Bands and scene classification; the metadata come along with every choice."""
-    resolution, names = _resolution(variant, options), _layers(variant, options)
+    resolution, names = _resolution(variant, options), layers_of(variant, options)
     bands = {band for name in names for band in _bands(variant, name, resolution).values()}
     return [pattern for band in sorted(bands) for pattern in _images(band, resolution)] + ["*_SCL_20m.jp2"]
 
@@ -31,7 +31,7 @@ def _images(band, resolution):
 def problems(variant, options):
     """What is wrong with the indices and the map of a row."""
     yield from grid.problems(options["map"])
-    for name in _layers(variant, options):
+    for name in layers_of(variant, options):
         try:
             _bands(variant, name, None)
         except ValueError as error:
@@ -54,7 +54,7 @@ def describe(inventory, variant, options):
             raise ValueError(
                 f"{scene['product']}: is {scene['level']}, and {variant.name} takes {' or '.join(variant.levels)}"
             )
-    resolution, names = _resolution(variant, options), _layers(variant, options)
+    resolution, names = _resolution(variant, options), layers_of(variant, options)
     needed = {name: _bands(variant, name, resolution) for name in names}
     images = [
         [safe_s2.image_of(scene, band, resolution) for bands in needed.values() for band in bands.values()]
@@ -121,11 +121,6 @@ def _clear(scene, target, window, mask):
     return ~np.isin(classes, mask) & ~np.isnan(classes)
 
 
-def _layers(variant, options):
-    asked = options["layers"]
-    return ([asked] if isinstance(asked, str) else list(asked)) or variant.layers
-
-
 def _mask(variant, options):
     return variant.mask if options["mask"] is None else options["mask"]
 
@@ -133,7 +128,7 @@ def _mask(variant, options):
 def _resolution(variant, options):
     """Metres of a pixel of the map: as asked, else that of the finest band."""
     asked = options["map"].get("resolution") or variant.resolution
-    bands = (band for name in _layers(variant, options) for band in _bands(variant, name, None).values())
+    bands = (band for name in layers_of(variant, options) for band in _bands(variant, name, None).values())
     return asked or min(safe_s2.NATIVE[band] for band in bands)
 
 

@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from darkroom import schema
 from darkroom.copernicus import areas, grid, overlap
 from darkroom.copernicus.merging import COMPARED
 from darkroom.copernicus.readers import sen3
-from darkroom.copernicus.recipes.registry import Method, Times
+from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
 from darkroom.copernicus.stack import Layer
 
 CRS = "EPSG:4326"
@@ -15,22 +14,14 @@ NEAR = 2  # pixels around those in a window that may reach into it
 
 def patterns(variant, options):
     """The files of the field, its places and its flags."""
-    (name,) = _layers(variant, options)
+    (name,) = layers_of(variant, options)
     field = variant.fields[name]
     return [f"*/{file}" for file in (*field["file"], field["places"][0], *field.get("flags", {}).get("file", []))]
 
 
 def problems(variant, options):
     """What is wrong with the field and the map of a row."""
-    yield from grid.problems(options["map"])
-    names = _layers(variant, options)
-    if len(names) != 1:
-        yield f"layers: {names} are {len(names)} fields, and a map has one; make a row of each"
-    for name in names:
-        if name not in variant.fields:
-            yield f"layers: {name!r} is unknown{schema.nearest(name, variant.fields)}"
-    if options["map"].get("crs"):
-        yield "map.crs: fields are drawn in longitude and latitude; leave it out"
+    yield from problems_of_one(variant, options, variant.fields, "fields", "map", "fields")
 
 
 def describe(inventory, variant, options):
@@ -39,7 +30,7 @@ def describe(inventory, variant, options):
     Raises ValueError for products of another type, for those that lack a file or are damaged, and where they lie
     outside the area.
     """
-    (name,) = _layers(variant, options)
+    (name,) = layers_of(variant, options)
     field = variant.fields[name]
     scenes = sen3.scenes(inventory, field)
     if not scenes:
@@ -106,11 +97,6 @@ def _extent(scene, field, step):
     width = round((np.ceil(east / step) * step - left) / step)
     height = round((top - np.floor(south / step) * step) / step)
     return grid.Grid(CRS, (step, 0.0, float(left), 0.0, -step, float(top)), max(1, width), max(1, height))
-
-
-def _layers(variant, options):
-    asked = options["layers"]
-    return ([asked] if isinstance(asked, str) else list(asked)) or variant.layers
 
 
 METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers"}))

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from darkroom import schema
 from darkroom.copernicus import areas, grid, overlap
 from darkroom.copernicus.readers import s5p
-from darkroom.copernicus.recipes.registry import Method, Times
+from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
 from darkroom.copernicus.stack import Layer
 
 CRS = "EPSG:4326"
@@ -18,15 +17,7 @@ def patterns(variant, options):
 
 def problems(variant, options):
     """What is wrong with the gas and the map of a row."""
-    yield from grid.problems(options["map"])
-    names = _layers(variant, options)
-    if len(names) != 1:
-        yield f"layers: {names} are {len(names)} gases, and a product has one; make a row of each"
-    for name in names:
-        if name not in variant.columns:
-            yield f"layers: {name!r} is unknown{schema.nearest(name, variant.columns)}"
-    if options["map"].get("crs"):
-        yield "map.crs: columns are drawn in longitude and latitude; leave it out"
+    yield from problems_of_one(variant, options, variant.columns, "gases", "product", "columns")
 
 
 def describe(inventory, variant, options):
@@ -34,7 +25,7 @@ def describe(inventory, variant, options):
 
     Raises ValueError for products of another gas, for files that lack something, and where no pixel is good.
     """
-    (name,) = _layers(variant, options)
+    (name,) = layers_of(variant, options)
     column, scenes = variant.columns[name], s5p.scenes(inventory)
     if not scenes:
         raise ValueError(f"{inventory.root}: there is no product of Sentinel-5P level 2 (S5P_*_L2__*.nc)")
@@ -92,11 +83,6 @@ def _extent(scene, column, least, step):
     top, bottom = np.ceil(latitudes.max() / step) * step, np.floor(latitudes.min() / step) * step
     width, height = round((right - left) / step), round((top - bottom) / step)
     return grid.Grid(CRS, (step, 0.0, float(left), 0.0, -step, float(top)), width, height)
-
-
-def _layers(variant, options):
-    asked = options["layers"]
-    return ([asked] if isinstance(asked, str) else list(asked)) or variant.layers
 
 
 def _least(column, options):
