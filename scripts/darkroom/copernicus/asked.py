@@ -8,9 +8,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import yaml
-
-from darkroom import schema
+from darkroom import schema, yaml_files
 from darkroom.copernicus import names, settings
 
 RELATIVE = re.compile(r"-(\d+)\s*([hdw])")
@@ -42,8 +40,8 @@ def load(source):
     if path.suffix == ".txt":
         return {"names": str(path)}, path.parent
     try:
-        query = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        query = yaml_files.load(path.read_text(encoding="utf-8-sig"), path)
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path}: the query cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(query, dict):
         raise ValueError(f"{path}: is {schema.shown(query)}; right is a map such as catalogue: cdse, type: S2MSI2A")

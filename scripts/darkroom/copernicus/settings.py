@@ -4,9 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
-from darkroom import schema
+from darkroom import schema, yaml_files
 from darkroom.files import CONFIG
 
 BUNDLED = CONFIG / "catalogues.yaml"
@@ -60,8 +58,8 @@ def known(own=""):
     catalogues = {}
     for path in (BUNDLED, *([Path(own)] if own else [])):
         try:
-            entries = yaml.safe_load(path.read_text())
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            entries = yaml_files.read(path)
+        except (OSError, ValueError) as error:
             raise ValueError(f"{path}: the catalogues cannot be read: {' '.join(str(error).split())}") from error
         schema.refuse(schema.problems(entries, schema.validator("catalogues"), path))
         catalogues |= {name: _settings(name, entry) for name, entry in entries.items()}
