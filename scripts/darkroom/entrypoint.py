@@ -44,7 +44,7 @@ def run(function, snakemake=None, argv=None):
         result = function(**given)
     except (Exception, KeyboardInterrupt) as error:
         logging.error("%s failed", function.__name__, exc_info=snakemake is not None)
-        say(f"{function.__name__}: {message(error)}")
+        say(f"{function.__name__}: {message(error)}", among_others=snakemake is not None)
         sys.exit(1)
     if snakemake is not None:
         logging.info("peak of memory: %d MB, and %d MB of the largest process that it started", *memory.peak())
@@ -60,9 +60,12 @@ def outgrown(rule, line):
     os._exit(1)
 
 
-def say(line):
-    """One line on the terminal in one piece: `print` and `sys.exit` write its end apart, and jobs share a terminal."""
-    sys.stderr.write(f"{line}\n")
+def say(line, among_others=True):
+    """One line on the terminal in one piece: `print` and `sys.exit` write its end apart, and jobs share a terminal.
+
+    among_others -- whether Snakemake may be in the midst of a line, whose end it writes apart; that comes first then
+    """
+    sys.stderr.write(f"\n{line}\n" if among_others else f"{line}\n")
     sys.stderr.flush()
 
 

@@ -167,6 +167,12 @@ def free_bytes(path):
     return shutil.disk_usage(path).free
 
 
+def kvstore(path):
+    """tensorstore's spec of a file, or of a folder and what lies below it; it refuses `..` in a path itself."""
+    path = Path(path).resolve()
+    return {"driver": "file", "path": f"{path}/" if path.is_dir() else str(path)}
+
+
 def human(size):
     """A byte count for people: `1.5 GB` (powers of 1000)."""
     for unit in ("B", "kB", "MB", "GB", "TB"):

@@ -75,7 +75,7 @@ def test_a_failure_is_written_in_one_piece_as_jobs_share_a_terminal(tmp_path, mo
     monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=pieces.append, flush=lambda: None))
     with pytest.raises(SystemExit):
         entrypoint.run(step, rule(tmp_path, source="bad"))
-    assert pieces == ["step: a.png: cut short\n"]
+    assert pieces == ["\nstep: a.png: cut short\n"]
 
 
 def test_one_line_on_the_terminal_the_traceback_in_the_log(tmp_path):
@@ -92,7 +92,7 @@ def test_one_line_on_the_terminal_the_traceback_in_the_log(tmp_path):
             text=True,
         )
         assert done.returncode == 1
-        assert done.stderr == told + "\n"
+        assert done.stderr == f"\n{told}\n"
         assert "Traceback" in (tmp_path / "step.log").read_text()
 
 
@@ -131,7 +131,7 @@ entrypoint.run(step, SimpleNamespace(**given, rule="step", resources=SimpleNames
         pytest.skip("memory is watched where there is /proc (Linux)")
     assert done.returncode == 1
     assert re.fullmatch(
-        r"step: it has [\d,]+ MB of memory where 400 MB were declared; ask for more: --set-resources step:mem_mb=.*\n",
+        r"\nstep: it has [\d,]+ MB of memory where 400 MB were declared; ask for more: --set-resources step:mem_mb=.*\n",
         done.stderr,
     )
     assert "where 400 MB were declared" in (tmp_path / "step.log").read_text()

@@ -162,10 +162,8 @@ def _write_by_id(folder, record, ids):
         "data_encoding": "raw",
     }
     (folder / "by_id").mkdir(parents=True, exist_ok=True)
-    base = {"driver": "file", "path": f"{folder / 'by_id'}/"}
-    store = tensorstore.KvStore.open(
-        {"driver": "neuroglancer_uint64_sharded", "base": base, "metadata": sharding}
-    ).result()
+    spec = {"driver": "neuroglancer_uint64_sharded", "base": files.kvstore(folder / "by_id"), "metadata": sharding}
+    store = tensorstore.KvStore.open(spec).result()
     with tensorstore.Transaction() as transaction:
         content = store.with_transaction(transaction)
         for number, one in zip(ids.tolist(), record, strict=True):

@@ -18,6 +18,7 @@ import tensorstore
 import tifffile
 from nibabel.arrayproxy import ArrayProxy
 
+from darkroom import files
 from darkroom.atlas import chunked, damage
 
 PACKING = {".gz": gzip.open, ".mgz": gzip.open, ".bz2": bz2.open}  # by the end of a name
@@ -152,8 +153,8 @@ def _open_nrrd(source):
 
 def open_zarr(source):
     """The tensorstore of a Zarr array, of all its axes."""
-    kvstore = {"driver": "file", "path": source["path"]}
-    return tensorstore.open({"driver": source["driver"], "kvstore": kvstore, **source["spec"]}, read=True).result()
+    spec = {"driver": source["driver"], "kvstore": files.kvstore(source["path"]), **source["spec"]}
+    return tensorstore.open(spec, read=True).result()
 
 
 OPENERS = {

@@ -95,8 +95,11 @@ def opened(source):
 
 def stored(folder, kvstore=None, context=None):
     """The finest scale as tensorstore reads it, indexed from 0."""
-    kvstore = kvstore or {"driver": "file", "path": f"{folder}/"}
-    spec = {"driver": "neuroglancer_precomputed", "kvstore": kvstore, "scale_index": 0}
+    spec = {
+        "driver": "neuroglancer_precomputed",
+        "kvstore": kvstore or files.kvstore(folder),
+        "scale_index": 0,
+    }
     store = tensorstore.open(spec, read=True, context=context).result()
     return store[tensorstore.d[:].translate_to[0, 0, 0, 0]]
 

@@ -82,9 +82,9 @@ class Scale(precomputed.Scale):
 
     def write_shard(self, path, places, read):
         """As `precomputed.Scale` has it, by tensorstore."""
-        base = {"driver": "file", "path": str(path)}
         grid = self._ordered(self.per_shard, 1)
-        spec = {"driver": "zarr3_sharding_indexed", "base": base, "grid_shape": grid, "index_codecs": INDEX_CODECS}
+        base, codecs = files.kvstore(path), INDEX_CODECS
+        spec = {"driver": "zarr3_sharding_indexed", "base": base, "grid_shape": grid, "index_codecs": codecs}
         path.unlink(missing_ok=True)
         store = tensorstore.KvStore.open(spec).result()
         with tensorstore.Transaction() as transaction:

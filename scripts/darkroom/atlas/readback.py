@@ -4,6 +4,7 @@ import gzip
 
 import tensorstore
 
+from darkroom import files
 from darkroom.atlas import blocks, ome_zarr
 
 
@@ -26,7 +27,7 @@ def opened(scale, box):
 
 def zarr(scale):
     """The tensorstore of an array of OME-Zarr, with its axes and coordinates as those of a precomputed volume."""
-    store = tensorstore.open({"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{scale.folder}/"}}).result()
+    store = tensorstore.open({"driver": "zarr3", "kvstore": files.kvstore(scale.folder)}).result()
     store = store if store.rank == 4 else store[tensorstore.newaxis]
     return store.T[tensorstore.d[:].translate_to[*scale.info["voxel_offset"], 0]]
 
@@ -38,7 +39,7 @@ def precomputed(scale, box):
     """
     spec = {"driver": "neuroglancer_precomputed", "scale_metadata": {"key": scale.info["key"]}}
     if not scale.gzipped:
-        return tensorstore.open(spec | {"kvstore": {"driver": "file", "path": f"{scale.folder.parent}/"}}).result()
+        return tensorstore.open(spec | {"kvstore": files.kvstore(scale.folder.parent)}).result()
     context = tensorstore.Context()
     memory = tensorstore.KvStore.open({"driver": "memory"}, context=context).result()
     memory["info"] = (scale.folder.parent / "info").read_bytes()

@@ -1,6 +1,7 @@
 """NumPy files and Zarr folders as volumes."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -87,6 +88,18 @@ def test_plain_zarr(version, shape, kind, noise, make, block, tmp_path):
     zarr(tmp_path, array, version)
     volume = make(tmp_path, chunk_size=5, resolution=1000)
     assert np.array_equal(volume.voxels(), block(array).astype(volume.info["data_type"]))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_path_with_dots(version, noise, make, block, tmp_path):
+    """As users give it who stand beside their data: `../v.zarr`, which tensorstore would refuse."""
+    array = noise(*SHAPE)
+    zarr(tmp_path / "v.zarr", array, version)
+    (tmp_path / "here").mkdir()
+    volume = make(tmp_path / "here/../v.zarr", resolution=1000, sharding=True)
+    assert np.array_equal(volume.voxels(), block(array))
+    again = make(tmp_path / "here/.." / os.path.relpath(volume.folder, tmp_path))
+    assert np.array_equal(again.voxels(), volume.voxels())
 
 
 def ome_zarr(root, array, axes, version, unit="micrometer", whole_scale=None):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorstore
 
+from darkroom import files
 from darkroom.copernicus import names
 from darkroom.copernicus.grid import Grid
 
@@ -112,7 +113,7 @@ def numbers(path, window):
 def _array(path):
     driver = "zarr3" if (Path(path) / "zarr.json").exists() else "zarr"
     try:
-        return tensorstore.open({"driver": driver, "kvstore": f"file://{Path(path).absolute()}/"}, open=True).result()
+        return tensorstore.open({"driver": driver, "kvstore": files.kvstore(path)}, open=True).result()
     except (ValueError, OSError) as error:
         raise ValueError(f"{path}: is no array of Zarr that can be opened: {str(error)[:200]}") from error
 
