@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from rasterio import warp
 
 import copernicus_safe
 from copernicus_detect import copernicus_detect
@@ -19,7 +20,10 @@ FILES = {"OL": ("geo_coordinates.nc", "longitude", "latitude"), "SL": ("geodetic
 
 
 def product(folder, kind, fields, longitudes, latitudes, begin="20200622T095000"):
-    """Write a product. fields -- file: (variable, values as stored, attributes), beside its places."""
+    """Write a product. fields -- file: (variable, values as stored, attributes) or a list of such, beside its places.
+
+    Of two axes those are the image's where there are as many columns, else orphans or ties.
+    """
     name = f"S3A_{kind}_{begin}_{begin[:9]}095300_{begin[:9]}171020_0179_100_179_2160_LN2_O_NT_004.SEN3"
     file, *axes = FILES[kind[:2]]
     places = [
@@ -27,15 +31,17 @@ def product(folder, kind, fields, longitudes, latitudes, begin="20200622T095000"
         for axis, values in zip(axes, (longitudes, latitudes), strict=True)
     ]
     (folder / name).mkdir(parents=True)
-    for path, variables in {file: places, **{key: [entry] for key, entry in fields.items()}}.items():
+    variables = {key: entries if isinstance(entries, list) else [entries] for key, entries in fields.items()}
+    variables[file] = places + variables.get(file, [])
+    for path, entries in variables.items():
         with netCDF4.Dataset(folder / name / path, "w") as dataset:
-            for axis, size in zip(("rows", "columns"), longitudes.shape, strict=True):
-                dataset.createDimension(axis, size)
-            for variable, values, told in variables:
+            for variable, values, told in entries:
                 told = dict(told)
-                made = dataset.createVariable(
-                    variable, values.dtype, ("rows", "columns"), fill_value=told.pop("_FillValue", None)
-                )
+                axes = ("rows", "columns" if values.shape == longitudes.shape else f"columns_{values.shape[1]}")
+                for axis, size in zip(axes, values.shape, strict=True):
+                    if axis not in dataset.dimensions:
+                        dataset.createDimension(axis, size)
+                made = dataset.createVariable(variable, values.dtype, axes, fill_value=told.pop("_FillValue", None))
                 made.set_auto_maskandscale(False)
                 made.setncatts(told)
                 made[:] = values
@@ -96,9 +102,8 @@ def test_a_field_is_on_the_map_by_the_overlaps_of_its_pixels(tmp_path):
     stored = np.random.default_rng(3).integers(10, 200, longitudes.shape).astype("u1")
     product(tmp_path / "raw", "OL_2_WFR___", olci(stored, np.full(longitudes.shape, 2, "u8")), longitudes, latitudes)
     times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_olci", map={"resolution": 0.02})
-    pixels = shapely.polygons(
-        np.stack([sen3.corners(np.round(one, 6)) for one in (longitudes, latitudes)], -1).reshape(-1, 4, 2)
-    )
+    corners = sen3.corners(*(np.round(one, 6) for one in (longitudes, latitudes)))
+    pixels = shapely.polygons(np.stack(corners, -1).reshape(-1, 4, 2))
     values = (10 ** (stored * 0.01 - 1)).ravel()
     west, _, _, north = shown.grid.bounds
     row, column = shown.grid.height // 2, shown.grid.width // 2
@@ -199,6 +204,83 @@ def test_a_swath_over_the_date_line(tmp_path):
     _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst", map={"resolution": 0.05})
     there = (~np.isnan(layer(shown))).any(0)
     assert shown.grid.width == 7200 and there.sum() <= 5 and there[0] and there[-1]
+
+
+def polar(rows=60, columns=80, side=2500.0, east=-60e3, north=40e3):
+    """Middles of pixels around the north pole: longitudes, latitudes, in rows of a stereographic plane."""
+    row, column = np.indices((rows, columns)).astype(float)
+    plane = east + (column + 0.5) * side, north - (row + 0.5) * side
+    return tuple(
+        np.reshape(one, (rows, columns)) for one in warp.transform("EPSG:3995", "EPSG:4326", *map(np.ravel, plane))
+    )
+
+
+def test_pixels_around_a_pole_stay_as_small_as_they_are(tmp_path):
+    longitudes, latitudes = polar()
+    kelvin = 270 + 10 * (90 - latitudes)
+    product(tmp_path / "raw", "SL_2_LST___", lst(kelvin, np.zeros(kelvin.shape, int)), longitudes, latitudes)
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst", map={"resolution": 0.05})
+    values, (_, rows) = layer(shown), shown.grid.centres()
+    around = (rows > 89.75) & (rows < 89.92)  # wholly within the swath, and without the pixels that hold the pole
+    assert shown.grid.width == 7200 and not np.isnan(values[around]).any()
+    assert values[around] == pytest.approx((10 * (90 - rows[around]) - 3.15)[:, None].repeat(7200, 1), abs=0.25)
+    assert np.isnan(values[rows < 88.3]).all()
+
+
+def test_orphans_count_where_they_lie(tmp_path):
+    longitudes, latitudes = swath(8, 12)
+    cloud = np.zeros(longitudes.shape, int)
+    cloud[:, 3:9] = 1
+    fields = lst(np.full(longitudes.shape, 280.0), cloud)
+    places = {axis: np.full((8, 3), -(2**31), "i4") for axis in ("longitude", "latitude")}
+    for row, column in ((2, 1), (5, 0)):  # the second is clouded
+        places["longitude"][row, column] = round(longitudes[row, 6] * 1e6)
+        places["latitude"][row, column] = round(latitudes[row, 6] * 1e6)
+    apart = lst(np.full((8, 3), 300.0), np.arange(8)[:, None].repeat(3, 1) == 5)
+    for file, name in (("LST_in.nc", "LST_orphan_in"), ("flags_in.nc", "confidence_orphan_in")):
+        fields[file] = [fields[file], (name, *apart[file][1:])]
+    told = {"scale_factor": 1e-6, "_FillValue": -(2**31)}
+    fields["geodetic_in.nc"] = [(f"{axis}_orphan_in", stored, told) for axis, stored in places.items()]
+    product(tmp_path / "raw", "SL_2_LST___", fields, longitudes, latitudes)
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
+    values, (columns, rows) = layer(shown), shown.grid.centres()
+    for row, expected in ((2, 26.85), (5, np.nan)):
+        at = np.abs(rows - latitudes[row, 6]).argmin(), np.abs(columns - longitudes[row, 6]).argmin()
+        assert values[at] == pytest.approx(expected, abs=1e-3, nan_ok=True)
+    assert 2 <= (np.abs(values - 26.85) < 1e-2).sum() <= 9, "an orphan is as large as the pixel of its row"
+
+
+def ties(longitudes, zenith, azimuth, x, y, shown="solar"):
+    """Files of angles on every fourth column of an image, whose pixels lie at metres x and y."""
+    files = {"cartesian_in.nc": [("x_in", x, {}), ("y_in", y, {})]}
+    files["cartesian_tx.nc"] = [
+        ("x_tx", x[:1, ::4].repeat(len(x), 0), {}),
+        ("y_tx", y[:, :1].repeat(x[:, ::4].shape[1], 1), {}),
+    ]
+    files["geometry_tn.nc"] = [(f"{shown}_zenith_tn", zenith[:, ::4], {}), (f"{shown}_azimuth_tn", azimuth[:, ::4], {})]
+    return files
+
+
+def test_angles_of_the_tie_grid_are_directions_at_the_pixels(tmp_path):
+    row, column = np.indices((9, 13)).astype(float)
+    x, y = (6 - column) * 1000.0, row * 1000.0  # metres across, which fall, and along the track
+    direction = np.stack([x / 40e3, (y - 4000) / 40e3, np.ones(x.shape)])  # whose ground is plane: the mean is exact
+    zenith = np.degrees(np.arctan2(np.hypot(*direction[:2]), direction[2]))
+    azimuth = np.degrees(np.arctan2(direction[1], direction[0])) % 360
+    longitudes, latitudes = swath(9, 13, 179.95, 85)
+    longitudes = (longitudes + 180) % 360 - 180
+    product(tmp_path / "raw", "SL_1_RBT___", ties(longitudes, zenith, azimuth, x, y), longitudes, latitudes)
+    field = variants.known()["s3_slstr"].fields["solar_zenith"]
+    (scene,) = sen3.scenes(copernicus_safe.inventory(tmp_path / "raw"), field)
+    assert sen3.values(scene, field) == pytest.approx(zenith, abs=0.02)  # directions have unit length, planes have not
+    assert "cartesian_tx.nc" in "".join(
+        method("s3").patterns(variants.known()["s3_slstr"], OPTIONS | {"layers": "solar_zenith"})
+    )
+    times, shown = run(
+        tmp_path / "raw", tmp_path / "stack.nc", "s3_slstr", layers="solar_zenith", map={"resolution": 0.1}
+    )
+    assert np.nanmin(layer(shown)) >= 0 and np.nanmax(layer(shown)) <= zenith.max() + 1e-3
+    assert any("as directions" in note for note in times.notes)
 
 
 def test_what_cannot_be_made_is_one_line(tmp_path):

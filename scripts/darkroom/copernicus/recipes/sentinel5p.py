@@ -74,15 +74,9 @@ def _pixels(scene, column, least):
 
 
 def _extent(scene, column, least, step):
-    """The grid over the good pixels of an orbit; over all the world's longitudes where it goes over the date line."""
+    """The grid over the good pixels of an orbit; None where it has none."""
     _, longitudes, latitudes = _pixels(scene, column, least)
-    if not len(longitudes):
-        return None
-    west, east = (-180.0, 180.0) if longitudes.max() > 180 else (longitudes.min(), longitudes.max())
-    left, right = np.floor(west / step) * step, np.ceil(east / step) * step
-    top, bottom = np.ceil(latitudes.max() / step) * step, np.floor(latitudes.min() / step) * step
-    width, height = round((right - left) / step), round((top - bottom) / step)
-    return grid.Grid(CRS, (step, 0.0, float(left), 0.0, -step, float(top)), width, height)
+    return grid.around(longitudes, latitudes, step) if len(longitudes) else None
 
 
 def _least(column, options):
