@@ -25,6 +25,8 @@ class Variant:
     calibration: str = "sigma0"
     decibel: bool = False
     targets: dict = field(default_factory=dict)
+    plume: dict = field(default_factory=dict)
+    hotspots: dict = field(default_factory=dict)
     fields: dict = field(default_factory=dict)
     log: bool = False
     clip: bool = False

@@ -6,9 +6,9 @@ import pytest
 import xarray
 from PIL import Image
 
-import copernicus_safe
 from copernicus_plot_frames import copernicus_plot_frames
-from darkroom.copernicus import merging, stack, variants
+from copernicus_recipe import project
+from darkroom.copernicus import merging, variants
 from darkroom.copernicus.recipes.registry import method
 
 OPTIONS = {"layers": [], "map": {}, "step": None}
@@ -17,13 +17,7 @@ DAYS = ("2020-07-08", "2020-07-09", "2020-07-10")
 
 def run(folder, target, recipe, **options):
     """Describe and project the files in a folder; gives the times and the stack."""
-    variant, given = variants.known()[recipe], OPTIONS | options
-    how = method("gridded")
-    assert not list(how.problems(variant, given))
-    times = how.describe(copernicus_safe.inventory(folder), variant, given)
-    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {}) as put:
-        how.fill(times, variant, given, put)
-    return times, stack.Stack(target)
+    return project("gridded", folder, target, recipe, **OPTIONS | options)
 
 
 def layer(shown, at=0):

@@ -13,11 +13,11 @@ from scipy.ndimage import uniform_filter
 
 import copernicus_safe
 from copernicus_detect_targets import copernicus_detect_targets
+from copernicus_recipe import project
 from darkroom import files
-from darkroom.copernicus import stack, targets, variants
+from darkroom.copernicus import targets
 from darkroom.copernicus.readers import safe_s1
 from darkroom.copernicus.recipes import sentinel1
-from darkroom.copernicus.recipes.registry import method
 from darkroom.samples import copernicus_radar as radar
 
 OPTIONS = {"layers": [], "map": {}}
@@ -36,13 +36,7 @@ def scenes(folder):
 
 def run(folder, target, recipe="s1_backscatter", **options):
     """Describe and project the products in a folder; gives the times and the stack."""
-    variant, given = variants.known()[recipe], OPTIONS | options
-    how = method("s1")
-    assert not list(how.problems(variant, given))
-    times = how.describe(copernicus_safe.inventory(folder), variant, given)
-    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {}) as put:
-        how.fill(times, variant, given, put)
-    return times, stack.Stack(target)
+    return project("s1", folder, target, recipe, **OPTIONS | options)
 
 
 def edited(archive, folder, kind, *changes):

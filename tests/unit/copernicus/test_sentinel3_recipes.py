@@ -10,7 +10,8 @@ from rasterio import warp
 import copernicus_safe
 from copernicus_detect import copernicus_detect
 from copernicus_merge import copernicus_merge
-from darkroom.copernicus import stack, variants
+from copernicus_recipe import project
+from darkroom.copernicus import variants
 from darkroom.copernicus.readers import sen3
 from darkroom.copernicus.recipes.registry import method
 from darkroom.samples import copernicus as samples
@@ -56,13 +57,7 @@ def swath(rows=8, columns=10, west=7.0, north=45.0, step=0.01):
 
 def run(folder, target, recipe, **options):
     """Describe and project the products in a folder; gives the times and the stack."""
-    variant, given = variants.known()[recipe], OPTIONS | options
-    how = method("s3")
-    assert not list(how.problems(variant, given))
-    times = how.describe(copernicus_safe.inventory(folder), variant, given)
-    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {"comment": ""}) as put:
-        how.fill(times, variant, given, put)
-    return times, stack.Stack(target)
+    return project("s3", folder, target, recipe, **OPTIONS | options)
 
 
 def layer(shown, at=0):

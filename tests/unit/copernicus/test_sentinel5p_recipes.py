@@ -11,8 +11,8 @@ import shapely
 from rasterio.warp import transform
 
 import copernicus_orbit as made
-import copernicus_safe
-from darkroom.copernicus import overlap, stack, variants
+from copernicus_recipe import project
+from darkroom.copernicus import overlap, variants
 from darkroom.copernicus.readers import s5p
 from darkroom.copernicus.recipes.registry import method
 
@@ -21,13 +21,7 @@ OPTIONS = {"layers": [], "map": {}, "qa": None}
 
 def run(folder, target, **options):
     """Describe and project the orbits in a folder; gives the times and the stack."""
-    variant, given = variants.known()["s5p_columns"], OPTIONS | options
-    how = method("s5p")
-    assert not list(how.problems(variant, given))
-    times = how.describe(copernicus_safe.inventory(folder), variant, given)
-    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {}) as put:
-        how.fill(times, variant, given, put)
-    return times, stack.Stack(target)
+    return project("s5p", folder, target, "s5p_columns", **OPTIONS | options)
 
 
 def layer(shown, name="NO2", at=0):
