@@ -9,7 +9,7 @@ from darkroom.copernicus import asked, settings, variants
 
 TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_remote.txt"]
 DEFAULT = "products"
-RECIPE_OPTIONS = ("map", "layers", "mask", "qa", "step", "land", "plume", "perimeter", "context")
+RECIPE_OPTIONS = ("map", "layers", "mask", "qa", "step", "every", "hours", "land", "plume", "perimeter", "context")
 FOUND = {  # what a recipe may look for on its maps: the products of that, and the options that it reads
     "targets": (["targets.geojson"], {"land"}),
     "plume": (["plume.geojson", "plume.csv"], {"plume", "context"}),
