@@ -1,6 +1,5 @@
 """Fields of Sentinel-3: packing, log10, flags as wide as 64 bits, views, places in 2-D, anomalies, and what is refused."""
 
-import netCDF4
 import numpy as np
 import pytest
 import rasterio
@@ -11,48 +10,13 @@ import copernicus_safe
 from copernicus_detect import copernicus_detect
 from copernicus_merge import copernicus_merge
 from copernicus_recipe import project
+from copernicus_sen3 import lst, olci, product, swath, ties
 from darkroom.copernicus import variants
 from darkroom.copernicus.readers import sen3
 from darkroom.copernicus.recipes.registry import method
 from darkroom.samples import copernicus as samples
 
 OPTIONS = {"layers": [], "map": {}}
-FILES = {"OL": ("geo_coordinates.nc", "longitude", "latitude"), "SL": ("geodetic_in.nc", "longitude_in", "latitude_in")}
-
-
-def product(folder, kind, fields, longitudes, latitudes, begin="20200622T095000"):
-    """Write a product. fields -- file: (variable, values as stored, attributes) or a list of such, beside its places.
-
-    Of two axes those are the image's where there are as many columns, else orphans or ties.
-    """
-    name = f"S3A_{kind}_{begin}_{begin[:9]}095300_{begin[:9]}171020_0179_100_179_2160_LN2_O_NT_004.SEN3"
-    file, *axes = FILES[kind[:2]]
-    places = [
-        (axis, np.round(values * 1e6).astype("i4"), {"scale_factor": 1e-6, "_FillValue": -(2**31)})
-        for axis, values in zip(axes, (longitudes, latitudes), strict=True)
-    ]
-    (folder / name).mkdir(parents=True)
-    variables = {key: entries if isinstance(entries, list) else [entries] for key, entries in fields.items()}
-    variables[file] = places + variables.get(file, [])
-    for path, entries in variables.items():
-        with netCDF4.Dataset(folder / name / path, "w") as dataset:
-            for variable, values, told in entries:
-                told = dict(told)
-                axes = ("rows", "columns" if values.shape == longitudes.shape else f"columns_{values.shape[1]}")
-                for axis, size in zip(axes, values.shape, strict=True):
-                    if axis not in dataset.dimensions:
-                        dataset.createDimension(axis, size)
-                made = dataset.createVariable(variable, values.dtype, axes, fill_value=told.pop("_FillValue", None))
-                made.set_auto_maskandscale(False)
-                made.setncatts(told)
-                made[:] = values
-    return name
-
-
-def swath(rows=8, columns=10, west=7.0, north=45.0, step=0.01):
-    """Longitudes and latitudes of the middles of leaning pixels, row by row to the south."""
-    row, column = np.indices((rows, columns)).astype(float)
-    return west + (column + 0.2 * row + 0.5) * step, north - (row + 0.1 * column + 0.5) * step
 
 
 def run(folder, target, recipe, **options):
@@ -63,15 +27,6 @@ def run(folder, target, recipe, **options):
 def layer(shown, at=0):
     with shown.reading() as get:
         return get(shown.layers[0].name, at)
-
-
-def olci(stored, flags, names=samples.WATER_FLAGS, shift=0, scale=0.01, offset=-1.0):
-    masks = np.array([1 << (at + shift) for at in range(len(names))], "u8")
-    packed = {"scale_factor": scale, "add_offset": offset, "_FillValue": 255, "units": "lg(re mg.m-3)"}
-    return {
-        "chl_nn.nc": ("CHL_NN", stored, packed),
-        "wqsf.nc": ("WQSF", flags, {"flag_masks": masks, "flag_meanings": " ".join(names)}),
-    }
 
 
 def test_the_logarithm_of_chlorophyll_is_undone_and_flags_are_those_of_the_file(tmp_path):
@@ -124,22 +79,6 @@ def test_the_gifapar_of_older_products_is_their_ogvi(tmp_path):
         product(tmp_path / "raw", "OL_2_LFR___", files, longitudes, latitudes, begin)
     for scene in sen3.scenes(copernicus_safe.inventory(tmp_path / "raw"), field):
         assert sen3.values(scene, field) == pytest.approx(np.full(longitudes.shape, 0.4))
-
-
-def lst(kelvin, cloud):
-    return {
-        "LST_in.nc": (
-            "LST",
-            np.round(kelvin * 100 - 20000).astype("i2"),
-            {"scale_factor": 0.01, "add_offset": 200.0, "_FillValue": -32768, "units": "K"},
-        ),
-        "flags_in.nc": (
-            "confidence_in",
-            (np.asarray(cloud) << 14).astype("u2"),
-            {"flag_masks": np.array([1, 1 << 14], "u2"), "flag_meanings": "coastline summary_cloud"},
-        ),
-        "LST_io.nc": ("LST", np.zeros(kelvin.shape, "i2"), {"units": "K"}),
-    }
 
 
 def test_land_is_in_degrees_celsius_once_and_without_clouds(tmp_path):
@@ -243,17 +182,6 @@ def test_orphans_count_where_they_lie(tmp_path):
         at = np.abs(rows - latitudes[row, 6]).argmin(), np.abs(columns - longitudes[row, 6]).argmin()
         assert values[at] == pytest.approx(expected, abs=1e-3, nan_ok=True)
     assert 2 <= (np.abs(values - 26.85) < 1e-2).sum() <= 9, "an orphan is as large as the pixel of its row"
-
-
-def ties(longitudes, zenith, azimuth, x, y, shown="solar"):
-    """Files of angles on every fourth column of an image, whose pixels lie at metres x and y."""
-    files = {"cartesian_in.nc": [("x_in", x, {}), ("y_in", y, {})]}
-    files["cartesian_tx.nc"] = [
-        ("x_tx", x[:1, ::4].repeat(len(x), 0), {}),
-        ("y_tx", y[:, :1].repeat(x[:, ::4].shape[1], 1), {}),
-    ]
-    files["geometry_tn.nc"] = [(f"{shown}_zenith_tn", zenith[:, ::4], {}), (f"{shown}_azimuth_tn", azimuth[:, ::4], {})]
-    return files
 
 
 def test_angles_of_the_tie_grid_are_directions_at_the_pixels(tmp_path):
