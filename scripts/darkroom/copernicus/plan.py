@@ -1,9 +1,10 @@
 """What a row of the sheet asks of this pipeline: its recipe, its query, the files that they watch."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from darkroom import schema
+from darkroom import files, schema
 from darkroom.campaign.sheet import Row
 from darkroom.copernicus import asked, settings, variants
 
@@ -61,6 +62,12 @@ def records(row: Row) -> list[str]:
     mapped = ["scenes.json", "copernicus.json"] if is_mapped(row) else []
     mapped += [f"{kind}.json" for kind in looked_for(row)]
     return ["search.json", *ordered, "products_check.json", *mapped]
+
+
+def megabytes(products: str) -> int:
+    """What the products of a search, products.geojson, take on the disk, as far as their catalogue tells."""
+    features = files.read_json(products)["features"]
+    return math.ceil(sum(feature["properties"].get("bytes") or 0 for feature in features) / 1e6)
 
 
 def recipe_options(row: Row) -> dict:
