@@ -22,6 +22,13 @@ main()
 """
 
 
+def environment():
+    """The environment of a campaign: that of the tests, but without what another Snakemake told and what only judges need."""
+    told = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
+    paths = [str(ROOT / "tests/lean"), *filter(None, [told.get("PYTHONPATH")])]
+    return told | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
 class Campaign:
     """A campaign in a folder of its own, which stands for the user's working directory."""
 
@@ -54,7 +61,7 @@ class Campaign:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            env={key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")},
+            env=environment(),
         )
 
     def run(self, *arguments, fails=False):
