@@ -64,10 +64,10 @@ class Campaign:
             env=environment(),
         )
 
-    def run(self, *arguments, fails=False):
+    def run(self, *arguments, fails=False, seconds=900):
         """Run Snakemake to its end and return what it said; its exit status must be as expected."""
         process = self.start(*arguments)
-        said, _ = process.communicate(timeout=900)
+        said, _ = process.communicate(timeout=seconds)
         assert (process.returncode != 0) == fails, said
         return said
 
