@@ -13,7 +13,7 @@ from rasterio.features import geometry_mask
 from rasterio.windows import transform as window_transform
 from shapely.geometry import mapping
 
-from darkroom.copernicus import areas, grid
+from darkroom.copernicus import areas, grid, merging
 from darkroom.copernicus.readers import gridded
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
 from darkroom.copernicus.stack import Layer
@@ -103,7 +103,7 @@ def fill(times, variant, options, put):
                 read = functools.partial(gridded.values, scene, place, field=field, dataset=opened[scene["path"]])
                 images.append((read, place[0]))
             for window in times.grid.windows():
-                made = _mean(_brought(read, source, times.grid, window) for read, source in images)
+                made = merging.mean(_brought(read, source, times.grid, window) for read, source in images)
                 if variant.clip:
                     made[_outside(times.grid, window, options["map"]["area"])] = np.nan
                 put(layer.name, at, window, made)
@@ -111,16 +111,6 @@ def fill(times, variant, options, put):
 
 def _brought(read, source, place, window):
     return grid.brought(read, source, place, window, grid.method_for(source, place.affine.a))
-
-
-def _mean(images):
-    """The mean of images (float32) where they have values, NaN where none has; one is in memory at a time."""
-    total, count = 0.0, 0
-    for image in images:
-        seen = ~np.isnan(image)
-        total, count = total + np.where(seen, image, 0).astype(np.float64), count + seen
-    with np.errstate(invalid="ignore"):
-        return (total / count).astype(np.float32)
 
 
 def _outside(place, window, area):
