@@ -1,13 +1,16 @@
 """Real products: what their own metadata say, and true pixels where there are any."""
 
+import json
 import zipfile
 
 import netCDF4
 import numpy as np
 import pytest
+import rasterio
 
 import copernicus_safe
-from darkroom.copernicus import formulas
+from darkroom.copernicus import areas, formulas, hotspots
+from darkroom.copernicus.grid import Grid
 from darkroom.copernicus.readers import s5p, safe_s1, safe_s2
 
 S1B = "S1B_IW_GRDH_1SDV_20211223T051122_20211223T051147_030148_039993_5371.SAFE"
@@ -103,3 +106,18 @@ def test_two_formulas_of_spyndex_are_the_published_ones():
         debris.constants["lambdaS1"] - debris.constants["lambdaR"]
     )
     assert slope * 10 == pytest.approx(1.772, abs=0.001)
+
+
+def test_hot_spots_inside_a_true_perimeter(copernicus, tmp_path):
+    """The fire near Chernobyl of April 2020: the ground inside is what the mapping service says has burnt."""
+    path = copernicus / "EMSR435_AOI01_FEP_PRODUCT_observedEventA_r1_v2.json"
+    burnt = sum(feature["properties"]["area"] for feature in json.loads(path.read_text())["features"])
+    perimeter, _ = areas.read(str(path), "perimeter")
+    place = Grid("EPSG:4326", (0.001, 0.0, 29.95, 0.0, -0.001, 51.4), 300, 150)
+    profile = {"driver": "GTiff", "width": 300, "height": 150, "count": 3, "dtype": "float32", "crs": "EPSG:4326"}
+    with rasterio.open(tmp_path / "map.tif", "w", transform=place.affine, **profile) as image:
+        image.write(np.full((3, 150, 300), 10, "f4"))
+    with rasterio.open(tmp_path / "map.tif") as image:
+        rows = hotspots.found(image, place, 5, perimeter)
+    assert len(rows) == 45_000
+    assert sum(row["hectares"] for row in rows if row["inside"] == "yes") == pytest.approx(burnt, rel=0.01)
