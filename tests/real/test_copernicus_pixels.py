@@ -5,6 +5,7 @@ import zipfile
 import netCDF4
 import numpy as np
 import pytest
+from lxml import etree
 
 import copernicus_safe
 from darkroom.copernicus import formulas
@@ -21,7 +22,7 @@ def copernicus(samples):
 def test_calibration_noise_and_places_of_sentinel1(copernicus):
     """The value between two vectors is that of xarray-sentinel 0.9."""
     scenes = {scene["product"]: scene for scene in safe_s1.scenes(copernicus_safe.inventory(copernicus / "s1"))}
-    image = safe_s1.Image(scenes[S1B]["images"]["VV"])
+    image = safe_s1.opened(scenes[S1B]["images"]["VV"])
     assert scenes[S1B]["begin"] == "2021-12-23T05:11:22Z"
     assert image.calibration(np.array([2005]), np.array([4000]))[0, 0] == pytest.approx(638.8345, abs=1e-3)
     assert image.shape == (16705, 26102) and len(image.points) == 210
@@ -43,11 +44,10 @@ def test_noise_of_older_and_newer_processors(copernicus, tmp_path, packed, vecto
         ]
         for one in (name, annotation):
             members.extract(one, tmp_path)
-    image = safe_s1.Image.__new__(safe_s1.Image)  # there are no pixels in it to open
-    image.paths, image.shape = {"noise": str(tmp_path / name)}, (16_000, 25_000)
-    image.noise = safe_s1._parsed(tmp_path / name)
-    noise = image.range_noise(np.array([0, 8000, 15_999]), np.array([0, 12_000, 24_999]))
-    assert len(image.azimuth_noise) == vectors and (noise > 0).all() == told and np.isfinite(noise).all()
+    tree = etree.parse(tmp_path / name)
+    noise = safe_s1.range_noise(tree, name)(np.array([0, 8000, 15_999]), np.array([0, 12_000, 24_999]))
+    assert len(safe_s1.azimuth_noise(tree, (16_000, 25_000))) == vectors
+    assert (noise > 0).all() == told and np.isfinite(noise).all()
 
 
 @pytest.mark.parametrize(

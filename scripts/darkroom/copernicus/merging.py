@@ -6,6 +6,7 @@ import io
 import numpy as np
 
 from darkroom import files
+from darkroom.copernicus import decibels
 from darkroom.copernicus.grid import BLOCK
 from darkroom.copernicus.stack import Layer
 
@@ -54,9 +55,15 @@ def merged(variant, stack, get, window):
         if variant.merge == "anomaly":
             before = _over_time("median", values[:-1])
         return np.stack([before, after, before - after if variant.merge == "difference" else after - before])
-    return np.stack(
-        [_over_time(variant.merge, [get(layer.name, at, window) for at in range(times)]) for layer in stack.layers]
-    )
+    return np.stack([_composed(variant.merge, layer, get, times, window) for layer in stack.layers])
+
+
+def _composed(how, layer, get, times, window):
+    """One layer of all times; of decibels the mean is that of power."""
+    values = [get(layer.name, at, window) for at in range(times)]
+    if how == "mean" and layer.unit == "dB":
+        return decibels.of_power(_over_time(how, [decibels.power(one) for one in values]))
+    return _over_time(how, values)
 
 
 def _over_time(how, values):

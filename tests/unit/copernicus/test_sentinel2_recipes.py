@@ -5,10 +5,10 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
-import tensorstore
 from rio_cogeo.cogeo import cog_validate
 
 import airborne_files
+import copernicus_eopf
 import copernicus_safe as made
 from copernicus_check import copernicus_check
 from copernicus_detect import copernicus_detect
@@ -127,36 +127,18 @@ def test_the_burn_ratio_takes_the_narrow_near_infrared_at_20_metres(tmp_path):
 
 def eopf(folder, arrays, driver, name="S2A_MSIL2A_20230622T101601_N0511_R065_T32TMR_20240101T000000.zarr", **packing):
     """The same as EOPF Zarr, 2 or 3: {group/array: values}."""
-    newer = driver == "zarr3"
-
-    def attributes(path, told):
-        if newer:
-            held = (
-                files.read_json(path / "zarr.json")
-                if (path / "zarr.json").exists()
-                else {"zarr_format": 3, "node_type": "group"}
-            )
-            files.write_json(path / "zarr.json", held | {"attributes": told})
-        else:
-            files.write_json(path / ".zattrs", told)
-
     for group, values in arrays.items():
         step = int(group.split("/r")[-1][:2])
-        places = {
-            "x": 399_960 + step * (np.arange(values.shape[1]) + 0.5),
-            "y": 5_000_040 - step * (np.arange(values.shape[0]) + 0.5),
-        }
-        for path, entry in {
-            group: values.astype("uint8" if "scl" in group else "uint16"),
-            **{f"{group.rpartition('/')[0]}/{axis}": place.astype("int64") for axis, place in places.items()},
-        }.items():
-            spec = {"driver": driver, "kvstore": f"file://{folder / name / path}/"}
-            tensorstore.open(
-                spec, create=True, delete_existing=True, dtype=entry.dtype, shape=entry.shape, fill_value=0
-            ).result().write(entry).result()
-        if "reflectance" in group:
-            attributes(folder / name / group, {"scale_factor": 1e-4, "add_offset": -0.1} | packing)
-    attributes(folder / name, {"stac_discovery": {"properties": {"proj:epsg": 32632}}})
+        place = folder / name / group
+        packed = {"scale_factor": 1e-4, "add_offset": -0.1} | packing if "reflectance" in group else None
+        copernicus_eopf.array(place, values.astype("uint8" if "scl" in group else "uint16"), driver, packed)
+        for axis, first, size in (
+            ("x", 399_960 + step / 2, values.shape[1]),
+            ("y", 5_000_040 - step / 2, values.shape[0]),
+        ):
+            centres = first + (step if axis == "x" else -step) * np.arange(size)
+            copernicus_eopf.array(place.with_name(axis), centres.astype("int64"), driver)
+    copernicus_eopf.told(folder / name, {"stac_discovery": {"properties": {"proj:epsg": 32632}}}, driver)
     return name
 
 

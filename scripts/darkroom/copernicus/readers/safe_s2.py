@@ -16,7 +16,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioIOError
 
 from darkroom.copernicus import grid, names
-from darkroom.copernicus.readers import eopf_s2
+from darkroom.copernicus.readers import eopf, eopf_s2
 
 METADATA = re.compile(r"(.*/)?(?P<product>[^/]+\.SAFE)/MTD_MSI(?P<level>L1C|L2A)\.xml")
 IMAGE = re.compile(r".*/IMG_DATA/(R\d\dm/)?[^/]*_(?P<band>B\d\d|B8A|SCL)(_(?P<resolution>\d\d)m)?\.(jp2|tif)")
@@ -125,7 +125,7 @@ def reflectance(scene, band, pixels):
 def opened(path):
     """The grid of an image, and what reads digital numbers of its windows."""
     if eopf_s2.is_array(path):
-        return eopf_s2.grid_of(path), functools.partial(eopf_s2.numbers, path)
+        return eopf_s2.grid_of(path), functools.partial(eopf.numbers, path)
     return grid.of_image(path), functools.partial(numbers, path)
 
 
