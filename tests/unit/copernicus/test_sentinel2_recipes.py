@@ -1,5 +1,8 @@
 """Indices of Sentinel-2: offsets, no data, grids of two resolutions, zones and dates, and what is refused."""
 
+import shutil
+from pathlib import Path
+
 import netCDF4
 import numpy as np
 import pystac
@@ -17,9 +20,11 @@ from copernicus_merge import copernicus_merge
 from copernicus_plot import copernicus_plot
 from copernicus_project import copernicus_project
 from darkroom import files, inventory
-from darkroom.copernicus import formulas, variants
+from darkroom.copernicus import checks, downloads, formulas, search, variants
+from darkroom.copernicus.catalogues.folder import Folder
 from darkroom.copernicus.products import Product, write_products
 from darkroom.copernicus.recipes.registry import method
+from darkroom.copernicus.settings import Settings
 from darkroom.copernicus.stack import Stack
 
 OPTIONS = {"layers": [], "map": {}, "mask": None}
@@ -298,9 +303,35 @@ def test_an_index_that_is_none_for_sentinel2(name, says):
 def test_only_the_bands_of_a_recipe_are_fetched():
     every = variants.known()
     fires = method("s2").patterns(every["s2_fires"], OPTIONS)
-    assert fires == ["*_B12.jp2", "*_B12_20m.jp2", "*_B8A.jp2", "*_B8A_20m.jp2", "*_SCL_20m.jp2"]
+    assert [one for one in fires if one.endswith(".jp2")] == [
+        "*_B12.jp2", "*_B12_20m.jp2", "*_B8A.jp2", "*_B8A_20m.jp2", "*_SCL_20m.jp2",
+    ]  # fmt: skip
     assert "*_B03_20m.jp2" in method("s2").patterns(every["s2_snow"], OPTIONS)
     assert "*_B08_10m.jp2" in method("s2").patterns(every["s2_plastic"], OPTIONS)
+    coarse = method("s2").patterns(every["s2_index"], OPTIONS | {"layers": ["B04", "B08"], "map": {"resolution": 20}})
+    assert {"*_B04_20m.jp2", "*_B08_10m.jp2"} <= set(coarse), "there is no B08 at 20 m"
+
+
+@pytest.mark.parametrize("driver", ["zarr", "zarr3"])
+def test_only_the_arrays_of_a_recipe_are_taken_of_eopf_zarr(tmp_path, driver):
+    red, infrared = flat(0.1), flat(0.3)
+    arrays = {f"measurements/reflectance/r10m/b{at:02d}": red for at in (2, 3, 4)}
+    arrays |= {"measurements/reflectance/r10m/b08": infrared}
+    arrays |= {"conditions/mask/l2a_classification/r20m/scl": np.full((16, 16), 4)}
+    name = eopf(tmp_path / "raw", arrays, driver)
+    products = search.run({"names": [name]}, tmp_path, root=tmp_path / "raw")
+    patterns = method("s2").patterns(variants.known()["s2_index"], OPTIONS)
+    catalogue = Folder(Settings("eodata", "folder", search=str(tmp_path / "raw")))
+    taken = downloads.in_place(products, catalogue, tmp_path / "store", patterns)
+    arrays = {file.name.rpartition("/")[0].partition("/")[2] for file in taken.files}
+    assert not any(one.endswith(("b02", "b03")) for one in arrays) and any(one.endswith("b08") for one in arrays)
+    only = tmp_path / "only/raw"
+    for file in taken.files:
+        (only / file.name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(taken.root, file.name), only / file.name)
+    assert layer(run(tmp_path / "only"), "NDVI") == pytest.approx(0.5)
+    reports, missing = checks.report(taken, products)
+    assert [report["wrong"] for report in reports] == [[]] and not missing
 
 
 def test_own_recipes_are_data(tmp_path):

@@ -15,6 +15,10 @@ from darkroom.copernicus.readers import eopf, radar
 IMAGE = re.compile(
     r"(?P<group>(.*/)?(?P<product>S1[^/]+\.zarr)/(?P<image>[^/]+_(?P<pol>VV|VH|HH|HV)))/measurements/grd/(\.zarray|zarr\.json)"
 )
+PARTS = [  # of a group that are read, for fnmatch
+    ".zattrs", "zarr.json", "measurements/grd/*", "conditions/gcp/*", "quality/calibration/*", "quality/noise_range/*",
+    "quality/noise_azimuth/*",
+]  # fmt: skip
 LUTS = {"sigma0": "sigma_nought", "beta0": "beta_nought", "gamma0": "gamma"}
 
 

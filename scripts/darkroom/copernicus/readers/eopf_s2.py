@@ -34,6 +34,12 @@ def scenes(inventory):
     return [_scene(product, images) for (_, product), images in products.items()]
 
 
+def parts(band, resolution):
+    """Files of a band that are read, for fnmatch: its array, and where its pixels are."""
+    folder = "l2a_classification" if band == "SCL" else "reflectance"
+    return [f"*/{folder}/r{resolution}m/{name}/*" for name in (band.lower(), "x", "y")]
+
+
 def is_array(path):
     """Whether a path is that of an array of a product."""
     return ".zarr/" in path

@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 from darkroom import schema
 from darkroom.copernicus import areas, decibels, grid, speckle
 from darkroom.copernicus.merging import COMPARED
-from darkroom.copernicus.readers import safe_s1
+from darkroom.copernicus.readers import eopf_s1, safe_s1
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of
 from darkroom.copernicus.stack import Layer
 
@@ -22,8 +22,13 @@ LATTICE = (
 
 
 def patterns(variant, options):
-    """Images of the polarisations; annotation, calibration and noise come along with every choice."""
-    return [f"*/measurement/*-{name.lower()}-*.tiff" for name in layers_of(variant, options)]
+    """Images of the polarisations; of SAFE their tables come along with every choice."""
+    names = layers_of(variant, options)
+    return [
+        pattern
+        for name in names
+        for pattern in (f"*/measurement/*-{name.lower()}-*.tiff", *(f"*_{name}/{part}" for part in eopf_s1.PARTS))
+    ]
 
 
 def _asked(variant, options):

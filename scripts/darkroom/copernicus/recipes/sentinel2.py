@@ -7,7 +7,7 @@ import numpy as np
 
 from darkroom.copernicus import areas, formulas, grid
 from darkroom.copernicus.merging import COMPARED
-from darkroom.copernicus.readers import safe_s2
+from darkroom.copernicus.readers import eopf_s2, safe_s2
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of
 from darkroom.copernicus.stack import Layer
 
@@ -18,14 +18,16 @@ def patterns(variant, options):
     """Bands and scene classification; the metadata come along with every choice."""
     resolution, names = _resolution(variant, options), layers_of(variant, options)
     bands = {band for name in names for band in _bands(variant, name, resolution).values()}
-    return [pattern for band in sorted(bands) for pattern in _images(band, resolution)] + ["*_SCL_20m.jp2"]
+    classes = ["*_SCL_20m.jp2", *eopf_s2.parts("SCL", 20)]
+    return [pattern for band in sorted(bands) for pattern in _images(band, resolution)] + classes
 
 
 def _images(band, resolution):
     """Patterns of the image of a band that is read: of L1C, and of L2A, which has it at several resolutions."""
     native = safe_s2.NATIVE[band]
-    size = max([size for size in (10, 20, 60) if native <= size <= resolution], default=native)
-    return [f"*_{band}.jp2", f"*_{band}_{size}m.jp2"]
+    sizes = (10,) if band == "B08" else (10, 20, 60)  # it is nowhere made coarser
+    size = max([size for size in sizes if native <= size <= resolution], default=native)
+    return [f"*_{band}.jp2", f"*_{band}_{size}m.jp2", *eopf_s2.parts(band, size)]
 
 
 def problems(variant, options):
