@@ -1,6 +1,7 @@
 """Indices of Sentinel-2: offsets, no data, grids of two resolutions, zones and dates, and what is refused."""
 
 import shutil
+import warnings
 from pathlib import Path
 
 import netCDF4
@@ -8,6 +9,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
 import airborne_files
@@ -20,12 +22,14 @@ from copernicus_merge import copernicus_merge
 from copernicus_plot import copernicus_plot
 from copernicus_project import copernicus_project
 from darkroom import files, inventory
-from darkroom.copernicus import checks, downloads, formulas, search, variants
+from darkroom.copernicus import checks, downloads, formulas, merging, search, variants
+from darkroom.copernicus import stack as stacks
 from darkroom.copernicus.catalogues.folder import Folder
+from darkroom.copernicus.grid import Grid
 from darkroom.copernicus.products import Product, write_products
 from darkroom.copernicus.recipes.registry import method
 from darkroom.copernicus.settings import Settings
-from darkroom.copernicus.stack import Stack
+from darkroom.copernicus.stack import Layer, Stack
 
 OPTIONS = {"layers": [], "map": {}, "mask": None}
 SCHEMA = "https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"
@@ -332,6 +336,38 @@ def test_only_the_arrays_of_a_recipe_are_taken_of_eopf_zarr(tmp_path, driver):
     assert layer(run(tmp_path / "only"), "NDVI") == pytest.approx(0.5)
     reports, missing = checks.report(taken, products)
     assert [report["wrong"] for report in reports] == [[]] and not missing
+
+
+def test_what_is_stored_is_read_back_by_netcdf(tmp_path):
+    """Chunks are packed beside the library; of an edge they go beyond the map, and a window within one is refused."""
+    chance = np.random.default_rng(5)
+    values = chance.normal(size=(700, 1100)).astype("float32")
+    values[chance.random(values.shape) < 0.2] = np.nan
+    place = Grid("EPSG:32632", (10.0, 0.0, 399_960.0, 0.0, -10.0, 5_000_040.0), 1100, 700)
+    with stacks.writing(
+        tmp_path / "a.nc", place, ["2023-06-22T10:16:01Z"] * 2, ["a", "b"], [Layer("one", "One")], {}
+    ) as put:
+        for window in place.windows():
+            rows, columns = window.toslices()
+            put("one", 1, window, values[rows, columns])
+        with pytest.raises(ValueError, match="begins within a chunk of 512 x 512"):
+            put("one", 0, Window(0, 100, 10, 10), values[:10, :10])
+    with netCDF4.Dataset(tmp_path / "a.nc") as dataset:
+        assert np.array_equal(dataset["one"][1].filled(np.nan), values, equal_nan=True)
+        assert dataset["one"][0].mask.all()
+    with Stack(tmp_path / "a.nc").reading() as get:
+        assert np.array_equal(get("one", 1), values, equal_nan=True)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 6])
+def test_a_median_of_dates_is_numpys(times):
+    chance = np.random.default_rng(times)
+    values = chance.normal(size=(times, 60, 70)).astype("float32")
+    values[chance.random(values.shape) < 0.4] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        judged = np.nanmedian(values, axis=0)
+    assert np.array_equal(merging._over_time("median", list(values)), judged, equal_nan=True)
 
 
 def test_own_recipes_are_data(tmp_path):
