@@ -20,6 +20,9 @@ from darkroom import files
 from darkroom.copernicus.grid import Grid
 
 CHUNK = 512  # pixels of a side, of which the blocks that are worked on are whole numbers
+SAMPLED = 32  # rows of a chunk that are packed to see what comes of it
+WORTH = 0.7  # of the bytes: what does not become so small is stored as it is
+UNFILTERED = 0b11  # neither of the two filters was used
 EPOCH = "seconds since 1970-01-01 00:00:00"
 
 
@@ -61,7 +64,7 @@ def writing(path, grid, begins, products, layers, about):
 
 
 def _put(variable, at, window, values, pool):
-    """Write values chunk by chunk, packed here: netCDF's own library packs in one thread, and takes twice the time."""
+    """Write values chunk by chunk, packed here: netCDF's own library packs in one thread, and whatever comes of it."""
     _, high, wide = variable.chunks
     rows, columns = window.toslices()
     if rows.start % high or columns.start % wide:
@@ -71,13 +74,23 @@ def _put(variable, at, window, values, pool):
     def packed(corner):
         row, column = corner
         part = values[row : row + high, column : column + wide]
+        if np.isnan(part).all():  # as what is not stored is read
+            return None
         chunk = np.full((high, wide), np.nan, np.float32)
         chunk[: part.shape[0], : part.shape[1]] = part
-        # Filters of HDF5: shuffle (the first byte of all values, then the second ...) and deflate.
-        return imagecodecs.deflate_encode(np.ascontiguousarray(chunk.view(np.uint8).reshape(-1, 4).T), 1)
+        some = chunk[:SAMPLED]
+        if len(_deflated(some)) > WORTH * some.nbytes:
+            return chunk.tobytes(), UNFILTERED
+        return _deflated(chunk), 0
 
     for (row, column), stored in zip(corners, pool.map(packed, corners), strict=True):
-        variable.id.write_direct_chunk((at, rows.start + row, columns.start + column), stored)
+        if stored:
+            variable.id.write_direct_chunk((at, rows.start + row, columns.start + column), *stored)
+
+
+def _deflated(values):
+    """Values after the filters shuffle (the first byte of all of them, then the second ...) and deflate of HDF5."""
+    return imagecodecs.deflate_encode(np.ascontiguousarray(values.view(np.uint8).reshape(-1, 4).T), 1)
 
 
 def _axes(grid):

@@ -1,14 +1,15 @@
 """Sentinel-1 GRD: backscatter of each date, calibrated and without its thermal noise, on the grid of a map."""
 
 import dataclasses
+import functools
 from itertools import groupby
 
 import numpy as np
 from rasterio.warp import transform
 from rasterio.windows import Window
-from scipy.ndimage import map_coordinates
 
 from darkroom import schema
+from darkroom.compiled import compiled
 from darkroom.copernicus import areas, decibels, grid, speckle
 from darkroom.copernicus.merging import COMPARED
 from darkroom.copernicus.readers import eopf_s1, safe_s1
@@ -94,11 +95,15 @@ def fill(times, variant, options, put):
     for at, scenes in enumerate(times.scenes):
         for layer in times.layers:
             readers = [_reader(scene, layer.name, variant, place) for scene in scenes]
-            for window in place.windows():
-                made = np.full((int(window.height), int(window.width)), np.nan, np.float32)
-                for read in readers:
-                    made = np.where(np.isnan(made), read(window), made)
-                put(layer.name, at, window, decibels.of_power(made) if variant.decibel else made)
+
+            def block(window, readers=readers):
+                made, *others = (read(window) for read in readers)
+                for other in others:
+                    made = np.where(np.isnan(made), other, made)
+                return decibels.of_power(made) if variant.decibel else made
+
+            for window, values in grid.computed(block, place.windows()):
+                put(layer.name, at, window, values)
 
 
 def _pass(scene):
@@ -126,17 +131,21 @@ def _reader(scene, polarisation, variant, place):
     factor = _factor(image, place.affine.a)
 
     def read(window):
-        shape = (int(window.height), int(window.width))
-        lines, pixels = _located(locate, place, window)
-        top, bottom = _reached(lines, factor, image.shape[0])
-        left, right = _reached(pixels, factor, image.shape[1])
-        if bottom - top < 2 or right - left < 2:
-            return np.full(shape, np.nan, np.float32)
+        made = np.full((int(window.height), int(window.width)), np.nan, np.float32)
+        rows, columns, lattice = _located(locate, place, window)
+        (top, bottom), (left, right) = (
+            _reached(one, factor, size) for one, size in zip(lattice, image.shape, strict=True)
+        )
+        if min(bottom - top, right - left) < 2 * factor:
+            return made
         power = power_of(Window(left, top, right - left, bottom - top))
-        power = power.reshape((bottom - top) // factor, factor, (right - left) // factor, factor).mean((1, 3))
+        if factor > 1:
+            shape = (bottom - top) // factor, factor, (right - left) // factor, factor
+            power = power.reshape(shape).mean((1, 3))
         # A mean of pixels lies between the middles of the first and the last of them.
-        rows, columns = ((one - start - (factor - 1) / 2) / factor for one, start in ((lines, top), (pixels, left)))
-        return map_coordinates(power, [rows, columns], np.float32, order=1, mode="constant", cval=np.nan)
+        lattice = (lattice - np.array([top, left])[:, None, None] - (factor - 1) / 2) / factor
+        _kernel()(power, rows, columns, lattice, made)
+        return made
 
     return read
 
@@ -149,18 +158,46 @@ def _reached(places, factor, size):
 
 
 def _located(locate, place, window):
-    """Lines and pixels (height, width) of the middles of a window's pixels."""
+    """Some rows and columns of a window, the first and last ones among them, and lines and pixels (2, rows, columns) of
+    the middles of its pixels there."""
     height, width = int(window.height), int(window.width)
     rows = np.unique([*range(0, height, LATTICE), height - 1])
     columns = np.unique([*range(0, width, LATTICE), width - 1])
     x = place.affine.c + (window.col_off + columns + 0.5) * place.affine.a
     y = place.affine.f + (window.row_off + rows + 0.5) * place.affine.e
-    coarse = locate(*np.meshgrid(x, y))
-    across = [np.stack([np.interp(np.arange(width), columns, line) for line in one]) for one in coarse]
-    low = np.clip(np.searchsorted(rows, np.arange(height), side="right") - 1, 0, max(0, len(rows) - 2))
-    high = np.minimum(low + 1, len(rows) - 1)
-    share = ((np.arange(height) - rows[low]) / np.maximum(1, rows[high] - rows[low]))[:, None]
-    return [one[low] * (1 - share) + one[high] * share for one in across]
+    return rows, columns, np.asarray(locate(*np.meshgrid(x, y)))
+
+
+@functools.cache
+def _kernel():
+    return compiled(_placed)
+
+
+def _placed(power, rows, columns, lattice, made):
+    """Power between its pixels at each place of a window, whose lines and pixels are bilinear in those of a lattice.
+
+    What is not between four pixels that are known stays as it is in `made`.
+    """
+    bottom, right = power.shape[0] - 1, power.shape[1] - 1
+    for first in range(max(1, len(rows) - 1)):
+        last = min(first + 1, len(rows) - 1)
+        for row in range(rows[first], rows[last] + 1):
+            down = (row - rows[first]) / max(1, rows[last] - rows[first])
+            for start in range(max(1, len(columns) - 1)):
+                end = min(start + 1, len(columns) - 1)
+                wide = max(1, columns[end] - columns[start])
+                line = lattice[0, first, start] * (1 - down) + lattice[0, last, start] * down
+                pixel = lattice[1, first, start] * (1 - down) + lattice[1, last, start] * down
+                by_line = (lattice[0, first, end] * (1 - down) + lattice[0, last, end] * down - line) / wide
+                by_pixel = (lattice[1, first, end] * (1 - down) + lattice[1, last, end] * down - pixel) / wide
+                for column in range(columns[start], columns[end] + 1):
+                    y, x = line + by_line * (column - columns[start]), pixel + by_pixel * (column - columns[start])
+                    if 0 <= y <= bottom and 0 <= x <= right:
+                        top, left = min(int(y), bottom - 1), min(int(x), right - 1)
+                        y, x = y - top, x - left
+                        above = power[top, left] * (1 - x) + power[top, left + 1] * x
+                        below = power[top + 1, left] * (1 - x) + power[top + 1, left + 1] * x
+                        made[row, column] = above * (1 - y) + below * y
 
 
 def _factor(image, step):

@@ -1,6 +1,5 @@
 """Sentinel-2: spectral indices and reflectances, each date on one grid, without what clouds cover."""
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 import numpy as np
@@ -10,8 +9,6 @@ from darkroom.copernicus.merging import COMPARED
 from darkroom.copernicus.readers import eopf_s2, safe_s2
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of
 from darkroom.copernicus.stack import Layer
-
-AHEAD = 4  # blocks that are computed before any is written
 
 
 def patterns(variant, options):
@@ -79,20 +76,17 @@ def describe(inventory, variant, options):
 
 def fill(times, variant, options, put):
     """Put every layer of every pass in place, block by block, as many at a time as there are processors."""
-    mask, cells = _mask(variant, options), list(times.grid.windows())
-    resolution = times.grid.affine.a
+    mask, resolution = _mask(variant, options), times.grid.affine.a
     names = [layer.name for layer in times.layers]
     needed = {name: _bands(variant, name, resolution) for name in names}
-    with ThreadPoolExecutor(2) as pool:
-        for at, scenes in enumerate(times.scenes):
+    for at, scenes in enumerate(times.scenes):
 
-            def block(window, scenes=scenes):
-                return window, _block(scenes, needed, variant, times.grid, window, mask)
+        def block(window, scenes=scenes):
+            return _block(scenes, needed, variant, times.grid, window, mask)
 
-            for first in range(0, len(cells), AHEAD):  # as many blocks as are in memory
-                for window, values in pool.map(block, cells[first : first + AHEAD]):
-                    for name in names:
-                        put(name, at, window, values[name])
+        for window, values in grid.computed(block, times.grid.windows()):
+            for name in names:
+                put(name, at, window, values[name])
 
 
 def _block(scenes, needed, variant, target, window, mask):
