@@ -16,8 +16,9 @@ from scipy.ndimage import uniform_filter
 import copernicus_eopf
 import copernicus_safe
 from copernicus_detect_targets import copernicus_detect_targets
+from copernicus_merge import copernicus_merge
 from darkroom import files
-from darkroom.copernicus import decibels, merging, speckle, stack, targets, variants
+from darkroom.copernicus import decibels, items, merging, speckle, stack, targets, variants
 from darkroom.copernicus.readers import radar as radar_images
 from darkroom.copernicus.readers import safe_s1
 from darkroom.copernicus.recipes import sentinel1
@@ -44,7 +45,7 @@ def run(folder, target, recipe="s1_backscatter", **options):
     how = method("s1")
     assert not list(how.problems(variant, given))
     times = how.describe(copernicus_safe.inventory(folder), variant, given)
-    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {}) as put:
+    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {"comment": ""}) as put:
         how.fill(times, variant, given, put)
     return times, stack.Stack(target)
 
@@ -223,6 +224,8 @@ def test_ships_are_found_where_they_are_and_as_long(archive, tmp_path):
             ]
             assert ship["properties"]["length_m"] == pytest.approx(10 * max(lines, pixels), abs=35)
             assert ship["properties"]["contrast_db"] > 20
+    made = items.item("ships", variants.known()["s1_ships"], tmp_path / "stack.nc", _map(tmp_path), [])
+    assert made["properties"]["sar:instrument_mode"] == "IW" and made["properties"]["sar:polarizations"] == ["VH"]
     land = tmp_path / "land.wkt"
     longitude, latitude = radar.ground(60, 90)
     land.write_text(
@@ -234,6 +237,11 @@ def test_ships_are_found_where_they_are_and_as_long(archive, tmp_path):
     assert (
         files.read_json(tmp_path / "targets.json")["checks"]["copernicus_detect_targets"]["targets"] == len(targets) - 1
     )
+
+
+def _map(folder):
+    copernicus_merge(folder / "stack.nc", folder / "map.tif", folder / "statistics.csv", recipe="s1_ships")
+    return folder / "map.tif"
 
 
 def test_what_is_around_a_pixel_is_a_ring_without_the_guard():

@@ -124,6 +124,10 @@ def test_the_burn_ratio_takes_the_narrow_near_infrared_at_20_metres(tmp_path):
     assert told["valid"] == {"NBR_before": 256, "NBR_after": 256, "NBR_difference": 256}
     beside = {"classes": tmp_path / "classes.tif", "recipe": "s2_fires"}
     copernicus_plot(*shown, tmp_path / "preview.png", tmp_path / "item.json", **beside)
+    item = files.read_json(tmp_path / "item.json")
+    severe = {"value": 6, "name": "class_6", "description": "high severity", "color_hint": "A50026"}
+    assert item["assets"]["classes.tif"]["classification:classes"][6] == severe
+    assert item["assets"]["classes.tif"]["nodata"] == 255 and "/classification/" in item["stac_extensions"][-1]
     before = (tmp_path / "map.tif").read_bytes(), (tmp_path / "item.json").read_bytes()
     copernicus_merge(*shown, recipe="s2_fires")
     copernicus_plot(*shown, tmp_path / "preview.png", tmp_path / "item.json", **beside)
@@ -400,5 +404,8 @@ def test_products_are_what_their_formats_want(tmp_path):
     west, south, east, north = item["bbox"]
     assert west == pytest.approx(7.7272, abs=1e-3) and north - south == pytest.approx(320 / 111_200, rel=0.05)
     assert item["properties"]["start_datetime"] == "2023-06-22T10:16:01.024000Z" and east > west
+    (band,) = item["assets"]["map.tif"]["bands"]
+    told = {"name": "NDVI", "data_type": "float32", "nodata": "nan", "raster:sampling": "area"}
+    assert band == told | {"raster:spatial_resolution": 10}, "values as they are: neither scale nor offset"
     with netCDF4.Dataset(tmp_path / "stack.nc") as dataset:
         assert dataset["crs"].grid_mapping_name == "transverse_mercator" and float(dataset["x"][0]) == 399_965
