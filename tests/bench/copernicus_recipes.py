@@ -89,7 +89,7 @@ def prepared(folder):
 
 
 def recipe(name, **options):
-    given = {"layers": [], "map": {}, "mask": None, "qa": None, "backscatter": {}}
+    given = {"layers": [], "map": {}, "mask": None, "qa": None, "backscatter": {}, "detectors": None}
     return json.dumps({"recipe": name, "options": given | options})
 
 

@@ -5,10 +5,12 @@ import zipfile
 import netCDF4
 import numpy as np
 import pytest
+import rasterio
 from lxml import etree
+from rasterio.windows import Window
 
 import copernicus_safe
-from darkroom.copernicus import formulas
+from darkroom.copernicus import formulas, grid
 from darkroom.copernicus.readers import s5p, safe_s1, safe_s2
 
 S1B = "S1B_IW_GRDH_1SDV_20211223T051122_20211223T051147_030148_039993_5371.SAFE"
@@ -70,10 +72,26 @@ def test_offsets_of_sentinel2(copernicus, name, baseline, offsets):
 def test_true_pixels_of_sentinel2(copernicus):
     """B01 of a scene of 2018, without an offset; 40.9 percent of it is beyond the swath."""
     image = next((copernicus / "s2").rglob("T31TDH_20180101T105441_B01.jp2"))
-    scene = {"product": "", "images": {"B01": {"60": str(image)}}, "offsets": {}, "scale": 1e-4}
+    scene = {"product": "", "images": {"B01": {"60": str(image)}}, "offsets": {}, "scale": 1e-4, "footprints": {}}
     values = safe_s2.reflectance(scene, "B01", safe_s2.numbers(image, None))
     assert np.isnan(values).mean() == pytest.approx(0.409, abs=0.001)
     assert np.nanmean(values) == pytest.approx(0.1242 / 0.591, rel=0.02)
+
+
+def test_true_footprints_of_detectors(copernicus, tmp_path):
+    """Of a whole tile at 60 m; by its nearest pixel it is the same on its own grid and on that of 10 m."""
+    archive = next((copernicus / "s2").glob("S2A_MSIL1C_20230216*.zip"))
+    with zipfile.ZipFile(archive) as members:
+        (name,) = [name for name in members.namelist() if name.endswith("MSK_DETFOO_B01.jp2")]
+        path = members.extract(name, tmp_path)
+    with rasterio.open(path) as image:
+        judged = image.read(1)
+    assert set(np.unique(judged)) <= set(range(13))
+    own = grid.of_image(path)
+    assert np.array_equal(safe_s2.seen(path, own, Window(0, 0, own.width, own.height)), judged > 0)
+    step = grid.Grid(own.crs, (10.0, 0.0, own.affine.c, 0.0, -10.0, own.affine.f), own.width * 6, own.height * 6)
+    part = safe_s2.seen(path, step, Window(600, 1200, 120, 60))
+    assert np.array_equal(part, (judged[200:210, 100:120] > 0).repeat(6, 0).repeat(6, 1))
 
 
 def test_layouts_of_sentinel5p(copernicus):

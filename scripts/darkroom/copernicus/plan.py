@@ -8,7 +8,17 @@ from darkroom.copernicus import asked, settings, variants
 
 TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_remote.txt"]
 DEFAULT = "products"
-RECIPE_OPTIONS = ("map", "layers", "backscatter", "mask", "qa", "step", "land")  # those that methods of recipes read
+# Those that methods of recipes read.
+RECIPE_OPTIONS = ("map", "layers", "backscatter", "mask", "detectors", "qa", "step", "land")
+    "map",
+    "layers",
+    "backscatter",
+    "mask",
+    "detectors",
+    "qa",
+    "step",
+    "land",
+)  # those that methods of recipes read
 
 
 def recipe(row: Row) -> str:

@@ -31,7 +31,7 @@ from darkroom.copernicus.recipes.registry import method
 from darkroom.copernicus.settings import Settings
 from darkroom.copernicus.stack import Layer, Stack
 
-OPTIONS = {"layers": [], "map": {}, "mask": None}
+OPTIONS = {"layers": [], "map": {}, "mask": None, "detectors": None}
 SCHEMA = "https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"
 SURFACE = {"B04": 0.05, "B08": 0.45}
 
@@ -153,6 +153,56 @@ def eopf(folder, arrays, driver, name="S2A_MSIL2A_20230622T101601_N0511_R065_T32
             copernicus_eopf.array(place.with_name(axis), centres.astype("int64"), driver)
     copernicus_eopf.told(folder / name, {"stac_discovery": {"properties": {"proj:epsg": 32632}}}, driver)
     return name
+
+
+GML = """\
+<eop:Mask xmlns:eop="http://www.opengis.net/eop/2.0" xmlns:gml="http://www.opengis.net/gml/3.2">
+  <gml:boundedBy><gml:Envelope srsName="urn:ogc:def:crs:EPSG:8.8.1:32632"/></gml:boundedBy>
+  <eop:maskMembers><eop:MaskFeature gml:id="detector_footprint-B04-06-0"><eop:extentOf><gml:Polygon><gml:exterior>
+    <gml:LinearRing><gml:posList srsDimension="3">{}</gml:posList></gml:LinearRing>
+  </gml:exterior></gml:Polygon></eop:extentOf></eop:MaskFeature></eop:maskMembers>
+</eop:Mask>
+"""
+
+
+@pytest.mark.parametrize("kind", ["gml", "jp2", "60 m"])
+def test_pixels_that_no_detector_saw_are_masked_and_zeros_besides(tmp_path, kind):
+    """The footprint ends after 18 columns; within it are zeros, without it numbers."""
+    red = flat(0.1)
+    red[4:6, 3:5] = 0
+    name = made.safe(tmp_path / "raw", {"B04_10m": red})
+    quality = next((tmp_path / "raw" / name).rglob("IMG_DATA")).with_name("QI_DATA")
+    east, south = 399_960 + 180, 5_000_040 - 320
+    if kind == "gml":
+        quality.mkdir()
+        ring = ((399_960, 5_000_040), (east, 5_000_040), (east, south), (399_960, south), (399_960, 5_000_040))
+        (quality / "MSK_DETFOO_B04.gml").write_text(GML.format(" ".join(f"{x} {y} 0" for x, y in ring)))
+    else:
+        size, step = (32, 10) if kind == "jp2" else (6, 60)
+        detectors = np.full((size, size), 6)
+        detectors[:, 180 // step :] = 0
+        made.image(quality / "MSK_DETFOO_B04.jp2", detectors, step)
+    values = layer(run(tmp_path, layers="B04", detectors=True), "B04")
+    assert np.isnan(values[:, 18:]).all() and np.isnan(values[4:6, 3:5]).all()
+    assert np.isnan(values).sum() == 32 * 14 + 4
+    told = files.read_json(tmp_path / "scenes.json")["notes"]
+    assert "pixels that no detector saw, by the footprints of each band, are masked before all else" in told
+    assert np.isnan(layer(run(tmp_path, layers="B04"), "B04")).sum() == 4, "where nobody asks"
+
+
+def test_footprints_that_are_asked_for_and_lacking_are_refused(tmp_path):
+    made.safe(tmp_path / "raw", bands())
+    with pytest.raises(ValueError, match=r"has no footprints of detectors \(MSK_DETFOO\) of B04, B08"):
+        run(tmp_path, detectors=True)
+
+
+@pytest.mark.parametrize("driver", ["zarr", "zarr3"])
+def test_footprints_of_eopf_zarr_are_numbers_of_detectors(tmp_path, driver):
+    detectors = np.full((32, 32), 3)
+    detectors[20:] = 0
+    arrays = {"measurements/reflectance/r10m/b04": flat(0.1), "conditions/mask/detector_footprint/r10m/b04": detectors}
+    eopf(tmp_path / "raw", arrays, driver)
+    assert np.isnan(layer(run(tmp_path, layers="B04", detectors=True), "B04")).sum() == 12 * 32
 
 
 @pytest.mark.parametrize("driver", ["zarr", "zarr3"])

@@ -1,7 +1,8 @@
 """Sentinel-2 as EOPF Zarr, the successor of SAFE: scale and offset stand with each array, in Zarr 2 and 3.
 
-Layout: measurements/reflectance/r10m/b02 ..., conditions/mask/l2a_classification/r20m/scl, x and y beside them. Fill is
-0 in both versions of Zarr; readers that mask by it do so in one of them alone, so it is masked as no data of SAFE is.
+Layout: measurements/reflectance/r10m/b02 ..., conditions/mask/l2a_classification/r20m/scl and
+conditions/mask/detector_footprint/r10m/b02 ..., x and y beside them. Fill is 0 in both versions of Zarr; readers that
+mask by it do so in one of them alone, so it is masked as no data of SAFE is.
 """
 
 import re
@@ -14,7 +15,8 @@ from darkroom.copernicus.grid import Grid
 from darkroom.copernicus.readers import eopf
 
 ARRAY = re.compile(
-    r"(?P<folder>(.*/)?(?P<product>[^/]+\.zarr))/(measurements/reflectance|conditions/mask/l2a_classification)"
+    r"(?P<folder>(.*/)?(?P<product>[^/]+\.zarr))/"
+    r"(measurements/reflectance|conditions/mask/(l2a_classification|(?P<detectors>detector_footprint)))"
     r"/r(?P<resolution>\d\d)m/(?P<band>b\d\d|b8a|scl)/(\.zarray|zarr\.json)"
 )
 OFFSETS_SINCE = "0400"  # the baseline
@@ -28,15 +30,19 @@ def scenes(inventory):
     products = {}
     for name in inventory.names:
         if match := ARRAY.fullmatch(name):
-            images = products.setdefault((match["folder"], match["product"]), {})
-            array = Path(inventory.root, name).parent
-            images.setdefault(match["band"].upper(), {})[match["resolution"]] = str(array)
-    return [_scene(product, images) for (_, product), images in products.items()]
+            images, footprints = products.setdefault((match["folder"], match["product"]), ({}, {}))
+            array, band = str(Path(inventory.root, name).parent), match["band"].upper()
+            if match["detectors"]:
+                footprints[band] = array
+            else:
+                images.setdefault(band, {})[match["resolution"]] = array
+    return [
+        _scene(product, images) | {"footprints": footprints} for (_, product), (images, footprints) in products.items()
+    ]
 
 
-def parts(band, resolution):
+def parts(band, resolution, folder="reflectance"):
     """Files of a band that are read, for fnmatch: its array, and where its pixels are."""
-    folder = "l2a_classification" if band == "SCL" else "reflectance"
     return [f"*/{folder}/r{resolution}m/{name}/*" for name in (band.lower(), "x", "y")]
 
 

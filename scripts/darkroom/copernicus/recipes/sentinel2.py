@@ -15,8 +15,10 @@ def patterns(variant, options):
     """Bands and scene classification; the metadata come along with every choice."""
     resolution, names = _resolution(variant, options), layers_of(variant, options)
     bands = {band for name in names for band in _bands(variant, name, resolution).values()}
-    classes = ["*_SCL_20m.jp2", *eopf_s2.parts("SCL", 20)]
-    return [pattern for band in sorted(bands) for pattern in _images(band, resolution)] + classes
+    more = ["*_SCL_20m.jp2", *eopf_s2.parts("SCL", 20, "l2a_classification")]
+    for band in sorted(bands) if options["detectors"] else ():
+        more += [f"*MSK_DETFOO*_{band}*", *eopf_s2.parts(band, safe_s2.NATIVE[band], "detector_footprint")]
+    return [pattern for band in sorted(bands) for pattern in _images(band, resolution)] + more
 
 
 def _images(band, resolution):
@@ -59,6 +61,8 @@ def describe(inventory, variant, options):
         [safe_s2.image_of(scene, band, resolution) for bands in needed.values() for band in bands.values()]
         for scene in scenes
     ]
+    for scene in scenes:
+        _require_footprints(scene, {band for bands in needed.values() for band in bands.values()}, options)
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     crs = grid.named(options["map"]["crs"]) if options["map"].get("crs") else ""
     sources = [safe_s2.opened(paths[0])[0] for paths in images]
@@ -72,6 +76,14 @@ def describe(inventory, variant, options):
     made = [_described(name, needed[name], scenes[0]) for name in names]
     products = [", ".join(scene["product"] for scene in group) for group in passes]
     return Times(target, [group[0]["begin"] for group in passes], products, made, passes, notes)
+
+
+def _require_footprints(scene, bands, options):
+    """Keep the footprints of a scene where they are asked for. Raises ValueError for a band that has none."""
+    if not options["detectors"]:
+        scene["footprints"] = {}
+    elif lacking := sorted(bands - scene["footprints"].keys()):
+        raise ValueError(f"{scene['product']}: has no footprints of detectors (MSK_DETFOO) of {', '.join(lacking)}")
 
 
 def fill(times, variant, options, put):
@@ -164,7 +176,9 @@ def _notes(scenes, needed, resolution, variant, options):
         yield f"{', '.join(without)}: there is no scene classification, so clouds are not masked"
     if mask and len(without) < len(scenes):
         yield f"classes {mask} of the scene classification are masked, by the nearest pixel"
+    if options["detectors"]:
+        yield "pixels that no detector saw, by the footprints of each band, are masked before all else"
     yield "no data (DN 0) and saturated pixels (65535) are masked before all else; negative reflectance stays"
 
 
-METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "mask"}))
+METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "mask", "detectors"}))
