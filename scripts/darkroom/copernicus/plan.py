@@ -10,15 +10,6 @@ TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_
 DEFAULT = "products"
 # Those that methods of recipes read.
 RECIPE_OPTIONS = ("map", "layers", "backscatter", "mask", "detectors", "qa", "step", "land")
-    "map",
-    "layers",
-    "backscatter",
-    "mask",
-    "detectors",
-    "qa",
-    "step",
-    "land",
-)  # those that methods of recipes read
 
 
 def recipe(row: Row) -> str:
