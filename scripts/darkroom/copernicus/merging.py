@@ -6,6 +6,7 @@ import io
 import numpy as np
 
 from darkroom import files
+from darkroom.copernicus import decibels
 from darkroom.copernicus.grid import BLOCK
 from darkroom.copernicus.stack import Layer
 
@@ -54,26 +55,40 @@ def merged(variant, stack, get, window):
         if variant.merge == "anomaly":
             before = _over_time("median", values[:-1])
         return np.stack([before, after, before - after if variant.merge == "difference" else after - before])
-    return np.stack(
-        [_over_time(variant.merge, [get(layer.name, at, window) for at in range(times)]) for layer in stack.layers]
-    )
+    return np.stack([_composed(variant.merge, layer, get, times, window) for layer in stack.layers])
+
+
+def _composed(how, layer, get, times, window):
+    """One layer of all times; of decibels the mean is that of power."""
+    values = [get(layer.name, at, window) for at in range(times)]
+    if how == "mean" and layer.unit == "dB":
+        return decibels.of_power(_over_time(how, [decibels.power(one) for one in values]))
+    return _over_time(how, values)
 
 
 def _over_time(how, values):
+    """One value of those of all times (height, width each), NaN where none has any."""
+    if len(values) == 1:
+        return values[0]
     if how == "last":
         made = values[-1].copy()
         for earlier in reversed(values[:-1]):
             made = np.where(np.isnan(made), earlier, made)
         return made
+    stacked = np.stack(values)
+    if how == "median":
+        return _median(stacked)
     with np.errstate(all="ignore"):
-        reduce = {"mean": np.nanmean, "median": np.nanmedian, "max": np.nanmax}[how]
-        return _quiet(reduce, np.stack(values)).astype(np.float32)
+        empty = np.isnan(stacked).all(0)
+        reduce = {"mean": np.nanmean, "max": np.nanmax}[how]
+        return np.where(empty, np.nan, reduce(np.where(empty, 0, stacked), axis=0)).astype(np.float32)
 
 
-def _quiet(reduce, values):
-    """What numpy's nan-functions make of values, where none there is NaN without a warning."""
-    empty = np.isnan(values).all(0)
-    return np.where(empty, np.nan, reduce(np.where(empty, 0, values), axis=0))
+def _median(values):
+    """The median over the first axis of what is no NaN, which sorting puts last; numpy's own is many times slower."""
+    ordered, last = np.sort(values, axis=0), np.maximum(1, (~np.isnan(values)).sum(0)) - 1
+    low, high = (np.take_along_axis(ordered, at[None], 0)[0] for at in (last // 2, (last + 1) // 2))
+    return ((low.astype(np.float64) + high) / 2).astype(np.float32)
 
 
 def classified(variant, values):

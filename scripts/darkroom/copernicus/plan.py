@@ -8,7 +8,8 @@ from darkroom.copernicus import asked, settings, variants
 
 TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_remote.txt"]
 DEFAULT = "products"
-RECIPE_OPTIONS = ("map", "layers", "mask", "qa", "step", "land")  # those that methods of recipes read
+# Those that methods of recipes read.
+RECIPE_OPTIONS = ("map", "layers", "backscatter", "mask", "detectors", "qa", "step", "land")
 
 
 def recipe(row: Row) -> str:
