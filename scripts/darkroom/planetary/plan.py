@@ -324,14 +324,22 @@ class Plan:
             yield f"recipe: {wrong}{nearest(name, [*self.recipes, *COMPOSITES])}"
         for program in row.options["parameters"].keys() - self.programs:
             yield f"options parameters: no recipe runs {program!r}{nearest(program, self.programs)}"
-        if code := row.options["map"].get("crs"):
+        yield from self._problems_of_map(row.options["map"])
+        for key in OF_CAMPAIGN:
+            if row.options[key] != self.config[key]:
+                yield f"options: {key!r} is of the whole campaign; set it in the config"
+
+    def _problems_of_map(self, options):
+        oblique = options["projection"] == "obliquecylindrical" and not options["template"]
+        if oblique and "pole" not in options:
+            yield "options map.pole: obliquecylindrical needs it: [latitude, longitude, rotation]"
+        if "pole" in options and not oblique:
+            yield "options map.pole: only projection obliquecylindrical has one"
+        if code := options.get("crs"):
             try:
                 basemap.keywords(code)
             except ValueError as error:
                 yield f"options {error}"
-        for key in OF_CAMPAIGN:
-            if row.options[key] != self.config[key]:
-                yield f"options: {key!r} is of the whole campaign; set it in the config"
 
     @property
     def datasets(self) -> list[str]:

@@ -263,6 +263,32 @@ def test_wac_framelets(product, ingest, monkeypatch, mode, filters, heights, blo
     assert all(cube.bands == bands[part.split(".")[0]] for part, (cube, _, _) in cubes.items())
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (100, {"vis.even": "16 lines are missing, which are NULL, and 10 have no place in a cube of 18 lines"}),
+        (156, {}),
+    ],
+)
+def test_a_wac_file_that_ends_within_an_exposure(product, ingest, lines, told):
+    """As lrowac2isis has it: a cube of its share of the lines, with what is there in place, and no word of a whole one.
+
+    ISIS's own test of a file of 100 lines has 18 lines of visible framelets and 4 of the second one.
+    """
+    numbers = ", ".join(map(str, range(1, 8)))
+    label = WAC + f"INSTRUMENT_MODE_ID = COLOR\nFILTER_NUMBER = ({numbers})\nCENTER_FILTER_WAVELENGTH = ({numbers})\n"
+    raw = ramp(lines, 200)
+    path = product(label, raw)
+    for part in ("vis.even", "vis.odd"):
+        cube, values, codes = ingest(path, part)
+        assert cube.lines == int(14 / 78 * lines + 0.5)
+        notes = " ".join(cube.groups["Darkroom"]["Skipped"])
+        assert told.get(part, "") in notes and bool(notes) == (part in told)
+        if part == "vis.even" and lines == 100:
+            assert np.array_equal(values[0, 14:], 2.0 * raw[86:90] + 0.5) and (codes[0, 14:] == 0).all()
+            assert (codes[0, :14] == NULL).all() and (codes[3:] == NULL).all()
+
+
 # CTX
 
 

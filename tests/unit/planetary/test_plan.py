@@ -279,6 +279,8 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         ({"a": ("survey", "sample:ctx", {"calibration": {"gain": "x"}})}, {"instruments": ["survey.py"]}, "line 2 options calibration.gain: is 'x', not a number; right is: radiance of a DN (Survey)"),
         ({"a": ("ctx", "sample:ctx", {"calibration": {"echo": False}})}, {}, "line 2 options calibration: ctx does not read 'echo'; it has units, solar_distance, flat, even_odd"),
         ({"a": ("kaguya_tc", "sample:ctx", {"ingest": {"unlut": False}})}, {}, "line 2 options ingest: kaguya_tc does not read 'unlut'; it has none"),
+        ({"a": ("ctx", "sample:ctx", {"map": {"projection": "obliquecylindrical"}})}, {}, "line 2 options map.pole: obliquecylindrical needs it: [latitude, longitude, rotation]"),
+        ({"a": ("ctx", "sample:ctx", {"map": {"pole": [20, 30, 0]}})}, {}, "line 2 options map.pole: only projection obliquecylindrical has one"),
         ({"a": ("", "m0001.xml", {})}, {}, "line 2 source: PDS4, not read; right is a product of PDS3"),
         (ROWS, {"calibration": {"ecko": True}}, "config.yaml planetary.calibration: 'ecko' is unknown; did you mean 'echo'?"),
         (ROWS, {"instruments": ["gone.py"]}, "config.yaml planetary.instruments.0: 'gone.py' is not there"),

@@ -5,7 +5,7 @@ from pathlib import Path
 from darkroom.planetary import recipes
 from darkroom.planetary.engines import programs
 from darkroom.planetary.formats import pvl
-from darkroom.planetary.geometry.projection import narrower
+from darkroom.planetary.geometry.projection import OBLIQUE, narrower
 from darkroom.planetary.instruments.calibrate import write as calibrate_natively
 
 THRESHOLD = 30  # of photomet: as much brighter a pixel may become; beyond it is NULL
@@ -69,7 +69,9 @@ def template(cubes, grid, given, image):
     }
     mappings = []
     for domain in domains:
-        inputs = {"list": cubes, "projection": given["ProjectionName"]}
+        # mosrange knows nothing of poles; the range is the same.
+        name = "Equirectangular" if given["ProjectionName"] == OBLIQUE else given["ProjectionName"]
+        inputs = {"list": cubes, "projection": name}
         run(image, grid, inputs, mosrange=conventions | {"londom": domain})
         mappings.append(dict(pvl.load(grid)["Mapping"].items()))
     return narrower(mappings)

@@ -60,6 +60,8 @@ def _stage(path, cube, tags):
     place = georeference(cube)
     if place and (code := place["crs"].to_authority()):
         tags = tags | {"CRS": ":".join(code)}  # of polar maps, GeoTIFF itself loses it
+    elif place and not in_geotiff(place["crs"]):
+        tags = tags | {"CRS": place.pop("crs").to_wkt(version="WKT2_2019")}
     with rasterio.open(path, "w", **profile, **place, **STAGED) as image:
         counts = _fill(image, cube)
         image.descriptions = band_names(cube)
@@ -99,6 +101,11 @@ def georeference(cube):
     mapping = projection.Mapping.of_cube(cube)
     crs = CRS.from_wkt(mapping.crs_wkt())
     return {"crs": iau(crs, mapping.target) or crs, "transform": rasterio.Affine(*mapping.transform())}
+
+
+def in_geotiff(crs):
+    """Whether GeoTIFF has a place for a CRS; GDAL puts those that only PROJ knows in a sidecar."""
+    return "ob_tran" not in crs.to_dict().get("proj", "")
 
 
 def iau(crs, body):
