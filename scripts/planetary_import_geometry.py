@@ -1,12 +1,14 @@
 """Attach to a cube where the camera stood and looked."""
 
 import re
+import shutil
 from pathlib import Path
 
-from darkroom import entrypoint
+from darkroom import entrypoint, files
 from darkroom.planetary import images, notes
 from darkroom.planetary.engines.choose import engine
 from darkroom.planetary.formats import cubes, pvl
+from darkroom.planetary.geometry import placed
 from darkroom.planetary.geometry.isd import of as isd_of
 from darkroom.planetary.geometry.isd import tables as isd_tables
 from darkroom.planetary.instruments import calibrate
@@ -28,10 +30,15 @@ def planetary_import_geometry(
     camera -- unused: the camera description of a local image, which a rule watches for changes
     isis -- unused: the check of ISIS, which must have passed
 
-    Raises FileNotFoundError when there is no camera description, ValueError when it is of another image.
+    Raises FileNotFoundError when there is no camera description, ValueError when it is of another image, or when a cube
+    has no geometry attached.
     """
     if image["geometry"] == "isd":
         attach(cube, images.isd_file(image["isd"], inventory, image), located)
+    elif image["geometry"] == "attached":
+        placed.of(cubes.Cube(cube))  # which says what is missing
+        with files.replacing(located) as partial:
+            shutil.copyfile(cube, partial)
     else:
         engine("isis").spiceinit(cube, located, image)
 
@@ -47,7 +54,7 @@ def attach(cube, isd, located):
     groups["Kernels"] = pvl.Block(dict(source.groups["Kernels"].items()) | kernels, "Group")
     kept = [source.table(name) for name in source.tables if name not in {table.name for table in tables}]
     objects = source.objects | objects
-    made = source.image(blocks=source.blocks(), groups=groups, tables=[*kept, *tables], objects=objects)
+    made = source.image(blocks=source.stored(), groups=groups, tables=[*kept, *tables], objects=objects)
     cubes.write(located, made)
 
 

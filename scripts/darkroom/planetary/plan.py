@@ -115,7 +115,8 @@ class Image(Mapped):
     @cached_property
     def parts(self) -> tuple[str, ...]:
         """The parts that it comes in."""
-        names = self.row.options["parts"] or self.recipe.parts
+        of_camera = () if recipes.is_cube(self.row.source) else self.recipe.parts
+        names = self.row.options["parts"] or of_camera
         source = Path(self.row.source)
         if not names and source.is_dir():  # a file for each channel of a camera of many CCDs
             names = (recipes.unpacked(path.name) for path in source.iterdir())
@@ -264,7 +265,8 @@ class Plan:
 
     def __init__(self, rows: dict[str, Row], cameras: dict[str, Camera], contents: list[dict], config: dict):
         self.rows, self.cameras, self.config, self.engine = rows, cameras, config, config["engine"]
-        self.recipes = recipes.completed({name: camera.recipe(name) for name, camera in cameras.items()}, contents)
+        ours = recipes.OF_CUBES | {name: camera.recipe(name) for name, camera in cameras.items()}
+        self.recipes = recipes.completed(ours, contents)
         self.programs = set().union(*map(recipes.programs, self.recipes.values()))
         self.good = list(rows.values())
         self._made: dict[str, Image | Composite] = {}
@@ -403,7 +405,9 @@ class Plan:
             yield f"source: an image has one; only rows of {' and '.join(COMPOSITES)} have none"
         if self.engine == "native" and not self.recipes[name].native:
             yield f"recipe: {name} needs engine: isis in the config"
-        if self.engine == "isis" and not self.recipes[name].stages.get("import"):
+        if geometry == "attached" and not (recipes.is_cube(row.source) or name == recipes.CUBE):
+            yield "options geometry: attached is of cubes of ISIS, which have it; this source is none"
+        if self.engine == "isis" and not self.recipes[name].stages.get("import") and name != recipes.CUBE:
             yield f"recipe: {name} is of engine native alone; no table of recipes says what ISIS does with it"
         if self.engine == "native" and geometry in ("local", "web"):
             yield f"options geometry: {geometry} needs engine: isis in the config; engine native takes isd"

@@ -20,7 +20,7 @@ def asked(engine: str, recipe: Recipe, options: dict, *stages: str) -> dict:
 def import_of(image: Image, part: str) -> dict:
     """To ingest a part of an image."""
     product = {"title": image.recipe.title, "label": image.recipe.label} | _file_of(image, part)
-    if image.engine == "isis":
+    if image.engine == "isis" and image.name != recipes.CUBE:
         return product | {"parts": list(image.recipe.parts)} | _asked(image, "import")
     return product | _native(image, "ingest") | {"calibrate": image.level == "calibrated"}
 
@@ -30,14 +30,15 @@ def geometry_of(image: Image, part: str) -> dict:
     way = image.row.options["geometry"]
     if way == "isd":
         return {"geometry": way, "isd": image.row.options["isd"]} | _file_of(image, part)
-    return {"geometry": way} | _asked(image, "spice")
+    return {"geometry": way} | ({} if way == "attached" else _asked(image, "spice"))
 
 
 def calibration_of(image: Image) -> dict:
     """To calibrate an image. What ISIS has no program for, as its archive calibrates it, is scaled by our own code."""
     if image.engine != "isis":
         return _native(image, "calibration")
-    scaled = image.camera and image.camera.calibrate and not image.recipe.stages.get("calibrate")
+    ours = image.name == recipes.CUBE or (image.camera and image.camera.calibrate)
+    scaled = ours and not image.recipe.stages.get("calibrate")
     return _asked(image, "calibrate") | (_native(image, "calibration") | {"engine": "isis"} if scaled else {})
 
 
@@ -97,7 +98,7 @@ def _file_of(image, part):
 
 def _native(image, section):
     """What our own code is asked of an image: those of the options that its camera has, and whose file that is."""
-    given = image.row.options[section]
-    options = {key: given[key] for key in image.camera.options.get(section, {}) if key in given}
-    camera = {"camera": image.camera.file} if image.camera.file else {}
+    given, camera = image.row.options[section], image.camera
+    options = {key: given[key] for key in camera.options.get(section, {}) if key in given} if camera else {}
+    camera = {"camera": camera.file} if camera and camera.file else {}
     return {"engine": "native", "recipe": image.name, section: options} | camera

@@ -63,6 +63,20 @@ def names(cubes):
 # Which cubes
 
 
+def test_a_cube_of_isis_is_one_image_of_its_camera_or_of_any(plan):
+    rows = {
+        "any": ("", "https://h/M119923055CE.vis.even.lev1.cub", {"geometry": "attached"}),
+        "wide": ("lroc_wac", "https://h/M119923055CE.vis.odd.cub.gz", {}),
+    }
+    for engine in ("native", "isis"):
+        made = plan(rows, engine)
+        assert (made["any"].name, names(made["any"].delivered)) == ("cube", ["calibrated", "map"])
+        assert made["wide"].parts == ("",)
+        assert planetary_steps.import_of(made["any"], "")["engine"] == "native"
+        assert "steps" not in planetary_steps.geometry_of(made["any"], "")
+        assert planetary_steps.calibration_of(made["any"])["calibration"] == {}
+
+
 def test_a_whole_image_has_one_cube_of_each_stage(plan):
     image = plan(ROWS)["left"]
     assert image.to_calibrate("") == Cube("left", "located")
@@ -281,6 +295,7 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         ({"a": ("kaguya_tc", "sample:ctx", {"ingest": {"unlut": False}})}, {}, "line 2 options ingest: kaguya_tc does not read 'unlut'; it has none"),
         ({"a": ("ctx", "sample:ctx", {"map": {"projection": "obliquecylindrical"}})}, {}, "line 2 options map.pole: obliquecylindrical needs it: [latitude, longitude, rotation]"),
         ({"a": ("ctx", "sample:ctx", {"map": {"pole": [20, 30, 0]}})}, {}, "line 2 options map.pole: only projection obliquecylindrical has one"),
+        ({"a": ("ctx", "sample:ctx", {"geometry": "attached"})}, {}, "line 2 options geometry: attached is of cubes of ISIS, which have it; this source is none"),
         ({"a": ("", "m0001.xml", {})}, {}, "line 2 source: PDS4, not read; right is a product of PDS3"),
         (ROWS, {"calibration": {"ecko": True}}, "config.yaml planetary.calibration: 'ecko' is unknown; did you mean 'echo'?"),
         (ROWS, {"instruments": ["gone.py"]}, "config.yaml planetary.instruments.0: 'gone.py' is not there"),

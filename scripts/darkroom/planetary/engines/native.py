@@ -8,7 +8,7 @@ from darkroom.planetary import notes, recipes
 from darkroom.planetary.formats import pds3, pvl, vdcomp
 from darkroom.planetary.formats.cubes import NULL, Cube, Image, at_once
 from darkroom.planetary.formats.cubes import write as write_cube
-from darkroom.planetary.geometry import mosaic, photometry, projection, resample
+from darkroom.planetary.geometry import mosaic, photometry, placed, projection, resample
 from darkroom.planetary.geometry.camera import of as camera_of
 from darkroom.planetary.instruments import ingest, registry
 from darkroom.planetary.instruments.calibrate import write as write_calibrated
@@ -33,6 +33,16 @@ def import_image(source, cube, image):
         skipped = [] if image["calibrate"] else ["calibration: these are the numbers of the archive's product"]
         made.groups = notes.noted(made.groups, [f"read from {source.name}"], [*told, *skipped])
         write_cube(cube, made)
+
+
+def take_cube(source, cube):
+    """Take a cube of ISIS, of any level, as it is; what of its file is not taken over is said."""
+    taken = Cube(source)
+    kept = {"IsisCube", "Label", "Table", "OriginalLabel", *taken.objects}
+    left = [f"{name}: not taken over from {source.name}" for name in dict.fromkeys(taken.label) if name not in kept]
+    left += [f"{source.name}: {taken.tail} bytes behind what its label speaks of, unread"] if taken.tail else []
+    groups = notes.noted(taken.groups, [f"taken from {source.name}"], left)
+    write_cube(cube, taken.image(blocks=taken.stored(), groups=groups))
 
 
 def calibrate(cube, calibrated, image):
@@ -77,18 +87,22 @@ def backplanes(cube, made, image):
 
 def template(cubes, grid, given, image):
     """Keywords of the template of a map that holds all cubes; `given` -- those that are known."""
-    cameras = [camera_of(cube) for cube in cubes]
+    cameras = [placed.of(Cube(cube)) for cube in cubes]
     ranges = [projection.range_of(camera) for camera in cameras]
     return projection.common_template(ranges, cameras[0].isd, given)
 
 
 def project(cube, grid, projected, image):
     """Write what an image covers of a map; NULL where it shows nothing."""
-    source, sight = Cube(cube), camera_of(cube)
+    source = Cube(cube)
+    sight, groups = placed.of(source), source.groups
     whole = projection.Mapping.from_template(grid)
     mapping = projection.Mapping.for_camera(sight, whole.group()).within(whole)
     blocks = resample.project(source.read, sight, mapping, image["interpolation"])
-    write_cube(projected, mapped(mapping, 1, source.groups, blocks))
+    if source.bands > 1:
+        groups = of_first_band(groups, source.bands)
+        groups = notes.noted(groups, skipped=[f"map: of band 1 alone, of {source.bands}"])
+    write_cube(projected, mapped(mapping, 1, groups, blocks))
 
 
 def merge(cubes, merged, priority, image):
@@ -114,6 +128,13 @@ def require_one_filter(cubes):
                     f"{cube.path}: BandBin {key} is {bands.get(key)}, in {first.path} it is {first_bands.get(key)}; "
                     "images of different filters make no mosaic, give each filter a row of its own"
                 )
+
+
+def of_first_band(groups, bands):
+    """Groups of a cube of its first band: of each keyword of BandBin that has a value for every band, the first."""
+    each = groups.get("BandBin", {}).items()
+    own = {key: value[0] if isinstance(value, tuple) and len(value) == bands else value for key, value in each}
+    return groups | ({"BandBin": pvl.Block(own, "Group")} if own else {})
 
 
 def counted(bandbin, bands):
