@@ -54,6 +54,12 @@ def asked(step: str, engine: str, pixels: int) -> int:
     return max(LEAST, round(RUNNING + SPARE * megabytes))
 
 
+def feathered(paths: Iterable[str], feather: int) -> int:
+    """MB that the fading edges of images take: the distances of one, and of all by how much their pixels count."""
+    widths = [samples for path in paths if str(path).endswith(".cub") for _, _, samples in [cubes.size(path)]]
+    return round(feather * (240 * max(widths, default=0) + 8 * sum(widths)) / 1e6)
+
+
 def largest(paths: Iterable[str]) -> int:
     """Pixels of the largest of the cubes among some files; FileNotFoundError where one is not there yet."""
     sizes = (cubes.size(path) for path in paths if str(path).endswith(".cub"))

@@ -24,7 +24,7 @@ from darkroom.planetary.recipes import Recipe
 from darkroom.schema import nearest
 
 # Recipes of composites, and the stage that they end in.
-COMPOSITES = {"mosaic": "mosaic", "stereo": "terrain"}
+COMPOSITES = {"mosaic": "mosaic", "stereo": "terrain", "colour": "colour"}
 JOIN = ("stitch", "spice", "align", "register", "place", "balance")  # stages of ISIS that make one image of channels
 OF_CAMPAIGN = ("engine", "container", "modules", "batch", "recipes", "instruments", "pds4")
 
@@ -235,7 +235,8 @@ class Composite(Mapped):
     @property
     def stages(self) -> list[str]:
         """The stages that it goes through."""
-        return ["terrain"] if self.stage == "terrain" else ["map", "project", "merge"]
+        stages = {"terrain": ["terrain"], "colour": ["map", "project"]}
+        return stages.get(self.stage, ["map", "project", "merge"])
 
 
 def set_of(part: str) -> str:
@@ -351,7 +352,7 @@ class Plan:
     @property
     def mapped(self) -> list[str]:
         """The datasets that have a map, and so a footprint."""
-        return [name for name in self.datasets if self[name].delivered[-1].stage in ("map", "mosaic", "terrain")]
+        return [name for name in self.datasets if self[name].delivered[-1].stage in ("map", *COMPOSITES.values())]
 
     @property
     def ingested(self) -> list[Cube]:
@@ -393,16 +394,23 @@ class Plan:
             yield f"options images: a stereo pair is of two datasets, not of {len(images)}"
         if name == "stereo" and self.engine == "native":
             yield "recipe: stereo needs engine: isis in the config"
+        if name == "colour" and len(images) != 3:
+            yield f"options images: a colour image is of three datasets, red, green and blue, not of {len(images)}"
+        for held in row.options["equalize"]["hold"]:
+            if held not in images:
+                yield f"options equalize.hold: {held!r} is none of its images{nearest(held, images)}"
         for image in images:
             if not self.is_image(image):
                 yield f"options images: {image!r} is no planetary image of this sheet{nearest(image, self.rows)}"
             elif not self[image].located:
                 yield f"options images: {image!r} has no geometry; give it one in its options"
+            elif name == "colour" and len(self[image].projected) > 1:
+                yield f"options images: {image!r} is of several parts; a colour image is of whole ones"
 
     def _problems_of_image(self, row, name):
         geometry = row.options["geometry"]
         if not row.source:
-            yield f"source: an image has one; only rows of {' and '.join(COMPOSITES)} have none"
+            yield f"source: an image has one; only rows of {', '.join(COMPOSITES)} have none"
         if self.engine == "native" and not self.recipes[name].native:
             yield f"recipe: {name} needs engine: isis in the config"
         if geometry == "attached" and not (recipes.is_cube(row.source) or name == recipes.CUBE):

@@ -73,8 +73,19 @@ def projection_of(made: Image | Composite, name: str) -> dict:
 
 
 def merge_of(made: Image | Composite) -> dict:
-    """To lay the projected sources of a map over each other."""
-    return {"priority": made.row.options["priority"]} | _asked_of(made, "merge")
+    """To lay the projected sources of a map over each other; what ISIS's automos does not do, our own code does."""
+    options, engine = made.row.options, {"engine": "native"}
+    how, priority = options["equalize"], {"priority": options["priority"]}
+    if isinstance(made, Composite) and made.stage == "colour":
+        return engine | priority | {"colours": True}
+    if isinstance(made, Image) or (how["adjust"] == "none" and not options["feather"]):
+        return priority | _asked_of(made, "merge")
+    asked = engine | priority | {"feather": options["feather"]}
+    if how["adjust"] != "none":
+        held = [name for name, (image, _) in made.sources.items() if image.row.dataset in how["hold"]]
+        keys = ("adjust", "weighted", "least")
+        asked["equalize"] = {key: how[key] for key in keys} | {"held": [f"projected.{name}.cub" for name in held]}
+    return asked
 
 
 def terrain_of(made: Composite) -> dict:

@@ -77,6 +77,24 @@ def test_a_cube_of_isis_is_one_image_of_its_camera_or_of_any(plan):
         assert planetary_steps.calibration_of(made["any"])["calibration"] == {}
 
 
+def test_what_a_merge_is_asked(plan):
+    """What ISIS's automos does not do is done by our own code with either engine; a framelet map is no mosaic of images."""
+    rows = {"sky": ("colour", "", {"images": ["left", "right", "third"]}), "third": ROWS["left"]}
+    rows = with_options(ROWS | rows, "mosaic", feather=5, equalize={"adjust": "gains", "hold": ["right"]})
+    for engine in ("native", "isis"):
+        made = plan(rows, engine)
+        asked = planetary_steps.merge_of(made["mosaic"])
+        assert asked == {
+            "engine": "native",
+            "priority": "ontop",
+            "feather": 5,
+            "equalize": {"adjust": "gains", "weighted": False, "least": 1000, "held": ["projected.right.cub"]},
+        }
+        assert planetary_steps.merge_of(made["sky"])["colours"] is True
+        assert names(made["sky"].delivered) == ["colour"] and "sky" in made.mapped
+        assert planetary_steps.merge_of(made["wide"])["engine"] == engine
+
+
 def test_a_whole_image_has_one_cube_of_each_stage(plan):
     image = plan(ROWS)["left"]
     assert image.to_calibrate("") == Cube("left", "located")
@@ -279,10 +297,12 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         (with_options(ROWS, "mosaic", images=["left", "wide"]), {}, "line 4 options images: 'wide' has no geometry; give it one in its options"),
         (with_options(ROWS, "mosaic", images=["left", "rihgt"]), {}, "line 4 options images: 'rihgt' is no planetary image of this sheet; did you mean 'right'?"),
         (with_options(ROWS, "mosaic", images=["left", "mosaic"]), {}, "line 4 options images: 'mosaic' is no planetary image of this sheet"),
+        (ROWS | {"sky": ("colour", "", {"images": ["left", "right"]})}, {}, "line 6 options images: a colour image is of three datasets, red, green and blue, not of 2"),
+        (with_options(ROWS, "mosaic", equalize={"hold": ["lefd"]}), {}, "line 4 options equalize.hold: 'lefd' is none of its images; did you mean 'left'?"),
         ({"a": ("ctxx", "sample:ctx", {})}, {}, "line 2 recipe: 'ctxx' is unknown; did you mean 'ctx'?"),
         ({"a": ("", "sample:ctx", {})}, {}, "line 2 recipe: the name of 'sample:ctx' does not tell its instrument; known are"),
         ({"a": ("galileo_ssi", "sample:ctx", {})}, {}, "line 2 recipe: galileo_ssi needs engine: isis in the config"),
-        ({"a": ("ctx", "", {})}, {}, "line 2 source: an image has one; only rows of mosaic and stereo have none"),
+        ({"a": ("ctx", "", {})}, {}, "line 2 source: an image has one; only rows of mosaic, stereo, colour have none"),
         ({"a": ("ctx", "sample:ctx", LOCAL)}, {}, "line 2 options geometry: local needs engine: isis in the config"),
         ({"a": ("ctx", "sample:ctx", {"backplanes": True})}, {}, "line 2 options: backplanes and photometry need geometry; it is none"),
         ({"a": ("ctx", "sample:ctx", {"batch": 5})}, {}, "line 2 options: 'batch' is of the whole campaign; set it in the config"),

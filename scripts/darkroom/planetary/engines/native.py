@@ -6,9 +6,9 @@ import numpy as np
 
 from darkroom.planetary import notes, recipes
 from darkroom.planetary.formats import pds3, pvl, vdcomp
-from darkroom.planetary.formats.cubes import NULL, Cube, Image, at_once
+from darkroom.planetary.formats.cubes import COLOURS, NULL, Cube, Image, at_once
 from darkroom.planetary.formats.cubes import write as write_cube
-from darkroom.planetary.geometry import mosaic, photometry, placed, projection, resample
+from darkroom.planetary.geometry import equalize, mosaic, photometry, placed, projection, resample
 from darkroom.planetary.geometry.camera import of as camera_of
 from darkroom.planetary.instruments import ingest, registry
 from darkroom.planetary.instruments.calibrate import write as write_calibrated
@@ -106,14 +106,40 @@ def project(cube, grid, projected, image):
 
 
 def merge(cubes, merged, priority, image):
-    """Lay maps over each other; an average has a second band with the number of images."""
-    require_one_filter(cubes := [Cube(cube) for cube in cubes])
+    """Lay maps over each other, or make them colours of one; an average has a second band that counts the images."""
+    cubes = [Cube(cube) for cube in cubes]
     mapping, placed = mosaic.place(cubes)
-    blocks = mosaic.merge(placed, mapping.lines, mapping.samples, priority)
-    bands, groups = placed[0][0].bands, in_common([cube.groups for cube, *_ in placed])
+    groups = in_common([cube.groups for cube in cubes])
+    if image.get("colours"):
+        blocks = mosaic.stack(placed, mapping.lines, mapping.samples)
+        groups["BandBin"] = side_by_side([cube.groups.get("BandBin", {}) for cube in cubes])
+        write_cube(merged, mapped(mapping, len(cubes), groups, blocks))
+        return
+    require_one_filter(cubes)
+    if how := image.get("equalize"):
+        held = [number for number, cube in enumerate(cubes) if cube.path.name in how["held"]]
+        found = equalize.adjustments(placed, how["adjust"], how["weighted"], how["least"], held)
+        told = [f"equalized {cube.path.name}: {each}" for cube, each in zip(cubes, found, strict=True)]
+        groups = notes.noted(groups, told)
+        placed = [(equalize.Adjusted(cube, each), *at) for (cube, *at), each in zip(placed, found, strict=True)]
+    feather = image.get("feather", 0)
+    groups = notes.noted(groups, [f"edges of images feathered by {feather} pixels"] if feather else [])
+    blocks = mosaic.merge(placed, mapping.lines, mapping.samples, priority, feather)
+    bands = cubes[0].bands
     if priority == "average":
         bands, groups["BandBin"] = 2 * bands, counted(groups.get("BandBin", {}), bands)
     write_cube(merged, mapped(mapping, bands, groups, blocks))
+
+
+def side_by_side(bandbins):
+    """The group BandBin of a colour image, each keyword with the values of all images that it is made of."""
+    keys = dict.fromkeys(key for bands in bandbins for key in bands)
+    values = {"Colour": COLOURS} | {key: tuple(_first(bands.get(key, "Null")) for bands in bandbins) for key in keys}
+    return pvl.Block(values, "Group")
+
+
+def _first(value):
+    return value[0] if isinstance(value, tuple) else value
 
 
 def require_one_filter(cubes):

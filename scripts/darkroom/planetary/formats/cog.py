@@ -10,7 +10,7 @@ import rasterio
 import rasterio.errors
 import rasterio.shutil
 from rasterio.crs import CRS
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, Resampling
 
 from darkroom import files
 from darkroom.planetary.bodies import BODIES
@@ -66,6 +66,8 @@ def _stage(path, cube, tags):
         counts = _fill(image, cube)
         image.descriptions = band_names(cube)
         image.units = band_units(cube)
+        if cube.is_colour:
+            image.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
         if (cube.base, cube.multiplier) != (0, 1):
             image.offsets, image.scales = [cube.base] * cube.bands, [cube.multiplier] * cube.bands
         image.update_tags(**tags, **{f"{kind}_PIXELS": count for kind, count in counts.items()})

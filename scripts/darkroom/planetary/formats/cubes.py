@@ -30,6 +30,7 @@ TYPES = {"UnsignedByte": "u1", "UnsignedWord": "u2", "SignedWord": "i2", "Real":
 NAMES = {code: name for name, code in TYPES.items()}
 FIELDS = {"Double": "f8", "Real": "f4", "Integer": "i4", "Text": "S"}
 LABEL_BYTES = 65536
+COLOURS = ("Red", "Green", "Blue")  # the keyword Colour of the group BandBin of a colour image
 ROWS = 1024  # of a block, at most
 BLOCK = 1 << 22  # pixels of a block, at most
 
@@ -194,6 +195,11 @@ class Cube:
             raise ValueError(f"{self._file}: cut off: {size} bytes, its label speaks of {needed}")
         self._end = needed if self._file == self.path else 0
         self._require_objects()
+
+    @property
+    def is_colour(self):
+        """Whether its bands are red, green and blue."""
+        return self.groups.get("BandBin", {}).get("Colour") == COLOURS
 
     @property
     def tail(self):
