@@ -24,7 +24,7 @@ rule planetary_correct:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=memory("correct"),
+        mem_mb=memory_on_ground("correct"),
     params:
         image=lambda wildcards: planetary_steps.light_of(made(wildcards)),
     script:
@@ -49,7 +49,7 @@ rule planetary_project_backplanes:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=memory("backplanes"),
+        mem_mb=memory_on_ground("backplanes"),
     params:
         image=lambda wildcards: planetary_steps.backplanes_of(made(wildcards)),
     script:
@@ -74,7 +74,7 @@ rule planetary_detect_range:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=memory("range"),
+        mem_mb=memory_on_ground("range"),
     params:
         image=lambda wildcards: planetary_steps.range_of(made(wildcards)),
     script:
@@ -100,7 +100,7 @@ rule planetary_project:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=memory("project"),
+        mem_mb=memory_on_ground("project"),
     params:
         image=lambda wildcards: planetary_steps.projection_of(made(wildcards), wildcards.image),
     script:

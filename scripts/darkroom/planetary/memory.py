@@ -24,6 +24,7 @@ class Use(NamedTuple):
     cached: float = float("inf")
 
 
+SHAPE = 500  # MB of a part of a DEM and of what is read of it (geometry.shape.LARGEST)
 GDAL = 134  # MB that GDAL keeps (formats.cog.CACHE)
 NATIVE = {
     "import": Use(65),

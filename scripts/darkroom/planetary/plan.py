@@ -62,6 +62,11 @@ class Mapped:
     row: Row
     sources: dict[str, tuple["Image", str]]
 
+    @property
+    def has_shape(self) -> bool:
+        """Whether any of its images is seen on the heights of a DEM."""
+        return any(image.row.options["shape"] for image, _ in self.sources.values())
+
     def cube(self, stage: str, part: str = "") -> Cube:
         """One of its cubes."""
         return Cube(self.row.dataset, stage, part)
@@ -195,10 +200,12 @@ class Image(Mapped):
 
     @property
     def description(self) -> list[str]:
-        """The camera description of an image on this machine, so that a change of it is seen."""
+        """The camera description of an image on this machine, and its DEM, so that a change of them is seen."""
+        shape = [self.row.options["shape"]] if self.row.options["shape"] else []
         if not self.row.is_local:
-            return []
-        return [str(path) for path in isd_names(self.row.options["isd"], Path(self.row.source)) if path.is_file()][:1]
+            return shape
+        named = isd_names(self.row.options["isd"], Path(self.row.source))
+        return [str(path) for path in named if path.is_file()][:1] + shape
 
 
 @dataclass(frozen=True)
@@ -424,6 +431,8 @@ class Plan:
                 if step.get("camera"):
                     yield f"options geometry: {step['program']} needs it; give local or web, or calibrate: false"
         yield from self._problems_of_sections(row, name)
+        if row.options["shape"] and (self.engine == "isis" or geometry not in ("isd", "attached")):
+            yield "options shape: is of engine native, geometry isd or attached; ISIS has {spiceinit: {shape: user}}"
         if geometry == "none" and (row.options["backplanes"] or row.options["photometry"]["model"] != "none"):
             yield "options: backplanes and photometry need geometry; it is none"
 

@@ -27,10 +27,13 @@ def import_of(image: Image, part: str) -> dict:
 
 def geometry_of(image: Image, part: str) -> dict:
     """To attach the geometry of a part of an image."""
-    way = image.row.options["geometry"]
+    options = image.row.options
+    way = options["geometry"]
     if way == "isd":
-        return {"geometry": way, "isd": image.row.options["isd"]} | _file_of(image, part)
-    return {"geometry": way} | ({} if way == "attached" else _asked(image, "spice"))
+        return {"geometry": way, "isd": options["isd"], "shape": options["shape"]} | _file_of(image, part)
+    if way == "attached":
+        return {"geometry": way, "shape": options["shape"]}
+    return {"geometry": way} | _asked(image, "spice")
 
 
 def calibration_of(image: Image) -> dict:

@@ -77,6 +77,14 @@ def test_a_cube_of_isis_is_one_image_of_its_camera_or_of_any(plan):
         assert planetary_steps.calibration_of(made["any"])["calibration"] == {}
 
 
+def test_a_dem_is_watched_and_asked_for_memory(plan, tmp_path):
+    (tmp_path / "dem.tif").touch()
+    made = plan(with_options(ROWS, "left", shape="dem.tif"))
+    assert planetary_steps.geometry_of(made["left"], "")["shape"] == "dem.tif"
+    assert made["left"].description == ["dem.tif"]
+    assert (made["left"].has_shape, made["right"].has_shape, made["mosaic"].has_shape) == (True, False, True)
+
+
 def test_what_a_merge_is_asked(plan):
     """What ISIS's automos does not do is done by our own code with either engine; a framelet map is no mosaic of images."""
     rows = {"sky": ("colour", "", {"images": ["left", "right", "third"]}), "third": ROWS["left"]}
@@ -316,6 +324,7 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         ({"a": ("ctx", "sample:ctx", {"map": {"projection": "obliquecylindrical"}})}, {}, "line 2 options map.pole: obliquecylindrical needs it: [latitude, longitude, rotation]"),
         ({"a": ("ctx", "sample:ctx", {"map": {"pole": [20, 30, 0]}})}, {}, "line 2 options map.pole: only projection obliquecylindrical has one"),
         ({"a": ("ctx", "sample:ctx", {"geometry": "attached"})}, {}, "line 2 options geometry: attached is of cubes of ISIS, which have it; this source is none"),
+        ({"a": ("ctx", "sample:ctx", {"shape": "short.yaml"})}, {}, "line 2 options shape: is of engine native, geometry isd or attached"),
         ({"a": ("", "m0001.xml", {})}, {}, "line 2 source: PDS4, not read; right is a product of PDS3"),
         (ROWS, {"calibration": {"ecko": True}}, "config.yaml planetary.calibration: 'ecko' is unknown; did you mean 'echo'?"),
         (ROWS, {"instruments": ["gone.py"]}, "config.yaml planetary.instruments.0: 'gone.py' is not there"),

@@ -21,6 +21,7 @@ BACKPLANES = {
     "latitude": "Latitude",
     "longitude": "Longitude",
 }
+LOCAL = ("Local Emission Angle", "Local Incidence Angle")
 
 
 def import_image(source, cube, image):
@@ -69,19 +70,24 @@ def correct(cube, corrected, image):
 
 
 def backplanes(cube, made, image):
-    """Write phase, emission, incidence, latitude and longitude of every pixel, in the order of ISIS's phocube."""
+    """Write phase, emission, incidence, latitude and longitude of every pixel, in the order of ISIS's phocube.
+
+    On the heights of a DEM, emission and incidence against its slopes stand behind them.
+    """
     source, sight = Cube(cube), camera_of(cube)
+    names = (*BACKPLANES.values(), *(LOCAL if sight.terrain else ()))
 
     def blocks():
         rows = at_once(source.samples, ROWS, PIXELS)
         for first in range(0, source.lines, rows):
             _, codes = source.read(first, rows)
             ground = sight.backplanes(first, min(rows, source.lines - first))
-            planes = np.stack([getattr(ground, plane) for plane in BACKPLANES])
+            local = sight.local_angles(ground) if sight.terrain else ()
+            planes = np.stack([*(getattr(ground, plane) for plane in BACKPLANES), *local])
             yield (planes if codes is None else np.where(codes == 0, planes, np.nan)), None
 
-    groups = source.groups | {"BandBin": pvl.Block({"Name": tuple(BACKPLANES.values())}, "Group")}
-    changes = {"groups": groups, "bands": len(BACKPLANES), "dtype": "f4", "base": 0.0, "multiplier": 1.0}
+    groups = source.groups | {"BandBin": pvl.Block({"Name": names}, "Group")}
+    changes = {"groups": groups, "bands": len(names), "dtype": "f4", "base": 0.0, "multiplier": 1.0}
     write_cube(made, source.image(blocks=blocks(), **changes))
 
 
