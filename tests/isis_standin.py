@@ -28,6 +28,7 @@ AREAS = (
     "odyssey",
     "mex",
     "cassini",
+    "dawn",
     "viking1",
     "viking2",
     "galileo",
