@@ -4,9 +4,7 @@ from darkroom.calcium.idps import adapter
 from darkroom.campaign.inputs import local_bytes
 
 LONGITUDINAL = "longitudinal"
-JOB = (
-    10**10
-)  # bytes of a source for which there is one more job, where nobody says how many: 20,000 frames of 512 x 512
+JOB = 10**10  # bytes of a source for which there is one more job by itself: 20,000 frames of 512 x 512
 JOBS = 100  # at most
 OF_CAMPAIGN = ("installer", "adapter", "python", "container")
 
