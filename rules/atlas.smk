@@ -1,7 +1,7 @@
 """Brain atlas: section images or a volume -> Neuroglancer precomputed volume, OME-Zarr.
 
 resources/<dataset>/inventory.json -> volume.json (the plan) -> precomputed/ -> precomputed_check.json, preview.png
-Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk), regions.csv (atlas/labels.smk),
+Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk, from the same read), regions.csv (atlas/labels.smk),
 annotations/ (atlas/points.smk), precomputed/mesh/ (atlas/meshes.smk),
 sections/ (atlas/sections.smk).
 """
@@ -53,6 +53,8 @@ rule atlas_chunk:
         "<log>/atlas_chunk.log",
     benchmark:
         "<benchmark>/atlas_chunk.tsv"
+    wildcard_constraints:
+        dataset=CAMPAIGN.pattern_of(atlas_plan.in_one_format),
     conda:
         "../envs/atlas.yaml"
     threads: 2
@@ -75,6 +77,8 @@ rule atlas_check_precomputed:
         "<log>/atlas_check_precomputed.log",
     benchmark:
         "<benchmark>/atlas_check_precomputed.tsv"
+    wildcard_constraints:
+        dataset=CAMPAIGN.pattern_of(atlas_plan.in_one_format),
     conda:
         "../envs/atlas.yaml"
     threads: 2

@@ -47,6 +47,15 @@ def problems(row: Row):
         yield from (f"options surfaces: {path} is not there" for path in missing)
 
 
+def in_both_formats(row: Row) -> bool:
+    """Whether a volume is made as OME-Zarr, too, from the same read of its source."""
+    return row.pipeline == "atlas" and row.options["ome_zarr"]
+
+
+def in_one_format(row: Row) -> bool:
+    return not in_both_formats(row)
+
+
 def labels(row: Row) -> str | list:
     """The table of labels of a segmentation; no file where it has none."""
     return (row.pipeline == "atlas" and row.options.get("labels")) or []
