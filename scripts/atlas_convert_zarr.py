@@ -20,9 +20,10 @@ def atlas_convert_zarr(
     dataset -- name of the image
     parts -- what other jobs have left behind that did their share, if there were any
 
-    OME-Zarr is made of the voxels of the source, not of the Neuroglancer chunks: these may be JPEG, while it keeps every
-    value. Regions that other jobs or an interrupted run have made, from the same files by the same plan, are kept. Raises ValueError naming the file when the source is damaged or a value does not fit, OSError when the
-    volume does not fit on the disk.
+    OME-Zarr is made of the voxels of the source, not of the Neuroglancer chunks: these may be JPEG, while it keeps
+    every value. Regions that other jobs or an interrupted run have made, from the same files by the same plan, are
+    kept. Raises ValueError naming the file when the source is damaged or a value does not fit, OSError when the volume
+    does not fit on the disk.
     """
     planned, folder = files.read_json(volume), index.parent
     if not (info.parent / MARKER).exists():  # else an interrupted run has taken some of the room already
