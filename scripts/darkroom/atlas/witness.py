@@ -27,7 +27,7 @@ import zarr
 from darkroom import files
 from darkroom.atlas import arrays, blocks, chunked, damage, pictures, sections
 
-BLOCK = 1 << 20
+BLOCK = 1 << 16  # bytes that are read or inflated at a go: as many are kept of each open section
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG_2000 = b"\0\0\0\x0cjP  ", b"\xffO\xffQ"
 PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
