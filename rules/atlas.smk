@@ -34,7 +34,7 @@ rule atlas_import:
         "../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 600 * attempt,
     params:
         options=lambda wildcards: atlas_plan.volume_options(row(wildcards), CAMPAIGN.options),
     script:
@@ -59,7 +59,7 @@ rule atlas_chunk:
         "../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=whole_source,
     script:
         "../scripts/atlas_chunk.py"
@@ -83,7 +83,7 @@ rule atlas_check_precomputed:
         "../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=whole_source,
     script:
         "../scripts/atlas_check_precomputed.py"
@@ -113,6 +113,6 @@ rule atlas_plot:
         "../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 600 * attempt,
     script:
         "../scripts/atlas_plot.py"

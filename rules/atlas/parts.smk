@@ -19,7 +19,7 @@ rule atlas_chunk_part:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=share_of_source,
     params:
         index=lambda wildcards, output: atlas_plan.beside(output.done, "precomputed/info"),
@@ -47,7 +47,7 @@ rule atlas_convert_zarr_part:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=share_of_source,
     params:
         info=lambda wildcards, output: atlas_plan.beside(output.done, "precomputed/info"),
@@ -76,7 +76,7 @@ rule atlas_check_precomputed_part:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=share_of_source,
     params:
         check=lambda wildcards, output: atlas_plan.beside(output.done, "precomputed_check.json"),
@@ -105,7 +105,7 @@ rule atlas_check_zarr_part:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=share_of_source,
     params:
         check=lambda wildcards, output: atlas_plan.beside(output.done, "precomputed_check.json"),

@@ -23,7 +23,7 @@ rule atlas_convert_zarr:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=whole_source,
     params:
         dataset="{dataset}",
@@ -51,7 +51,7 @@ rule atlas_check_zarr:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=whole_source,
     params:
         dataset="{dataset}",
