@@ -10,7 +10,11 @@ from darkroom.copernicus import asked, settings, variants
 
 TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_remote.txt"]
 DEFAULT = "products"
-RECIPE_OPTIONS = ("map", "layers", "mask", "qa", "step", "every", "hours", "land", "plume", "perimeter", "context")
+# Those that methods of recipes read.
+RECIPE_OPTIONS = (
+    "map", "layers", "backscatter", "mask", "detectors", "qa", "step", "every", "hours", "land", "plume", "perimeter",
+    "context",
+)  # fmt: skip
 FOUND = {  # what a recipe may look for on its maps: the products of that, and the options that it reads
     "targets": (["targets.geojson"], {"land"}),
     "plume": (["plume.geojson", "plume.csv"], {"plume", "context"}),

@@ -24,6 +24,7 @@ class Variant:
     resolution: float | None = None
     calibration: str = "sigma0"
     decibel: bool = False
+    speckle: dict = field(default_factory=dict)
     targets: dict = field(default_factory=dict)
     plume: dict = field(default_factory=dict)
     hotspots: dict = field(default_factory=dict)
