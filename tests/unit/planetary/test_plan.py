@@ -307,6 +307,8 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         (with_options(ROWS, "mosaic", images=["left", "mosaic"]), {}, "line 4 options images: 'mosaic' is no planetary image of this sheet"),
         (ROWS | {"sky": ("colour", "", {"images": ["left", "right"]})}, {}, "line 6 options images: a colour image is of three datasets, red, green and blue, not of 2"),
         (with_options(ROWS, "mosaic", equalize={"hold": ["lefd"]}), {}, "line 4 options equalize.hold: 'lefd' is none of its images; did you mean 'left'?"),
+        (with_options(ROWS, "left", feather=3), {}, "line 2 options feather: is of rows of recipe mosaic"),
+        (with_options(ROWS, "mosaic", shape="short.yaml"), {}, "line 4 options shape: is of images; give it to those that this row is made of"),
         ({"a": ("ctxx", "sample:ctx", {})}, {}, "line 2 recipe: 'ctxx' is unknown; did you mean 'ctx'?"),
         ({"a": ("", "sample:ctx", {})}, {}, "line 2 recipe: the name of 'sample:ctx' does not tell its instrument; known are"),
         ({"a": ("mine", "sample:ctx", {})}, {"recipes": ["own.yaml"]}, "line 2 recipe: mine needs engine: isis in the config"),
