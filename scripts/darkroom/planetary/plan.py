@@ -332,6 +332,12 @@ class Plan:
         else:
             wrong = f"{name!r} is unknown" if name else f"the name of {row.source!r} does not tell its instrument"
             yield f"recipe: {wrong}{nearest(name, [*self.recipes, *COMPOSITES])}"
+        own = flow_map(row.text)
+        for key in ("feather", "equalize"):
+            if key in own and name != "mosaic":
+                yield f"options {key}: is of rows of recipe mosaic"
+        if name in COMPOSITES and "shape" in own:
+            yield "options shape: is of images; give it to those that this row is made of"
         for program in row.options["parameters"].keys() - self.programs:
             yield f"options parameters: no recipe runs {program!r}{nearest(program, self.programs)}"
         yield from self._problems_of_map(row.options["map"])

@@ -90,7 +90,7 @@ def test_what_is_left_out_is_said(frame, tmp_path):
 
 
 def test_a_level_1_cube_has_its_camera(frame, tmp_path):
-    asked = {"geometry": "attached"}
+    asked = {"geometry": "attached", "shape": ""}
     planetary_import_geometry(frame / "level1.cub", tmp_path / "unused.json", tmp_path / "located.cub", asked)
     assert (tmp_path / "located.cub").read_bytes() == (frame / "level1.cub").read_bytes()
     with pytest.raises(ValueError, match=r"ingested\.cub: no SPICE tables; attach an ISD, or run spiceinit"):
@@ -148,7 +148,21 @@ def test_beside_the_body_a_map_sees_nothing(tmp_path):
     assert np.isnan(outline.latitude[0]) and np.isfinite(outline.latitude).any()
 
 
-def test_a_map_of_several_bands_is_of_the_first(frame, tmp_path):
+def test_all_bands_of_a_map_are_put_on_another_grid(frame, tmp_path):
+    source = Cube(map_of(frame / "level1.cub", tmp_path))
+    bands = {"BandBin": pvl.Block({"FilterName": ("RED", "BLUE")}, "Group")}
+    block = np.full((2, source.lines, source.samples), [[[3.0]], [[5.0]]], "f4")
+    image = source.image(blocks=[(block, None)], bands=2, groups=source.groups | bands)
+    cubes.write(tmp_path / "two.cub", image)
+    (tmp_path / "again").mkdir()
+    made = Cube(map_of(tmp_path / "two.cub", tmp_path / "again", projection="equirectangular"))
+    assert made.bands == 2 and made.groups["BandBin"]["FilterName"] == ("RED", "BLUE")
+    for band, value in ((1, 3.0), (2, 5.0)):
+        values, codes = made.read(band=band)
+        assert np.allclose(values[codes == 0], value) and (codes == 0).mean() > 0.8
+
+
+def test_a_map_of_an_image_of_several_bands_is_of_the_first(frame, tmp_path):
     source = Cube(frame / "level1.cub")
     bands = {"BandBin": pvl.Block({"FilterName": ("RED", "BLUE"), "Target": "x"}, "Group")}
     block = np.ones((2, source.lines, source.samples), "f4")

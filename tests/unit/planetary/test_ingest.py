@@ -617,3 +617,68 @@ def test_dawn_is_upside_down_with_the_label_of_isis(product, ingest, monkeypatch
         ingest(
             product(DAWN.replace('FILTER_NUMBER = "6"', "FILTER_NUMBER = 9"), raw, FIRST_LINE=1, FIRST_LINE_SAMPLE=1)
         )
+
+
+# Galileo SSI
+
+
+# Of 0826R.LBL, in the documentation of gllssi2isis (public domain), whose cube the tests of ALE have.
+GALILEO = """
+DATA_SET_ID = "GO-J/JSA-SSI-2-REDR-V1.0"
+SPACECRAFT_NAME = "GALILEO ORBITER"
+INSTRUMENT_NAME = "SOLID STATE IMAGING SYSTEM"
+SPACECRAFT_CLOCK_START_COUNT = "03836008.26"
+IMAGE_TIME = 1997-02-19T21:07:27.314Z
+IMAGE_ID = E6I0032
+OBSERVATION_ID = "E6ISSRFMON01"
+TARGET_NAME = "IO"
+FILTER_NAME = "VIOLET"
+FILTER_NUMBER = 3
+EXPOSURE_DURATION =   195.83
+GAIN_MODE_ID = "100K"
+FRAME_DURATION =    8.667
+LIGHT_FLOOD_STATE_FLAG = "ON"
+EXPOSURE_TYPE = "NORMAL"
+BLEMISH_PROTECTION_FLAG = "OFF"
+INVERTED_CLOCK_STATE_FLAG = "NOT INVERTED"
+TELEMETRY_FORMAT_ID = "IM8"
+INSTRUMENT_MODE_ID = "N/A"
+"""
+GALILEO_CUBE = """
+Instrument: SpacecraftName=Galileo Orbiter, InstrumentId=SOLID STATE IMAGING SYSTEM, TargetName=IO,
+ SpacecraftClockStartCount=03836008.26, StartTime=1997-02-19T21:07:27.314, ExposureDuration=0.19583, GainModeId=100000,
+ TelemetryFormat=IM8, LightFloodStateFlag=ON, InvertedClockStateFlag=NOT INVERTED, BlemishProtectionFlag=OFF,
+ ExposureType=NORMAL, ReadoutMode=Contiguous, FrameDuration=8.667, Summing=1, FrameModeId=FULL
+Archive: DataSetId=GO-J/JSA-SSI-2-REDR-V1.0, ProductId=E6I0032, ObservationId=E6ISSRFMON01, DataType=RADIANCE,
+ CalTargetCode=E6
+BandBin: FilterName=VIOLET, FilterNumber=3, Center=0.404, Width=.05
+Kernels: NaifFrameCode=-77001
+"""
+
+
+def test_galileo_has_the_label_of_isis(product, ingest):
+    """Bytes before each line are no samples."""
+    raw = ramp(4, 6) + 1
+    cube, values, _ = ingest(product(GALILEO, raw, front=np.full((4, 3), 99, "u1")))
+    made = "".join(
+        f"{name}: {', '.join(f'{key}={plain(value)}' for key, value in cube.groups[name].items())}\n"
+        for name in ("Instrument", "Archive", "BandBin", "Kernels")
+    )
+    assert made == GALILEO_CUBE.replace("\n ", " ").lstrip()
+    assert cube.dtype == "u1" and np.array_equal(values[0], raw)
+
+
+@pytest.mark.parametrize("block", [1, 1 << 22])
+@pytest.mark.parametrize(
+    ("duration", "dataset", "summed"),
+    [("2.333", "SSI-2", True), ("15.166", "SSI-2", True), ("2.333", "SSI-4", False), ("30.333", "SSI-2", False)],
+)
+def test_a_summed_galileo_frame_is_a_quarter(product, ingest, monkeypatch, block, duration, dataset, summed):
+    """A repaired one is whole, as the test of gllssi2isis has it (4911s.lbl)."""
+    monkeypatch.setattr(ingest_module, "BLOCK", block)
+    raw = ramp(8, 6) + 1
+    label = GALILEO.replace("8.667", duration).replace("SSI-2", dataset)
+    cube, values, _ = ingest(product(label, raw))
+    assert np.array_equal(values[0], raw[:4, :3] if summed else raw)
+    assert cube.groups["Instrument"]["FrameModeId"] == ("SUMMATION" if summed else "FULL")
+    assert cube.groups["Instrument"]["Summing"] == ("2" if summed else "1")

@@ -307,9 +307,11 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         (with_options(ROWS, "mosaic", images=["left", "mosaic"]), {}, "line 4 options images: 'mosaic' is no planetary image of this sheet"),
         (ROWS | {"sky": ("colour", "", {"images": ["left", "right"]})}, {}, "line 6 options images: a colour image is of three datasets, red, green and blue, not of 2"),
         (with_options(ROWS, "mosaic", equalize={"hold": ["lefd"]}), {}, "line 4 options equalize.hold: 'lefd' is none of its images; did you mean 'left'?"),
+        (with_options(ROWS, "left", feather=3), {}, "line 2 options feather: is of rows of recipe mosaic"),
+        (with_options(ROWS, "mosaic", shape="short.yaml"), {}, "line 4 options shape: is of images; give it to those that this row is made of"),
         ({"a": ("ctxx", "sample:ctx", {})}, {}, "line 2 recipe: 'ctxx' is unknown; did you mean 'ctx'?"),
         ({"a": ("", "sample:ctx", {})}, {}, "line 2 recipe: the name of 'sample:ctx' does not tell its instrument; known are"),
-        ({"a": ("galileo_ssi", "sample:ctx", {})}, {}, "line 2 recipe: galileo_ssi needs engine: isis in the config"),
+        ({"a": ("mine", "sample:ctx", {})}, {"recipes": ["own.yaml"]}, "line 2 recipe: mine needs engine: isis in the config"),
         ({"a": ("ctx", "", {})}, {}, "line 2 source: an image has one; only rows of mosaic, stereo, colour have none"),
         ({"a": ("ctx", "sample:ctx", LOCAL)}, {}, "line 2 options geometry: local needs engine: isis in the config"),
         ({"a": ("ctx", "sample:ctx", {"backplanes": True})}, {}, "line 2 options: backplanes and photometry need geometry; it is none"),
@@ -342,6 +344,8 @@ def test_what_is_wrong_is_told_once(plan, tmp_path, rows, config, told):
     (tmp_path / "clash.py").write_text(
         SURVEY.replace('"gain": {"type"', '"echo": {"type"').replace('"Survey"', '"Clash"')
     )
+    own = "{title: Mine, names: m.img, label: {INSTRUMENT_ID: MINE}, areas: [base], stages: {}}"
+    (tmp_path / "own.yaml").write_text(f"recipes: {{mine: {own}}}\n")
     (tmp_path / "short.yaml").write_text("recipes: {mine: {areas: [base], stages: {}}}\n")
     with pytest.raises(CampaignError) as failure:
         plan(rows, **config)

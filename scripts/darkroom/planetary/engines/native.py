@@ -1,5 +1,6 @@
 """The planetary stages in our own code; `isis` has the same functions with the programs of ISIS."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -99,16 +100,20 @@ def template(cubes, grid, given, image):
 
 
 def project(cube, grid, projected, image):
-    """Write what an image covers of a map; NULL where it shows nothing."""
+    """Write what an image covers of a map; NULL where it shows nothing. Of a map all bands, of a camera the first: each
+    filter of a camera looks from a place of its own."""
     source = Cube(cube)
     sight, groups = placed.of(source), source.groups
     whole = projection.Mapping.from_template(grid)
     mapping = projection.Mapping.for_camera(sight, whole.group()).within(whole)
-    blocks = resample.project(source.read, sight, mapping, image["interpolation"])
-    if source.bands > 1:
+    bands = source.bands if isinstance(sight, placed.Placed) else 1
+    reads = [partial(source.read, band=band) for band in range(1, bands + 1)]
+    of_bands = (resample.project(read, sight, mapping, image["interpolation"]) for read in reads)
+    blocks = (map(np.concatenate, zip(*parts, strict=True)) for parts in zip(*of_bands, strict=True))
+    if source.bands > bands:
         groups = of_first_band(groups, source.bands)
         groups = notes.noted(groups, skipped=[f"map: of band 1 alone, of {source.bands}"])
-    write_cube(projected, mapped(mapping, 1, groups, blocks))
+    write_cube(projected, mapped(mapping, bands, groups, blocks))
 
 
 def merge(cubes, merged, priority, image):
