@@ -32,7 +32,7 @@ rule airborne_convert:
         "../envs/airborne.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt, threads: (600 + 400 * threads) * attempt,
+        mem_mb=lambda wildcards, attempt, threads: (400 + 150 * threads) * attempt,
         runtime=whole_source,
     params:
         conventions=option("conventions"),
@@ -58,7 +58,7 @@ rule airborne_convert_metadata:
         "../envs/airborne.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt, threads: (600 + 400 * threads) * attempt,
+        mem_mb=lambda wildcards, attempt, threads: (300 + 100 * threads) * attempt,
     params:
         endpoint=option("endpoint"),
         buckets=option("buckets"),
@@ -84,7 +84,7 @@ rule airborne_check:
         "../envs/airborne.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt, threads: (600 + 400 * threads) * attempt,
+        mem_mb=lambda wildcards, attempt, threads: (400 + 150 * threads) * attempt,
         runtime=whole_source,
     params:
         schemas=option("schemas"),
@@ -106,7 +106,7 @@ rule airborne_plot_granules:
         "../envs/airborne.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt, threads: (600 + 400 * threads) * attempt,
+        mem_mb=lambda wildcards, attempt, threads: (400 + 150 * threads) * attempt,
     script:
         "../scripts/airborne_plot_granules.py"
 
@@ -132,7 +132,7 @@ rule airborne_plot:
         "../envs/airborne.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
     script:
         "../scripts/airborne_plot.py"
 

@@ -22,6 +22,13 @@ main()
 """
 
 
+def environment():
+    """The environment of a campaign: that of the tests, but without what another Snakemake told and what only judges need."""
+    told = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
+    paths = [str(ROOT / "tests/lean"), *filter(None, [told.get("PYTHONPATH")])]
+    return told | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
 class Campaign:
     """A campaign in a folder of its own, which stands for the user's working directory."""
 
@@ -54,13 +61,13 @@ class Campaign:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            env={key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")},
+            env=environment(),
         )
 
-    def run(self, *arguments, fails=False):
+    def run(self, *arguments, fails=False, seconds=900):
         """Run Snakemake to its end and return what it said; its exit status must be as expected."""
         process = self.start(*arguments)
-        said, _ = process.communicate(timeout=900)
+        said, _ = process.communicate(timeout=seconds)
         assert (process.returncode != 0) == fails, said
         return said
 

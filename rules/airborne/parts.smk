@@ -20,7 +20,7 @@ rule airborne_convert_part:
         "../../envs/airborne.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt, threads: (600 + 400 * threads) * attempt,
+        mem_mb=lambda wildcards, attempt, threads: (400 + 150 * threads) * attempt,
         runtime=whole_source,
     params:
         part="{part}",
@@ -52,7 +52,7 @@ rule airborne_check_part:
         "../../envs/airborne.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt, threads: (600 + 400 * threads) * attempt,
+        mem_mb=lambda wildcards, attempt, threads: (400 + 150 * threads) * attempt,
         runtime=whole_source,
     params:
         part="{part}",

@@ -25,7 +25,7 @@ rule copernicus_search:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
     params:
         query=lambda wildcards: plan.question(row(wildcards)),
         catalogues=option("catalogues"),
@@ -48,7 +48,7 @@ rule copernicus_order:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
     params:
         catalogues=option("catalogues"),
         store=PLACES.apply("<resources>/_products"),
@@ -75,7 +75,8 @@ rule copernicus_fetch:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
+        disk_mb=lambda wildcards, input: plan.megabytes(input.products),
         copernicus=1,
     params:
         catalogues=option("catalogues"),
@@ -102,7 +103,7 @@ rule copernicus_check_products:
         "../../envs/copernicus.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
         runtime=whole_source,
     script:
         "../../scripts/copernicus_check_products.py"
@@ -130,6 +131,6 @@ rule copernicus_plot_products:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
     script:
         "../../scripts/copernicus_plot_products.py"

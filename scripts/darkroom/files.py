@@ -72,6 +72,12 @@ def _flush(path):
         os.close(descriptor)
 
 
+def begin_writing(file, start, end):
+    """Have the system begin to bring these bytes of an open file to the disk: less is left for the flush at its end."""
+    if hasattr(os, "posix_fadvise"):  # on Linux this writes what is new, and drops only what is written already
+        os.posix_fadvise(file.fileno(), start, end - start, os.POSIX_FADV_DONTNEED)
+
+
 def settle(folder):
     """Bring all that was written below a folder to the disk: one call for its file system, instead of one a file."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 
 import jsonschema
-import yaml
 
+from darkroom import yaml_files
 from darkroom.files import CONFIG
 
 FORMATS = jsonschema.FormatChecker(["regex"])
@@ -31,7 +31,7 @@ def exists(path):
 @functools.cache
 def load(name):
     """The schema of this name."""
-    return yaml.safe_load((CONFIG / f"schemas/{name}.schema.yaml").read_text())
+    return yaml_files.read(CONFIG / f"schemas/{name}.schema.yaml")
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """Peak memory of every rule of a campaign of all pipelines, on sources of three sizes, beside what the rules ask for.
 
-    tests/bench/memory_of_rules.py [--folder FOLDER] [--most 1]
+    tests/bench/memory_of_rules.py [--folder FOLDER] [--most 1] [--only labels lidar]
 
 Each job writes its peak into its log. What is asked must be more than the largest peak with the two Snakemakes that run
 beside it on a cluster, and at most twice that; jobs that need less than the least that is asked of any are not told.
@@ -73,19 +73,19 @@ SOURCES = {  # pipeline, options, how the source is made, its three sizes
 }
 
 
-def campaign(folder, most):
-    """Make and run a campaign of all sources."""
+def campaign(folder, most, only):
+    """Make and run a campaign of all sources, or of those that are named."""
     made = Campaign(folder)
     lines = []
     for name, (pipeline, options, make, sizes) in SOURCES.items():
-        for size in sizes[:most]:
+        for size in sizes[:most] if name in only else ():
             source = size if make is None else f"raw/{name}{size}"
             if make is not None:
                 make(folder / source, size)
             flow = str(options).replace("'", '"').replace("True", "true")
             lines.append(f"{name}-{size if make else 0}\t{pipeline}\t{source}\t{flow}")
     made.write(lines)
-    made.run("--keep-going")
+    made.run("--keep-going", seconds=4 * 3600)
     return made
 
 
@@ -107,10 +107,11 @@ def main():
     line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("--folder", type=Path, help="where to work; by default a temporary folder; 5 GB are needed")
     line.add_argument("--most", type=int, default=3, help="sizes of each source, the smallest first")
+    line.add_argument("--only", nargs="+", choices=SOURCES, default=SOURCES, help="sources; by default all")
     given = line.parse_args()
     work, right = Path(tempfile.mkdtemp(dir=given.folder)), True
     try:
-        campaign(work, given.most)
+        campaign(work, given.most, given.only)
         print(f"{'rule':<28} {'dataset':<16} {'peak':>6} {'with Snakemake':>15} {'asked':>6} MB")
         for rule, jobs in sorted(peaks(work).items()):
             for dataset, asked, peak in sorted(jobs, key=lambda job: job[2]):

@@ -1,6 +1,5 @@
 """Darkroom as a module of another workflow: from a folder, and from a Git host."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from campaign import QUICK, ROOT, Campaign
+from campaign import QUICK, ROOT, Campaign, environment
 from house import LIST, shipped
 
 WORKFLOW = """
@@ -40,8 +39,7 @@ def use(folder, snakefile, *arguments, **variables):
         (folder / f"raw/s{number}.png").write_bytes(imagecodecs.png_encode(np.full((8, 9), 10 * number, "u1")))
     (folder / "Snakefile").write_text(WORKFLOW.format(snakefile=snakefile))
     line = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    told = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")} | variables
-    done = subprocess.run(line, cwd=folder, env=told, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(line, cwd=folder, env=environment() | variables, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     return campaign
 

@@ -1,22 +1,19 @@
 """A campaign run once, as containers do: its marker says that all of it is made."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 
-from campaign import ROOT
+from campaign import ROOT, environment
 
 GOOD, BAD = ("made", "sample:icartt", {}), ("missing", "sample:nothing-of-this-name", {})
 
 
 def start(folder, **variables):
     line = [sys.executable, ROOT / "darkroom", "once", "config/config.yaml"]
-    environment = os.environ | variables
-    return subprocess.Popen(
-        line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
+    told = environment() | variables
+    return subprocess.Popen(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=told)
 
 
 def run(folder, **variables):

@@ -13,8 +13,10 @@ ERRORS = (
 
 
 def unreadable(path, kind, error):
-    """The error of a file that is no `kind`, from what its reader says; a KeyError says no more than a key."""
-    said = " ".join(str(error).split()) if isinstance(error, (ValueError, OSError)) else repr(error)
+    """The error of a file that is no `kind`, from what its reader says; what that stumbles over tells little."""
+    said = " ".join(str(error).split())
+    if not isinstance(error, (ValueError, OSError)):
+        said = f"its header is damaged, or says what no reader expects ({type(error).__name__}: {said})"
     return ValueError(f"{path} is no {kind} that can be read: {said}")
 
 

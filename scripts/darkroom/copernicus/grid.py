@@ -131,6 +131,19 @@ def covering(grids, resolution, crs="", area=None):
     return Grid(crs, (resolution, 0.0, left, 0.0, -resolution, top), width, height)
 
 
+def around(longitudes, latitudes, step):
+    """The grid of cells of `step` degrees over places (NaN for none), whose longitudes may go on beyond 180 degrees.
+
+    It is that of all the world's longitudes where they go over the date line.
+    """
+    west, east = np.nanmin(longitudes), np.nanmax(longitudes)
+    west, east = (-180.0, 180.0) if east > 180 or east - west > 180 else (west, east)
+    left, right = np.floor(west / step) * step, np.ceil(east / step) * step
+    bottom, top = np.floor(np.nanmin(latitudes) / step) * step, np.ceil(np.nanmax(latitudes) / step) * step
+    width, height = round((right - left) / step), round((top - bottom) / step)
+    return Grid("EPSG:4326", (step, 0.0, float(left), 0.0, -step, float(top)), max(1, width), max(1, height))
+
+
 def of_image(path):
     """The grid of an image. Raises ValueError for one that cannot be read, and for a system without an EPSG code."""
     try:

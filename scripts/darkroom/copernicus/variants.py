@@ -26,6 +26,8 @@ class Variant:
     decibel: bool = False
     speckle: dict = field(default_factory=dict)
     targets: dict = field(default_factory=dict)
+    plume: dict = field(default_factory=dict)
+    hotspots: dict = field(default_factory=dict)
     fields: dict = field(default_factory=dict)
     log: bool = False
     clip: bool = False

@@ -23,6 +23,7 @@ from darkroom.transfer import checksums, remote
 from darkroom.urls import identity, public_url
 
 BLOCK = 1 << 18  # what a broken connection may lose
+AHEAD = 1 << 24  # bytes after which the disk is given what came
 STEP = 1 << 15  # bytes that are progress
 PATIENCE = 60  # seconds that a step may take
 UNSIZED = 10_000_000_000  # bytes of a file whose size neither the server nor a listing tells
@@ -238,9 +239,13 @@ class _Part:
 
     def append(self, blocks):
         with self.path.open("ab") as file:
+            begun = self.size
             for block in blocks:
                 file.write(block)
                 self._count(block)
+                if self.size - begun >= AHEAD:
+                    files.begin_writing(file, begun, self.size)
+                    begun = self.size
 
     def finish(self):
         files.place(self.path, self.target)

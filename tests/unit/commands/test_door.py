@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ import sys
 
 import pytest
 
-from campaign import ROOT, SCRIPTS
+from campaign import ROOT, SCRIPTS, environment
 from commands import run
 from commands.profiles import profiles
 from commands.upload_results import upload_results
@@ -97,8 +96,7 @@ def test_profiles_are_found_by_their_names(tmp_path):
     (tmp_path / "case").mkdir()
     (tmp_path / "case/Snakefile").write_text("rule all:\n    shell: 'true'\n")
     line = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--executor", "dryrun"]
-    told = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
-    told["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    told = environment() | {"XDG_CONFIG_HOME": str(tmp_path / "config")}
     done = subprocess.run(line, cwd=tmp_path / "case", env=told, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0 and "Using profile slurm" in done.stderr, done.stderr
 

@@ -17,8 +17,9 @@ import copernicus_eopf
 import copernicus_safe
 from copernicus_detect_targets import copernicus_detect_targets
 from copernicus_merge import copernicus_merge
+from copernicus_recipe import project
 from darkroom import files
-from darkroom.copernicus import decibels, items, merging, speckle, stack, targets, variants
+from darkroom.copernicus import decibels, items, merging, speckle, targets, variants
 from darkroom.copernicus.readers import radar as radar_images
 from darkroom.copernicus.readers import safe_s1
 from darkroom.copernicus.recipes import sentinel1
@@ -41,13 +42,7 @@ def scenes(folder):
 
 def run(folder, target, recipe="s1_backscatter", **options):
     """Describe and project the products in a folder; gives the times and the stack."""
-    variant, given = variants.known()[recipe], OPTIONS | options
-    how = method("s1")
-    assert not list(how.problems(variant, given))
-    times = how.describe(copernicus_safe.inventory(folder), variant, given)
-    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {"comment": ""}) as put:
-        how.fill(times, variant, given, put)
-    return times, stack.Stack(target)
+    return project("s1", folder, target, recipe, **OPTIONS | options)
 
 
 def edited(archive, folder, kind, *changes):
