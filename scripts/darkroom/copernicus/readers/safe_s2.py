@@ -31,8 +31,8 @@ NOTHING, SATURATED = 0, 65535
 
 
 def scenes(inventory):
-    """What there is of Sentinel-2 in an inventory, in the order of time, a dict each: SAFE, EOPF Zarr, images with a STAC
-    item.
+    """What there is of Sentinel-2 in an inventory, in the order of time, a dict each: SAFE, EOPF Zarr, images with an
+    item of STAC.
 
     product, begin, tile, level, baseline, unit -- of the product; scale, offsets -- of its bands
     images -- band: resolution in metres (text): the path of the image
