@@ -35,6 +35,26 @@ def test_calibration_noise_and_places_of_sentinel1(copernicus):
     assert np.abs(lines - image.points[:, 0]).max() < 0.01 and np.abs(pixels - image.points[:, 1]).max() < 0.01
 
 
+def test_tables_of_sentinel1_are_those_of_xarray_sentinel(copernicus):
+    sentinel = pytest.importorskip("xarray_sentinel", reason="xarray-sentinel is not installed")
+    folder = str(copernicus / "s1" / S1B)
+    scenes = {scene["product"]: scene for scene in safe_s1.scenes(copernicus_safe.inventory(copernicus / "s1"))}
+    lines, pixels = np.array([0, 700, 2005, 9000, 16_704]), np.array([3, 4000, 13_333, 26_101])
+    for kind, theirs in safe_s1.LUTS.items():
+        image = safe_s1.opened(scenes[S1B]["images"]["VV"], kind)
+        table = sentinel.open_sentinel1_dataset(folder, group="IW/VV/calibration")[theirs]
+        assert image.calibration(lines, pixels) == pytest.approx(
+            table.interp(line=lines, pixel=pixels).values, rel=1e-5
+        )
+    noise = sentinel.open_sentinel1_dataset(folder, group="IW/VV/noise_range").noiseRangeLut
+    assert image.range_noise(lines, pixels) == pytest.approx(noise.interp(line=lines, pixel=pixels).values, rel=1e-4)
+    azimuth = sentinel.open_sentinel1_dataset(folder, group="IW/VV/noise_azimuth").noiseAzimuthLut
+    *_, at, factors = image.azimuth_noise[0]  # of a GRD it has the first swath alone
+    assert np.array_equal(at, azimuth.line) and factors == pytest.approx(azimuth.values, rel=1e-6)
+    points = sentinel.open_sentinel1_dataset(folder, group="IW/VV/gcp")
+    assert sorted(image.points[:, 3]) == pytest.approx(np.sort(points.latitude.values, axis=None))
+
+
 @pytest.mark.parametrize(("packed", "vectors", "told"), [("FEC3", 0, False), ("6D00", 0, True), ("0000", 3, True)])
 def test_noise_of_older_and_newer_processors(copernicus, tmp_path, packed, vectors, told):
     """IPF 2.36 and 2.70 have vectors over the range alone, of an older name, which IPF 2.36 left at 0; newer
