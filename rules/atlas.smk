@@ -1,7 +1,7 @@
 """Brain atlas: section images or a volume -> Neuroglancer precomputed volume, OME-Zarr.
 
 resources/<dataset>/inventory.json -> volume.json (the plan) -> precomputed/ -> precomputed_check.json, preview.png
-Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk), regions.csv (atlas/labels.smk),
+Where a row asks for it, also volume.ome.zarr/ -> zarr_check.json (atlas/zarr.smk, from the same read), regions.csv (atlas/labels.smk),
 annotations/ (atlas/points.smk), precomputed/mesh/ (atlas/meshes.smk),
 sections/ (atlas/sections.smk).
 """
@@ -34,7 +34,7 @@ rule atlas_import:
         "../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 600 * attempt,
     params:
         options=lambda wildcards: atlas_plan.volume_options(row(wildcards), CAMPAIGN.options),
     script:
@@ -53,11 +53,13 @@ rule atlas_chunk:
         "<log>/atlas_chunk.log",
     benchmark:
         "<benchmark>/atlas_chunk.tsv"
+    wildcard_constraints:
+        dataset=CAMPAIGN.pattern_of(atlas_plan.in_one_format),
     conda:
         "../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=whole_source,
     script:
         "../scripts/atlas_chunk.py"
@@ -75,11 +77,13 @@ rule atlas_check_precomputed:
         "<log>/atlas_check_precomputed.log",
     benchmark:
         "<benchmark>/atlas_check_precomputed.tsv"
+    wildcard_constraints:
+        dataset=CAMPAIGN.pattern_of(atlas_plan.in_one_format),
     conda:
         "../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=whole_source,
     script:
         "../scripts/atlas_check_precomputed.py"
@@ -109,6 +113,6 @@ rule atlas_plot:
         "../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 600 * attempt,
     script:
         "../scripts/atlas_plot.py"

@@ -23,7 +23,7 @@ def atlas_check_precomputed(volume: Path, info: Path, check: Path, *, parts: lis
     planned = files.read_json(volume)
     if files.read_json(info) != planned["info"]:
         raise ValueError(f"{info} is not what was planned in {volume}")
-    scales = Judge(check, volume, info, planned, precomputed.opened(info.parent, planned), threads).figures()
+    (scales,) = Judge(check, volume, {info: precomputed.opened(info.parent, planned)}, planned, threads).figures()
     write_record(check, Record(checks={"precomputed_check": {"passed": True, "scales": scales}}))
 
 

@@ -21,7 +21,7 @@ def atlas_check_precomputed_part(
     See `judge.Judge`. Raises ValueError naming the scale and the place that differs.
     """
     planned = files.read_json(volume)
-    judge = Judge(check, volume, info, planned, precomputed.opened(info.parent, planned), threads)
+    judge = Judge(check, volume, {info: precomputed.opened(info.parent, planned)}, planned, threads)
     files.write_json(done, judge.do_share(int(part), int(parts)))
 
 

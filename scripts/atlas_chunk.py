@@ -4,7 +4,6 @@ from pathlib import Path
 
 from darkroom import entrypoint, files
 from darkroom.atlas import precomputed
-from darkroom.atlas.label_tables import segment_properties
 from darkroom.atlas.pyramid import Pyramid
 
 
@@ -20,13 +19,9 @@ def atlas_chunk(inventory: Path, volume: Path, info: Path, *, parts: list = (), 
     ValueError naming the file when the source is damaged or a value does not fit.
     """
     planned = files.read_json(volume)
-    made = Pyramid(info, (inventory, volume), planned, precomputed.opened(info.parent, planned), threads)
+    made = Pyramid({info: precomputed.opened(info.parent, planned)}, (inventory, volume), planned, threads)
     made.finish()
-    if planned["transform"]:
-        files.write_json(info.with_name("transform.json"), planned["transform"])
-    if planned["regions"]:
-        files.write_json(info.parent / precomputed.PROPERTIES / "info", segment_properties(planned["regions"]))
-    files.write_json(info, planned["info"])
+    precomputed.write_index(info, planned)
     made.forget()
 
 

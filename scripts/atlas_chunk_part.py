@@ -22,7 +22,7 @@ def atlas_chunk_part(
     the file when the source is damaged or a value does not fit.
     """
     planned = files.read_json(volume)
-    made = Pyramid(index, (inventory, volume), planned, precomputed.opened(index.parent, planned), threads)
+    made = Pyramid({index: precomputed.opened(index.parent, planned)}, (inventory, volume), planned, threads)
     files.write_json(done, made.do_share(int(part), int(parts)))
 
 

@@ -48,11 +48,10 @@ def atlas_convert_sections(
         there = folder / name / "info"
         own = folder / f"{name}.json"
         files.write_json(own, plan)
-        scales = precomputed.opened(there.parent, plan)
-        Pyramid(there, (inventory, own), plan, scales, threads).finish()
-        files.write_json(there.with_name("transform.json"), plan["transform"])
-        files.write_json(there, plan["info"])
-        checks[section.name] = Judge(folder / f"{name}_check.json", own, there, plan, scales, threads).figures()
+        volumes = {there: precomputed.opened(there.parent, plan)}
+        Pyramid(volumes, (inventory, own), plan, threads).finish()
+        precomputed.write_index(there, plan)
+        (checks[section.name],) = Judge(folder / f"{name}_check.json", own, volumes, plan, threads).figures()
         own.unlink()
         entries.append({"name": section.name, "number": section.number, "folder": name, "transform": plan["transform"]})
         layers += layers_of(section, name, plan)

@@ -17,7 +17,7 @@ rule atlas_check_labels:
         "../../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
         runtime=whole_source,
     script:
         "../../scripts/atlas_check_labels.py"

@@ -18,7 +18,7 @@ rule atlas_convert_meshes:
         "../../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=atlas_plan.mesh_memory,
         runtime=whole_source,
     params:
         make=lambda wildcards: row(wildcards).options["meshes"],

@@ -19,7 +19,7 @@ rule atlas_chunk_part:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=share_of_source,
     params:
         index=lambda wildcards, output: atlas_plan.beside(output.done, "precomputed/info"),
@@ -30,7 +30,7 @@ rule atlas_chunk_part:
 
 
 rule atlas_convert_zarr_part:
-    """Write a share of the regions of a volume as OME-Zarr."""
+    """Write a share of the regions of a volume as Neuroglancer chunks and as OME-Zarr."""
     input:
         inventory=lambda wildcards: atlas_plan.inventory(row(wildcards)),
         volume="<dataset>/volume.json",
@@ -47,9 +47,10 @@ rule atlas_convert_zarr_part:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=share_of_source,
     params:
+        info=lambda wildcards, output: atlas_plan.beside(output.done, "precomputed/info"),
         index=lambda wildcards, output: atlas_plan.beside(output.done, "volume.ome.zarr/zarr.json"),
         part="{part}",
         parts="{parts}",
@@ -75,7 +76,7 @@ rule atlas_check_precomputed_part:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=share_of_source,
     params:
         check=lambda wildcards, output: atlas_plan.beside(output.done, "precomputed_check.json"),
@@ -86,9 +87,10 @@ rule atlas_check_precomputed_part:
 
 
 rule atlas_check_zarr_part:
-    """Compare a share of the regions of an OME-Zarr with its source."""
+    """Compare a share of the regions of a volume in both formats with its source."""
     input:
         volume="<dataset>/volume.json",
+        info="<dataset>/precomputed/info",
         index="<dataset>/volume.ome.zarr/zarr.json",
     output:
         done=temp("<dataset>/parts/zarr_check-{part}of{parts}.json"),
@@ -103,10 +105,10 @@ rule atlas_check_zarr_part:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=share_of_source,
     params:
-        check=lambda wildcards, output: atlas_plan.beside(output.done, "zarr_check.json"),
+        check=lambda wildcards, output: atlas_plan.beside(output.done, "precomputed_check.json"),
         part="{part}",
         parts="{parts}",
     script:

@@ -17,6 +17,6 @@ rule atlas_convert_points:
         "../../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.point_memory,
     script:
         "../../scripts/atlas_convert_points.py"

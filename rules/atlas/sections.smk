@@ -18,7 +18,7 @@ rule atlas_convert_sections:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=whole_source,
     params:
         options=lambda wildcards: atlas_plan.section_options(row(wildcards)),

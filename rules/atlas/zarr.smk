@@ -1,23 +1,29 @@
-"""OME-Zarr of a brain atlas, where a row asks for it: volume.json (the plan) -> volume.ome.zarr/ -> zarr_check.json."""
+"""A brain atlas in both formats, where a row asks for OME-Zarr, too.
+
+volume.json (the plan) -> precomputed/ and volume.ome.zarr/ -> precomputed_check.json and zarr_check.json
+"""
 
 
 rule atlas_convert_zarr:
-    """Write a volume as OME-Zarr, from its source as atlas_chunk does."""
+    """Write a volume as Neuroglancer chunks and as OME-Zarr, from one read of its source."""
     input:
         inventory=lambda wildcards: atlas_plan.inventory(row(wildcards)),
         volume="<dataset>/volume.json",
         parts=lambda wildcards: atlas_plan.parts(row(wildcards), "zarr"),
     output:
+        info="<dataset>/precomputed/info",
         index="<dataset>/volume.ome.zarr/zarr.json",
     log:
         "<log>/atlas_convert_zarr.log",
     benchmark:
         "<benchmark>/atlas_convert_zarr.tsv"
+    wildcard_constraints:
+        dataset=CAMPAIGN.pattern_of(atlas_plan.in_both_formats),
     conda:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=whole_source,
     params:
         dataset="{dataset}",
@@ -26,22 +32,26 @@ rule atlas_convert_zarr:
 
 
 rule atlas_check_zarr:
-    """Read every chunk of an OME-Zarr back and compare it with the source."""
+    """Read every chunk of both formats back and compare it with the source, which is read once."""
     input:
         volume="<dataset>/volume.json",
+        info="<dataset>/precomputed/info",
         index="<dataset>/volume.ome.zarr/zarr.json",
         parts=lambda wildcards: atlas_plan.parts(row(wildcards), "zarr_check"),
     output:
-        check="<dataset>/zarr_check.json",
+        precomputed_check="<dataset>/precomputed_check.json",
+        zarr_check="<dataset>/zarr_check.json",
     log:
         "<log>/atlas_check_zarr.log",
     benchmark:
         "<benchmark>/atlas_check_zarr.tsv"
+    wildcard_constraints:
+        dataset=CAMPAIGN.pattern_of(atlas_plan.in_both_formats),
     conda:
         "../../envs/atlas.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=atlas_plan.memory,
         runtime=whole_source,
     params:
         dataset="{dataset}",

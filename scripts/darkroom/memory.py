@@ -1,4 +1,4 @@
-"""A job that outgrows the memory it has declared ends itself, before it takes that of others; with a line that says so.
+"""The memory that jobs ask for; one that outgrows what it has declared ends itself, before it takes that of others.
 
 A scheduler that gives jobs a limit of their own does that by itself. What counts is memory that belongs to the process
 alone (RssAnon of /proc, Linux): files that are mapped can be dropped at any time.
@@ -11,9 +11,17 @@ import threading
 import time
 from pathlib import Path
 
+RUNNING = 300  # MB of the two Snakemakes that run beside every job of a cluster
+LEAST = 500  # MB, whatever the input
+MARGIN = 1.3  # times what a job is known to use
 SPARE = 1.25  # times what was declared: peaks are short, and measured ones differ between machines
 INTERVAL = 0.05  # seconds
 LIMITED = ("SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", "SLURM_MEM_PER_GPU")  # SLURM keeps a limit
+
+
+def asked(megabytes):
+    """MB that a job asks for which is known to use so many."""
+    return max(LEAST, round(RUNNING + MARGIN * megabytes))
 
 
 def watch(declared_mb, end):

@@ -63,7 +63,7 @@ def test_a_second_run_does_nothing(two):
     assert "Nothing to be done" in two.run("--dry-run")
 
 
-def test_asking_for_it_later_makes_nothing_else_again(two):
+def test_asking_for_it_later_makes_both_formats_from_one_read(two):
     write(two, ROWS | {"without": ROWS["with"]})
-    after = {"atlas_convert_zarr", "atlas_check_zarr", "publish_manifest", "publish_upload"}
+    after = {"atlas_convert_zarr", "atlas_check_zarr", "atlas_plot", "publish_manifest", "publish_upload"}
     assert planned(two) == {(rule, "without") for rule in after}

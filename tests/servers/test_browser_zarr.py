@@ -35,7 +35,7 @@ def test_every_pixel_is_what_the_source_says(browser, nginx, tmp_path, name, sha
     inventory, volume = tmp_path / "inventory.json", tmp_path / "volume.json"
     fetch_input(str(tmp_path / "raw"), inventory=inventory)
     atlas_import(inventory, volume, definition.complete(options | {"sharding": name == "labels"}))
-    atlas_convert_zarr(inventory, volume, tmp_path / "volume.ome.zarr/zarr.json", name)
+    atlas_convert_zarr(inventory, volume, tmp_path / "precomputed/info", tmp_path / "volume.ome.zarr/zarr.json", name)
     shown = state(nginx(tmp_path).url, options.get("type", "image"), shader)
     chosen = {label: (40 * number, 250 - 30 * number, 90) for number, label in enumerate(sorted({*LABELS} - {0}))}
     colours = {str(label): "#{:02x}{:02x}{:02x}".format(*rgb) for label, rgb in chosen.items()}

@@ -12,8 +12,12 @@ SHRINKAGE = {"raw": 1.0, "png": 0.8, "jpeg": 0.5, "compressed_segmentation": 0.4
 CONVERTED = {"raw": 60, "png": 20, "jpeg": 65, "compressed_segmentation": 150}
 CHECKED = 50
 GZIPPED = 1.2  # times as long where chunks are gzipped at level 1; higher levels take longer
-PROCESS = 300e6  # bytes of a process before it has read anything, with GDAL's cache
-BLOCKS, ALONE = 3.5, 1.25  # blocks that are in memory with all that is made of one: with the next one, and without
+# Memory in MB (tests/bench/memory_of_rules.py): of a process before it has read anything; for each MB of a block up to
+# the usual one, with what it is read from and made into, and of a larger one, with the next one in memory and without.
+PROCESS = 165
+USUAL, AHEAD, ALONE = 7, 2.5, 1.25
+MESHED = 1 << 26  # voxels of the finest scale that surfaces are made of
+MESHING = 45e-6  # MB for each of them
 FOLDER = 100_000  # files that a folder should not have more of
 
 
@@ -21,7 +25,8 @@ def estimate(info, cut, itemsize, gzipped):
     """What a volume with this `info`, cut in this way, will take; of a source whose values have `itemsize` bytes.
 
     Returns chunks, files (of all scales) and the most of them in one folder, bytes on the disk, memory in MB of each
-    job, and hours of one core to convert and to check it, by the rates that were measured.
+    job that goes through it and of the one that makes meshes, and hours of one core to convert and to check it, by the
+    rates that were measured.
     """
     scales, encoding = info["scales"], info["scales"][0]["encoding"]
     voxels = [math.prod(scale["size"]) * info["num_channels"] for scale in scales]
@@ -29,17 +34,24 @@ def estimate(info, cut, itemsize, gzipped):
     files = [_files(scale, count) for scale, count in zip(scales, chunks, strict=True)]
     stored = np.dtype(info["data_type"]).itemsize
     block = max(math.prod(stage.sides) for stage in regions.Cut(**cut).stages) * info["num_channels"]
-    block *= max(stored, itemsize)
+    block *= max(stored, itemsize) / 1e6
     seconds = voxels[0] * itemsize / 1e6 / CONVERTED[encoding] * (GZIPPED if gzipped else 1)
     return {
         "chunks": sum(chunks),
         "files": sum(files),
         "files_in_a_folder": max(files),
         "bytes": int(sum(voxels) * stored * SHRINKAGE[encoding]),
-        "memory_mb": round((PROCESS + (BLOCKS if block <= regions.AHEAD else ALONE) * block) / 1e6),
+        "memory_mb": memory(block),
+        "memory_mb_of_meshes": round(PROCESS + MESHING * min(MESHED, voxels[0])),
         "core_hours": round(seconds / 3600, 3),
         "core_hours_to_check": round(voxels[0] * itemsize / 1e6 / CHECKED / 3600, 3),
     }
+
+
+def memory(block):
+    """MB that a job uses whose largest block is of so many MB."""
+    usual = min(block, regions.BLOCK / 1e6)
+    return round(PROCESS + USUAL * usual + (AHEAD if block <= regions.AHEAD / 1e6 else ALONE) * (block - usual))
 
 
 def _files(scale, chunks):

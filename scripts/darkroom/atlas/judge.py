@@ -24,20 +24,20 @@ logger = logging.getLogger(__name__)
 
 
 class Judge(Walk):
-    """The judging of a planned volume.
+    """The judging of a planned volume, in each format that it was made in.
 
-    check -- the file that the figures go to; what is found of regions waits in a folder beside it
-    index -- the file that says that the volume is whole; when it is written again, all is judged again
-    scales -- every scale, finest first
+    check -- the file that the figures go to, or the first; what is found of regions waits in a folder beside it
+    volumes -- for each format the file that says that it is whole: every scale, finest first. When such a file is
+        written again, all is judged again
 
     Lossless encodings must agree exactly (float32 means in all but their last digits). JPEG must come as near to each
     chunk as `psnr_floor` says or, where noise lets no JPEG come that near, as tensorstore's own.
     """
 
-    def __init__(self, check, volume, index, planned, scales, threads):
-        state = check.with_name(f".{check.stem}") / f"{files.digest(volume)[:16]}-{index.stat().st_mtime_ns}"
-        super().__init__(planned, state, threads)
-        self.scales, self.found = scales, {}
+    def __init__(self, check, volume, volumes, planned, threads):
+        names = [files.digest(volume)[:16], *(str(index.stat().st_mtime_ns) for index in volumes)]
+        super().__init__(planned, check.with_name(f".{check.stem}") / "-".join(names), threads)
+        self.volumes, self.found = list(volumes.values()), {}
 
     def do_regions(self, numbers):
         """As `Walk` has it; when a difference is found, nothing that was found before counts any more."""
@@ -60,39 +60,45 @@ class Judge(Walk):
         for step, (own, box) in enumerate(zip(block.own, block.needed, strict=True)):
             number = stage.first + step
             if step:
-                fine, coarse = (scale.info for scale in self.scales[number - 1 : number + 1])
+                fine, coarse = self.planned["info"]["scales"][number - 1 : number + 1]
                 places = fine, coarse, block.needed[step - 1], box
                 slack = coarser_slack(expected, slack, *places) if not labels else 0
                 expected = coarser(expected, *places, labels)
-            if number < stage.last:
-                for part in tasks(own, self.scales[number]):
+            for scales in self.volumes if number < stage.last else ():
+                for part in tasks(own, scales[number]):
                     index = blocks.window(part, box)[::-1]
                     let_pass = slack[index] if np.ndim(slack) else slack
-                    comparing.append(
-                        (number, pool.submit(compare, self.scales[number], part, expected[index], let_pass))
-                    )
-        for number, comparison in comparing:
-            self.found.setdefault(number, []).append(comparison.result())
+                    comparison = pool.submit(compare, scales[number], part, expected[index], let_pass)
+                    comparing.append((self._key(scales, number), comparison))
+        for key, comparison in comparing:
+            self.found.setdefault(key, []).append(comparison.result())
         return with_slack(expected, slack)
 
     def end(self, name, pool):
-        """The figures of each scale, by its number."""
+        """The figures of each scale of each format."""
         by_scale, self.found = self.found, {}
-        return {str(number): together(figures) for number, figures in by_scale.items()}
+        return {key: together(figures) for key, figures in by_scale.items()}
+
+    def _key(self, scales, number):
+        return f"{self.volumes.index(scales)}-{number}"
 
     def figures(self):
-        """For each scale, its key, the chunks and values compared, and how they agree.
+        """For each format, for each scale: its key, the chunks and values compared, and how they agree.
 
         Raises ValueError naming the scale and the place that differs, and for files that are missing or no chunks.
         """
-        for scale in self.scales:
+        for scale in itertools.chain.from_iterable(self.volumes):
             require_files(scale)
         rest = self.do_rest()
         told = [files.read_json(self.mark(number)) for number in range(len(self.regions))] + [rest]
         self.forget()
+
+        def compared(key):
+            return together([figures[key] for figures in told if key in figures])
+
         return [
-            told_of(scale, together([one[str(number)] for one in told if str(number) in one]))
-            for number, scale in enumerate(self.scales)
+            [told_of(scale, compared(self._key(scales, number))) for number, scale in enumerate(scales)]
+            for scales in self.volumes
         ]
 
 

@@ -16,8 +16,8 @@ import skimage.measure
 
 from darkroom import files
 from darkroom.atlas import readback
+from darkroom.atlas.estimate import MESHED
 
-VOXELS = 1 << 26  # of the finest scale that surfaces are made of
 LEVELS = 3
 BITS = 16  # of a coordinate
 PER_INDEX = 1024  # labels of an index
@@ -48,7 +48,7 @@ class Labels:
 
 def scales_to_mesh(scales):
     """The scales that surfaces are made of: the finest that fits in memory, then coarser ones."""
-    fits = [scale for scale in scales if math.prod(scale.size) <= VOXELS] or scales[-1:]
+    fits = [scale for scale in scales if math.prod(scale.size) <= MESHED] or scales[-1:]
     return fits[:LEVELS]
 
 

@@ -131,6 +131,13 @@ class Scale(precomputed.Scale):
         }
 
 
+def write_index(index, planned, scales, name):
+    """Say that the OME-Zarr of a planned volume is all there: `zarr.json` of each scale, then that of the group."""
+    for scale in scales:
+        files.write_json(scale.indexes[0], scale.metadata)
+    files.write_json(index, group(planned, name))
+
+
 def axes(channels):
     """Axes of the arrays, in their order. Lengths are in nm, as in `info`."""
     space = [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"]

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+from darkroom import files
 from darkroom.atlas.surfaces import table as surface_table
 from darkroom.campaign.inputs import local_bytes
 from darkroom.campaign.sheet import Row
+from darkroom.memory import asked
 
 JOB = 25 * 10**9  # bytes of a source for each job, where a row does not say how many
 JOBS = 200  # at most, then
+MESH_FILES, POINTS = 8, 22  # MB in memory for each of mesh files, and of a table of points
 # An image of another pipeline that is to be looked at: one section whose rows run south, of 1 m per pixel.
 BESIDE = (
     "ome_zarr", "jobs", "labels", "points", "placement", "atlas_resolution", "surfaces", "surface_transform",
@@ -45,6 +48,15 @@ def problems(row: Row):
         yield f"options surfaces: {error}"
     else:
         yield from (f"options surfaces: {path} is not there" for path in missing)
+
+
+def in_both_formats(row: Row) -> bool:
+    """Whether a volume is made as OME-Zarr, too, from the same read of its source."""
+    return row.pipeline == "atlas" and row.options["ome_zarr"]
+
+
+def in_one_format(row: Row) -> bool:
+    return not in_both_formats(row)
 
 
 def labels(row: Row) -> str | list:
@@ -90,6 +102,22 @@ def jobs(row: Row) -> int:
     same in every plan: of what comes from afar, nobody knows the size before."""
     asked = row.options["jobs"]
     return min(JOBS, 1 + local_bytes(row.source) // JOB) if asked == "auto" else asked
+
+
+def memory(wildcards, input, attempt: int) -> int:
+    """MB that a job asks for which goes through a volume. FileNotFoundError as long as its plan is not there."""
+    return attempt * asked(files.read_json(Path(input.volume))["estimate"]["memory_mb"])
+
+
+def mesh_memory(wildcards, input, attempt: int) -> int:
+    """MB that a job asks for which makes meshes: by the plan of the volume, and for the mesh files that it reads."""
+    planned = files.read_json(Path(input.volume))
+    return attempt * asked(planned["estimate"]["memory_mb_of_meshes"] + MESH_FILES * input.size_mb)
+
+
+def point_memory(wildcards, input, attempt: int) -> int:
+    """MB that a job asks for which writes points."""
+    return attempt * asked(80 + POINTS * input.size_mb)
 
 
 def parts(row: Row, product: str) -> list[str]:

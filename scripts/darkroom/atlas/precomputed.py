@@ -14,6 +14,7 @@ import numpy as np
 
 from darkroom import files
 from darkroom.atlas import chunks, shards
+from darkroom.atlas.label_tables import segment_properties
 
 DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "float32")
 CSEG_BLOCK = (8, 8, 8)
@@ -66,6 +67,15 @@ def opened(folder, planned):
     """Every `Scale` of a planned volume, finest first."""
     numbers = range(len(planned["info"]["scales"]))
     return [Scale(folder, planned["info"], number, planned["compresslevel"]) for number in numbers]
+
+
+def write_index(info, planned):
+    """Say that a planned volume is all there: what belongs to it, then `info`, in the folder of that file."""
+    if planned["transform"]:
+        files.write_json(info.with_name("transform.json"), planned["transform"])
+    if planned["regions"]:
+        files.write_json(info.parent / PROPERTIES / "info", segment_properties(planned["regions"]))
+    files.write_json(info, planned["info"])
 
 
 class Scale:

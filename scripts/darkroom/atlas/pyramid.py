@@ -1,7 +1,8 @@
 """Write the scales of a planned volume, region by region; `regions` says how it is cut.
 
-Scales are of any format that has the methods of `precomputed.Scale`. Several jobs may make regions of one volume at the
-same time; the last one makes what is missing, and the coarsest scales.
+Scales are of any format that has the methods of `precomputed.Scale`, or of several, which are made from one read of the
+source. Several jobs may make regions of one volume at the same time; the last one makes what is missing, and the
+coarsest scales.
 """
 
 import contextlib
@@ -24,17 +25,20 @@ logger = logging.getLogger(__name__)
 
 
 class Pyramid(Walk):
-    """A planned volume on its way into a folder.
+    """A planned volume on its way into a folder for each format.
 
-    index -- the file that says that all is there; it is not, from here on
+    volumes -- for each format the file that says that all is there, which it is not from here on: every scale, finest
+        first. What is known of regions is in the folder of the first
     inputs -- files that all of it follows from. What jobs have done by other ones counts for nothing
-    scales -- every scale, finest first
     """
 
-    def __init__(self, index, inputs, planned, scales, threads):
-        self.folder, self.scales, self.spools = index.parent, scales, {}
-        index.unlink(missing_ok=True)
-        super().__init__(planned, self.folder / MARKER / "-".join(files.digest(path)[:16] for path in inputs), threads)
+    def __init__(self, volumes, inputs, planned, threads):
+        self.volumes, self.spools = volumes, {}
+        for index in volumes:
+            index.unlink(missing_ok=True)
+        first, *others = (index.parent for index in volumes)
+        names = [*(files.digest(path)[:16] for path in inputs), *(folder.name for folder in others)]
+        super().__init__(planned, first / MARKER / "-".join(names), threads)
 
     @contextlib.contextmanager
     def opened(self):
@@ -48,24 +52,23 @@ class Pyramid(Walk):
         for step, (own, box) in enumerate(zip(block.own, block.needed, strict=True)):
             number = stage.first + step
             if step:
-                fine, coarse = (scale.info for scale in self.scales[number - 1 : number + 1])
+                fine, coarse = self.planned["info"]["scales"][number - 1 : number + 1]
                 voxels = coarser(voxels, block.needed[step - 1], fine, coarse, box, labels)
-            if number < stage.last:
-                put, scale = self._put(name, number), self.scales[number]
+            for scales in self.volumes.values() if number < stage.last else ():
+                put, scale = self._put(name, scales[number]), scales[number]
                 for chunk in blocks.chunks(own, scale.sides):
                     written.append(pool.submit(_write, scale, put, chunk, voxels[blocks.window(chunk, box)]))
         for writing in written:
             writing.result()
         return voxels
 
-    def _put(self, name, number):
+    def _put(self, name, scale):
         """What takes the chunks of a scale: files of their own, or what becomes shards."""
-        scale = self.scales[number]
         if not scale.sharded:
             return scale.put
-        if number not in self.spools:
-            self.spools[number] = shards.Spool(scale, self.state / f"{name}-shards-{number}")
-        return self.spools[number].put
+        if scale not in self.spools:
+            self.spools[scale] = shards.Spool(scale, self.state / f"{name}-shards-{len(self.spools)}")
+        return self.spools[scale].put
 
     def end(self, name, pool):
         """Write the shards."""
@@ -74,18 +77,19 @@ class Pyramid(Walk):
         return {}
 
     def finish(self):
-        """Make all that is still missing, and leave nothing in the folder but the scales and what is to be forgotten
-        once the index is there."""
+        """Make all that is still missing, and leave nothing in the folders but the scales and what is to be forgotten
+        once the indexes are there."""
         self.do_rest()
-        for scale in self.scales:
-            for name in itertools.filterfalse(scale.holds, scale.names()):
-                logger.info("removed: %s is no file of this volume", scale.folder / name)
-                Path(scale.folder, name).unlink()
-        for path in set(self.folder.iterdir()) - {scale.folder for scale in self.scales} - {self.state.parent}:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        for index, scales in self.volumes.items():
+            for scale in scales:
+                for name in itertools.filterfalse(scale.holds, scale.names()):
+                    logger.info("removed: %s is no file of this volume", scale.folder / name)
+                    Path(scale.folder, name).unlink()
+            for path in set(index.parent.iterdir()) - {scale.folder for scale in scales} - {self.state.parent}:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
 
 def _write(scale, put, chunk, voxels):

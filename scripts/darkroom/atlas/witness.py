@@ -5,7 +5,7 @@ and imagecodecs' libpng with the CRC of every chunk; GDAL looks at neither of TI
 after GDAL, which has a warning where their data are damaged; those that GDAL imports, by GDAL again. JPEG 2000 is
 decoded by imagecodecs, NIfTI, Analyze and MGH by NumPy, MINC by h5py or netCDF4, NRRD by pynrrd, Zarr by zarr-python,
 precomputed chunks by tensorstore. A NumPy file, a TIFF of one run of bytes, JPEG or JPEG 2000 within a TIFF and shards
-have one reader here, which is asked again.
+have one reader here, which is asked again. Packages that few sources need are imported for these: that takes a while.
 """
 
 import gzip
@@ -14,20 +14,16 @@ import struct
 import zlib
 from pathlib import Path
 
-import h5py
 import imagecodecs
-import netCDF4
-import nrrd
 import numpy as np
 import PIL.Image
 import rasterio
 import tensorstore
-import zarr
 
 from darkroom import files
 from darkroom.atlas import arrays, blocks, chunked, damage, pictures, sections
 
-BLOCK = 1 << 20
+BLOCK = 1 << 16  # bytes that are read or inflated at a go: as many are kept of each open section
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG_2000 = b"\0\0\0\x0cjP  ", b"\xffO\xffQ"
 PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
@@ -74,12 +70,16 @@ def _nrrd(source):
     """The numbers of an NRRD as pynrrd reads them; of one that is too large for that, as they are imported."""
     if math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize > MOST:
         return arrays.OPENERS["nrrd"](source)
+    import nrrd
+
     return nrrd.read(source["header"])[0]
 
 
 def _zarr(source):
     if source["spec"]:  # zarr-python takes no correction of what the metadata say
         return arrays.open_zarr(source)
+    import zarr
+
     return zarr.open_array(source["path"], mode="r")
 
 
@@ -116,6 +116,9 @@ class Minc:
     """The real values of a MINC volume along its own axes. Source: MINC 1 and 2 reference, pixel and real values."""
 
     def __init__(self, path):
+        import h5py
+        import netCDF4
+
         with Path(path).open("rb") as file:
             hdf5 = file.read(4) == b"\x89HDF"
         self.file = h5py.File(path) if hdf5 else netCDF4.Dataset(path)

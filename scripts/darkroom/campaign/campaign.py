@@ -79,7 +79,11 @@ class Campaign:
 
     def pattern(self, pipeline: str) -> str:
         """A regular expression of what the datasets of a pipeline are called, so that others are not taken for them."""
-        names = [row.dataset for row in self.of(pipeline)]
+        return self.pattern_of(lambda row: row.pipeline == pipeline)
+
+    def pattern_of(self, chosen: Callable[[Row], bool]) -> str:
+        """A regular expression of what the datasets whose rows are chosen are called."""
+        names = [row.dataset for row in self.rows.values() if chosen(row)]
         return DATASET if len(names) == len(self.rows) else one_of(names)
 
     def products(self, dataset: str) -> list[str]:

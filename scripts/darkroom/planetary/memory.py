@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from darkroom.memory import LEAST, RUNNING
 from darkroom.planetary.formats import cubes
 
-RUNNING = 300  # MB of the two Snakemakes that run beside every job of a cluster
-LEAST = 500  # MB, whatever the input
 SPARE = 1.3  # of what a step is known to use
 
 

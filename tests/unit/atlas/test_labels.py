@@ -100,8 +100,8 @@ def labelled(tmp_path_factory):
     atlas_check_labels(plan, info, folder / "regions.csv", folder / "labels_check.json")
     atlas_plot(plan, info, folder / "p.png", folder / "view.json")
     index = folder / "volume.ome.zarr/zarr.json"
-    atlas_convert_zarr(folder / "inventory.json", plan, index, "v")
-    atlas_check_zarr(plan, index, folder / "zarr_check.json", "v")
+    atlas_convert_zarr(folder / "inventory.json", plan, info, index, "v")
+    atlas_check_zarr(plan, info, index, folder / "precomputed_check.json", folder / "zarr_check.json", "v")
     return folder, values
 
 

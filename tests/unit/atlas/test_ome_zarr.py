@@ -46,13 +46,17 @@ class Zarr:
         self.write(**options)
 
     def write(self, **options):
-        inventory = self.volume.plan_file.with_name("inventory.json")
-        atlas_convert_zarr(inventory, self.volume.plan_file, self.folder / "zarr.json", "brain", **options)
+        inventory, info = self.volume.plan_file.with_name("inventory.json"), self.volume.folder / "info"
+        atlas_convert_zarr(inventory, self.volume.plan_file, info, self.folder / "zarr.json", "brain", **options)
 
     def check(self, **options):
-        result = self.volume.plan_file.with_name("zarr_check.json")
-        atlas_check_zarr(self.volume.plan_file, self.folder / "zarr.json", result, "brain", **options)
-        return json.loads(result.read_text())
+        """The record of the check of OME-Zarr, after which there is that of the precomputed volume, too."""
+        plan = self.volume.plan_file
+        checks = plan.with_name("precomputed_check.json"), plan.with_name("zarr_check.json")
+        atlas_check_zarr(plan, self.volume.folder / "info", self.folder / "zarr.json", *checks, "brain", **options)
+        first, second = (json.loads(check.read_text()) for check in checks)
+        assert len(first["checks"]["precomputed_check"]["scales"]) == len(second["checks"]["zarr_check"]["scales"])
+        return second
 
     def fails(self, *texts):
         with pytest.raises((ValueError, OSError)) as failure:
@@ -171,7 +175,9 @@ def test_coarse_voxels_lie_over_the_fine_ones_they_are_made_of(plan, tmp_path):
 def test_jpeg_beside_it_takes_nothing_from_it(source, make, block):
     path = source()
     volume = make(path, chunk_size=16, resolution=1000, encoding="jpeg")
+    alone = volume.files()
     zarr = Zarr(volume)
+    assert volume.files() == alone
     assert np.array_equal(zarr.voxels(), block(np.load(path)))
     assert not np.array_equal(volume.voxels(), zarr.voxels())
     raw = make(path, chunk_size=16, resolution=1000)
@@ -271,10 +277,11 @@ def test_killed_at_random_moments(options, noise, plan, kill, tmp_path, request)
     volume = plan(tmp_path / "v.npy", **made)
     index = volume.plan_file.with_name("volume.ome.zarr") / "zarr.json"
     inventory = volume.plan_file.with_name("inventory.json")
-    command = [sys.executable, SCRIPT, inventory, volume.plan_file, index, "brain", "--threads", "2"]
+    info = volume.folder / "info"
+    command = [sys.executable, SCRIPT, inventory, volume.plan_file, info, index, "brain", "--threads", "2"]
     killed = set()
     for seed in range(4):
-        killed.add(kill(command, lambda: list(index.parent.glob(".unfinished/*/region-*")), seed))
+        killed.add(kill(command, lambda: list(info.parent.glob(".unfinished/*/region-*")), seed))
         there = files(index.parent)
         assert "zarr.json" not in there or there == whole  # it may be killed when all is done
     assert -signal.SIGKILL in killed

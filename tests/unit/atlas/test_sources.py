@@ -51,8 +51,9 @@ def pictures(tmp_path):
 def zarr_of(volume, folder):
     """The OME-Zarr of a planned volume, checked: the metadata of its group."""
     index = folder / "volume.ome.zarr/zarr.json"
-    atlas_convert_zarr(volume.plan_file.with_name("inventory.json"), volume.plan_file, index, "v")
-    atlas_check_zarr(volume.plan_file, index, folder / "zarr_check.json", "v")
+    plan, info = volume.plan_file, volume.folder / "info"
+    atlas_convert_zarr(plan.with_name("inventory.json"), plan, info, index, "v")
+    atlas_check_zarr(plan, info, index, folder / "precomputed_check.json", folder / "zarr_check.json", "v")
     return json.loads(index.read_text())["attributes"]
 
 
