@@ -168,22 +168,23 @@ def with_scripts(programs, sections, folder, kind, encoding, data_type, convert)
 
 def with_igneous(programs, sections, folder, encoding):
     """Write sections with CloudVolume, and coarser scales with igneous."""
+    quality = ["--encoding-level", 95] if encoding == "jpeg" else []
     return measure(
         [programs / "python", HERE / "with_cloudvolume.py", sections, folder, encoding],
-        [programs / "igneous", "image", "downsample", f"file://{folder}", "--num-mips", 5],
+        [programs / "igneous", "image", "downsample", f"file://{folder}", "--num-mips", 5, *quality],
     )
 
 
 def require_equal(one, other, count):
-    """Raise RuntimeError where two volumes differ in a voxel of their finest `count` scales, or JPEG by more than its
-    quality allows.
+    """Raise RuntimeError where two volumes differ in a voxel of their finest `count` scales, as far as both have so
+    many, or JPEG by more than its quality allows.
 
     This is run as a process: what is measured later would seem to have the memory that its parent has had.
     """
     from cloudvolume import CloudVolume
 
-    scales = json.loads((one / "info").read_bytes())["scales"][:count]
-    for number, scale in enumerate(scales):
+    scales, others = (json.loads((folder / "info").read_bytes())["scales"][:count] for folder in (one, other))
+    for number, (scale, _) in enumerate(zip(scales, others, strict=False)):
         volumes = [CloudVolume(f"file://{folder}", mip=number, progress=False) for folder in (one, other)]
         for z in range(0, scale["size"][2], 64):
             a, b = (np.asarray(volume[:, :, z : min(z + 64, scale["size"][2])]) for volume in volumes)

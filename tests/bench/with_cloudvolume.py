@@ -14,6 +14,8 @@ def main(sections, folder, encoding):
         planes = list(pool.map(lambda path: imagecodecs.png_decode(path.read_bytes()), sorted(sections.iterdir())))
     values = np.stack(planes).T
     info = CloudVolume.create_new_info(1, "image", "uint8", encoding, [1000] * 3, [0, 0, 0], values.shape, [64] * 3)
+    if encoding == "jpeg":
+        info["scales"][0]["jpeg_quality"] = 95
     compress = "gzip" if encoding == "raw" else None
     volume = CloudVolume(f"file://{folder}", info=info, compress=compress, progress=False)
     volume.commit_info()
