@@ -29,14 +29,14 @@ def recipe_options(wildcards):
     return plan.recipe_options(row(wildcards))
 
 
-def classes_of(wildcards):
-    """The map of classes of a dataset whose recipe has classes."""
-    return "<dataset>/classes.tif" if "classes.tif" in plan.products(row(wildcards)) else []
+def found(product):
+    """A product of the datasets whose recipe makes it, as an input of others."""
+    return lambda wildcards: f"<dataset>/{product}" if product in plan.products(row(wildcards)) else []
 
 
-def targets_of(wildcards):
-    """The targets of a dataset whose recipe looks for them."""
-    return "<dataset>/targets.geojson" if "targets.geojson" in plan.products(row(wildcards)) else []
+def perimeter_of(wildcards):
+    """The file with the perimeter that the row of a job names."""
+    return watchable([row(wildcards).options["perimeter"]] if row(wildcards).options["perimeter"] else [])
 
 
 include: "copernicus/products.smk"

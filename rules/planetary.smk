@@ -42,6 +42,13 @@ def memory(step):
     )
 
 
+def memory_on_ground(step):
+    """Memory of a step that looks at the ground, with a part of its DEM where it has one."""
+    return lambda wildcards, input, attempt: memory(step)(wildcards, input, attempt) + attempt * (
+        planetary_memory.SHAPE if made(wildcards).has_shape else 0
+    )
+
+
 def own_cameras(batch):
     """The files of cameras of the user's own that the images of a batch are of."""
     of_each = batch.each(lambda dataset, _: watchable(PLANETARY[dataset].files))

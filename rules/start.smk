@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from darkroom.campaign import failures, locks, mending, starting
+from darkroom.campaign import failures, limits, locks, mending, starting
 from darkroom.campaign.inputs import unwatched
 
 STATE = Path(".snakemake")
@@ -19,6 +19,7 @@ if workflow.is_main_process:
 
 
 onstart:
+    or_refuse(limits.require, workflow.dag.needrun_jobs(), workflow.global_resources)
     locks.hold(STATE, [Path(path) for path in getattr(workflow.persistence, "_lockfile", {}).values()])
 
 

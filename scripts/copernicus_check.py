@@ -53,7 +53,7 @@ def _compare(variant, made, path):
         if image.shape != (made.grid.height, made.grid.width) or image.crs != made.grid.crs:
             raise ValueError(f"{path}: is not on the grid of {made.path.name}; remove it and run again")
         valid = np.zeros(image.count, int)
-        for window in merging.windows(made):
+        for window in merging.windows(variant, made):
             values = image.read(window=window)
             if not np.array_equal(values, merging.merged(variant, made, get, window), equal_nan=True):
                 raise ValueError(f"{path}: is not what {made.path.name} makes; remove it and run again")
@@ -65,7 +65,7 @@ def _compare_classes(variant, made, map_path, path):
     """Raise ValueError where the classes are not those of the result in the map."""
     with rasterio.open(map_path) as result, rasterio.open(path) as image:
         band = merging.result(variant, result.count)
-        for window in merging.windows(made):
+        for window in merging.windows(variant, made):
             if not np.array_equal(
                 image.read(1, window=window), merging.classified(variant, result.read(band, window=window))
             ):

@@ -31,7 +31,7 @@ def copernicus_merge(
         "NOTES": made.about["comment"],
     }
     with made.reading() as get, rasters.writing(map, made.grid, layers, "float32", np.nan, tags) as put:
-        for window in merging.windows(made):
+        for window in merging.windows(variant, made):
             put(window, merging.merged(variant, made, get, window))
 
 

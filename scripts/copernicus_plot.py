@@ -7,15 +7,23 @@ from pathlib import Path
 import matplotlib.figure
 import numpy as np
 import rasterio
+import shapely
 from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize
 from matplotlib.patches import Patch
-from rasterio.enums import Resampling
+from matplotlib.patheffects import withStroke
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.transform import from_bounds
+from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
 from darkroom import coastline, entrypoint, files
-from darkroom.copernicus import items, merging, variants
+from darkroom.copernicus import areas, items, merging, variants
 
 MOST = 1000  # pixels of a side that are drawn
+SHARES = (0.02, 0.98)  # of the values of an image beside the map that it is stretched between
+COLORS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+HALO = withStroke(linewidth=5, foreground="white")  # around what is to be seen on any ground
+HEIGHT = 7.2  # inches of a figure with a map and a series
 MARGIN = 0.2  # degrees around a map within which coastlines are looked for
 
 
@@ -28,30 +36,49 @@ def copernicus_plot(
     *,
     classes: Path | None = None,
     targets: Path | None = None,
+    plume: Path | None = None,
+    hotspots: Path | None = None,
+    context: list | None = None,
     recipe: str,
     recipes: str = "",
+    perimeter: str = "",
+    given: list | None = None,
 ):
     """Write preview.png and item.json.
 
-    stack, map, statistics, classes, targets -- of `copernicus_project`, `copernicus_merge`, `copernicus_detect` and
-        `copernicus_detect_targets`
-    recipe, recipes -- as there
+    stack, map, statistics, classes, targets, plume, hotspots -- of `copernicus_project`, `copernicus_merge`,
+        `copernicus_detect`, `copernicus_detect_targets`, `copernicus_detect_plume` and `copernicus_detect_hotspots`
+    context -- images that are drawn of the same ground, with the outlines of the plume
+    recipe, recipes, perimeter -- as there
+    given -- unused: the file of the perimeter, which is watched
     """
     variant = variants.known(recipes)[recipe]
     with statistics.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["valid"] != "0"]
     times = sorted({row["begin"] for row in rows})
-    figure = matplotlib.figure.Figure(figsize=(12, 7.2), dpi=100, layout="constrained", facecolor="white")
-    grid = figure.add_gridspec(2 if len(times) > 1 else 1, 1, height_ratios=(3, 1) if len(times) > 1 else (1,))
+    figure = matplotlib.figure.Figure(figsize=(12, HEIGHT), dpi=100, layout="constrained", facecolor="white")
+    heights = [3, *([2] if context else []), *([1] if len(times) > 1 else [])]
+    figure.set_figheight(HEIGHT * sum(heights) / 4)
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     axes = figure.add_subplot(grid[0])
     draw_map(variant, classes or map, bool(classes), axes)
     if targets:
         draw_targets(files.read_json(targets)["features"], map, axes)
+    if hotspots:
+        draw_hotspots(hotspots, axes)
+    outlines = shapes_of(plume, perimeter)
+    draw_outlines(outlines, axes)
+    if context:
+        panels = grid[1].subgridspec(1, len(context))
+        for panel, path in zip(panels, context, strict=True):
+            beside = figure.add_subplot(panel)
+            draw_context(variants.known(recipes), Path(path), map, beside)
+            draw_outlines(outlines, beside)
     if len(times) > 1:
-        draw_times(rows, figure.add_subplot(grid[1]))
+        draw_times(rows, figure.add_subplot(grid[-1]))
     with files.replacing(preview) as partial:
         figure.savefig(partial, format="png", metadata={"Software": None})
-    assets = [path for path in (map, classes, targets, stack, statistics, preview) if path]
+    assets = [path for path in (map, classes, targets, plume, hotspots, stack, statistics, preview) if path]
     files.write_json(item, items.item(map.parent.name, variant, stack, map, assets))
 
 
@@ -99,6 +126,59 @@ def draw_targets(features, path, axes):
         axes.plot(xs, ys, "o", markersize=9, markerfacecolor="none", markeredgecolor="tab:red")
 
 
+def draw_hotspots(path, axes):
+    """A dot on each hot spot, filled where it lies inside the perimeter or there is none."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for fill, told in (("black", ("yes", "")), ("none", ("no",))):
+        own = [(float(row["longitude"]), float(row["latitude"])) for row in rows if row["inside"] in told]
+        axes.plot(*np.reshape(own, (-1, 2)).T, "o", markersize=4, color="black", markerfacecolor=fill)
+
+
+def shapes_of(plume, perimeter):
+    """Geometries in longitude and latitude that are drawn as lines: the plumes, and the perimeter of a fire."""
+    features = files.read_json(plume)["features"] if plume else []
+    drawn = [shapely.geometry.shape(feature["geometry"]) for feature in features]
+    return [*drawn, *([areas.read(perimeter, "perimeter")[0]] if perimeter else [])]
+
+
+def draw_outlines(geometries, axes):
+    """The borders of polygons, white within black, to be seen on any ground."""
+    for polygon in (part for one in geometries for part in shapely.get_parts(one) if part.geom_type == "Polygon"):
+        for ring in (polygon.exterior, *polygon.interiors):
+            for color, width in (("black", 2.4), ("white", 1.0)):
+                axes.plot(*np.array(ring.coords).T[:2], color=color, linewidth=width)
+
+
+def draw_context(known, path, map_path, axes):
+    """An image of the ground that a map shows, in longitude and latitude.
+
+    known -- recipes: a map of one of them is drawn as it says; another image in its own colours, or its first band
+    """
+    with rasterio.open(map_path) as shown:
+        bounds = shown.bounds
+    height = max(1, round(MOST * (bounds.top - bounds.bottom) / (bounds.right - bounds.left)))
+    affine = from_bounds(*bounds, MOST, min(height, 2 * MOST))
+    options = {"crs": "EPSG:4326", "transform": affine, "width": MOST, "height": min(height, 2 * MOST)}
+    with rasterio.open(path) as image:
+        variant, tags = known.get(image.tags().get("RECIPE")), image.tags()
+        colored = image.count >= 3 and (variant.rgb if variant else image.colorinterp[:3] == COLORS)
+        bands = [1, 2, 3] if colored else [merging.result(variant, image.count) if variant else 1]
+        bare = image.nodata is None and ColorInterp.alpha not in image.colorinterp
+        with WarpedVRT(image, resampling=Resampling.nearest, add_alpha=bare, **options) as brought:
+            values = brought.read(bands, masked=True).astype(float).filled(np.nan)
+    extent = (bounds.left, bounds.right, bounds.bottom, bounds.top)
+    if colored:
+        axes.imshow(_stretched(values, SHARES), extent=extent)
+    else:
+        low, high = _ends(values[0], SHARES)
+        palette = variant.palette if variant else "gray"
+        axes.imshow(np.ma.masked_invalid(values[0]), extent=extent, cmap=palette, vmin=low, vmax=high)
+    axes.set(xlim=extent[:2], ylim=extent[2:], facecolor="0.85")
+    axes.set_title(tags.get("TITLE", path.name), fontsize="small")
+    axes.tick_params(labelsize="small")
+
+
 def _draw_classes(variant, values, extent, axes):
     colors = [one["color"] for one in variant.classes]
     palette, norm = ListedColormap(colors), BoundaryNorm(np.arange(len(colors) + 1) - 0.5, len(colors))
@@ -144,16 +224,23 @@ def _draw_scale(bounds, crs, axes):
     power = 10 ** np.floor(np.log10(most))
     length = max(step * power for step in (1, 2, 5) if step * power <= most)
     left, low = bounds.left + 0.04 * (bounds.right - bounds.left), bounds.bottom + 0.05 * (bounds.top - bounds.bottom)
-    axes.plot([left, left + length * metre], [low, low], color="black", linewidth=3, solid_capstyle="butt")
+    axes.plot([left, left + length * metre], [low, low], color="black", linewidth=3, path_effects=[HALO])
     text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     axes.annotate(
-        text, (left + length * metre / 2, low), (0, 4), textcoords="offset points", ha="center", fontsize="small"
+        text,
+        (left + length * metre / 2, low),
+        (0, 4),
+        textcoords="offset points",
+        ha="center",
+        fontsize="small",
+        path_effects=[HALO],
     )
 
 
 def draw_times(rows, axes):
-    """The mean of each layer over the times, and between which values 96 percent of it are."""
-    for name in dict.fromkeys(row["layer"] for row in rows):
+    """The mean of each layer in the unit of the first over the times, and between which values 96 percent of it are."""
+    unit = rows[0]["unit"]
+    for name in dict.fromkeys(row["layer"] for row in rows if row["unit"] == unit):
         own = [row for row in rows if row["layer"] == name]
         when = [datetime.fromisoformat(row["begin"]) for row in own]
         (line,) = axes.plot(when, [float(row["mean"]) for row in own], "o-", markersize=4, label=name)
@@ -161,7 +248,6 @@ def draw_times(rows, axes):
         axes.fill_between(when, *ends, color=line.get_color(), alpha=0.15, linewidth=0)
     axes.legend(fontsize="small", frameon=False)
     axes.tick_params(labelsize="small")
-    unit = rows[0]["unit"]
     axes.set_ylabel("mean" if unit == "1" else f"mean ({unit})")
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from darkroom import entrypoint
 from darkroom.planetary.engines.choose import engine
+from darkroom.planetary.engines.native import take_cube
 from darkroom.planetary.images import for_each, image_file, plain
 
 
@@ -24,7 +25,10 @@ def planetary_import(inventories: list, cubes: list, images: list, cameras: list
 def import_image(inventory, cube, image):
     """Read one image into a cube."""
     with plain(image_file(inventory, image), Path(cube).parent) as source:
-        engine(image["engine"]).import_image(source, cube, image)
+        if source.suffix.lower() == ".cub":
+            take_cube(source, cube)
+        else:
+            engine(image["engine"]).import_image(source, cube, image)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ def planetary_merge(cubes: list, merged: Path, image: dict):
     cubes -- projected cubes on one grid, in their order
     merged -- the map or mosaic to write
     image -- the option `priority`, and what the engine is asked: where images overlap, the last is seen (ontop), the
-        first (beneath) or their mean (average, with a second band that counts)
+        first (beneath) or their mean (average, with a second band that counts); `colours`: each is a band; `equalize`
+        and `feather`, how seams are made less visible
 
-    Raises ValueError when the cubes are not on one grid.
+    Raises ValueError when the cubes are not on one grid, or cannot be equalized.
     """
     if len(cubes) == 1:
         with files.replacing(merged) as partial:

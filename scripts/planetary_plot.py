@@ -18,7 +18,15 @@ from darkroom.record import write as write_record
 
 logger = logging.getLogger(__name__)
 
-STAGES = ("ingested", "calibrated", "joined", "map", "terrain", "mosaic")  # the last one that there is, is drawn
+STAGES = (
+    "ingested",
+    "calibrated",
+    "joined",
+    "map",
+    "terrain",
+    "mosaic",
+    "colour",
+)  # the last one that there is, is drawn
 ROWS = 512
 
 
@@ -53,7 +61,7 @@ def planetary_plot(
         folder = Path(preview).parent
         own = sorted((Cube(path) for path in image_of if path.parent == folder), key=order)
         best = next(cube for cube in own if stage(cube) == stage(own[-1]))
-        stretched_preview(best, preview, percent)
+        stretched_preview(best, preview, percent, (1, 2, 3) if best.is_colour else (1,))
         checks = [check(cube, image_of[cube.path]) for cube in own]
         beside = [cube.path.with_suffix(suffix) for cube in own for suffix in (".cub", ".tif", ".xml", ".img")]
         assets = [*(path for path in beside if path.exists()), Path(preview)]

@@ -20,6 +20,13 @@ EMBEDDED = 200  # datasets whose previews are put into the page; beyond that the
 WIDTH = 900  # pixels of an embedded preview
 SAMPLED = 10  # MB; a peak of memory below that is of a step that ended before it was measured
 ITEMS = ("item.json", "metadata/*.stac.json")  # of a dataset and of its granules, as STAC
+TABLES = {  # products that are shown on the page, too
+    "hotspots.csv": "Hot spots",
+    "plume.csv": "Plumes",
+    "classes.csv": "Areas of the classes",
+    "statistics.csv": "Values of each time",
+}
+ROWS = 20  # of a table that are shown
 TITLES = {"key": "voxel", "psnr_db": "PSNR (dB)", "psnr_floor_db": "required (dB)"}  # of the columns of a check
 
 
@@ -78,10 +85,19 @@ def dataset(manifest, benchmarks, embed, copies):
         "preview": preview.is_file() and (embedded(preview) if embed else f"{folder.name}/preview.png"),
         "view": viewed(files.read_json(view), content["dataset"]) if view.is_file() else None,
         "checks": [check_table(name, check) for name, check in content["checks"].items()],
+        "tables": [table(folder / name, title) for name, title in TABLES.items() if (folder / name).is_file()],
         "remarks": [*content["notes"], *(f"skipped: {step}" for step in content["skipped"])],
         "steps": steps,
         "seconds": sum(step["seconds"] for step in steps),
     }
+
+
+def table(path, title):
+    """A table of a dataset for people: `file`, `title`, `titles`, those `rows` that are shown, and how many `more`."""
+    with path.open(newline="") as file:
+        titles, *rows = csv.reader(file)
+    shown = rows[:ROWS]
+    return {"file": path.name, "title": title, "titles": titles, "rows": shown, "more": len(rows) - len(shown)}
 
 
 def viewed(state, name):

@@ -38,7 +38,7 @@ def orbit(
         variable.setncatts({"units": unit} | factors)
         variable[0] = values
         percent = group.createVariable("qa_value", "u1", axes, fill_value=255)
-        percent.setncatts({"scale_factor": np.float32(0.01), "units": "1"})
+        percent.setncatts({"scale_factor": np.float32(0.01), "add_offset": np.float32(0), "units": "1"})
         percent.set_auto_scale(False)
         percent[0] = np.full(values.shape, 100, "u1") if quality is None else quality
         places = group.createGroup("SUPPORT_DATA/GEOLOCATIONS")

@@ -28,6 +28,7 @@ AREAS = (
     "odyssey",
     "mex",
     "cassini",
+    "dawn",
     "viking1",
     "viking2",
     "galileo",
@@ -82,12 +83,13 @@ MAP_RANGE = ("MinimumLatitude", "MaximumLatitude", "MinimumLongitude", "MaximumL
 
 
 def recipes():
-    """The recipes by name, each with every stage, as the plan has them."""
+    """The recipes that ISIS has programs for by name, each with every stage, as the plan has them."""
     from darkroom.planetary import recipes, tables
     from darkroom.planetary.instruments import registry
 
     of_cameras = {name: camera.recipe(name) for name, camera in registry.of_recipes().items()}
-    return recipes.completed(of_cameras, tables.read([tables.OURS]))
+    all_of_them = recipes.completed(of_cameras, tables.read([tables.OURS]))
+    return {name: recipe for name, recipe in all_of_them.items() if recipe.stages.get("import")}
 
 
 class IsisError(Exception):

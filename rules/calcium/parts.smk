@@ -1,4 +1,4 @@
-"""Motion and cells of a long movie as several jobs (option `jobs`), for a cluster: shares of its frames and patches."""
+"""Motion and cells of a long movie as several jobs (`calcium_plan.jobs`), for a cluster: shares of its frames, patches."""
 
 
 rule calcium_detect_motion_part:
@@ -21,7 +21,7 @@ rule calcium_detect_motion_part:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=whole_source,
+        runtime=share_of_source,
     params:
         options=lambda wildcards: calcium_plan.motion_options(row(wildcards)),
         part="{part}",

@@ -76,6 +76,7 @@ rule copernicus_fetch:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 700 * attempt,
+        disk_mb=lambda wildcards, input: plan.megabytes(input.products),
         copernicus=1,
     params:
         catalogues=option("catalogues"),

@@ -135,13 +135,67 @@ rule copernicus_detect_targets:
         "../../scripts/copernicus_detect_targets.py"
 
 
+rule copernicus_detect_plume:
+    """Outline the plumes of each time, and weigh them."""
+    input:
+        stack="<dataset>/stack.nc",
+    output:
+        plume="<dataset>/plume.geojson",
+        table="<dataset>/plume.csv",
+        told="<dataset>/plume.json",
+    log:
+        "<log>/copernicus_detect_plume.log",
+    benchmark:
+        "<benchmark>/copernicus_detect_plume.tsv"
+    wildcard_constraints:
+        dataset=MAPPED,
+    conda:
+        "../../envs/copernicus.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        recipe=recipe_of,
+        recipes=option("recipes"),
+        asked=option("plume"),
+    script:
+        "../../scripts/copernicus_detect_plume.py"
+
+
+rule copernicus_detect_hotspots:
+    """List what is hotter than before, inside and outside a perimeter."""
+    input:
+        map="<dataset>/map.tif",
+        given=perimeter_of,
+    output:
+        hotspots="<dataset>/hotspots.csv",
+        told="<dataset>/hotspots.json",
+    log:
+        "<log>/copernicus_detect_hotspots.log",
+    benchmark:
+        "<benchmark>/copernicus_detect_hotspots.tsv"
+    wildcard_constraints:
+        dataset=MAPPED,
+    conda:
+        "../../envs/copernicus.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        recipe=recipe_of,
+        recipes=option("recipes"),
+        perimeter=option("perimeter"),
+    script:
+        "../../scripts/copernicus_detect_hotspots.py"
+
+
 rule copernicus_check:
     """Compare the map with the times that it is made of."""
     input:
         stack="<dataset>/stack.nc",
         map="<dataset>/map.tif",
         statistics="<dataset>/statistics.csv",
-        classes=classes_of,
+        classes=found("classes.tif"),
     output:
         check="<dataset>/copernicus.json",
     log:
@@ -168,8 +222,12 @@ rule copernicus_plot:
         stack="<dataset>/stack.nc",
         map="<dataset>/map.tif",
         statistics="<dataset>/statistics.csv",
-        classes=classes_of,
-        targets=targets_of,
+        classes=found("classes.tif"),
+        targets=found("targets.geojson"),
+        plume=found("plume.geojson"),
+        hotspots=found("hotspots.csv"),
+        context=lambda wildcards: watchable(row(wildcards).options["context"]),
+        given=perimeter_of,
     output:
         preview=report(
             "<dataset>/preview.png",
@@ -192,6 +250,7 @@ rule copernicus_plot:
     params:
         recipe=recipe_of,
         recipes=option("recipes"),
+        perimeter=option("perimeter"),
     script:
         "../../scripts/copernicus_plot.py"
 

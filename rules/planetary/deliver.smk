@@ -26,7 +26,7 @@ for batch in batches(CAMPAIGN.rows, CUBES, ("{dataset}", "{cube}"), ".{cube}", c
             f"{batch.benchmark}/planetary_convert{batch.tail}.tsv"
         wildcard_constraints:
             dataset=CAMPAIGN.pattern("planetary"),
-            cube=r"(ingested|calibrated|joined|map|mosaic|terrain)(\.[A-Za-z0-9]+)*",
+            cube=r"(ingested|calibrated|joined|map|mosaic|terrain|colour)(\.[A-Za-z0-9]+)*",
         conda:
             "../../envs/planetary.yaml"
         threads: 1

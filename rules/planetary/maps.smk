@@ -1,7 +1,8 @@
 """Calibrated cubes with geometry -> maps and mosaics.
 
 calibrated.cub -> corrected.cub (photometry, where asked) -> projection.map, the one grid of all -> projected.<image>.cub
--> map.cub; a mosaic row takes the calibrated cubes of other rows, to mosaic.cub.
+-> map.cub; a mosaic row takes the calibrated cubes of other rows, to mosaic.cub,
+or three of different filters to colour.cub.
 """
 
 
@@ -23,7 +24,7 @@ rule planetary_correct:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=memory("correct"),
+        mem_mb=memory_on_ground("correct"),
     params:
         image=lambda wildcards: planetary_steps.light_of(made(wildcards)),
     script:
@@ -48,7 +49,7 @@ rule planetary_project_backplanes:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=memory("backplanes"),
+        mem_mb=memory_on_ground("backplanes"),
     params:
         image=lambda wildcards: planetary_steps.backplanes_of(made(wildcards)),
     script:
@@ -73,7 +74,7 @@ rule planetary_detect_range:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=memory("range"),
+        mem_mb=memory_on_ground("range"),
     params:
         image=lambda wildcards: planetary_steps.range_of(made(wildcards)),
     script:
@@ -99,7 +100,7 @@ rule planetary_project:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=memory("project"),
+        mem_mb=memory_on_ground("project"),
     params:
         image=lambda wildcards: planetary_steps.projection_of(made(wildcards), wildcards.image),
     script:
@@ -117,7 +118,7 @@ rule planetary_merge:
     benchmark:
         "<benchmark>/planetary_merge.{product}{part}.tsv"
     wildcard_constraints:
-        product="map|mosaic",
+        product="map|mosaic|colour",
         part=r"(\.[A-Za-z0-9]+)?",
     conda:
         ENGINE_ENV
@@ -127,7 +128,8 @@ rule planetary_merge:
         *MODULES,
     threads: 1
     resources:
-        mem_mb=memory("merge"),
+        mem_mb=lambda wildcards, input, attempt: memory("merge")(wildcards, input, attempt)
+        + attempt * planetary_memory.feathered(input, planetary_steps.merge_of(made(wildcards)).get("feather", 0)),
     params:
         image=lambda wildcards: planetary_steps.merge_of(made(wildcards)),
     script:

@@ -19,7 +19,6 @@ from pathlib import Path
 from airborne_check import airborne_check
 from airborne_convert import airborne_convert
 from airborne_convert_metadata import airborne_convert_metadata
-from airborne_plot_granules import airborne_plot_granules
 from darkroom import entrypoint
 from darkroom.airborne import payload, staging
 from darkroom.airborne.checking import failures
@@ -97,6 +96,8 @@ def process(indir, outdir, environment=None):
     failed = {granule["id"]: granule["error"] for granule in made["granules"] if granule["error"]}
     pictures = [outdir / "pictures.json"] if yes(settings, "BROWSE") else []
     for listed in pictures:
+        from airborne_plot_granules import airborne_plot_granules  # half of the start, where no pictures are asked for
+
         airborne_plot_granules(granules, listed, **many)
     airborne_convert_metadata(granules, metadata, collections=collections, pictures=pictures, **archive, **many)
     described = read_json(metadata)

@@ -1,11 +1,14 @@
 """Recipes beside what they cannot do without, and beside their peers, in one run.
 
-`python tests/bench/copernicus_recipes.py [--size 5490]`: an index of two JPEG 2000 bands of Sentinel-2 beside the decoding of
-both alone, and its part of 5 km beside the whole; an orbit of Sentinel-5P brought to a grid beside HARP. Compare CPU seconds:
-the machine may have other work. Each runs in a process of its own; memory is the most that it had.
+`python tests/bench/copernicus_recipes.py [--size 5490] [--lines 4176 --pixels 6525] [--days 365] [--only sea]`: an index of
+two JPEG 2000 bands of Sentinel-2 beside the decoding of both alone and beside plain xarray, and its part of 5 km beside the
+whole; backscatter of a GRD of Sentinel-1 (of 16705 x 26102 where it is whole) beside gdalwarp; an orbit of Sentinel-5P brought
+to a grid beside HARP; daily fields of the sea surface, and a twelfth of them, beside plain xarray. Compare CPU seconds: the
+machine may have other work. Each runs in a process of its own; memory is the most that it had.
 """
 
 import argparse
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -26,7 +29,19 @@ import copernicus_orbit  # noqa: E402
 import copernicus_safe  # noqa: E402
 from darkroom import inventory  # noqa: E402
 from darkroom.copernicus.products import Product, write_products  # noqa: E402
+from darkroom.samples import copernicus_radar  # noqa: E402
 
+OPTIONS = {
+    "layers": [],
+    "map": {},
+    "mask": None,
+    "qa": None,
+    "step": None,
+    "every": None,
+    "hours": [],
+    "backscatter": {},
+    "detectors": None,
+}
 DECODE = """
 import sys, rasterio
 for path in sys.argv[1:]:
@@ -42,6 +57,32 @@ from pathlib import Path
 folder, given = Path(sys.argv[1]), json.loads(sys.argv[2])
 copernicus_import(folder / "inventory.json", folder / "products.geojson", folder / "scenes.json", **given)
 copernicus_project(folder / "scenes.json", folder / "stack.nc", **given)
+"""
+MERGE = """
+from copernicus_merge import copernicus_merge
+copernicus_merge(folder / "stack.nc", folder / "map.tif", folder / "statistics.csv", recipe=given["recipe"])
+"""
+INDEX_BY_XARRAY = """
+import sys, rioxarray
+red, infrared = (rioxarray.open_rasterio(path)[0].astype("float32") for path in sys.argv[1:3])
+red, infrared = (((band - 1000) / 10000).where(band != 0) for band in (red, infrared))
+index = ((infrared - red) / (infrared + red)).rio.write_crs(infrared.rio.crs)
+index.rio.to_raster(sys.argv[3], driver="COG", compress="deflate")
+"""
+SERIES_BY_XARRAY = """
+import sys, numpy, pandas, xarray
+from pathlib import Path
+folder = Path(sys.argv[1])
+paths = sorted((folder / "raw").glob("*.nc"))
+fields = xarray.concat([xarray.load_dataset(path).analysed_sst for path in paths], "time") - 273.15
+fields.to_netcdf(folder / "peer.nc", encoding={"analysed_sst": {"zlib": True, "complevel": 1}})
+fields.mean("time").to_netcdf(folder / "peer_mean.nc")
+weighted = fields.weighted(numpy.cos(numpy.deg2rad(fields.lat)))
+sides = ("lat", "lon")
+table = {"mean": weighted.mean(sides), "std": weighted.std(sides), "min": fields.min(sides), "max": fields.max(sides)}
+for share in (0.02, 0.5, 0.98):
+    table[f"q{share}"] = fields.quantile(share, sides).drop_vars("quantile")
+pandas.DataFrame({name: one.values for name, one in table.items()}, fields.time.values).to_csv(folder / "peer.csv")
 """
 
 
@@ -72,8 +113,7 @@ def prepared(folder):
 
 
 def recipe(name, **options):
-
-    return json.dumps({"recipe": name, "options": {"layers": [], "map": {}, "mask": None, "qa": None} | options})
+    return json.dumps({"recipe": name, "options": OPTIONS | options})
 
 
 def make_sentinel2(folder, size):
@@ -91,9 +131,30 @@ def sentinel2(folder, size):
     print(f"NDVI of {size} x {size} pixels of JPEG 2000")
     images = sorted((folder / "raw").rglob("*.jp2"))
     decode = told("decoding alone", measured(sys.executable, "-c", DECODE, *images))
+    if importlib.util.find_spec("rioxarray"):
+        told("xarray, to COG", measured(sys.executable, "-c", INDEX_BY_XARRAY, *images, folder / "xarray.tif"), decode)
     whole = told("ours, to netCDF", measured(sys.executable, "-c", OURS, folder, recipe("s2_index")), decode)
+    told("ours, to netCDF and to COG", measured(sys.executable, "-c", OURS + MERGE, folder, recipe("s2_index")), decode)
     part = {"area": [7.75, 45.09, 7.81, 45.13]}
     told("ours, 5 km of it", measured(sys.executable, "-c", OURS, folder, recipe("s2_index", map=part)), whole)
+
+
+def make_sentinel1(folder, lines, pixels):
+    copernicus_radar.LINES, copernicus_radar.PIXELS = lines, pixels
+    begin = copernicus_radar.DATES[0]
+    copernicus_radar.safe(folder / f"raw/S1A_IW_GRDH_1SDV_{begin}_20200824T051122_034044_03F3B3_A1B2.SAFE", begin, 0)
+    prepared(folder)
+
+
+def sentinel1(folder, lines, pixels):
+    print(f"VH of a GRD of {lines} x {pixels} pixels to a map of 10 m")
+    image = next((folder / "raw").rglob("measurement/*-vh-*.tiff"))
+    warp = None
+    if shutil.which("gdalwarp"):
+        asked = ["gdalwarp", "-q", "-overwrite", "-t_srs", "EPSG:32633", "-tr", "10", "10", "-co", "TILED=YES"]
+        warp = told("gdalwarp, order 3", measured(*asked, "-order", "3", image, folder / "warp.tif"))
+        told("gdalwarp, splines", measured(*asked, "-tps", "-r", "bilinear", image, folder / "warp.tif"), warp)
+    told("ours, to netCDF", measured(sys.executable, "-c", OURS, folder, recipe("s1_backscatter", layers="VH")), warp)
 
 
 def make_sentinel5p(folder):
@@ -131,12 +192,53 @@ def sentinel5p(folder):
     told("ours, to netCDF", measured(sys.executable, "-c", OURS, folder, recipe("s5p_columns")), harp)
 
 
+def make_sea(folder, days):
+    chance = np.random.default_rng(3)
+    latitudes, longitudes = np.arange(-89.875, 90, 0.25), np.arange(-179.875, 180, 0.25)
+    warm = gaussian_filter(chance.normal(size=(len(latitudes), len(longitudes))), 8) * 60
+    stored = 2500 * np.cos(np.radians(latitudes))[:, None] + 100 * warm
+    land = gaussian_filter(chance.normal(size=stored.shape), 30) > 0.005
+    for day in range(days):
+        begin = np.datetime64("2020-01-01") + day
+        path = folder / f"raw/{begin}-UKMO-L4HRfnd-GLOB.nc"
+        path.parent.mkdir(exist_ok=True)
+        with netCDF4.Dataset(path, "w") as dataset:
+            for name, values in (("time", [day]), ("lat", latitudes), ("lon", longitudes)):
+                dataset.createDimension(name, len(values))
+                dataset.createVariable(name, "f8", (name,))[:] = values
+            dataset["time"].units = "days since 2020-01-01"
+            axes = ("time", "lat", "lon")
+            field = dataset.createVariable("analysed_sst", "i2", axes, zlib=True, complevel=4, fill_value=-32768)
+            field.set_auto_maskandscale(False)
+            field.setncatts({"scale_factor": 0.01, "add_offset": 273.15, "units": "kelvin"})
+            field[0] = np.where(land, -32768, stored + 3 * chance.normal(size=stored.shape)).astype("i2")
+    prepared(folder)
+
+
+def sea(folder, days):
+    print(f"{days} daily fields of 1440 x 720 cells to a stack, a map and a table")
+    plain = told("plain xarray", measured(sys.executable, "-c", SERIES_BY_XARRAY, folder))
+    told("ours", measured(sys.executable, "-c", OURS + MERGE, folder, recipe("cmems_sst")), plain)
+
+
 def main():
     line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("--size", type=int, default=5490)
+    line.add_argument("--lines", type=int, default=4176)
+    line.add_argument("--pixels", type=int, default=6525)
+    line.add_argument("--days", type=int, default=365)
+    line.add_argument("--only", choices=("sentinel2", "sentinel1", "sentinel5p", "sea"))
     given = line.parse_args()
     spawn = multiprocessing.get_context("spawn")
-    for make, measure, *size in ((make_sentinel2, sentinel2, given.size), (make_sentinel5p, sentinel5p)):
+    works = [
+        (make_sentinel2, sentinel2, given.size),
+        (make_sentinel1, sentinel1, given.lines, given.pixels),
+        (make_sentinel5p, sentinel5p),
+        *((make_sea, sea, max(1, days)) for days in (given.days // 12, given.days)),
+    ]
+    for make, measure, *size in works:
+        if given.only not in (None, measure.__name__):
+            continue
         with tempfile.TemporaryDirectory() as name:
             # In a process of its own: what is measured begins with the memory of its parent.
             maker = spawn.Process(target=make, args=(Path(name), *size))

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pytest
+import yaml
 
 from campaign import Campaign
 from darkroom.samples import planetary as sample
@@ -118,6 +119,8 @@ def test_a_batch_names_its_bad_image(archive, campaign):
 def test_bad_rows_are_named_at_once(campaign):
     (campaign.folder / "folder").mkdir()
     (campaign.folder / FIRST).write_bytes(b"")
+    own = {"title": "Survey", "names": "s.img", "label": {"INSTRUMENT_ID": "SURVEY"}, "areas": ["base"], "stages": {}}
+    (campaign.folder / "own.yaml").write_text(yaml.safe_dump({"recipes": {"survey": own}}))
     campaign.write(
         [
             ("flat", FIRST, {}),
@@ -125,7 +128,7 @@ def test_bad_rows_are_named_at_once(campaign):
             ("misspelled", FIRST, {}, "mdiss"),
             ("nameless", "folder", {}),
             ("sourceless", "", {}, "mdis"),
-            ("needs_isis", FIRST, {}, "galileo_ssi"),
+            ("needs_isis", FIRST, {}, "survey"),
             ("web", FIRST, {"geometry": "web"}),
             ("engine", FIRST, {"engine": "isis"}),
             ("batch", FIRST, {"batch": 9}),
@@ -138,13 +141,14 @@ def test_bad_rows_are_named_at_once(campaign):
             ("basemap", FIRST, LOCATED | {"map": {"crs": "IAU_2015:12310"}}),
         ],
         pipeline="planetary",
+        planetary={"recipes": ["own.yaml"]},
     )
     said = campaign.run("--dry-run", fails=True)
     for text in (
         "line 4 recipe: 'mdiss' is unknown; did you mean 'mdis'?",
-        "line 5 recipe: the name of 'folder' does not tell its instrument; known are cassini_iss, ctx, galileo_ssi, ",
-        "line 6 source: an image has one; only rows of mosaic and stereo have none",
-        "line 7 recipe: galileo_ssi needs engine: isis in the config",
+        "line 5 recipe: the name of 'folder' does not tell its instrument; known are cassini_iss, colour, ctx, ",
+        "line 6 source: an image has one; only rows of mosaic, stereo, colour have none",
+        "line 7 recipe: survey needs engine: isis in the config",
         "line 8 options geometry: web needs engine: isis in the config; engine native takes isd",
         "line 9 options: 'engine' is of the whole campaign; set it in the config",
         "line 10 options: 'batch' is of the whole campaign; set it in the config",

@@ -5,9 +5,12 @@ import zipfile
 import netCDF4
 import numpy as np
 import pytest
+import rasterio
+from lxml import etree
+from rasterio.windows import Window
 
 import copernicus_safe
-from darkroom.copernicus import formulas
+from darkroom.copernicus import formulas, grid
 from darkroom.copernicus.readers import s5p, safe_s1, safe_s2
 
 S1B = "S1B_IW_GRDH_1SDV_20211223T051122_20211223T051147_030148_039993_5371.SAFE"
@@ -21,7 +24,7 @@ def copernicus(samples):
 def test_calibration_noise_and_places_of_sentinel1(copernicus):
     """The value between two vectors is that of xarray-sentinel 0.9."""
     scenes = {scene["product"]: scene for scene in safe_s1.scenes(copernicus_safe.inventory(copernicus / "s1"))}
-    image = safe_s1.Image(scenes[S1B]["images"]["VV"])
+    image = safe_s1.opened(scenes[S1B]["images"]["VV"])
     assert scenes[S1B]["begin"] == "2021-12-23T05:11:22Z"
     assert image.calibration(np.array([2005]), np.array([4000]))[0, 0] == pytest.approx(638.8345, abs=1e-3)
     assert image.shape == (16705, 26102) and len(image.points) == 210
@@ -43,11 +46,10 @@ def test_noise_of_older_and_newer_processors(copernicus, tmp_path, packed, vecto
         ]
         for one in (name, annotation):
             members.extract(one, tmp_path)
-    image = safe_s1.Image.__new__(safe_s1.Image)  # there are no pixels in it to open
-    image.paths, image.shape = {"noise": str(tmp_path / name)}, (16_000, 25_000)
-    image.noise = safe_s1._parsed(tmp_path / name)
-    noise = image.range_noise(np.array([0, 8000, 15_999]), np.array([0, 12_000, 24_999]))
-    assert len(image.azimuth_noise) == vectors and (noise > 0).all() == told and np.isfinite(noise).all()
+    tree = etree.parse(tmp_path / name)
+    noise = safe_s1.range_noise(tree, name)(np.array([0, 8000, 15_999]), np.array([0, 12_000, 24_999]))
+    assert len(safe_s1.azimuth_noise(tree, (16_000, 25_000))) == vectors
+    assert (noise > 0).all() == told and np.isfinite(noise).all()
 
 
 @pytest.mark.parametrize(
@@ -70,10 +72,26 @@ def test_offsets_of_sentinel2(copernicus, name, baseline, offsets):
 def test_true_pixels_of_sentinel2(copernicus):
     """B01 of a scene of 2018, without an offset; 40.9 percent of it is beyond the swath."""
     image = next((copernicus / "s2").rglob("T31TDH_20180101T105441_B01.jp2"))
-    scene = {"product": "", "images": {"B01": {"60": str(image)}}, "offsets": {}, "scale": 1e-4}
+    scene = {"product": "", "images": {"B01": {"60": str(image)}}, "offsets": {}, "scale": 1e-4, "footprints": {}}
     values = safe_s2.reflectance(scene, "B01", safe_s2.numbers(image, None))
     assert np.isnan(values).mean() == pytest.approx(0.409, abs=0.001)
     assert np.nanmean(values) == pytest.approx(0.1242 / 0.591, rel=0.02)
+
+
+def test_true_footprints_of_detectors(copernicus, tmp_path):
+    """Of a whole tile at 60 m; by its nearest pixel it is the same on its own grid and on that of 10 m."""
+    archive = next((copernicus / "s2").glob("S2A_MSIL1C_20230216*.zip"))
+    with zipfile.ZipFile(archive) as members:
+        (name,) = [name for name in members.namelist() if name.endswith("MSK_DETFOO_B01.jp2")]
+        path = members.extract(name, tmp_path)
+    with rasterio.open(path) as image:
+        judged = image.read(1)
+    assert set(np.unique(judged)) <= set(range(13))
+    own = grid.of_image(path)
+    assert np.array_equal(safe_s2.seen(path, own, Window(0, 0, own.width, own.height)), judged > 0)
+    step = grid.Grid(own.crs, (10.0, 0.0, own.affine.c, 0.0, -10.0, own.affine.f), own.width * 6, own.height * 6)
+    part = safe_s2.seen(path, step, Window(600, 1200, 120, 60))
+    assert np.array_equal(part, (judged[200:210, 100:120] > 0).repeat(6, 0).repeat(6, 1))
 
 
 def test_layouts_of_sentinel5p(copernicus):

@@ -9,6 +9,7 @@ import rasterio
 from rio_cogeo import cog_validate
 
 from darkroom.planetary import stretch
+from darkroom.planetary.engines import native
 from darkroom.planetary.formats import cog, cubes, pvl, stac
 from planetary_convert import planetary_convert
 
@@ -120,3 +121,19 @@ def test_real_cubes_of_isis(samples, tmp_path):
             ours, expected = image.read(masked=True), theirs.read(masked=True)
             np.testing.assert_array_equal(np.ma.getmaskarray(ours), np.ma.getmaskarray(expected))
             np.testing.assert_array_equal(ours.compressed(), expected.compressed())
+
+
+@pytest.mark.parametrize(
+    "name", ["ctx/ctxTestImage.cub", "messenger/EW0131773041G.cal.crop.cub", "isis_truth/cal/nac_flat.cub"]
+)
+def test_cubes_of_isis_are_taken_as_they_are(samples, tmp_path, name):
+    """GDAL reads the same pixels of ours; groups and tables are all there, what else the file had is named."""
+    source = samples / "planetary" / name
+    native.take_cube(source, tmp_path / "taken.cub")
+    theirs, ours = cubes.Cube(source), cubes.Cube(tmp_path / "taken.cub")
+    with rasterio.open(source) as first, rasterio.open(tmp_path / "taken.cub") as second:
+        assert np.array_equal(first.read(), second.read())
+    assert {name: ours.groups[name] for name in theirs.groups} == theirs.groups
+    assert ours.tables == theirs.tables and ours.objects == theirs.objects and ours.original == theirs.original
+    left_out = [note.split(":")[0] for note in ours.groups["Darkroom"]["Skipped"]]
+    assert left_out == (["History"] if "History" in theirs.label else [])

@@ -309,6 +309,20 @@ def test_page_speaks_to_people(tmp_path):
     ]
 
 
+def test_tables_are_on_the_page_as_far_as_they_are_short(tmp_path):
+    made = make(tmp_path)
+    (made / "classes.csv").write_text(f"class,label\n0,{HOSTILE}\n")
+    spots = "".join(f"{number},{number + 0.5}\n" for number in range(publish_page.ROWS + 1200))
+    (made / "hotspots.csv").write_text(f"longitude,hotter_k\n{spots}")
+    document = Document(page_of(made))
+    assert "Hot spots longitude hotter k 0 0.5 1 1.5" in document.text
+    assert (
+        f"{publish_page.ROWS - 1}.5 and 1,200 more in hotspots.csv Areas of the classes class label 0 " in document.text
+    )
+    assert HOSTILE in document.text and len(document.all("script")) == 1
+    assert "brain/hotspots.csv" in document.references
+
+
 def test_hostile_texts_stay_texts(tmp_path):
     checks = {HOSTILE: {"passed": True, HOSTILE: HOSTILE}}
     made = make(tmp_path, options={HOSTILE: HOSTILE, "list": [HOSTILE]}, notes=[HOSTILE], checks=checks, source=HOSTILE)

@@ -40,8 +40,8 @@ RULES = [
     for path in RULE_FILES
     for name, body in RULE.findall(path.read_text())
 ]
-# Engines of the planetary pipeline: environment -> the adapter that is not run in it.
-ENGINES = {"planetary": "isis", "isis": "native"}
+# Engines of the planetary pipeline: environment -> the modules that are not run in it.
+ENGINES = {"planetary": {"engines/isis.py"}, "isis": {"geometry/shape.py"}}
 # Import names that differ from the names of their packages.
 PACKAGES = {
     "blake3": "python-blake3",
@@ -156,7 +156,7 @@ def test_every_environment_has_what_its_rules_import_and_nothing_else():
     for _, name, body in RULES:
         fixed = re.search(r'"(?:\.\./)+envs/(\w+)\.yaml"', body)
         for env in [fixed[1]] if fixed else ENGINES:
-            others = {SCRIPTS / f"darkroom/planetary/engines/{ENGINES[env]}.py"} if env in ENGINES else set()
+            others = {SCRIPTS / "darkroom/planetary" / module for module in ENGINES.get(env, ())}
             needed.setdefault(env, set()).update(imported(ROOT / f"scripts/{name}.py", others))
     assert {path.stem for path in (ROOT / "envs").glob("*.yaml")} - {"compose"} == set(needed)
     for env, modules in needed.items():

@@ -13,7 +13,7 @@ ERRORS = (
 
 
 def unreadable(path, kind, error):
-    """The error of a file that is no `kind`, from what its reader says; what it stumbles over says little of the file."""
+    """The error of a file that is no `kind`, from what its reader says; what that stumbles over tells little."""
     said = " ".join(str(error).split())
     if not isinstance(error, (ValueError, OSError)):
         said = f"its header is damaged, or says what no reader expects ({type(error).__name__}: {said})"

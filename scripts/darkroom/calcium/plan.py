@@ -1,8 +1,11 @@
 """What a row of the pipeline calcium ends in, what its steps are asked, and what is wrong with it."""
 
 from darkroom.calcium.idps import adapter
+from darkroom.campaign.inputs import local_bytes
 
 LONGITUDINAL = "longitudinal"
+JOB = 10**10  # bytes of a source for which there is one more job by itself: 20,000 frames of 512 x 512
+JOBS = 100  # at most
 OF_CAMPAIGN = ("installer", "adapter", "python", "container")
 
 # What the steps of either engine end in, from which products, check and picture are made (see `analysis`)
@@ -82,9 +85,16 @@ def cell_parts(row):
     return _parts(row, "cells") if row.options["method"] == "cnmfe" else []
 
 
+def jobs(row):
+    """How many jobs share the search for motion and cells. It depends on the row and its source here alone, so that it
+    is the same in every plan: of what comes from afar, nobody knows the size before."""
+    asked = row.options["jobs"]
+    return min(JOBS, 1 + local_bytes(row.source) // JOB) if asked == "auto" else asked
+
+
 def _parts(row, kind):
-    jobs = row.options["jobs"]
-    return [f"<dataset>/parts/{kind}-{part}of{jobs}.h5" for part in range(jobs)] if jobs > 1 else []
+    count = jobs(row)
+    return [f"<dataset>/parts/{kind}-{part}of{count}.h5" for part in range(count)] if count > 1 else []
 
 
 def reference(row):

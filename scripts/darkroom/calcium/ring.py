@@ -12,7 +12,7 @@ class Ring:
     shape -- rows, columns of the field; a coarse pixel at its end has what is left
     radius -- pixels from a pixel to its ring
     known -- (rows, columns) pixels with values; those without are on no ring
-    weights -- sparse (coarse pixels, coarse pixels) float32, empty until `fit`
+    weights -- sparse (coarse pixels, coarse pixels) float32, empty until `fit`; `solved` are the same by the ring
     """
 
     def __init__(self, shape, grid, radius, valued=None):
@@ -26,6 +26,7 @@ class Ring:
         if valued is not None:
             usable = self.coarse(valued.reshape(1, -1).astype(np.float32))[0].reshape(self.coarse_shape) > 0.999
         self.neighbours = self._neighbours(radius / grid, usable)
+        self.solved = np.zeros((0, self.neighbours.shape[1]), np.float32)
 
     def _neighbours(self, radius, usable):
         """Numbers (coarse pixels, most on a ring) of the pixels on each ring; -1 where it has fewer."""
@@ -54,24 +55,27 @@ class Ring:
     def fit(self, coarse, spread):
         """Weights by ridge regression over frames (count, coarse pixels), each about its mean.
 
-        The ridge is the noise over the expected weight, both squared: few or noisy frames make weights that are small.
+        The ridge of a pixel is what the weights so far leave of it, over the expected weight, both squared: weights are
+        small where frames are few, or the pixel does what no haze does, as one with a cell that is not found yet.
 
         spread -- times 1 / (pixels of a ring): how large weights are expected to be
         """
-        noise = contrast.standing_out(coarse)[1]
+        noise = (contrast.standing_out(coarse)[1] ** 2).mean()
         coarse = coarse - coarse.mean(0)
-        size = coarse.shape[1]
+        count, size = coarse.shape
         gram = np.zeros((size + 1, size + 1), np.float32)  # the last one stands for no pixel
         gram[:size, :size] = coarse.T @ coarse
         most = self.neighbours.shape[1]
-        ridge = (noise**2).mean() * (most / spread) ** 2 + 1e-6
         solved = np.empty((size, most), np.float32)
         for first in range(0, size, 1024):
-            ring = self.neighbours[first : first + 1024]
+            pixels = np.arange(first, min(first + 1024, size))
+            ring = self.neighbours[pixels]
             inner = gram[ring[:, :, None], ring[:, None, :]]
-            inner[:, np.arange(most), np.arange(most)] += ridge
-            with_ring = gram[ring, np.arange(first, first + len(ring))[:, None]]
-            solved[first : first + 1024] = np.linalg.solve(inner, with_ring[..., None])[..., 0]
+            with_ring = gram[ring, pixels[:, None]]
+            before = self.solved[pixels] if len(self.solved) else _ridge(inner, with_ring, noise * most**2)
+            left = gram[pixels, pixels] + (before * ((inner @ before[..., None])[..., 0] - 2 * with_ring)).sum(1)
+            solved[pixels] = _ridge(inner, with_ring, np.maximum(left / count, noise) * (most / spread) ** 2)
+        self.solved = solved
         on = self.neighbours >= 0
         rows = np.broadcast_to(np.arange(size)[:, None], on.shape)
         self.weights = sparse.csr_array((solved[on], (rows[on], self.neighbours[on])), (size, size))
@@ -82,6 +86,14 @@ class Ring:
         if self.grid > 1:
             values = values.repeat(self.grid, 1).repeat(self.grid, 2)[:, : self.shape[0], : self.shape[1]]
         return values.reshape(len(values), -1)
+
+
+def _ridge(inner, with_ring, ridge):
+    """Weights (pixels, most on a ring) by the sums of products of ring pixels, among them and with the pixel itself."""
+    inner = inner.copy()
+    diagonal = np.arange(inner.shape[1])
+    inner[:, diagonal, diagonal] += np.reshape(ridge, (-1, 1)) + 1e-6
+    return np.linalg.solve(inner, with_ring[..., None])[..., 0]
 
 
 def scales(shape, grid):

@@ -25,7 +25,7 @@ def grouped(listed):
         if path.name in manifests.NAMES:
             folders[path.parent.as_posix()] = path.name
         for parent in path.parents:
-            if parent.name.endswith((".SAFE", ".SEN3")):
+            if parent.name.endswith((".SAFE", ".SEN3", ".zarr")):
                 folders.setdefault(parent.as_posix(), "")
     for entry in listed:
         path = PurePosixPath(entry.name)

@@ -25,7 +25,10 @@ from darkroom.urls import public_url
 
 ATTEMPTS = 20  # of a file without any progress: a service whose connections are all in use bears no more for a while
 # What tells of a product's pixels, and goes along with every choice of its files.
-METADATA = ("*manifest.safe", "*xfdumanifest.xml", "*/MTD_*.xml", "*/annotation/*.xml")
+METADATA = (
+    "*manifest.safe", "*xfdumanifest.xml", "*/MTD_*.xml", "*/annotation/*.xml",
+    "*.zarr/.zgroup", "*.zarr/.zattrs", "*.zarr/zarr.json",
+)  # fmt: skip
 PAGES = (".html", ".htm", ".xhtml")
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,7 @@
 """The grid of a map: where its pixels are, and images brought to it, window by window."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from darkroom.copernicus import areas
 
 BLOCK = 1024  # pixels of a side that are worked on at a time: a tile of Sentinel-2's JPEG 2000
 LARGEST = 1 << 31  # pixels of a map
+AHEAD = 4  # blocks that are computed before any is written
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,15 @@ class Grid:
         _, _, _, north = self.bounds
         edges = np.radians(north + np.arange(self.height + 1) * self.affine.e)
         return 6_371_008.8**2 * math.radians(self.affine.a) * -np.diff(np.sin(edges))
+
+
+def computed(block, windows):
+    """Each window with what `block` makes of it, in their order, on two processors; few are in memory together."""
+    listed = list(windows)
+    with ThreadPoolExecutor(2) as pool:
+        for first in range(0, len(listed), AHEAD):
+            some = listed[first : first + AHEAD]
+            yield from zip(some, pool.map(block, some), strict=True)
 
 
 def named(text):
@@ -118,6 +129,19 @@ def covering(grids, resolution, crs="", area=None):
     if width * height > LARGEST:
         raise ValueError(f"a map of {width} x {height} pixels is too large; give map an area or a coarser resolution")
     return Grid(crs, (resolution, 0.0, left, 0.0, -resolution, top), width, height)
+
+
+def around(longitudes, latitudes, step):
+    """The grid of cells of `step` degrees over places (NaN for none), whose longitudes may go on beyond 180 degrees.
+
+    It is that of all the world's longitudes where they go over the date line.
+    """
+    west, east = np.nanmin(longitudes), np.nanmax(longitudes)
+    west, east = (-180.0, 180.0) if east > 180 or east - west > 180 else (west, east)
+    left, right = np.floor(west / step) * step, np.ceil(east / step) * step
+    bottom, top = np.floor(np.nanmin(latitudes) / step) * step, np.ceil(np.nanmax(latitudes) / step) * step
+    width, height = round((right - left) / step), round((top - bottom) / step)
+    return Grid("EPSG:4326", (step, 0.0, float(left), 0.0, -step, float(top)), max(1, width), max(1, height))
 
 
 def of_image(path):

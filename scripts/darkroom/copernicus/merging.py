@@ -1,16 +1,19 @@
 """Several times become one map: differences, means, medians; classes with their areas; a table of all times."""
 
 import csv
+import functools
 import io
 
 import numpy as np
 
 from darkroom import files
+from darkroom.copernicus import decibels
 from darkroom.copernicus.grid import BLOCK
 from darkroom.copernicus.stack import Layer
 
 COLUMNS = ("begin", "layer", "unit", "pixels", "valid", "mean", "std", "min", "q02", "median", "q98", "max")
-TOGETHER = 1 << 24  # values of all times that are merged at a time
+TOGETHER = ("median", "anomaly")  # of what all times have to be known together
+MOST = 1 << 24  # values that are
 SAMPLE = 1 << 22  # values of which quantiles are taken
 NO_CLASS = 255
 COMPARED = {  # how the last date is compared: with what before, and in words
@@ -37,43 +40,64 @@ def result(variant, count):
     return count if variant.merge in COMPARED else 1
 
 
-def windows(stack):
-    """Blocks of a map whose values at all times are in memory together: the smaller, the more times there are."""
-    side = BLOCK
-    while side > 64 and side**2 * len(stack.begins) > TOGETHER:
+def windows(variant, stack):
+    """Blocks of a map. Of a median all times are in memory together: the smaller, the more times there are."""
+    side, times = BLOCK, len(stack.begins) if variant.merge in TOGETHER else 1
+    while side > 64 and side**2 * times > MOST:
         side //= 2
     return stack.grid.windows(side)
 
 
 def merged(variant, stack, get, window):
     """The values of the map in a window, float32 (band, height, width); NaN where no time has any."""
-    times = len(stack.begins)
+    times = range(len(stack.begins))
     if variant.merge in COMPARED:
-        values = [get(stack.layers[0].name, at, window) for at in range(times)]
-        before, after = values[0], values[-1]
+        name = stack.layers[0].name
+        after = get(name, times[-1], window)
+        before = get(name, 0, window)
         if variant.merge == "anomaly":
-            before = _over_time("median", values[:-1])
+            before = median(get(name, at, window) for at in times[:-1])
         return np.stack([before, after, before - after if variant.merge == "difference" else after - before])
-    return np.stack(
-        [_over_time(variant.merge, [get(layer.name, at, window) for at in range(times)]) for layer in stack.layers]
-    )
+    return np.stack([_composed(variant.merge, layer, get, times, window) for layer in stack.layers])
 
 
-def _over_time(how, values):
-    if how == "last":
-        made = values[-1].copy()
-        for earlier in reversed(values[:-1]):
-            made = np.where(np.isnan(made), earlier, made)
-        return made
-    with np.errstate(all="ignore"):
-        reduce = {"mean": np.nanmean, "median": np.nanmedian, "max": np.nanmax}[how]
-        return _quiet(reduce, np.stack(values)).astype(np.float32)
+def _composed(how, layer, get, times, window):
+    """One layer of all times; of decibels the mean is that of power."""
+    images = (get(layer.name, at, window) for at in times)
+    if how == "mean" and layer.unit == "dB":
+        return decibels.of_power(mean(map(decibels.power, images)))
+    return {"last": last, "mean": mean, "max": highest, "median": median}[how](images)
 
 
-def _quiet(reduce, values):
-    """What numpy's nan-functions make of values, where none there is NaN without a warning."""
-    empty = np.isnan(values).all(0)
-    return np.where(empty, np.nan, reduce(np.where(empty, 0, values), axis=0))
+def last(images):
+    """Of images (float32) one after another the last value of each pixel, NaN where there is none."""
+    return functools.reduce(lambda made, image: np.where(np.isnan(image), made, image), images)
+
+
+def highest(images):
+    """Of images (float32) one after another the highest value of each pixel, NaN where there is none."""
+    return functools.reduce(np.fmax, images)
+
+
+def mean(images):
+    """The mean of images (float32), one after another, where they have values; NaN where there is none."""
+    total, count = 0.0, 0
+    for image in images:
+        seen = ~np.isnan(image)
+        total, count = total + np.where(seen, image, 0).astype(np.float64), count + seen
+    with np.errstate(invalid="ignore"):
+        return (total / count).astype(np.float32)
+
+
+def median(images):
+    """The median of images (float32), all in memory, where they have values; NaN where there is none.
+
+    Sorting puts NaN last; numpy's own median that knows NaN takes many times as long.
+    """
+    values = np.stack(list(images))
+    ordered, largest = np.sort(values, axis=0), np.maximum(1, (~np.isnan(values)).sum(0)) - 1
+    low, high = (np.take_along_axis(ordered, at[None], 0)[0] for at in (largest // 2, (largest + 1) // 2))
+    return ((low.astype(np.float64) + high) / 2).astype(np.float32)
 
 
 def classified(variant, values):

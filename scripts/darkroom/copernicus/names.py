@@ -68,7 +68,23 @@ PREFIXES = {
     "LC08": "Landsat-8",
 }
 
-ENDINGS = (".SAFE", ".SEN3", ".zarr", ".nc", ".zip", ".tar.gz", ".tar", ".EOF", ".TGZ", ".DBL", ".tif", ".tiff", ".cog")
+GRIB = (".grib", ".grib2", ".grb", ".grb2")
+ENDINGS = (
+    *GRIB,
+    ".SAFE",
+    ".SEN3",
+    ".zarr",
+    ".nc",
+    ".zip",
+    ".tar.gz",
+    ".tar",
+    ".EOF",
+    ".TGZ",
+    ".DBL",
+    ".tif",
+    ".tiff",
+    ".cog",
+)
 T = r"\d{8}T\d{6}"
 S1 = re.compile(
     rf"S1[A-D]_(?P<mode>\w\w)_(?P<level>(RAW|SLC|GRD|OCN)[FHM_]_\d\w)(?P<polarisation>\w\w)_(?P<begin>{T})_(?P<end>{T})"

@@ -1,14 +1,25 @@
 """What a row of the sheet asks of this pipeline: its recipe, its query, the files that they watch."""
 
+import math
 from collections.abc import Iterator
+from pathlib import Path
 
-from darkroom import schema
+from darkroom import files, schema
 from darkroom.campaign.sheet import Row
 from darkroom.copernicus import asked, settings, variants
 
 TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_remote.txt"]
 DEFAULT = "products"
-RECIPE_OPTIONS = ("map", "layers", "mask", "qa", "step", "land")  # those that methods of recipes read
+# Those that methods of recipes read.
+RECIPE_OPTIONS = (
+    "map", "layers", "backscatter", "mask", "detectors", "qa", "step", "every", "hours", "land", "plume", "perimeter",
+    "context",
+)  # fmt: skip
+FOUND = {  # what a recipe may look for on its maps: the products of that, and the options that it reads
+    "targets": (["targets.geojson"], {"land"}),
+    "plume": (["plume.geojson", "plume.csv"], {"plume", "context"}),
+    "hotspots": (["hotspots.csv"], {"perimeter"}),
+}
 
 
 def recipe(row: Row) -> str:
@@ -26,6 +37,11 @@ def variant(row: Row) -> variants.Variant:
     return variants.known(row.options["recipes"])[recipe(row)]
 
 
+def looked_for(row: Row) -> list[str]:
+    """What the recipe of a row looks for on its maps."""
+    return [kind for kind in FOUND if is_mapped(row) and getattr(variant(row), kind)]
+
+
 def _method(row):
     """How the recipe of a row is made. Loaded here, as it brings rasterio along: other rows start sooner without."""
     from darkroom.copernicus.recipes.registry import method
@@ -38,18 +54,24 @@ def products(row: Row) -> list[str]:
     if not is_mapped(row):
         return [*TABLES, "preview.png"]
     classes = ["classes.tif", "classes.csv"] if variant(row).classes else []
-    targets = ["targets.geojson"] if variant(row).targets else []
+    found = [name for kind in looked_for(row) for name in FOUND[kind][0]]
     frames = ["animation.gif"] if variant(row).frames else []
     drawn = [*frames, "preview.png"]
-    return ["products.csv", "map.tif", "stack.nc", *classes, *targets, "statistics.csv", "item.json", *drawn]
+    return ["products.csv", "map.tif", "stack.nc", *classes, *found, "statistics.csv", "item.json", *drawn]
 
 
 def records(row: Row) -> list[str]:
     """The records of a row: what is there already need not be ordered."""
     ordered = [] if row.source else ["order.json"]
     mapped = ["scenes.json", "copernicus.json"] if is_mapped(row) else []
-    mapped += ["targets.json"] if is_mapped(row) and variant(row).targets else []
+    mapped += [f"{kind}.json" for kind in looked_for(row)]
     return ["search.json", *ordered, "products_check.json", *mapped]
+
+
+def megabytes(products: str) -> int:
+    """What the products of a search, products.geojson, take on the disk, as far as their catalogue tells."""
+    features = files.read_json(products)["features"]
+    return math.ceil(sum(feature["properties"].get("bytes") or 0 for feature in features) / 1e6)
 
 
 def recipe_options(row: Row) -> dict:
@@ -100,12 +122,27 @@ def _recipe_problems(row):
         yield f"recipe: {row.recipe!r} is unknown{schema.nearest(row.recipe, recipes)}"
         return
     takes = _method(row).options if is_mapped(row) else frozenset()
-    takes |= {"land"} if is_mapped(row) and variant(row).targets else set()
+    takes |= set().union(*(FOUND[kind][1] for kind in looked_for(row)))
     for key in RECIPE_OPTIONS:
         if row.options[key] not in ({}, [], "", None) and key not in takes:
             yield f"options {key}: has no meaning for recipe {recipe(row)}; leave it out"
     if is_mapped(row):
         yield from (f"options {line}" for line in _method(row).problems(variant(row), recipe_options(row)))
+        yield from (f"options {line}" for line in _file_problems(row))
+
+
+def _file_problems(row):
+    """What is wrong with the files that a row names beside its map. A map of another row may be there only later."""
+    if row.options["perimeter"]:
+        from darkroom.copernicus import areas
+
+        try:
+            areas.read(row.options["perimeter"], "perimeter")
+        except ValueError as error:
+            yield str(error)
+    for path in row.options["context"]:
+        if not Path(path).is_file() and Path(path).name != "map.tif":
+            yield f"context: there is no file {path!r}; right is an image with a place, such as the map.tif of a row"
 
 
 def question(row: Row) -> dict | str:

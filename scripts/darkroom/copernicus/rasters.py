@@ -38,7 +38,7 @@ def writing(path, grid, layers, dtype, nodata, tags, colors=None):
 
                 yield put
             rasterio.shutil.copy(
-                staged, partial, driver="COG", compress="deflate", level=6, blocksize=TILE, bigtiff="if_safer",
+                staged, partial, driver="COG", compress="deflate", level=1, blocksize=TILE, bigtiff="if_safer",
                 predictor="floating_point" if float_values else "standard",
                 overview_resampling="average" if float_values else "nearest",
             )  # fmt: skip

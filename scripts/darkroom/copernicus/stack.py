@@ -4,10 +4,13 @@ Format: CF-1.11; values are 32-bit floats, NaN where there is none.
 """
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import h5py
+import imagecodecs
 import netCDF4
 import numpy as np
 from rasterio.crs import CRS
@@ -16,6 +19,10 @@ from rasterio.windows import Window
 from darkroom import files
 from darkroom.copernicus.grid import Grid
 
+CHUNK = 512  # pixels of a side, of which the blocks that are worked on are whole numbers
+SAMPLED = 32  # rows of a chunk that are packed to see what comes of it
+WORTH = 0.7  # of the bytes: what does not become so small is stored as it is
+UNFILTERED = 0b11  # neither of the two filters was used
 EPOCH = "seconds since 1970-01-01 00:00:00"
 
 
@@ -33,29 +40,57 @@ class Layer:
 def writing(path, grid, begins, products, layers, about):
     """Write a stack; gives a function that puts values (height, width) in place: put(layer, at, window, values).
 
+    Windows are those of `Grid.windows`: they begin where chunks do.
+
     begins, products -- of each time: ISO 8601 in UTC, and the products that it is made of
     about -- attributes of the file
     """
     with files.replacing(path) as partial:
-        dataset = netCDF4.Dataset(partial, "w")
-        try:
+        with netCDF4.Dataset(partial, "w") as dataset:
             _frame(dataset, grid, begins, products, about)
-            axes = ("time", *_axes(grid))
+            axes, chunks = ("time", *_axes(grid)), (1, min(CHUNK, grid.height), min(CHUNK, grid.width))
             for layer in layers:
-                chunks = (1, min(512, grid.height), min(512, grid.width))
                 variable = dataset.createVariable(
                     layer.name, "f4", axes, zlib=True, complevel=1, chunksizes=chunks, fill_value=np.float32(np.nan)
                 )
                 names = {"long_name": layer.title, "units": layer.unit, "grid_mapping": "crs"}
                 variable.setncatts(names | layer.about)
+        with h5py.File(partial, "r+") as file, ThreadPoolExecutor(2) as pool:
 
             def put(layer, at, window, values):
-                rows, columns = window.toslices()
-                dataset[layer][at, rows, columns] = values
+                _put(file[layer], at, window, values, pool)
 
             yield put
-        finally:
-            dataset.close()
+
+
+def _put(variable, at, window, values, pool):
+    """Write values chunk by chunk, packed here: netCDF's own library packs in one thread, and whatever comes of it."""
+    _, high, wide = variable.chunks
+    rows, columns = window.toslices()
+    if rows.start % high or columns.start % wide:
+        raise ValueError(f"a window at {rows.start}, {columns.start} begins within a chunk of {high} x {wide}")
+    corners = [(row, column) for row in range(0, len(values), high) for column in range(0, values.shape[1], wide)]
+
+    def packed(corner):
+        row, column = corner
+        part = values[row : row + high, column : column + wide]
+        if np.isnan(part).all():  # as what is not stored is read
+            return None
+        chunk = np.full((high, wide), np.nan, np.float32)
+        chunk[: part.shape[0], : part.shape[1]] = part
+        some = chunk[:SAMPLED]
+        if len(_deflated(some)) > WORTH * some.nbytes:
+            return chunk.tobytes(), UNFILTERED
+        return _deflated(chunk), 0
+
+    for (row, column), stored in zip(corners, pool.map(packed, corners), strict=True):
+        if stored:
+            variable.id.write_direct_chunk((at, rows.start + row, columns.start + column), *stored)
+
+
+def _deflated(values):
+    """Values after the filters shuffle (the first byte of all of them, then the second ...) and deflate of HDF5."""
+    return imagecodecs.deflate_encode(np.ascontiguousarray(values.view(np.uint8).reshape(-1, 4).T), 1)
 
 
 def _axes(grid):

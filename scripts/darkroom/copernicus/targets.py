@@ -13,6 +13,8 @@ from rasterio.windows import Window
 from scipy import ndimage
 from shapely.geometry import mapping
 
+from darkroom.copernicus import decibels
+
 RING, GUARD = 1200, 500  # metres of the sides of the ring, and of the guard in it
 LEAST = 0.25  # of the ring has to be known
 SMALLEST = 2  # pixels of a target
@@ -33,7 +35,7 @@ def targets(stack, get, layer, at, asked, land=None):
         bottom = min(place.height, top + ROWS)
         first, last = max(0, top - ring), min(place.height, bottom + ring)
         window = Window(0, first, place.width, last - first)
-        power = 10.0 ** (get(layer.name, at, window).astype(np.float64) / 10)
+        power = decibels.power(get(layer.name, at, window))
         if land is not None:
             power[_inside(land, place, window)] = np.nan
         around = background(power, ring, guard)

@@ -24,7 +24,10 @@ class Variant:
     resolution: float | None = None
     calibration: str = "sigma0"
     decibel: bool = False
+    speckle: dict = field(default_factory=dict)
     targets: dict = field(default_factory=dict)
+    plume: dict = field(default_factory=dict)
+    hotspots: dict = field(default_factory=dict)
     fields: dict = field(default_factory=dict)
     log: bool = False
     clip: bool = False

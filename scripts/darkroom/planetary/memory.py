@@ -23,6 +23,7 @@ class Use(NamedTuple):
     cached: float = float("inf")
 
 
+SHAPE = 500  # MB of a part of a DEM and of what is read of it (geometry.shape.LARGEST)
 GDAL = 134  # MB that GDAL keeps (formats.cog.CACHE)
 NATIVE = {
     "import": Use(65),
@@ -51,6 +52,12 @@ def asked(step: str, engine: str, pixels: int) -> int:
     most, each = use.block
     megabytes = use.base + min(pixels, most) * each / 1e6 + min(pixels * use.whole / 1e6, use.cached)
     return max(LEAST, round(RUNNING + SPARE * megabytes))
+
+
+def feathered(paths: Iterable[str], feather: int) -> int:
+    """MB that the fading edges of images take: the distances of one, and of all by how much their pixels count."""
+    widths = [samples for path in paths if str(path).endswith(".cub") for _, _, samples in [cubes.size(path)]]
+    return round(feather * (240 * max(widths, default=0) + 8 * sum(widths)) / 1e6)
 
 
 def largest(paths: Iterable[str]) -> int:

@@ -24,7 +24,7 @@ from darkroom.planetary.recipes import Recipe
 from darkroom.schema import nearest
 
 # Recipes of composites, and the stage that they end in.
-COMPOSITES = {"mosaic": "mosaic", "stereo": "terrain"}
+COMPOSITES = {"mosaic": "mosaic", "stereo": "terrain", "colour": "colour"}
 JOIN = ("stitch", "spice", "align", "register", "place", "balance")  # stages of ISIS that make one image of channels
 OF_CAMPAIGN = ("engine", "container", "modules", "batch", "recipes", "instruments", "pds4")
 
@@ -61,6 +61,11 @@ class Mapped:
 
     row: Row
     sources: dict[str, tuple["Image", str]]
+
+    @property
+    def has_shape(self) -> bool:
+        """Whether any of its images is seen on the heights of a DEM."""
+        return any(image.row.options["shape"] for image, _ in self.sources.values())
 
     def cube(self, stage: str, part: str = "") -> Cube:
         """One of its cubes."""
@@ -115,7 +120,8 @@ class Image(Mapped):
     @cached_property
     def parts(self) -> tuple[str, ...]:
         """The parts that it comes in."""
-        names = self.row.options["parts"] or self.recipe.parts
+        of_camera = () if recipes.is_cube(self.row.source) else self.recipe.parts
+        names = self.row.options["parts"] or of_camera
         source = Path(self.row.source)
         if not names and source.is_dir():  # a file for each channel of a camera of many CCDs
             names = (recipes.unpacked(path.name) for path in source.iterdir())
@@ -194,10 +200,12 @@ class Image(Mapped):
 
     @property
     def description(self) -> list[str]:
-        """The camera description of an image on this machine, so that a change of it is seen."""
+        """The camera description of an image on this machine, and its DEM, so that a change of them is seen."""
+        shape = [self.row.options["shape"]] if self.row.options["shape"] else []
         if not self.row.is_local:
-            return []
-        return [str(path) for path in isd_names(self.row.options["isd"], Path(self.row.source)) if path.is_file()][:1]
+            return shape
+        named = isd_names(self.row.options["isd"], Path(self.row.source))
+        return [str(path) for path in named if path.is_file()][:1] + shape
 
 
 @dataclass(frozen=True)
@@ -234,7 +242,8 @@ class Composite(Mapped):
     @property
     def stages(self) -> list[str]:
         """The stages that it goes through."""
-        return ["terrain"] if self.stage == "terrain" else ["map", "project", "merge"]
+        stages = {"terrain": ["terrain"], "colour": ["map", "project"]}
+        return stages.get(self.stage, ["map", "project", "merge"])
 
 
 def set_of(part: str) -> str:
@@ -264,7 +273,8 @@ class Plan:
 
     def __init__(self, rows: dict[str, Row], cameras: dict[str, Camera], contents: list[dict], config: dict):
         self.rows, self.cameras, self.config, self.engine = rows, cameras, config, config["engine"]
-        self.recipes = recipes.completed({name: camera.recipe(name) for name, camera in cameras.items()}, contents)
+        ours = recipes.OF_CUBES | {name: camera.recipe(name) for name, camera in cameras.items()}
+        self.recipes = recipes.completed(ours, contents)
         self.programs = set().union(*map(recipes.programs, self.recipes.values()))
         self.good = list(rows.values())
         self._made: dict[str, Image | Composite] = {}
@@ -322,16 +332,30 @@ class Plan:
         else:
             wrong = f"{name!r} is unknown" if name else f"the name of {row.source!r} does not tell its instrument"
             yield f"recipe: {wrong}{nearest(name, [*self.recipes, *COMPOSITES])}"
+        own = flow_map(row.text)
+        for key in ("feather", "equalize"):
+            if key in own and name != "mosaic":
+                yield f"options {key}: is of rows of recipe mosaic"
+        if name in COMPOSITES and "shape" in own:
+            yield "options shape: is of images; give it to those that this row is made of"
         for program in row.options["parameters"].keys() - self.programs:
             yield f"options parameters: no recipe runs {program!r}{nearest(program, self.programs)}"
-        if code := row.options["map"].get("crs"):
+        yield from self._problems_of_map(row.options["map"])
+        for key in OF_CAMPAIGN:
+            if row.options[key] != self.config[key]:
+                yield f"options: {key!r} is of the whole campaign; set it in the config"
+
+    def _problems_of_map(self, options):
+        oblique = options["projection"] == "obliquecylindrical" and not options["template"]
+        if oblique and "pole" not in options:
+            yield "options map.pole: obliquecylindrical needs it: [latitude, longitude, rotation]"
+        if "pole" in options and not oblique:
+            yield "options map.pole: only projection obliquecylindrical has one"
+        if code := options.get("crs"):
             try:
                 basemap.keywords(code)
             except ValueError as error:
                 yield f"options {error}"
-        for key in OF_CAMPAIGN:
-            if row.options[key] != self.config[key]:
-                yield f"options: {key!r} is of the whole campaign; set it in the config"
 
     @property
     def datasets(self) -> list[str]:
@@ -341,7 +365,7 @@ class Plan:
     @property
     def mapped(self) -> list[str]:
         """The datasets that have a map, and so a footprint."""
-        return [name for name in self.datasets if self[name].delivered[-1].stage in ("map", "mosaic", "terrain")]
+        return [name for name in self.datasets if self[name].delivered[-1].stage in ("map", *COMPOSITES.values())]
 
     @property
     def ingested(self) -> list[Cube]:
@@ -383,19 +407,28 @@ class Plan:
             yield f"options images: a stereo pair is of two datasets, not of {len(images)}"
         if name == "stereo" and self.engine == "native":
             yield "recipe: stereo needs engine: isis in the config"
+        if name == "colour" and len(images) != 3:
+            yield f"options images: a colour image is of three datasets, red, green and blue, not of {len(images)}"
+        for held in row.options["equalize"]["hold"]:
+            if held not in images:
+                yield f"options equalize.hold: {held!r} is none of its images{nearest(held, images)}"
         for image in images:
             if not self.is_image(image):
                 yield f"options images: {image!r} is no planetary image of this sheet{nearest(image, self.rows)}"
             elif not self[image].located:
                 yield f"options images: {image!r} has no geometry; give it one in its options"
+            elif name == "colour" and len(self[image].projected) > 1:
+                yield f"options images: {image!r} is of several parts; a colour image is of whole ones"
 
     def _problems_of_image(self, row, name):
         geometry = row.options["geometry"]
         if not row.source:
-            yield f"source: an image has one; only rows of {' and '.join(COMPOSITES)} have none"
+            yield f"source: an image has one; only rows of {', '.join(COMPOSITES)} have none"
         if self.engine == "native" and not self.recipes[name].native:
             yield f"recipe: {name} needs engine: isis in the config"
-        if self.engine == "isis" and not self.recipes[name].stages.get("import"):
+        if geometry == "attached" and not (recipes.is_cube(row.source) or name == recipes.CUBE):
+            yield "options geometry: attached is of cubes of ISIS, which have it; this source is none"
+        if self.engine == "isis" and not self.recipes[name].stages.get("import") and name != recipes.CUBE:
             yield f"recipe: {name} is of engine native alone; no table of recipes says what ISIS does with it"
         if self.engine == "native" and geometry in ("local", "web"):
             yield f"options geometry: {geometry} needs engine: isis in the config; engine native takes isd"
@@ -404,6 +437,8 @@ class Plan:
                 if step.get("camera"):
                     yield f"options geometry: {step['program']} needs it; give local or web, or calibrate: false"
         yield from self._problems_of_sections(row, name)
+        if row.options["shape"] and (self.engine == "isis" or geometry not in ("isd", "attached")):
+            yield "options shape: is of engine native, geometry isd or attached; ISIS has {spiceinit: {shape: user}}"
         if geometry == "none" and (row.options["backplanes"] or row.options["photometry"]["model"] != "none"):
             yield "options: backplanes and photometry need geometry; it is none"
 

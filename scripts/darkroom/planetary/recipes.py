@@ -40,6 +40,25 @@ class Recipe:
     stages: dict = field(default_factory=dict)
 
 
+CUBE = "cube"  # the recipe of cubes of ISIS, of whatever camera and level
+OF_CUBES = {
+    CUBE: Recipe(
+        title="a cube of ISIS, of any level",
+        names=r".*\.cub",
+        examples=("B10_013341_1010_XN_79S172W.lev1.cub",),
+        calibration="as its instrument is, where it is not calibrated yet",
+        isd="as its instrument's; `attached` takes its own, or its map",
+        native="calibrated",
+        areas=("base",),
+    )
+}
+
+
+def is_cube(source):
+    """Whether a source is a cube of ISIS, by its name."""
+    return unpacked(source).lower().endswith(".cub")
+
+
 def completed(of_cameras, tables):
     """Recipes by name, each with every stage.
 

@@ -20,16 +20,19 @@ def asked(engine: str, recipe: Recipe, options: dict, *stages: str) -> dict:
 def import_of(image: Image, part: str) -> dict:
     """To ingest a part of an image."""
     product = {"title": image.recipe.title, "label": image.recipe.label} | _file_of(image, part)
-    if image.engine == "isis":
+    if image.engine == "isis" and image.name != recipes.CUBE:
         return product | {"parts": list(image.recipe.parts)} | _asked(image, "import")
     return product | _native(image, "ingest") | {"calibrate": image.level == "calibrated"}
 
 
 def geometry_of(image: Image, part: str) -> dict:
     """To attach the geometry of a part of an image."""
-    way = image.row.options["geometry"]
+    options = image.row.options
+    way = options["geometry"]
     if way == "isd":
-        return {"geometry": way, "isd": image.row.options["isd"]} | _file_of(image, part)
+        return {"geometry": way, "isd": options["isd"], "shape": options["shape"]} | _file_of(image, part)
+    if way == "attached":
+        return {"geometry": way, "shape": options["shape"]}
     return {"geometry": way} | _asked(image, "spice")
 
 
@@ -37,7 +40,8 @@ def calibration_of(image: Image) -> dict:
     """To calibrate an image. What ISIS has no program for, as its archive calibrates it, is scaled by our own code."""
     if image.engine != "isis":
         return _native(image, "calibration")
-    scaled = image.camera and image.camera.calibrate and not image.recipe.stages.get("calibrate")
+    ours = image.name == recipes.CUBE or (image.camera and image.camera.calibrate)
+    scaled = ours and not image.recipe.stages.get("calibrate")
     return _asked(image, "calibrate") | (_native(image, "calibration") | {"engine": "isis"} if scaled else {})
 
 
@@ -72,8 +76,19 @@ def projection_of(made: Image | Composite, name: str) -> dict:
 
 
 def merge_of(made: Image | Composite) -> dict:
-    """To lay the projected sources of a map over each other."""
-    return {"priority": made.row.options["priority"]} | _asked_of(made, "merge")
+    """To lay the projected sources of a map over each other; what ISIS's automos does not do, our own code does."""
+    options, engine = made.row.options, {"engine": "native"}
+    how, priority = options["equalize"], {"priority": options["priority"]}
+    if isinstance(made, Composite) and made.stage == "colour":
+        return engine | priority | {"colours": True}
+    if isinstance(made, Image) or (how["adjust"] == "none" and not options["feather"]):
+        return priority | _asked_of(made, "merge")
+    asked = engine | priority | {"feather": options["feather"]}
+    if how["adjust"] != "none":
+        held = [name for name, (image, _) in made.sources.items() if image.row.dataset in how["hold"]]
+        keys = ("adjust", "weighted", "least")
+        asked["equalize"] = {key: how[key] for key in keys} | {"held": [f"projected.{name}.cub" for name in held]}
+    return asked
 
 
 def terrain_of(made: Composite) -> dict:
@@ -97,7 +112,7 @@ def _file_of(image, part):
 
 def _native(image, section):
     """What our own code is asked of an image: those of the options that its camera has, and whose file that is."""
-    given = image.row.options[section]
-    options = {key: given[key] for key in image.camera.options.get(section, {}) if key in given}
-    camera = {"camera": image.camera.file} if image.camera.file else {}
+    given, camera = image.row.options[section], image.camera
+    options = {key: given[key] for key in camera.options.get(section, {}) if key in given} if camera else {}
+    camera = {"camera": camera.file} if camera and camera.file else {}
     return {"engine": "native", "recipe": image.name, section: options} | camera

@@ -11,10 +11,14 @@ PERCENT = (0.5, 99.5)
 SIDE = 2048  # pixels of the longer side of a preview, at most
 
 
-def preview(cube, path, percent=PERCENT):
-    """Write the first band of a cube as 8-bit PNG, reduced by averaging to at most SIDE pixels on its longer side."""
-    grey = to_bytes(reduced(cube), *limits(cube, percent=percent))
-    files.write_bytes(path, imagecodecs.png_encode(grey, level=6))
+def preview(cube, path, percent=PERCENT, bands=(1,)):
+    """Write bands of a cube as 8-bit PNG, reduced by averaging to at most SIDE pixels on its longer side.
+
+    bands -- one, which becomes grey, or three, which become colours, each stretched by itself
+    """
+    greys = [to_bytes(reduced(cube, band), *limits(cube, band, percent)) for band in bands]
+    picture = greys[0] if len(greys) == 1 else np.stack(greys, axis=-1)
+    files.write_bytes(path, imagecodecs.png_encode(picture, level=6))
 
 
 def limits(cube, band=1, percent=PERCENT):

@@ -245,3 +245,20 @@ def test_what_a_row_ends_in():
 def test_what_is_wrong_with_a_row(row, said):
     problems = list(plan.problems(row, {}, CAMPAIGN))
     assert bool(problems) == bool(said) and all(said in problems[0] for _ in problems[:1])
+
+
+def test_a_long_recording_is_shared_by_jobs(tmp_path):
+    for name, size in (("long", 21 * 10**9), ("short", 10**6), ("endless", 10**13)):
+        (tmp_path / name).mkdir()
+        with (tmp_path / name / "movie.isxd").open("wb") as holes:
+            holes.truncate(size)
+
+    def row(name, **options):
+        return Row(OPTIONS | {"jobs": "auto", "global_registration_weight": 1} | options, source=str(tmp_path / name))
+
+    assert [plan.jobs(row(name)) for name in ("long", "short", "endless", "elsewhere")] == [3, 1, plan.JOBS, 1]
+    assert [plan.jobs(row("long", jobs=count)) for count in (1, 7)] == [1, 7]
+    assert plan.motion_parts(row("long")) == [f"<dataset>/parts/motion-{part}of3.h5" for part in range(3)]
+    assert plan.cell_parts(row("long"))[-1] == "<dataset>/parts/cells-2of3.h5"
+    assert plan.motion_parts(row("short")) == plan.cell_parts(row("long", method="pca_ica")) == []
+    assert plan.motion_parts(row("long", global_registration_weight=0.5)) == []

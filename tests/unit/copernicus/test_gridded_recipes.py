@@ -1,29 +1,29 @@
 """Fields on latitude and longitude: axes of CAMS old and new, flags of Copernicus Land, sea temperatures, areas, frames."""
 
+import importlib.util
+import json
+import subprocess
+import sys
+
 import netCDF4
 import numpy as np
 import pytest
 import xarray
 from PIL import Image
 
-import copernicus_safe
+from campaign import SCRIPTS
 from copernicus_plot_frames import copernicus_plot_frames
+from copernicus_recipe import project
 from darkroom.copernicus import merging, stack, variants
 from darkroom.copernicus.recipes.registry import method
 
-OPTIONS = {"layers": [], "map": {}, "step": None}
+OPTIONS = {"layers": [], "map": {}, "step": None, "every": None, "hours": []}
 DAYS = ("2020-07-08", "2020-07-09", "2020-07-10")
 
 
 def run(folder, target, recipe, **options):
     """Describe and project the files in a folder; gives the times and the stack."""
-    variant, given = variants.known()[recipe], OPTIONS | options
-    how = method("gridded")
-    assert not list(how.problems(variant, given))
-    times = how.describe(copernicus_safe.inventory(folder), variant, given)
-    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {}) as put:
-        how.fill(times, variant, given, put)
-    return times, stack.Stack(target)
+    return project("gridded", folder, target, recipe, **OPTIONS | options)
 
 
 def layer(shown, at=0):
@@ -54,6 +54,7 @@ def seconds(day):
     return (np.datetime64(day) - np.datetime64("1970-01-01")).astype("timedelta64[s]").astype(float)
 
 
+TESTS = SCRIPTS.parent / "tests"
 TIME = {"units": "seconds since 1970-01-01", "calendar": "standard"}
 
 
@@ -83,6 +84,134 @@ def test_old_and_new_axes_of_cams_are_one_answer(tmp_path):
     assert later.begins == ["2020-07-08T03:00:00Z"] and layer(third) == pytest.approx(layer(first) + 5)
     with pytest.raises(ValueError, match=r"has the forecast hours \[0.0, 3.0\], and not 6"):
         run(tmp_path / "new", tmp_path / "none.nc", "cams_columns", layers="tc_ch4", step=6)
+
+
+def hourly(folder, new, moments, values):
+    """Analyses of CAMS at some moments, a file each, on the axes of old or of new."""
+    for moment, entry in zip(moments, values, strict=True):
+        axes = [("time", seconds(moment), TIME)]
+        if new:
+            axes = [("forecast_period", 0, {"units": "hours"}), ("forecast_reference_time", seconds(moment), TIME)]
+        stamp = moment.replace("-", "").replace("T", "").replace(":", "")
+        path = folder / (f"cams_tcno2_{stamp}.nc" if new else f"z_cams_c_ecmf_{stamp}_prod_an_sfc_000_tcno2.nc")
+        field(path, "tcno2", np.full((6, 12), entry), *world()[1:], axes, units="kg m-2")
+        if new:
+            with netCDF4.Dataset(path, "a") as dataset:
+                valid = dataset.createVariable("valid_time", "f8", ("forecast_reference_time", "forecast_period"))
+                valid.setncatts(TIME)
+                valid[:] = seconds(moment)
+
+
+MOMENTS = [
+    f"2020-0{month}-{day}T{hour}:00:00" for month, day in ((6, 30), (7, "01"), (7, "06")) for hour in ("00", "12")
+]
+
+
+@pytest.mark.parametrize("new", [False, True])
+@pytest.mark.parametrize(
+    ("options", "begins", "values"),
+    [
+        ({"every": "day"}, ["2020-06-30", "2020-07-01", "2020-07-06"], [1.5, 3.5, 5.5]),
+        ({"every": "week"}, ["2020-06-29", "2020-07-06"], [2.5, 5.5]),
+        ({"every": "month"}, ["2020-06-01", "2020-07-01"], [1.5, 4.5]),
+        ({"every": "month", "hours": [12]}, ["2020-06-01", "2020-07-01"], [2, 5]),
+        ({"hours": [0]}, ["2020-06-30", "2020-07-01", "2020-07-06"], [1, 3, 5]),
+    ],
+)
+def test_a_series_is_of_days_weeks_or_months(tmp_path, new, options, begins, values):
+    hourly(tmp_path / "raw", new, MOMENTS, np.arange(1.0, 7))
+    times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "cams_columns", **options)
+    assert [begin[:10] for begin in times.begins] == begins
+    assert [float(layer(shown, at).mean()) for at in range(len(begins))] == pytest.approx(values)
+    if options.get("every") == "week":
+        assert "each week is the mean of its times, 2 to 4 of them" in times.notes
+        assert shown.products[0].count(", ") == 3
+        judges = [xarray.load_dataset(path) for path in sorted((tmp_path / "raw").iterdir())]
+        stamps = [(judge.valid_time if new else judge.time).values.item() for judge in judges]
+        means = [float(judge.tcno2.mean()) for judge in judges]
+        weekly = xarray.DataArray(means, {"time": np.array(stamps, "M8[ns]")}, ["time"])
+        assert weekly.resample(time="W-SUN", label="left").mean().values == pytest.approx(values)
+
+
+def test_the_mean_of_a_day_is_of_what_is_there_and_none_of_nothing(tmp_path):
+    hourly(tmp_path / "raw", False, MOMENTS[:2], np.array([np.full((6, 12), 4.0), np.full((6, 12), 8.0)]))
+    with netCDF4.Dataset(next((tmp_path / "raw").glob("*063012*")), "a") as dataset:
+        dataset["tcno2"][0, 0, :2] = np.nan
+    with netCDF4.Dataset(next((tmp_path / "raw").glob("*063000*")), "a") as dataset:
+        dataset["tcno2"][0, 0, 0] = np.nan
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "cams_columns", every="day")
+    west = int(np.argmin(np.abs(shown.grid.centres()[0])))
+    assert layer(shown)[0, west : west + 3] == pytest.approx([np.nan, 4, 6], nan_ok=True)
+    with pytest.raises(ValueError, match=r"there are times of the hours \[0, 12\] UTC, and none of \[6\]"):
+        run(tmp_path / "raw", tmp_path / "none.nc", "cams_columns", hours=[6])
+
+
+GRIB = """
+import sys
+import eccodes
+import numpy as np
+
+told = {"Ni": 12, "Nj": 6, "latitudeOfFirstGridPointInDegrees": 75, "latitudeOfLastGridPointInDegrees": -75}
+told |= {"longitudeOfFirstGridPointInDegrees": 0, "longitudeOfLastGridPointInDegrees": 330, "dataTime": 0}
+told |= {"iDirectionIncrementInDegrees": 30, "jDirectionIncrementInDegrees": 30, "bitsPerValue": 24, "paramId": 210125}
+with open(sys.argv[1], "wb") as file:
+    for day, hour in ((8, 0), (8, 3), (9, 0), (9, 3)):
+        message = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib1")
+        for key, value in (told | {"dataDate": 20200700 + day, "stepRange": str(hour)}).items():
+            eccodes.codes_set(message, key, value)
+        eccodes.codes_set_values(message, (np.load(sys.argv[2]) + day + hour).ravel())
+        eccodes.codes_write(message, file)
+        eccodes.codes_release(message)
+"""
+PROJECTED = """
+import json, sys
+from pathlib import Path
+sys.path[:0] = json.loads(sys.argv[1])
+from copernicus_recipe import project
+options = {"layers": [], "map": {}, "every": None, "hours": [], "step": int(sys.argv[4])}
+project("gridded", Path(sys.argv[2]), Path(sys.argv[3]), "cams_columns", **options)
+"""
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("cfgrib"), reason="cfgrib is not installed (pip install cfgrib)")
+def test_grib_is_as_netcdf_where_cfgrib_is(tmp_path):
+    """In processes of their own: ecCodes' wheel and pyproj's, which judges bring along, bear no common end of one."""
+
+    def projected(target, step=0):
+        paths = json.dumps([str(SCRIPTS), str(TESTS)])
+        line = [sys.executable, "-c", PROJECTED, paths, tmp_path / "grib", target, str(step)]
+        return subprocess.run(line, capture_output=True, text=True, timeout=300)
+
+    values, *place = world()
+    (tmp_path / "grib").mkdir()
+    path = tmp_path / "grib/cams.grib"
+    np.save(tmp_path / "values.npy", values)
+    subprocess.run([sys.executable, "-c", GRIB, path, tmp_path / "values.npy"], check=True, timeout=300)
+    for day in (8, 9):
+        one = tmp_path / f"netcdf/a_{day}.nc"
+        field(one, "tcno2", values + day, *place, [("time", seconds(f"2020-07-0{day}"), TIME)], units="kg m**-2")
+    times, second = run(tmp_path / "netcdf", tmp_path / "netcdf.nc", "cams_columns")
+    ended = projected(tmp_path / "grib.nc")
+    assert ended.returncode == 0, ended.stderr
+    first = stack.Stack(tmp_path / "grib.nc")
+    assert first.begins == times.begins and first.grid == times.grid and first.layers == second.layers
+    for at in range(2):
+        assert layer(first, at) == pytest.approx(layer(second, at), abs=1e-4)
+    projected(tmp_path / "later.nc", 3)
+    assert stack.Stack(tmp_path / "later.nc").begins == ["2020-07-08T03:00:00Z", "2020-07-09T03:00:00Z"]
+    assert [one.name for one in (tmp_path / "grib").iterdir()] == ["cams.grib"], "nothing is written beside a source"
+    whole = path.read_bytes()
+    for broken in (b"no GRIB at all", whole[: len(whole) // 2 + 30]):
+        path.write_bytes(broken)
+        assert "ValueError" in (said := projected(tmp_path / "none.nc").stderr) and "cams.grib: cannot be read" in said
+
+
+def test_grib_without_cfgrib_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cfgrib", None)
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/cams.grib").write_bytes(b"GRIB")
+    with pytest.raises(ValueError, match=r"cams\.grib: is GRIB, which needs cfgrib \(pip install cfgrib\)"):
+        run(tmp_path / "raw", tmp_path / "stack.nc", "cams_columns")
 
 
 def test_longitudes_of_0_to_360_and_rows_of_both_directions_are_one_map(tmp_path):

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +13,20 @@ from rasterio.warp import reproject, transform
 from rasterio.windows import Window
 from scipy.ndimage import uniform_filter
 
+import copernicus_eopf
 import copernicus_safe
 from copernicus_detect_targets import copernicus_detect_targets
+from copernicus_merge import copernicus_merge
+from copernicus_recipe import project
 from darkroom import files
-from darkroom.copernicus import stack, targets, variants
+from darkroom.copernicus import decibels, items, merging, speckle, targets, variants
+from darkroom.copernicus.readers import radar as radar_images
 from darkroom.copernicus.readers import safe_s1
 from darkroom.copernicus.recipes import sentinel1
 from darkroom.copernicus.recipes.registry import method
 from darkroom.samples import copernicus_radar as radar
 
-OPTIONS = {"layers": [], "map": {}}
+OPTIONS = {"layers": [], "map": {}, "backscatter": {}}
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +42,7 @@ def scenes(folder):
 
 def run(folder, target, recipe="s1_backscatter", **options):
     """Describe and project the products in a folder; gives the times and the stack."""
-    variant, given = variants.known()[recipe], OPTIONS | options
-    how = method("s1")
-    assert not list(how.problems(variant, given))
-    times = how.describe(copernicus_safe.inventory(folder), variant, given)
-    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {}) as put:
-        how.fill(times, variant, given, put)
-    return times, stack.Stack(target)
+    return project("s1", folder, target, recipe, **OPTIONS | options)
 
 
 def edited(archive, folder, kind, *changes):
@@ -66,7 +66,7 @@ def edited(archive, folder, kind, *changes):
 def test_power_is_calibrated_and_without_noise(archive):
     first = scenes(archive)[0]
     assert first["begin"] == "2020-08-24T05:10:57Z", "of the name: the TIFF tells when it was processed"
-    image = safe_s1.Image(first["images"]["VH"])
+    image = safe_s1.opened(first["images"]["VH"])
     whole = image.power(Window(0, 0, radar.PIXELS, radar.LINES))
     truth = radar.sigma0(radar.DATES[0])
     assert np.isnan(whole[:4]).all() and np.isnan(whole[:, :6]).all() and not np.isnan(whole[4:, 6:]).any()
@@ -78,12 +78,12 @@ def test_power_is_calibrated_and_without_noise(archive):
 
 
 def test_tables_are_bilinear_and_held_beyond_their_ends():
-    table = safe_s1.Lut(
+    table = radar_images.Lut(
         np.array([-10.0, 20.0]), np.array([0.0, 10.0, 30.0]), np.array([[1.0, 2.0, 4.0], [4.0, 5.0, 7.0]])
     )
     assert table(np.arange(5, 6), np.array([0, 5, 20])) == pytest.approx(np.array([[2.5, 3.0, 4.5]]))
     assert table(np.array([20, 90]), np.array([30, 80])) == pytest.approx(np.full((2, 2), 7.0))
-    single = safe_s1.Lut(np.array([0.0]), np.array([0.0, 1.0]), np.array([[3.0, 5.0]]))
+    single = radar_images.Lut(np.array([0.0]), np.array([0.0, 1.0]), np.array([[3.0, 5.0]]))
     assert single(np.arange(4), np.array([1])) == pytest.approx(np.full((4, 1), 5.0))
 
 
@@ -96,7 +96,7 @@ def test_noise_of_old_products_and_of_one_azimuth_value(archive, tmp_path):
         ("noiseRangeLut", "noiseLut"),
         ("<noiseAzimuthVectorList>.*</noiseAzimuthVectorList>", ""),
     )
-    image = safe_s1.Image(old)
+    image = safe_s1.opened(old)
     assert image.azimuth_noise == [] and image.range_noise(np.array([100]), np.array([0]))[0, 0] == pytest.approx(
         radar.NOISE[0]
     )
@@ -110,7 +110,7 @@ def test_noise_of_old_products_and_of_one_azimuth_value(archive, tmp_path):
         ),
     )
     window = Window(100, 50, 8, 8)
-    doubled, plain = (safe_s1.Image(paths).power(window).astype(float) for paths in (one, old))
+    doubled, plain = (safe_s1.opened(paths).power(window).astype(float) for paths in (one, old))
     noise = image.range_noise(np.arange(50, 58), np.arange(100, 108))
     gain = image.calibration(np.arange(50, 58), np.arange(100, 108))
     assert plain - doubled == pytest.approx(noise / gain**2, rel=1e-3)
@@ -126,7 +126,7 @@ def test_each_swath_has_its_own_azimuth_noise(archive, tmp_path):
         (rf"<lastRangeSample>{radar.PIXELS - 1}", f"<lastRangeSample>{half - 1}"),
         ("</noiseAzimuthVectorList>", second + "</noiseAzimuthVectorList>"),
     )
-    image = safe_s1.Image(paths)
+    image = safe_s1.opened(paths)
     power = image.power(Window(half - 1, 50, 2, 1)).astype(float)
     with rasterio.open(paths["measurement"]) as raw:
         counts = raw.read(1, window=Window(half - 1, 50, 2, 1)).astype(float)
@@ -153,7 +153,7 @@ def test_the_map_is_that_of_gdal_within_its_own_error(archive, tmp_path):
     """Thin plate splines of GDAL through the same points, from the power that ours reads; smoothed, as speckle is not."""
     times, shown = run(archive, tmp_path / "stack.nc", "s1_backscatter", layers="VH", map={"resolution": 10})
     paths = scenes(archive)[0]["images"]["VH"]
-    power = safe_s1.Image(paths).power(Window(0, 0, radar.PIXELS, radar.LINES))
+    power = safe_s1.opened(paths).power(Window(0, 0, radar.PIXELS, radar.LINES))
     with rasterio.open(paths["measurement"]) as image:
         points, crs = image.gcps
     for point in points:  # of GDAL the middle of the first pixel is at a half
@@ -186,7 +186,7 @@ def test_a_scene_over_the_date_line_is_as_wide_as_its_swath(archive, tmp_path):
         return f"<longitude>{longitude - 360 if longitude > 180 else longitude:.12e}</longitude>"
 
     paths = edited(archive, tmp_path / "raw", "annotation", (r"<longitude>(.*?)</longitude>", shifted))
-    assert np.ptp(safe_s1.Image(paths).points[:, 2]) > 359
+    assert np.ptp(safe_s1.opened(paths).points[:, 2]) > 359
     times, _ = run(tmp_path / "raw", tmp_path / "stack.nc", layers="VH", map={"resolution": 50})
     plain, _ = run(archive, tmp_path / "plain.nc", layers="VH", map={"resolution": 50})
     assert times.grid.crs in ("EPSG:32660", "EPSG:32601")
@@ -195,7 +195,7 @@ def test_a_scene_over_the_date_line_is_as_wide_as_its_swath(archive, tmp_path):
 
 def test_decibels_have_no_negative_power():
     power = np.array([1, 10, 0, -1, np.nan], "float32")
-    assert sentinel1.decibels(power) == pytest.approx([0, 10, np.nan, np.nan, np.nan], nan_ok=True)
+    assert decibels.of_power(power) == pytest.approx([0, 10, np.nan, np.nan, np.nan], nan_ok=True)
 
 
 def test_ships_are_found_where_they_are_and_as_long(archive, tmp_path):
@@ -219,6 +219,8 @@ def test_ships_are_found_where_they_are_and_as_long(archive, tmp_path):
             ]
             assert ship["properties"]["length_m"] == pytest.approx(10 * max(lines, pixels), abs=35)
             assert ship["properties"]["contrast_db"] > 20
+    made = items.item("ships", variants.known()["s1_ships"], tmp_path / "stack.nc", _map(tmp_path), [])
+    assert made["properties"]["sar:instrument_mode"] == "IW" and made["properties"]["sar:polarizations"] == ["VH"]
     land = tmp_path / "land.wkt"
     longitude, latitude = radar.ground(60, 90)
     land.write_text(
@@ -230,6 +232,11 @@ def test_ships_are_found_where_they_are_and_as_long(archive, tmp_path):
     assert (
         files.read_json(tmp_path / "targets.json")["checks"]["copernicus_detect_targets"]["targets"] == len(targets) - 1
     )
+
+
+def _map(folder):
+    copernicus_merge(folder / "stack.nc", folder / "map.tif", folder / "statistics.csv", recipe="s1_ships")
+    return folder / "map.tif"
 
 
 def test_what_is_around_a_pixel_is_a_ring_without_the_guard():
@@ -259,12 +266,137 @@ def test_what_cannot_be_made_is_one_line(archive, tmp_path):
     with pytest.raises(
         ValueError, match="has 360 lines of 480 pixels, and its annotation tells of 361 lines of 480 pixels"
     ):
-        safe_s1.Image(paths)
+        safe_s1.opened(paths)
     paths = edited(archive, tmp_path / "cut", "calibration", ("</calibrationVectorList>.*", ""))
     with pytest.raises(ValueError, match=r"calibration-.*\.xml: cannot be read"):
-        safe_s1.Image(paths).calibration  # noqa: B018
+        safe_s1.opened(paths)
+    paths = edited(archive, tmp_path / "short", "annotation", ("<product>", "<product>"))
+    image = safe_s1.opened(paths)
     Path(paths["measurement"]).write_bytes(Path(paths["measurement"]).read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"measurement/.*: cannot be read"):
-        safe_s1.Image(paths).power(Window(0, 300, 10, 10))
+        image.power(Window(0, 300, 10, 10))
     with pytest.raises(ValueError, match="there is no GRD of Sentinel-1"):
         run(tmp_path / "none", tmp_path / "stack.nc")
+
+
+def test_the_filter_of_lee_is_its_formula():
+    """Pixel by pixel, as the paper has it."""
+    chance = np.random.default_rng(3)
+    power = (np.where(np.arange(40) < 20, 0.01, 0.4) * chance.gamma(4.4, 1 / 4.4, (30, 40))).astype("float32")
+    power[3, 4], power[10:12, 20:25], power[20, 20] = np.nan, np.nan, -0.002
+    made, looks = speckle.lee(power, 5, 4.4), 4.4
+    for row, column in np.ndindex(power.shape):
+        window = power[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3].astype(float)
+        mean, variance = np.nanmean(window), np.nanvar(window, ddof=1)
+        gain = max(0, 1 - mean**2 / variance / looks)
+        expected = mean + (power[row, column] - mean) * gain
+        assert made[row, column] == pytest.approx(expected, rel=1e-5, abs=1e-9, nan_ok=True)
+    assert np.nanstd(made[:, :15]) < 0.45 * np.nanstd(power[:, :15])
+    assert np.nanmean(made) == pytest.approx(np.nanmean(power), rel=0.03)
+
+
+@pytest.mark.skipif(not shutil.which("otbcli_Despeckle"), reason="needs Orfeo ToolBox (Debian: otb-bin)")
+def test_the_filter_of_lee_is_that_of_orfeo_toolbox(tmp_path):
+    chance = np.random.default_rng(3)
+    power = (np.where(np.arange(90) < 40, 0.01, 0.4) * chance.gamma(4.4, 1 / 4.4, (80, 90))).astype("float32")
+    profile = {"driver": "GTiff", "width": 90, "height": 80, "count": 1, "dtype": "float32"}
+    with rasterio.open(tmp_path / "power.tif", "w", **profile) as image:
+        image.write(power, 1)
+    order = ["otbcli_Despeckle", "-in", tmp_path / "power.tif", "-out", tmp_path / "lee.tif", "float", "-filter", "lee"]
+    subprocess.run([*order, "-filter.lee.rad", "3", "-filter.lee.nblooks", "4.4"], check=True, capture_output=True)
+    with rasterio.open(tmp_path / "lee.tif") as image:
+        judged = image.read(1)
+    inside = np.s_[3:-3, 3:-3]
+    assert speckle.lee(power, 7, 4.4)[inside] == pytest.approx(judged[inside], rel=1e-5)
+
+
+def test_speckle_is_filtered_alike_in_every_block(archive):
+    image = safe_s1.opened(scenes(archive)[0]["images"]["VH"])
+    read = speckle.filtered(image.power, image.shape, 7, 4.4)
+    whole = speckle.lee(image.power(Window(0, 0, radar.PIXELS, radar.LINES)), 7, 4.4)
+    for window in (Window(0, 0, 50, 40), Window(100, 50, 64, 32), Window(radar.PIXELS - 20, radar.LINES - 9, 20, 9)):
+        rows, columns = window.toslices()
+        assert read(window) == pytest.approx(whole[rows, columns], rel=1e-5, nan_ok=True)
+
+
+@pytest.mark.parametrize("kind", ["sigma0", "beta0", "gamma0"])
+def test_backscatter_is_as_a_row_asks(archive, tmp_path, kind):
+    """Beta0 and gamma0 have tables of their own; here twice and half of that of sigma0."""
+    tables = [(f"<{name}>(.*?)</{name}>", _times(name, by)) for name, by in (("betaNought", 2), ("gamma", 0.5))]
+    edited(archive, tmp_path / "raw", "calibration", *tables)
+    asked = {"calibration": kind, "decibel": False}
+    times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", layers="VH", backscatter=asked)
+    assert shown.layers[0].unit == "1" and shown.layers[0].title == f"{kind} of VH"
+    assert not any("decibels" in note for note in times.notes)
+    with shown.reading() as get:
+        values = get("VH", 0)
+    sea = np.nanmedian(values)
+    assert sea == pytest.approx(radar.SEA / {"sigma0": 1, "beta0": 4, "gamma0": 0.25}[kind], rel=0.1)
+    assert (values < 0).any(), "negative power stays in power"
+
+
+def _times(name, by):
+    def changed(match):
+        return f"<{name}>{' '.join(str(float(one) * by) for one in match[1].split())}</{name}>"
+
+    return changed
+
+
+def test_a_preset_has_its_filter_and_says_so(archive, tmp_path):
+    times, shown = run(archive, tmp_path / "stack.nc", "s1_gamma0", layers="VH")
+    assert "speckle was made less by the filter of Lee (1980), 7 x 7 pixels, 4.4 looks" in times.notes
+    _, plain = run(archive, tmp_path / "plain.nc", "s1_backscatter", layers="VH", backscatter={"calibration": "gamma0"})
+    with shown.reading() as get, plain.reading() as before:
+        smooth, rough = (10 ** (one("VH", 0) / 10) for one in (get, before))
+    assert shown.layers[0].title == "gamma0 of VH" and shown.layers[0].unit == "dB"
+    sea = np.s_[220:260, 200:240]
+    assert np.nanstd(smooth[sea]) < 0.7 * np.nanstd(rough[sea])
+    own = variants.known()["s1_gamma0"]
+    unknown = {"product": "S1A_IW_GRDF_1SDV_20200824T051057_20200824T051059_034044_03F3B3_A1B2.SAFE"}
+    assert sentinel1._looks({"product": unknown["product"].replace("IW", "S4")}, own) == 3.7, "stripmap"
+    with pytest.raises(ValueError, match="how many looks IW GRDF has is unknown"):
+        sentinel1._looks(unknown, own)
+
+
+def test_a_comparison_of_power_is_refused():
+    for recipe in ("s1_change", "s1_ships"):
+        given = OPTIONS | {"backscatter": {"decibel": False}}
+        assert [*method("s1").problems(variants.known()[recipe], given)] == [
+            f"backscatter.decibel: {recipe} compares decibels; leave it out"
+        ]
+
+
+def test_the_mean_of_decibels_is_that_of_power(archive, tmp_path):
+    _, shown = run(archive, tmp_path / "stack.nc", layers="VH")
+    with shown.reading() as get:
+        first, last = get("VH", 0), get("VH", 1)
+        made = merging.merged(variants.known()["s1_backscatter"], shown, get, Window(0, 0, *first.shape[::-1]))[0]
+    both = ~np.isnan(first) & ~np.isnan(last)
+    mean = 10 * np.log10((10 ** (first / 10.0) + 10 ** (last / 10.0)) / 2)
+    assert both.sum() > 100_000 and made[both] == pytest.approx(mean[both], abs=1e-4)
+
+
+@pytest.mark.parametrize("driver", ["zarr", "zarr3"])
+def test_eopf_zarr_is_the_same_as_safe(archive, tmp_path, driver):
+    def counts(path):
+        with rasterio.open(path) as image:
+            return image.read(1)
+
+    for safe in archive.rglob("*.SAFE"):
+        copernicus_eopf.radar(safe, tmp_path / "zarr", counts, driver)
+    one, other = (
+        run(folder, tmp_path / f"{folder.name}.nc", layers=["VH", "VV"], backscatter={"decibel": False})
+        for folder in (archive, tmp_path / "zarr")
+    )
+    assert one[0].grid == other[0].grid and one[0].begins == other[0].begins
+    with one[1].reading() as get, other[1].reading() as again:
+        for name in ("VH", "VV"):
+            assert get(name, 1) == pytest.approx(
+                again(name, 1), rel=1e-5, abs=1e-8, nan_ok=True
+            )  # its tables are float32
+    group = next((tmp_path / "zarr").rglob("noise_range"))
+    shutil.rmtree(group)
+    with pytest.raises(ValueError, match=r"noise_range/line: is no array of Zarr"):
+        for scene in scenes(tmp_path / "zarr"):
+            for image in scene["images"].values():
+                safe_s1.opened(image)

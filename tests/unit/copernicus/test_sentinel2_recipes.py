@@ -1,14 +1,19 @@
 """Indices of Sentinel-2: offsets, no data, grids of two resolutions, zones and dates, and what is refused."""
 
+import shutil
+import warnings
+from pathlib import Path
+
 import netCDF4
 import numpy as np
 import pystac
 import pytest
 import rasterio
-import tensorstore
+from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
 import airborne_files
+import copernicus_eopf
 import copernicus_safe as made
 from copernicus_check import copernicus_check
 from copernicus_detect import copernicus_detect
@@ -17,12 +22,16 @@ from copernicus_merge import copernicus_merge
 from copernicus_plot import copernicus_plot
 from copernicus_project import copernicus_project
 from darkroom import files, inventory
-from darkroom.copernicus import formulas, variants
+from darkroom.copernicus import checks, downloads, formulas, merging, search, variants
+from darkroom.copernicus import stack as stacks
+from darkroom.copernicus.catalogues.folder import Folder
+from darkroom.copernicus.grid import Grid
 from darkroom.copernicus.products import Product, write_products
 from darkroom.copernicus.recipes.registry import method
-from darkroom.copernicus.stack import Stack
+from darkroom.copernicus.settings import Settings
+from darkroom.copernicus.stack import Layer, Stack
 
-OPTIONS = {"layers": [], "map": {}, "mask": None}
+OPTIONS = {"layers": [], "map": {}, "mask": None, "detectors": None}
 SCHEMA = "https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"
 SURFACE = {"B04": 0.05, "B08": 0.45}
 
@@ -115,6 +124,10 @@ def test_the_burn_ratio_takes_the_narrow_near_infrared_at_20_metres(tmp_path):
     assert told["valid"] == {"NBR_before": 256, "NBR_after": 256, "NBR_difference": 256}
     beside = {"classes": tmp_path / "classes.tif", "recipe": "s2_fires"}
     copernicus_plot(*shown, tmp_path / "preview.png", tmp_path / "item.json", **beside)
+    item = files.read_json(tmp_path / "item.json")
+    severe = {"value": 6, "name": "class_6", "description": "high severity", "color_hint": "A50026"}
+    assert item["assets"]["classes.tif"]["classification:classes"][6] == severe
+    assert item["assets"]["classes.tif"]["nodata"] == 255 and "/classification/" in item["stac_extensions"][-1]
     before = (tmp_path / "map.tif").read_bytes(), (tmp_path / "item.json").read_bytes()
     copernicus_merge(*shown, recipe="s2_fires")
     copernicus_plot(*shown, tmp_path / "preview.png", tmp_path / "item.json", **beside)
@@ -127,37 +140,69 @@ def test_the_burn_ratio_takes_the_narrow_near_infrared_at_20_metres(tmp_path):
 
 def eopf(folder, arrays, driver, name="S2A_MSIL2A_20230622T101601_N0511_R065_T32TMR_20240101T000000.zarr", **packing):
     """The same as EOPF Zarr, 2 or 3: {group/array: values}."""
-    newer = driver == "zarr3"
-
-    def attributes(path, told):
-        if newer:
-            held = (
-                files.read_json(path / "zarr.json")
-                if (path / "zarr.json").exists()
-                else {"zarr_format": 3, "node_type": "group"}
-            )
-            files.write_json(path / "zarr.json", held | {"attributes": told})
-        else:
-            files.write_json(path / ".zattrs", told)
-
     for group, values in arrays.items():
         step = int(group.split("/r")[-1][:2])
-        places = {
-            "x": 399_960 + step * (np.arange(values.shape[1]) + 0.5),
-            "y": 5_000_040 - step * (np.arange(values.shape[0]) + 0.5),
-        }
-        for path, entry in {
-            group: values.astype("uint8" if "scl" in group else "uint16"),
-            **{f"{group.rpartition('/')[0]}/{axis}": place.astype("int64") for axis, place in places.items()},
-        }.items():
-            spec = {"driver": driver, "kvstore": f"file://{folder / name / path}/"}
-            tensorstore.open(
-                spec, create=True, delete_existing=True, dtype=entry.dtype, shape=entry.shape, fill_value=0
-            ).result().write(entry).result()
-        if "reflectance" in group:
-            attributes(folder / name / group, {"scale_factor": 1e-4, "add_offset": -0.1} | packing)
-    attributes(folder / name, {"stac_discovery": {"properties": {"proj:epsg": 32632}}})
+        place = folder / name / group
+        packed = {"scale_factor": 1e-4, "add_offset": -0.1} | packing if "reflectance" in group else None
+        copernicus_eopf.array(place, values.astype("uint8" if "scl" in group else "uint16"), driver, packed)
+        for axis, first, size in (
+            ("x", 399_960 + step / 2, values.shape[1]),
+            ("y", 5_000_040 - step / 2, values.shape[0]),
+        ):
+            centres = first + (step if axis == "x" else -step) * np.arange(size)
+            copernicus_eopf.array(place.with_name(axis), centres.astype("int64"), driver)
+    copernicus_eopf.told(folder / name, {"stac_discovery": {"properties": {"proj:epsg": 32632}}}, driver)
     return name
+
+
+GML = """\
+<eop:Mask xmlns:eop="http://www.opengis.net/eop/2.0" xmlns:gml="http://www.opengis.net/gml/3.2">
+  <gml:boundedBy><gml:Envelope srsName="urn:ogc:def:crs:EPSG:8.8.1:32632"/></gml:boundedBy>
+  <eop:maskMembers><eop:MaskFeature gml:id="detector_footprint-B04-06-0"><eop:extentOf><gml:Polygon><gml:exterior>
+    <gml:LinearRing><gml:posList srsDimension="3">{}</gml:posList></gml:LinearRing>
+  </gml:exterior></gml:Polygon></eop:extentOf></eop:MaskFeature></eop:maskMembers>
+</eop:Mask>
+"""
+
+
+@pytest.mark.parametrize("kind", ["gml", "jp2", "60 m"])
+def test_pixels_that_no_detector_saw_are_masked_and_zeros_besides(tmp_path, kind):
+    """The footprint ends after 18 columns; within it are zeros, without it numbers."""
+    red = flat(0.1)
+    red[4:6, 3:5] = 0
+    name = made.safe(tmp_path / "raw", {"B04_10m": red})
+    quality = next((tmp_path / "raw" / name).rglob("IMG_DATA")).with_name("QI_DATA")
+    east, south = 399_960 + 180, 5_000_040 - 320
+    if kind == "gml":
+        quality.mkdir()
+        ring = ((399_960, 5_000_040), (east, 5_000_040), (east, south), (399_960, south), (399_960, 5_000_040))
+        (quality / "MSK_DETFOO_B04.gml").write_text(GML.format(" ".join(f"{x} {y} 0" for x, y in ring)))
+    else:
+        size, step = (32, 10) if kind == "jp2" else (6, 60)
+        detectors = np.full((size, size), 6)
+        detectors[:, 180 // step :] = 0
+        made.image(quality / "MSK_DETFOO_B04.jp2", detectors, step)
+    values = layer(run(tmp_path, layers="B04", detectors=True), "B04")
+    assert np.isnan(values[:, 18:]).all() and np.isnan(values[4:6, 3:5]).all()
+    assert np.isnan(values).sum() == 32 * 14 + 4
+    told = files.read_json(tmp_path / "scenes.json")["notes"]
+    assert "pixels that no detector saw, by the footprints of each band, are masked before all else" in told
+    assert np.isnan(layer(run(tmp_path, layers="B04"), "B04")).sum() == 4, "where nobody asks"
+
+
+def test_footprints_that_are_asked_for_and_lacking_are_refused(tmp_path):
+    made.safe(tmp_path / "raw", bands())
+    with pytest.raises(ValueError, match=r"has no footprints of detectors \(MSK_DETFOO\) of B04, B08"):
+        run(tmp_path, detectors=True)
+
+
+@pytest.mark.parametrize("driver", ["zarr", "zarr3"])
+def test_footprints_of_eopf_zarr_are_numbers_of_detectors(tmp_path, driver):
+    detectors = np.full((32, 32), 3)
+    detectors[20:] = 0
+    arrays = {"measurements/reflectance/r10m/b04": flat(0.1), "conditions/mask/detector_footprint/r10m/b04": detectors}
+    eopf(tmp_path / "raw", arrays, driver)
+    assert np.isnan(layer(run(tmp_path, layers="B04", detectors=True), "B04")).sum() == 12 * 32
 
 
 @pytest.mark.parametrize("driver", ["zarr", "zarr3"])
@@ -316,9 +361,67 @@ def test_an_index_that_is_none_for_sentinel2(name, says):
 def test_only_the_bands_of_a_recipe_are_fetched():
     every = variants.known()
     fires = method("s2").patterns(every["s2_fires"], OPTIONS)
-    assert fires == ["*_B12.jp2", "*_B12_20m.jp2", "*_B8A.jp2", "*_B8A_20m.jp2", "*_SCL_20m.jp2"]
+    assert [one for one in fires if one.endswith(".jp2")] == [
+        "*_B12.jp2", "*_B12_20m.jp2", "*_B8A.jp2", "*_B8A_20m.jp2", "*_SCL_20m.jp2",
+    ]  # fmt: skip
     assert "*_B03_20m.jp2" in method("s2").patterns(every["s2_snow"], OPTIONS)
     assert "*_B08_10m.jp2" in method("s2").patterns(every["s2_plastic"], OPTIONS)
+    coarse = method("s2").patterns(every["s2_index"], OPTIONS | {"layers": ["B04", "B08"], "map": {"resolution": 20}})
+    assert {"*_B04_20m.jp2", "*_B08_10m.jp2"} <= set(coarse), "there is no B08 at 20 m"
+
+
+@pytest.mark.parametrize("driver", ["zarr", "zarr3"])
+def test_only_the_arrays_of_a_recipe_are_taken_of_eopf_zarr(tmp_path, driver):
+    red, infrared = flat(0.1), flat(0.3)
+    arrays = {f"measurements/reflectance/r10m/b{at:02d}": red for at in (2, 3, 4)}
+    arrays |= {"measurements/reflectance/r10m/b08": infrared}
+    arrays |= {"conditions/mask/l2a_classification/r20m/scl": np.full((16, 16), 4)}
+    name = eopf(tmp_path / "raw", arrays, driver)
+    products = search.run({"names": [name]}, tmp_path, root=tmp_path / "raw")
+    patterns = method("s2").patterns(variants.known()["s2_index"], OPTIONS)
+    catalogue = Folder(Settings("eodata", "folder", search=str(tmp_path / "raw")))
+    taken = downloads.in_place(products, catalogue, tmp_path / "store", patterns)
+    arrays = {file.name.rpartition("/")[0].partition("/")[2] for file in taken.files}
+    assert not any(one.endswith(("b02", "b03")) for one in arrays) and any(one.endswith("b08") for one in arrays)
+    only = tmp_path / "only/raw"
+    for file in taken.files:
+        (only / file.name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(taken.root, file.name), only / file.name)
+    assert layer(run(tmp_path / "only"), "NDVI") == pytest.approx(0.5)
+    reports, missing = checks.report(taken, products)
+    assert [report["wrong"] for report in reports] == [[]] and not missing
+
+
+def test_what_is_stored_is_read_back_by_netcdf(tmp_path):
+    """Chunks are packed beside the library; of an edge they go beyond the map, and a window within one is refused."""
+    chance = np.random.default_rng(5)
+    values = chance.normal(size=(700, 1100)).astype("float32")
+    values[chance.random(values.shape) < 0.2] = np.nan
+    place = Grid("EPSG:32632", (10.0, 0.0, 399_960.0, 0.0, -10.0, 5_000_040.0), 1100, 700)
+    with stacks.writing(
+        tmp_path / "a.nc", place, ["2023-06-22T10:16:01Z"] * 2, ["a", "b"], [Layer("one", "One")], {}
+    ) as put:
+        for window in place.windows():
+            rows, columns = window.toslices()
+            put("one", 1, window, values[rows, columns])
+        with pytest.raises(ValueError, match="begins within a chunk of 512 x 512"):
+            put("one", 0, Window(0, 100, 10, 10), values[:10, :10])
+    with netCDF4.Dataset(tmp_path / "a.nc") as dataset:
+        assert np.array_equal(dataset["one"][1].filled(np.nan), values, equal_nan=True)
+        assert dataset["one"][0].mask.all()
+    with Stack(tmp_path / "a.nc").reading() as get:
+        assert np.array_equal(get("one", 1), values, equal_nan=True)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 6])
+def test_a_median_of_dates_is_numpys(times):
+    chance = np.random.default_rng(times)
+    values = chance.normal(size=(times, 60, 70)).astype("float32")
+    values[chance.random(values.shape) < 0.4] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        judged = np.nanmedian(values, axis=0)
+    assert np.array_equal(merging.median(values), judged, equal_nan=True)
 
 
 def test_own_recipes_are_data(tmp_path):
@@ -351,5 +454,8 @@ def test_products_are_what_their_formats_want(tmp_path):
     west, south, east, north = item["bbox"]
     assert west == pytest.approx(7.7272, abs=1e-3) and north - south == pytest.approx(320 / 111_200, rel=0.05)
     assert item["properties"]["start_datetime"] == "2023-06-22T10:16:01.024000Z" and east > west
+    (band,) = item["assets"]["map.tif"]["bands"]
+    told = {"name": "NDVI", "data_type": "float32", "nodata": "nan", "raster:sampling": "area"}
+    assert band == told | {"raster:spatial_resolution": 10}, "values as they are: neither scale nor offset"
     with netCDF4.Dataset(tmp_path / "stack.nc") as dataset:
         assert dataset["crs"].grid_mapping_name == "transverse_mercator" and float(dataset["x"][0]) == 399_965

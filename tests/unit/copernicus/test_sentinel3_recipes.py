@@ -1,76 +1,32 @@
 """Fields of Sentinel-3: packing, log10, flags as wide as 64 bits, views, places in 2-D, anomalies, and what is refused."""
 
-import netCDF4
 import numpy as np
 import pytest
 import rasterio
 import shapely
+from rasterio import warp
 
 import copernicus_safe
 from copernicus_detect import copernicus_detect
 from copernicus_merge import copernicus_merge
-from darkroom.copernicus import stack, variants
+from copernicus_recipe import project
+from copernicus_sen3 import lst, olci, product, swath, ties
+from darkroom.copernicus import variants
 from darkroom.copernicus.readers import sen3
 from darkroom.copernicus.recipes.registry import method
 from darkroom.samples import copernicus as samples
 
 OPTIONS = {"layers": [], "map": {}}
-FILES = {"OL": ("geo_coordinates.nc", "longitude", "latitude"), "SL": ("geodetic_in.nc", "longitude_in", "latitude_in")}
-
-
-def product(folder, kind, fields, longitudes, latitudes, begin="20200622T095000"):
-    """Write a product. fields -- file: (variable, values as stored, attributes), beside its places."""
-    name = f"S3A_{kind}_{begin}_{begin[:9]}095300_{begin[:9]}171020_0179_100_179_2160_LN2_O_NT_004.SEN3"
-    file, *axes = FILES[kind[:2]]
-    places = [
-        (axis, np.round(values * 1e6).astype("i4"), {"scale_factor": 1e-6, "_FillValue": -(2**31)})
-        for axis, values in zip(axes, (longitudes, latitudes), strict=True)
-    ]
-    (folder / name).mkdir(parents=True)
-    for path, variables in {file: places, **{key: [entry] for key, entry in fields.items()}}.items():
-        with netCDF4.Dataset(folder / name / path, "w") as dataset:
-            for axis, size in zip(("rows", "columns"), longitudes.shape, strict=True):
-                dataset.createDimension(axis, size)
-            for variable, values, told in variables:
-                told = dict(told)
-                made = dataset.createVariable(
-                    variable, values.dtype, ("rows", "columns"), fill_value=told.pop("_FillValue", None)
-                )
-                made.set_auto_maskandscale(False)
-                made.setncatts(told)
-                made[:] = values
-    return name
-
-
-def swath(rows=8, columns=10, west=7.0, north=45.0, step=0.01):
-    """Longitudes and latitudes of the middles of leaning pixels, row by row to the south."""
-    row, column = np.indices((rows, columns)).astype(float)
-    return west + (column + 0.2 * row + 0.5) * step, north - (row + 0.1 * column + 0.5) * step
 
 
 def run(folder, target, recipe, **options):
     """Describe and project the products in a folder; gives the times and the stack."""
-    variant, given = variants.known()[recipe], OPTIONS | options
-    how = method("s3")
-    assert not list(how.problems(variant, given))
-    times = how.describe(copernicus_safe.inventory(folder), variant, given)
-    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {"comment": ""}) as put:
-        how.fill(times, variant, given, put)
-    return times, stack.Stack(target)
+    return project("s3", folder, target, recipe, **OPTIONS | options)
 
 
 def layer(shown, at=0):
     with shown.reading() as get:
         return get(shown.layers[0].name, at)
-
-
-def olci(stored, flags, names=samples.WATER_FLAGS, shift=0, scale=0.01, offset=-1.0):
-    masks = np.array([1 << (at + shift) for at in range(len(names))], "u8")
-    packed = {"scale_factor": scale, "add_offset": offset, "_FillValue": 255, "units": "lg(re mg.m-3)"}
-    return {
-        "chl_nn.nc": ("CHL_NN", stored, packed),
-        "wqsf.nc": ("WQSF", flags, {"flag_masks": masks, "flag_meanings": " ".join(names)}),
-    }
 
 
 def test_the_logarithm_of_chlorophyll_is_undone_and_flags_are_those_of_the_file(tmp_path):
@@ -96,9 +52,8 @@ def test_a_field_is_on_the_map_by_the_overlaps_of_its_pixels(tmp_path):
     stored = np.random.default_rng(3).integers(10, 200, longitudes.shape).astype("u1")
     product(tmp_path / "raw", "OL_2_WFR___", olci(stored, np.full(longitudes.shape, 2, "u8")), longitudes, latitudes)
     times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_olci", map={"resolution": 0.02})
-    pixels = shapely.polygons(
-        np.stack([sen3.corners(np.round(one, 6)) for one in (longitudes, latitudes)], -1).reshape(-1, 4, 2)
-    )
+    corners = sen3.corners(*(np.round(one, 6) for one in (longitudes, latitudes)))
+    pixels = shapely.polygons(np.stack(corners, -1).reshape(-1, 4, 2))
     values = (10 ** (stored * 0.01 - 1)).ravel()
     west, _, _, north = shown.grid.bounds
     row, column = shown.grid.height // 2, shown.grid.width // 2
@@ -124,22 +79,6 @@ def test_the_gifapar_of_older_products_is_their_ogvi(tmp_path):
         product(tmp_path / "raw", "OL_2_LFR___", files, longitudes, latitudes, begin)
     for scene in sen3.scenes(copernicus_safe.inventory(tmp_path / "raw"), field):
         assert sen3.values(scene, field) == pytest.approx(np.full(longitudes.shape, 0.4))
-
-
-def lst(kelvin, cloud):
-    return {
-        "LST_in.nc": (
-            "LST",
-            np.round(kelvin * 100 - 20000).astype("i2"),
-            {"scale_factor": 0.01, "add_offset": 200.0, "_FillValue": -32768, "units": "K"},
-        ),
-        "flags_in.nc": (
-            "confidence_in",
-            (np.asarray(cloud) << 14).astype("u2"),
-            {"flag_masks": np.array([1, 1 << 14], "u2"), "flag_meanings": "coastline summary_cloud"},
-        ),
-        "LST_io.nc": ("LST", np.zeros(kelvin.shape, "i2"), {"units": "K"}),
-    }
 
 
 def test_land_is_in_degrees_celsius_once_and_without_clouds(tmp_path):
@@ -199,6 +138,72 @@ def test_a_swath_over_the_date_line(tmp_path):
     _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst", map={"resolution": 0.05})
     there = (~np.isnan(layer(shown))).any(0)
     assert shown.grid.width == 7200 and there.sum() <= 5 and there[0] and there[-1]
+
+
+def polar(rows=60, columns=80, side=2500.0, east=-60e3, north=40e3):
+    """Middles of pixels around the north pole: longitudes, latitudes, in rows of a stereographic plane."""
+    row, column = np.indices((rows, columns)).astype(float)
+    plane = east + (column + 0.5) * side, north - (row + 0.5) * side
+    return tuple(
+        np.reshape(one, (rows, columns)) for one in warp.transform("EPSG:3995", "EPSG:4326", *map(np.ravel, plane))
+    )
+
+
+def test_pixels_around_a_pole_stay_as_small_as_they_are(tmp_path):
+    longitudes, latitudes = polar()
+    kelvin = 270 + 10 * (90 - latitudes)
+    product(tmp_path / "raw", "SL_2_LST___", lst(kelvin, np.zeros(kelvin.shape, int)), longitudes, latitudes)
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst", map={"resolution": 0.05})
+    values, (_, rows) = layer(shown), shown.grid.centres()
+    around = (rows > 89.75) & (rows < 89.92)  # wholly within the swath, and without the pixels that hold the pole
+    assert shown.grid.width == 7200 and not np.isnan(values[around]).any()
+    assert values[around] == pytest.approx((10 * (90 - rows[around]) - 3.15)[:, None].repeat(7200, 1), abs=0.25)
+    assert np.isnan(values[rows < 88.3]).all()
+
+
+def test_orphans_count_where_they_lie(tmp_path):
+    longitudes, latitudes = swath(8, 12)
+    cloud = np.zeros(longitudes.shape, int)
+    cloud[:, 3:9] = 1
+    fields = lst(np.full(longitudes.shape, 280.0), cloud)
+    places = {axis: np.full((8, 3), -(2**31), "i4") for axis in ("longitude", "latitude")}
+    for row, column in ((2, 1), (5, 0)):  # the second is clouded
+        places["longitude"][row, column] = round(longitudes[row, 6] * 1e6)
+        places["latitude"][row, column] = round(latitudes[row, 6] * 1e6)
+    apart = lst(np.full((8, 3), 300.0), np.arange(8)[:, None].repeat(3, 1) == 5)
+    for file, name in (("LST_in.nc", "LST_orphan_in"), ("flags_in.nc", "confidence_orphan_in")):
+        fields[file] = [fields[file], (name, *apart[file][1:])]
+    told = {"scale_factor": 1e-6, "_FillValue": -(2**31)}
+    fields["geodetic_in.nc"] = [(f"{axis}_orphan_in", stored, told) for axis, stored in places.items()]
+    product(tmp_path / "raw", "SL_2_LST___", fields, longitudes, latitudes)
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
+    values, (columns, rows) = layer(shown), shown.grid.centres()
+    for row, expected in ((2, 26.85), (5, np.nan)):
+        at = np.abs(rows - latitudes[row, 6]).argmin(), np.abs(columns - longitudes[row, 6]).argmin()
+        assert values[at] == pytest.approx(expected, abs=1e-3, nan_ok=True)
+    assert 2 <= (np.abs(values - 26.85) < 1e-2).sum() <= 9, "an orphan is as large as the pixel of its row"
+
+
+def test_angles_of_the_tie_grid_are_directions_at_the_pixels(tmp_path):
+    row, column = np.indices((9, 13)).astype(float)
+    x, y = (6 - column) * 1000.0, row * 1000.0  # metres across, which fall, and along the track
+    direction = np.stack([x / 40e3, (y - 4000) / 40e3, np.ones(x.shape)])  # whose ground is plane: the mean is exact
+    zenith = np.degrees(np.arctan2(np.hypot(*direction[:2]), direction[2]))
+    azimuth = np.degrees(np.arctan2(direction[1], direction[0])) % 360
+    longitudes, latitudes = swath(9, 13, 179.95, 85)
+    longitudes = (longitudes + 180) % 360 - 180
+    product(tmp_path / "raw", "SL_1_RBT___", ties(longitudes, zenith, azimuth, x, y), longitudes, latitudes)
+    field = variants.known()["s3_slstr"].fields["solar_zenith"]
+    (scene,) = sen3.scenes(copernicus_safe.inventory(tmp_path / "raw"), field)
+    assert sen3.values(scene, field) == pytest.approx(zenith, abs=0.02)  # directions have unit length, planes have not
+    assert "cartesian_tx.nc" in "".join(
+        method("s3").patterns(variants.known()["s3_slstr"], OPTIONS | {"layers": "solar_zenith"})
+    )
+    times, shown = run(
+        tmp_path / "raw", tmp_path / "stack.nc", "s3_slstr", layers="solar_zenith", map={"resolution": 0.1}
+    )
+    assert np.nanmin(layer(shown)) >= 0 and np.nanmax(layer(shown)) <= zenith.max() + 1e-3
+    assert any("as directions" in note for note in times.notes)
 
 
 def test_what_cannot_be_made_is_one_line(tmp_path):

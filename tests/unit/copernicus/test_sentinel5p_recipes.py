@@ -8,10 +8,11 @@ import netCDF4
 import numpy as np
 import pytest
 import shapely
+from rasterio.warp import transform
 
 import copernicus_orbit as made
-import copernicus_safe
-from darkroom.copernicus import overlap, stack, variants
+from copernicus_recipe import project
+from darkroom.copernicus import overlap, variants
 from darkroom.copernicus.readers import s5p
 from darkroom.copernicus.recipes.registry import method
 
@@ -20,13 +21,7 @@ OPTIONS = {"layers": [], "map": {}, "qa": None}
 
 def run(folder, target, **options):
     """Describe and project the orbits in a folder; gives the times and the stack."""
-    variant, given = variants.known()["s5p_columns"], OPTIONS | options
-    how = method("s5p")
-    assert not list(how.problems(variant, given))
-    times = how.describe(copernicus_safe.inventory(folder), variant, given)
-    with stack.writing(target, times.grid, times.begins, times.products, times.layers, {}) as put:
-        how.fill(times, variant, given, put)
-    return times, stack.Stack(target)
+    return project("s5p", folder, target, "s5p_columns", **OPTIONS | options)
 
 
 def layer(shown, name="NO2", at=0):
@@ -136,6 +131,56 @@ def test_pixels_over_the_date_line_stay_as_narrow_as_they_are(tmp_path):
     assert there[-5:].all() and there[:5].all()
     _, pole = overlap.turned(np.array([[-170.0, -60.0, 60.0, 170.0], [179.0, -179.0, -179.0, 179.0]]))
     assert pole.tolist() == [True, False]
+
+
+def test_pixels_on_the_date_line_and_around_the_pole_stay_where_they_are(tmp_path):
+    """A scanline that ends on 180 degrees, one that begins there, and an orbit over the pole: nothing is smeared."""
+    for name, west in (("ends", 170.0), ("begins", 180.0)):
+        longitudes, latitudes = made.swath(2, 10, west, 70, 1.0, lean=0)
+        made.orbit(tmp_path / name, np.full((2, 10), 3e-5), longitudes, latitudes)
+        _, shown = run(tmp_path / name, tmp_path / f"{name}.nc", map={"resolution": 1})
+        there = (~np.isnan(layer(shown))).any(0)
+        centres = shown.grid.centres()[0][there]
+        assert there.sum() == 10 and (centres.min(), centres.max()) == (
+            (170.5, 179.5) if west == 170 else (-179.5, -170.5)
+        )
+    line, pixel = np.indices((41, 41)) * 20e3 - 390e3
+    places = transform("EPSG:3995", "EPSG:4326", pixel.ravel(), -line.ravel())
+    east, north = (np.reshape(one, line.shape) for one in places)
+    longitudes, latitudes = (
+        np.stack([one[:-1, :-1], one[:-1, 1:], one[1:, 1:], one[1:, :-1]], -1) for one in (east, north)
+    )
+    made.orbit(tmp_path / "pole", (90 - latitudes.mean(-1)) * 1e-5, longitudes, latitudes)
+    _, shown = run(tmp_path / "pole", tmp_path / "pole.nc", map={"resolution": 0.5})
+    values, rows = layer(shown), shown.grid.centres()[1]
+    around = (rows < 89.4) & (rows > 87)
+    assert not np.isnan(values[around]).any() and np.isnan(values[rows < 84.5]).all()
+    assert values[around] == pytest.approx(((90 - rows[around]) * 1e-5)[:, None].repeat(720, 1), abs=3e-6)
+
+
+def test_tropospheric_ozone_is_a_grid(tmp_path):
+    path = tmp_path / "raw/S5P_OFFL_L2__O3_TCL_20230622T110302_20230628T235959_29480_03_020500_20230706T040012.nc"
+    path.parent.mkdir()
+    latitudes, longitudes = np.arange(-1.75, 2, 0.5), np.arange(-179.5, 180)
+    column = chances((8, 360), 4)
+    quality = np.full(column.shape, 100, "u1")
+    quality[2, 10] = 50
+    with netCDF4.Dataset(path, "w") as dataset:
+        group = dataset.createGroup("PRODUCT")
+        for axis, values in (("time", [0]), ("latitude_ccd", latitudes), ("longitude_ccd", longitudes)):
+            group.createDimension(axis, len(values))
+            group.createVariable(axis, "f4", (axis,))[:] = values
+        axes = ("time", "latitude_ccd", "longitude_ccd")
+        variable = group.createVariable("ozone_tropospheric_vertical_column", "f4", axes, fill_value=made.FILL)
+        variable.units, variable[0] = "mol m-2", column
+        variable = group.createVariable("qa_value", "u1", axes, fill_value=255)
+        variable.set_auto_scale(False)
+        variable[0] = quality
+    times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", layers="O3_TCL", map={"resolution": 0.5})
+    values = layer(shown, "O3_TCL")
+    expected = np.where(quality > 50, column, np.nan)[::-1].repeat(2, 1)
+    assert values == pytest.approx(expected, rel=1e-6, nan_ok=True) and shown.grid.bounds == (-180, -2, 180, 2)
+    assert times.begins == ["2023-06-22T11:03:02Z"] and "grid of the tropics" in times.notes[-1]
 
 
 def test_orbits_out_of_order_are_times_in_order_and_none_is_mixed(tmp_path):

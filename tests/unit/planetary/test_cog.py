@@ -140,6 +140,20 @@ def test_polar_map_of_an_ellipsoid_has_its_flattening():
     assert cog.iau(crs, "Mars").to_authority() == ("IAU_2015", "49931")
 
 
+def test_a_map_whose_crs_geotiff_has_no_place_for(cube, tmp_path):
+    """Its CRS is a tag that PROJ reads, and no sidecar of GDAL's stands beside it."""
+    mapping = MARS | {"ProjectionName": "ObliqueCylindrical"} | dict(zip(projection.POLE, (20, 90, 30), strict=True))
+    path = cube(bands=1, Mapping=mapping)
+    cog.write(path, tmp_path / "map.tif", {})
+    with rasterio.open(path) as theirs, rasterio.open(tmp_path / "map.tif") as made:
+        assert made.crs is None and made.transform == theirs.transform
+        ours = CRS.from_wkt(made.tags()["CRS"]).to_dict()
+        assert {key: theirs.crs.to_dict()[key] for key in ("proj", "o_proj", "o_lat_p", "o_lon_p", "lon_0")} == {
+            key: ours[key] for key in ("proj", "o_proj", "o_lat_p", "o_lon_p", "lon_0")
+        }
+    assert [path.name for path in tmp_path.glob("map*")] == ["map.tif"]
+
+
 def test_tags_say_what_it_is_and_what_was_done(cube, tmp_path):
     path = cube(**LABEL)
     planetary_convert(cubes=[str(path)], images=[str(tmp_path / "calibrated.tif")])

@@ -8,6 +8,7 @@ from darkroom.planetary.formats.cubes import HIS, HRS, LIS, LRS, NULL, STORED, C
 from darkroom.planetary.formats.cubes import write as write_cube
 from darkroom.planetary.instruments import ingest as ingest_module
 from darkroom.planetary.instruments import lroc_nac
+from darkroom.planetary.instruments.ingest import plain
 from darkroom.planetary.instruments.mdis.lut import inverse
 
 RECORD = 1 << 14
@@ -263,6 +264,32 @@ def test_wac_framelets(product, ingest, monkeypatch, mode, filters, heights, blo
     assert all(cube.bands == bands[part.split(".")[0]] for part, (cube, _, _) in cubes.items())
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (100, {"vis.even": "16 lines are missing, which are NULL, and 10 have no place in a cube of 18 lines"}),
+        (156, {}),
+    ],
+)
+def test_a_wac_file_that_ends_within_an_exposure(product, ingest, lines, told):
+    """As lrowac2isis has it: a cube of its share of the lines, with what is there in place, and no word of a whole one.
+
+    ISIS's own test of a file of 100 lines has 18 lines of visible framelets and 4 of the second one.
+    """
+    numbers = ", ".join(map(str, range(1, 8)))
+    label = WAC + f"INSTRUMENT_MODE_ID = COLOR\nFILTER_NUMBER = ({numbers})\nCENTER_FILTER_WAVELENGTH = ({numbers})\n"
+    raw = ramp(lines, 200)
+    path = product(label, raw)
+    for part in ("vis.even", "vis.odd"):
+        cube, values, codes = ingest(path, part)
+        assert cube.lines == int(14 / 78 * lines + 0.5)
+        notes = " ".join(cube.groups["Darkroom"]["Skipped"])
+        assert told.get(part, "") in notes and bool(notes) == (part in told)
+        if part == "vis.even" and lines == 100:
+            assert np.array_equal(values[0, 14:], 2.0 * raw[86:90] + 0.5) and (codes[0, 14:] == 0).all()
+            assert (codes[0, :14] == NULL).all() and (codes[3:] == NULL).all()
+
+
 # CTX
 
 
@@ -432,7 +459,7 @@ def test_cassini_of_12_bits(product, ingest):
     ("label", "told"),
     [
         (NAC.replace("-2-EDR-", "-3-CDR-"), "LRO-L-LROC-3-CDR-V1.0 is a product of LROC NAC of another level; an EDR is needed"),
-        (MDIS.replace("-2-EDR-RAWDATA", "-4-CDR-CALDATA"), "a product of MDIS of another level; an EDR is needed"),
+        (MDIS.replace("-2-EDR-RAWDATA", "-5-DDR"), "a product of MDIS of another level; an EDR or CDR is needed"),
         (CTX + "OBJECT = IMAGE_MAP_PROJECTION\nEND_OBJECT\n", "of CTX of another level, map-projected; an EDR is needed"),
         (HRSC.replace("LEVEL_ID = 2", "LEVEL_ID = 4"), "of HRSC of another level; an image of PROCESSING_LEVEL_ID 2 is needed"),
         ("DATA_SET_ID = VG1-J-ISS-2\nINSTRUMENT_ID = ISSN\n", "INSTRUMENT_ID = ISSN is no known camera; known are cassini_iss, ctx, "),
@@ -494,3 +521,164 @@ def test_the_label_is_kept(product, ingest):
 )
 def test_day_of_year(time, day):
     assert ingest_module.day_of_year(time) == day
+
+
+# MDIS CDRs
+
+
+CDR = MDIS.replace("2-EDR-RAWDATA", "4-CDR-CALDATA").replace("PRODUCT_ID = EN1", "PRODUCT_ID = CN1_IF_5")
+REALS = np.array([[0.05, -0.001, 1.5], [0.0, 7.0, 0.02]], "f4")
+
+
+def test_mdis_cdr_is_calibrated(product, ingest):
+    """Numbers to the last bit, what has no number NULL: by ISIS's pattern, which is what its makers used."""
+    raw = REALS.copy()
+    raw[1, 1] = STORED["f4"][HIS - 1]
+    path = product(CDR, raw, SAMPLE_TYPE="PC_REAL")
+    path.write_bytes(path.read_bytes()[:RECORD] + raw.astype("<f4").tobytes())
+    cube, values, codes = ingest(path)
+    assert codes[0].tolist() == [[0, 0, 0], [0, HIS, 0]]
+    assert np.array_equal(values[0][codes[0] == 0], raw[codes[0] == 0])
+    assert cube.groups["RadiometricCalibration"]["Units"] == "I over F"
+    assert cube.groups["Instrument"]["InstrumentId"] == "MDIS-NAC"
+    with pytest.raises(ValueError, match="PRODUCT_ID = CN1: has none of IF, RA, which tell its units"):
+        ingest(product(CDR.replace("CN1_IF_5", "CN1"), raw, SAMPLE_TYPE="PC_REAL"))
+
+
+# Dawn FC
+
+
+# Of FC21A0038582_15170161546F6F.IMG, in the tests of ALE (CC0).
+DAWN = """
+DATA_SET_NAME = "DAWN FC2 RAW (EDR) CERES IMAGES V1.0"
+DATA_SET_ID = "DAWN-A-FC2-2-EDR-CERES-IMAGES-V1.0"
+FILE_NAME = "FC21A0038582_15170161546F6F.IMG"
+SOFTWARE_NAME = "TRAP"
+SOFTWARE_VERSION_ID = "Trap v4.10"
+PRODUCT_ID = "0038582"
+PRODUCT_TYPE = "DATA"
+STANDARD_DATA_PRODUCT_ID = "FC_IMAGE"
+PRODUCER_FULL_NAME = "PABLO GUTIERREZ-MARQUES"
+PRODUCER_INSTITUTION_NAME = "MAX PLANCK INSTITUT FUER SONNENSYSTEMFORSCHUNG"
+PRODUCT_CREATION_TIME = 2016-04-06T15:24:21.000
+PRODUCT_VERSION_ID = "F"
+RELEASE_ID = "N/A"
+INSTRUMENT_HOST_NAME = "DAWN"
+MISSION_ID = "DAWN"
+INSTRUMENT_ID = "FC2"
+OBSERVATION_ID = "FC2_CSS_C5NadirSouthColor_001"
+SPACECRAFT_CLOCK_START_COUNT = "488002612:246"
+SPACECRAFT_CLOCK_STOP_COUNT = "488002614:244"
+START_TIME = 2015-170T16:15:46.345
+STOP_TIME = 2015-170T16:15:48.337
+FILTER_NUMBER = "6"
+EXPOSURE_DURATION = 1800.000 <millisecond>
+ORBIT_NUMBER = "N/A"
+TARGET_NAME = "1 CERES"
+"""
+# As dawnfc2isis has it (FC21A0038582_15170161546F6G_isis3.lbl there, a later version of the product).
+DAWN_CUBE = {
+    "Instrument": {
+        "SpacecraftName": "DAWN",
+        "InstrumentId": "FC2",
+        "SpacecraftClockStartCount": "488002612:246",
+        "SpacecraftClockStopCount": "488002614:244",
+        "StartTime": "2015-170T16:15:46.345",
+        "StopTime": "2015-170T16:15:48.337",
+        "ExposureDuration": "1800.000",
+        "PixelAveragingWidth": "1",
+        "PixelAveragingHeight": "1",
+        "TargetName": "CERES",
+        "OriginalTargetName": "1 CERES",
+        "OrbitNumber": "N/A",
+        "FirstLine": "17",
+        "FirstLineSample": "35",
+    },
+    "BandBin": {"FilterNumber": "6", "Center": "829", "Width": "33", "FilterName": "NIR_F6"},
+    "Kernels": {"NaifFrameCode": "-203126"},
+}
+ARCHIVE = (
+    "FileName SoftwareName SoftwareVersionId DataSetName DataSetId ProductId ProductType StandardDataProductId "
+    "ObservationId ProducerFullName ProducerInstitutionName ProductCreationTime ProductVersionId ReleaseId"
+)
+
+
+@pytest.mark.parametrize("block", [1, 1 << 22])
+def test_dawn_is_upside_down_with_the_label_of_isis(product, ingest, monkeypatch, block):
+    monkeypatch.setattr(ingest_module, "BLOCK", block)
+    raw = ramp(5, 4, "u2") * 200
+    cube, values, codes = ingest(product(DAWN, raw, FIRST_LINE=17, FIRST_LINE_SAMPLE=35))
+    assert np.array_equal(values[0], raw[::-1]) and (codes == 0).all()
+    for name, group in DAWN_CUBE.items():
+        assert {key: str(plain(value)) for key, value in cube.groups[name].items()} == group
+        assert list(cube.groups[name]) == list(group)
+    assert " ".join(cube.groups["Archive"]) == ARCHIVE
+    with pytest.raises(ValueError, match="FILTER_NUMBER = 9; known are 1 to 8"):
+        ingest(
+            product(DAWN.replace('FILTER_NUMBER = "6"', "FILTER_NUMBER = 9"), raw, FIRST_LINE=1, FIRST_LINE_SAMPLE=1)
+        )
+
+
+# Galileo SSI
+
+
+# Of 0826R.LBL, in the documentation of gllssi2isis (public domain), whose cube the tests of ALE have.
+GALILEO = """
+DATA_SET_ID = "GO-J/JSA-SSI-2-REDR-V1.0"
+SPACECRAFT_NAME = "GALILEO ORBITER"
+INSTRUMENT_NAME = "SOLID STATE IMAGING SYSTEM"
+SPACECRAFT_CLOCK_START_COUNT = "03836008.26"
+IMAGE_TIME = 1997-02-19T21:07:27.314Z
+IMAGE_ID = E6I0032
+OBSERVATION_ID = "E6ISSRFMON01"
+TARGET_NAME = "IO"
+FILTER_NAME = "VIOLET"
+FILTER_NUMBER = 3
+EXPOSURE_DURATION =   195.83
+GAIN_MODE_ID = "100K"
+FRAME_DURATION =    8.667
+LIGHT_FLOOD_STATE_FLAG = "ON"
+EXPOSURE_TYPE = "NORMAL"
+BLEMISH_PROTECTION_FLAG = "OFF"
+INVERTED_CLOCK_STATE_FLAG = "NOT INVERTED"
+TELEMETRY_FORMAT_ID = "IM8"
+INSTRUMENT_MODE_ID = "N/A"
+"""
+GALILEO_CUBE = """
+Instrument: SpacecraftName=Galileo Orbiter, InstrumentId=SOLID STATE IMAGING SYSTEM, TargetName=IO,
+ SpacecraftClockStartCount=03836008.26, StartTime=1997-02-19T21:07:27.314, ExposureDuration=0.19583, GainModeId=100000,
+ TelemetryFormat=IM8, LightFloodStateFlag=ON, InvertedClockStateFlag=NOT INVERTED, BlemishProtectionFlag=OFF,
+ ExposureType=NORMAL, ReadoutMode=Contiguous, FrameDuration=8.667, Summing=1, FrameModeId=FULL
+Archive: DataSetId=GO-J/JSA-SSI-2-REDR-V1.0, ProductId=E6I0032, ObservationId=E6ISSRFMON01, DataType=RADIANCE,
+ CalTargetCode=E6
+BandBin: FilterName=VIOLET, FilterNumber=3, Center=0.404, Width=.05
+Kernels: NaifFrameCode=-77001
+"""
+
+
+def test_galileo_has_the_label_of_isis(product, ingest):
+    """Bytes before each line are no samples."""
+    raw = ramp(4, 6) + 1
+    cube, values, _ = ingest(product(GALILEO, raw, front=np.full((4, 3), 99, "u1")))
+    made = "".join(
+        f"{name}: {', '.join(f'{key}={plain(value)}' for key, value in cube.groups[name].items())}\n"
+        for name in ("Instrument", "Archive", "BandBin", "Kernels")
+    )
+    assert made == GALILEO_CUBE.replace("\n ", " ").lstrip()
+    assert cube.dtype == "u1" and np.array_equal(values[0], raw)
+
+
+@pytest.mark.parametrize("block", [1, 1 << 22])
+@pytest.mark.parametrize(
+    ("duration", "dataset", "summed"),
+    [("2.333", "SSI-2", True), ("15.166", "SSI-2", True), ("2.333", "SSI-4", False), ("30.333", "SSI-2", False)],
+)
+def test_a_summed_galileo_frame_is_a_quarter(product, ingest, monkeypatch, block, duration, dataset, summed):
+    """A repaired one is whole, as the test of gllssi2isis has it (4911s.lbl)."""
+    monkeypatch.setattr(ingest_module, "BLOCK", block)
+    raw = ramp(8, 6) + 1
+    label = GALILEO.replace("8.667", duration).replace("SSI-2", dataset)
+    cube, values, _ = ingest(product(label, raw))
+    assert np.array_equal(values[0], raw[:4, :3] if summed else raw)
+    assert cube.groups["Instrument"]["FrameModeId"] == ("SUMMATION" if summed else "FULL")
+    assert cube.groups["Instrument"]["Summing"] == ("2" if summed else "1")

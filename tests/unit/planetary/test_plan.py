@@ -63,6 +63,46 @@ def names(cubes):
 # Which cubes
 
 
+def test_a_cube_of_isis_is_one_image_of_its_camera_or_of_any(plan):
+    rows = {
+        "any": ("", "https://h/M119923055CE.vis.even.lev1.cub", {"geometry": "attached"}),
+        "wide": ("lroc_wac", "https://h/M119923055CE.vis.odd.cub.gz", {}),
+    }
+    for engine in ("native", "isis"):
+        made = plan(rows, engine)
+        assert (made["any"].name, names(made["any"].delivered)) == ("cube", ["calibrated", "map"])
+        assert made["wide"].parts == ("",)
+        assert planetary_steps.import_of(made["any"], "")["engine"] == "native"
+        assert "steps" not in planetary_steps.geometry_of(made["any"], "")
+        assert planetary_steps.calibration_of(made["any"])["calibration"] == {}
+
+
+def test_a_dem_is_watched_and_asked_for_memory(plan, tmp_path):
+    (tmp_path / "dem.tif").touch()
+    made = plan(with_options(ROWS, "left", shape="dem.tif"))
+    assert planetary_steps.geometry_of(made["left"], "")["shape"] == "dem.tif"
+    assert made["left"].description == ["dem.tif"]
+    assert (made["left"].has_shape, made["right"].has_shape, made["mosaic"].has_shape) == (True, False, True)
+
+
+def test_what_a_merge_is_asked(plan):
+    """What ISIS's automos does not do is done by our own code with either engine; a framelet map is no mosaic of images."""
+    rows = {"sky": ("colour", "", {"images": ["left", "right", "third"]}), "third": ROWS["left"]}
+    rows = with_options(ROWS | rows, "mosaic", feather=5, equalize={"adjust": "gains", "hold": ["right"]})
+    for engine in ("native", "isis"):
+        made = plan(rows, engine)
+        asked = planetary_steps.merge_of(made["mosaic"])
+        assert asked == {
+            "engine": "native",
+            "priority": "ontop",
+            "feather": 5,
+            "equalize": {"adjust": "gains", "weighted": False, "least": 1000, "held": ["projected.right.cub"]},
+        }
+        assert planetary_steps.merge_of(made["sky"])["colours"] is True
+        assert names(made["sky"].delivered) == ["colour"] and "sky" in made.mapped
+        assert planetary_steps.merge_of(made["wide"])["engine"] == engine
+
+
 def test_a_whole_image_has_one_cube_of_each_stage(plan):
     image = plan(ROWS)["left"]
     assert image.to_calibrate("") == Cube("left", "located")
@@ -265,10 +305,14 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         (with_options(ROWS, "mosaic", images=["left", "wide"]), {}, "line 4 options images: 'wide' has no geometry; give it one in its options"),
         (with_options(ROWS, "mosaic", images=["left", "rihgt"]), {}, "line 4 options images: 'rihgt' is no planetary image of this sheet; did you mean 'right'?"),
         (with_options(ROWS, "mosaic", images=["left", "mosaic"]), {}, "line 4 options images: 'mosaic' is no planetary image of this sheet"),
+        (ROWS | {"sky": ("colour", "", {"images": ["left", "right"]})}, {}, "line 6 options images: a colour image is of three datasets, red, green and blue, not of 2"),
+        (with_options(ROWS, "mosaic", equalize={"hold": ["lefd"]}), {}, "line 4 options equalize.hold: 'lefd' is none of its images; did you mean 'left'?"),
+        (with_options(ROWS, "left", feather=3), {}, "line 2 options feather: is of rows of recipe mosaic"),
+        (with_options(ROWS, "mosaic", shape="short.yaml"), {}, "line 4 options shape: is of images; give it to those that this row is made of"),
         ({"a": ("ctxx", "sample:ctx", {})}, {}, "line 2 recipe: 'ctxx' is unknown; did you mean 'ctx'?"),
         ({"a": ("", "sample:ctx", {})}, {}, "line 2 recipe: the name of 'sample:ctx' does not tell its instrument; known are"),
-        ({"a": ("galileo_ssi", "sample:ctx", {})}, {}, "line 2 recipe: galileo_ssi needs engine: isis in the config"),
-        ({"a": ("ctx", "", {})}, {}, "line 2 source: an image has one; only rows of mosaic and stereo have none"),
+        ({"a": ("mine", "sample:ctx", {})}, {"recipes": ["own.yaml"]}, "line 2 recipe: mine needs engine: isis in the config"),
+        ({"a": ("ctx", "", {})}, {}, "line 2 source: an image has one; only rows of mosaic, stereo, colour have none"),
         ({"a": ("ctx", "sample:ctx", LOCAL)}, {}, "line 2 options geometry: local needs engine: isis in the config"),
         ({"a": ("ctx", "sample:ctx", {"backplanes": True})}, {}, "line 2 options: backplanes and photometry need geometry; it is none"),
         ({"a": ("ctx", "sample:ctx", {"batch": 5})}, {}, "line 2 options: 'batch' is of the whole campaign; set it in the config"),
@@ -279,6 +323,10 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         ({"a": ("survey", "sample:ctx", {"calibration": {"gain": "x"}})}, {"instruments": ["survey.py"]}, "line 2 options calibration.gain: is 'x', not a number; right is: radiance of a DN (Survey)"),
         ({"a": ("ctx", "sample:ctx", {"calibration": {"echo": False}})}, {}, "line 2 options calibration: ctx does not read 'echo'; it has units, solar_distance, flat, even_odd"),
         ({"a": ("kaguya_tc", "sample:ctx", {"ingest": {"unlut": False}})}, {}, "line 2 options ingest: kaguya_tc does not read 'unlut'; it has none"),
+        ({"a": ("ctx", "sample:ctx", {"map": {"projection": "obliquecylindrical"}})}, {}, "line 2 options map.pole: obliquecylindrical needs it: [latitude, longitude, rotation]"),
+        ({"a": ("ctx", "sample:ctx", {"map": {"pole": [20, 30, 0]}})}, {}, "line 2 options map.pole: only projection obliquecylindrical has one"),
+        ({"a": ("ctx", "sample:ctx", {"geometry": "attached"})}, {}, "line 2 options geometry: attached is of cubes of ISIS, which have it; this source is none"),
+        ({"a": ("ctx", "sample:ctx", {"shape": "short.yaml"})}, {}, "line 2 options shape: is of engine native, geometry isd or attached"),
         ({"a": ("", "m0001.xml", {})}, {}, "line 2 source: PDS4, not read; right is a product of PDS3"),
         (ROWS, {"calibration": {"ecko": True}}, "config.yaml planetary.calibration: 'ecko' is unknown; did you mean 'echo'?"),
         (ROWS, {"instruments": ["gone.py"]}, "config.yaml planetary.instruments.0: 'gone.py' is not there"),
@@ -296,6 +344,8 @@ def test_what_is_wrong_is_told_once(plan, tmp_path, rows, config, told):
     (tmp_path / "clash.py").write_text(
         SURVEY.replace('"gain": {"type"', '"echo": {"type"').replace('"Survey"', '"Clash"')
     )
+    own = "{title: Mine, names: m.img, label: {INSTRUMENT_ID: MINE}, areas: [base], stages: {}}"
+    (tmp_path / "own.yaml").write_text(f"recipes: {{mine: {own}}}\n")
     (tmp_path / "short.yaml").write_text("recipes: {mine: {areas: [base], stages: {}}}\n")
     with pytest.raises(CampaignError) as failure:
         plan(rows, **config)

@@ -7,11 +7,12 @@ import pytest
 from darkroom.planetary.formats import cubes, pvl
 from darkroom.planetary.geometry import isd
 from darkroom.planetary.geometry.camera import Camera
-from darkroom.planetary.geometry.projection import AREAS, ELLIPSOIDAL, PROJECTIONS, RANGE, Mapping, require_same
+from darkroom.planetary.geometry.projection import AREAS, ELLIPSOIDAL, POLE, PROJECTIONS, RANGE, Mapping, require_same
 from darkroom.planetary.geometry.projection import replace as replaced_keywords
 from darkroom.samples import planetary
 
 MARS = {"EquatorialRadius": "3396190", "PolarRadius": "3376200"}
+SPHERE_OF_MARS = {"EquatorialRadius": "3396190", "PolarRadius": "3396190"}
 SPHERE = {"EquatorialRadius": "1.0", "PolarRadius": "1.0"}
 CONVENTIONS = {"LatitudeType": "Planetocentric", "LongitudeDirection": "PositiveEast", "LongitudeDomain": "180"}
 WHOLE = dict(zip(RANGE, (-90.0, 90.0, -180.0, 180.0), strict=True))
@@ -65,6 +66,34 @@ def test_unit_tests_of_isis(name, changes, latitude, longitude, x, y):
     assert back == pytest.approx((universal, longitude % 360), abs=1e-6)
 
 
+OBLIQUE = dict(zip(POLE, (22.858149, 297.158602, 45.7832), strict=True))
+
+
+def test_the_oblique_unit_test_of_isis():
+    """ObliqueCylindrical.truth: Titan from -90 to 0.92523, -0.8235 to 180.5 degrees west."""
+    titan = {"EquatorialRadius": "2575000.0", "PolarRadius": "2575000.0", "LongitudeDirection": "PositiveWest"}
+    bounds = dict(zip(RANGE, (-90.0, 0.92523, -0.8235, 180.5), strict=True))
+    projection = mapping("ObliqueCylindrical", **titan, **OBLIQUE, **bounds, LongitudeDomain="360")
+    place = (-40.04353207704, 360 - 227.8893979987)
+    assert projection.inverse(-2646.237039, -537.814519) == pytest.approx(place, abs=1e-10)
+    assert projection.forward(*place) == pytest.approx((-2646.237039, -537.814519), abs=1e-4)
+    low, high = projection.left, projection.left + projection.samples * 1e3
+    assert -low == pytest.approx(8089601.1, abs=1e3) and high == pytest.approx(8089601.1, abs=1e3)
+    assert projection.top == pytest.approx(1169055.3, abs=1e3)
+    # ISIS's search along edges gives -3113684.5 here: the range holds the other pole, a quarter of a turn down.
+    assert projection.top - projection.lines * 1e3 == pytest.approx(-2575000 * np.pi / 2, abs=1e3)
+    assert Mapping.from_template(projection.group()) == projection
+
+
+def test_the_oblique_pole_is_in_its_map():
+    """Around it the map goes all the way, up to a quarter of a turn, though no corner of the range is there."""
+    bounds = dict(zip(RANGE, (20.0, 26.0, 294.0, 301.0), strict=True))
+    projection = mapping("ObliqueCylindrical", **OBLIQUE, **SPHERE_OF_MARS, **bounds, LongitudeDomain="360")
+    quarter = 3396190 * np.pi / 2
+    assert projection.top == pytest.approx(quarter, abs=1e3)
+    assert projection.samples * 1e3 == pytest.approx(4 * quarter, rel=1e-3)
+
+
 @pytest.mark.parametrize("direction", ["PositiveEast", "PositiveWest"])
 @pytest.mark.parametrize("latitude_type", ["Planetocentric", "Planetographic"])
 @pytest.mark.parametrize("center", [-70.0, 40.0])
@@ -74,6 +103,8 @@ def test_proj_gives_the_same_metres(name, center, latitude_type, direction):
     changes = {"CenterLatitude": center, "CenterLongitude": 100.0, "LatitudeType": latitude_type}
     if name == "LambertConformal":
         changes |= {"FirstStandardParallel": center - 9, "SecondStandardParallel": center + 15}
+    if name == "ObliqueCylindrical":
+        changes |= OBLIQUE
     projection = mapping(name, **changes, LongitudeDirection=direction)
     east = 100.0 if direction == "PositiveEast" else 260.0
     latitude, longitude = np.meshgrid(np.linspace(-85, 85, 9), east + np.linspace(-79, 79, 9))
@@ -173,6 +204,11 @@ def test_a_template_of_a_file(tmp_path):
         ({"PixelResolution": "fine"}, "PixelResolution = fine: must be a number"),
         ({"PixelResolution": "-2"}, "PixelResolution = -2: must be above 0"),
         ({"MinimumLongitude": None}, "no MinimumLongitude in the group Mapping"),
+        ({"name": "ObliqueCylindrical"}, "no PoleLatitude in the group Mapping"),
+        (
+            {"name": "ObliqueCylindrical"} | OBLIQUE | {"PoleLatitude": 91},
+            "PoleLatitude = 91: must be within -90 and 90",
+        ),
     ],
 )
 def test_a_wrong_template_is_one_clear_line(changes, message):

@@ -172,6 +172,15 @@ def test_item(dataset):
     assert not {"created", "updated"} & set(properties)
 
 
+def test_a_day_of_the_year_is_a_date(cube):
+    """As Dawn's labels tell it; 2016 had a 29th of February."""
+    times = {"StartTime": "2016-060T16:15:46.345", "StopTime": "2016-061T16:15:48.337Z"}
+    path = cube("calibrated.cub", np.ones((4, 5), bool), **LABEL | {"Instrument": LABEL["Instrument"] | times})
+    properties = stac.item("raw", [Cube(path)], [path])["properties"]
+    assert properties["start_datetime"] == "2016-02-29T16:15:46.345Z"
+    assert properties["end_datetime"] == "2016-03-01T16:15:48.337Z"
+
+
 def test_item_without_geometry(cube):
     path = cube("calibrated.cub", np.ones((4, 5), bool), **LABEL)
     item = stac.item("raw", [Cube(path)], [path])

@@ -114,7 +114,9 @@ def is_product(path):
     """Whether a path is a product: a folder with a manifest or the ending of one, or a file whose name is one's."""
     if path.is_file():
         # A cut-out that a service has made has a name of no rule.
-        return path.name.endswith(".nc") or (path.name.endswith(PACKED) and names.parsed(path.name) is not None)
+        return path.name.endswith((".nc", *names.GRIB)) or (
+            path.name.endswith(PACKED) and names.parsed(path.name) is not None
+        )
     if path.name.endswith((".SAFE", ".SEN3", ".zarr")):
         return path.is_dir()
     if names.parsed(path.name) is None or not path.is_dir():

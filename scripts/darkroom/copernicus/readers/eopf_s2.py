@@ -1,22 +1,22 @@
 """Sentinel-2 as EOPF Zarr, the successor of SAFE: scale and offset stand with each array, in Zarr 2 and 3.
 
-Layout: measurements/reflectance/r10m/b02 ..., conditions/mask/l2a_classification/r20m/scl, x and y beside them. Fill is
-0 in both versions of Zarr; readers that mask by it do so in one of them alone, so it is masked as no data of SAFE is.
+Layout: measurements/reflectance/r10m/b02 ..., conditions/mask/l2a_classification/r20m/scl and
+conditions/mask/detector_footprint/r10m/b02 ..., x and y beside them. Fill is 0 in both versions of Zarr; readers that
+mask by it do so in one of them alone, so it is masked as no data of SAFE is.
 """
 
-import json
 import re
 from pathlib import Path
 
 import numpy as np
-import tensorstore
 
-from darkroom import files
 from darkroom.copernicus import names
 from darkroom.copernicus.grid import Grid
+from darkroom.copernicus.readers import eopf
 
 ARRAY = re.compile(
-    r"(?P<folder>(.*/)?(?P<product>[^/]+\.zarr))/(measurements/reflectance|conditions/mask/l2a_classification)"
+    r"(?P<folder>(.*/)?(?P<product>[^/]+\.zarr))/"
+    r"(measurements/reflectance|conditions/mask/(l2a_classification|(?P<detectors>detector_footprint)))"
     r"/r(?P<resolution>\d\d)m/(?P<band>b\d\d|b8a|scl)/(\.zarray|zarr\.json)"
 )
 OFFSETS_SINCE = "0400"  # the baseline
@@ -30,10 +30,20 @@ def scenes(inventory):
     products = {}
     for name in inventory.names:
         if match := ARRAY.fullmatch(name):
-            images = products.setdefault((match["folder"], match["product"]), {})
-            array = Path(inventory.root, name).parent
-            images.setdefault(match["band"].upper(), {})[match["resolution"]] = str(array)
-    return [_scene(product, images) for (_, product), images in products.items()]
+            images, footprints = products.setdefault((match["folder"], match["product"]), ({}, {}))
+            array, band = str(Path(inventory.root, name).parent), match["band"].upper()
+            if match["detectors"]:
+                footprints[band] = array
+            else:
+                images.setdefault(band, {})[match["resolution"]] = array
+    return [
+        _scene(product, images) | {"footprints": footprints} for (_, product), (images, footprints) in products.items()
+    ]
+
+
+def parts(band, resolution, folder="reflectance"):
+    """Files of a band that are read, for fnmatch: its array, and where its pixels are."""
+    return [f"*/{folder}/r{resolution}m/{name}/*" for name in (band.lower(), "x", "y")]
 
 
 def is_array(path):
@@ -49,7 +59,7 @@ def _scene(product, images):
     for band, arrays in images.items():
         if band != "SCL":
             first = next(iter(arrays.values()))
-            packed = _attributes(first)
+            packed = eopf.attributes(first)
             if "scale_factor" not in packed:
                 raise ValueError(f"{first}: has no scale_factor; is it the reflectance of a product?")
             scales.add(float(packed["scale_factor"]))
@@ -80,7 +90,7 @@ def grid_of(path):
     Raises ValueError for a system that is not told, and for a place that is not regular.
     """
     root = Path(path[: path.index(".zarr/") + len(".zarr")])
-    places = [_attributes(path), *(_json(root).get(key, {}) for key in ("stac_discovery", "other_metadata"))]
+    places = [eopf.attributes(path), *(eopf.stored(root).get(key, {}) for key in ("stac_discovery", "other_metadata"))]
     places = [place.get("properties", place) for place in places]
     code = next(
         (place[key] for place in places for key in ("proj:code", "proj:epsg", "horizontal_CRS_code") if place.get(key)),
@@ -88,7 +98,7 @@ def grid_of(path):
     )
     if code is None:
         raise ValueError(f"{path}: neither it nor its product tells the system of coordinates (proj:epsg)")
-    xs, ys = (np.asarray(_array(Path(path).with_name(axis)).read().result(), float) for axis in "xy")
+    xs, ys = (eopf.whole(Path(path).with_name(axis)).astype(float) for axis in "xy")
     if (
         len(xs) < 2
         or len(ys) < 2
@@ -99,36 +109,3 @@ def grid_of(path):
     across, down = xs[1] - xs[0], ys[1] - ys[0]
     place = (float(across), 0.0, float(xs[0] - across / 2), 0.0, float(down), float(ys[0] - down / 2))
     return Grid(f"EPSG:{str(code).removeprefix('EPSG:')}", place, len(xs), len(ys))
-
-
-def numbers(path, window):
-    """Digital numbers of a window. Raises ValueError naming an array that is damaged."""
-    rows, columns = window.toslices()
-    try:
-        return np.asarray(_array(path)[rows, columns].read().result())
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {str(error)[:200]}") from error
-
-
-def _array(path):
-    driver = "zarr3" if (Path(path) / "zarr.json").exists() else "zarr"
-    try:
-        return tensorstore.open({"driver": driver, "kvstore": files.kvstore(path)}, open=True).result()
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path}: is no array of Zarr that can be opened: {str(error)[:200]}") from error
-
-
-def _attributes(path):
-    """Attributes of an array; of some products they stand in `_eopf_attrs`."""
-    told = _json(path)
-    return told.get("_eopf_attrs", {}) | told
-
-
-def _json(path):
-    newer, older = Path(path, "zarr.json"), Path(path, ".zattrs")
-    try:
-        if newer.exists():
-            return json.loads(newer.read_text()).get("attributes", {})
-        return json.loads(older.read_text()) if older.exists() else {}
-    except ValueError as error:
-        raise ValueError(f"{path}: its attributes are damaged: {error}") from error

@@ -1,4 +1,4 @@
-"""netCDF on a regular grid of latitude and longitude: CAMS, Copernicus Land, Copernicus Marine.
+"""netCDF and GRIB on a regular grid of latitude and longitude: CAMS, Copernicus Land, Copernicus Marine.
 
 Conventions: CF-1.11 for packing, flags and times. Of CAMS the axes before and after the converter of 2024: `time`, or
 `forecast_reference_time` and `forecast_period` with `valid_time`.
@@ -14,6 +14,7 @@ from cf_units import Unit
 
 from darkroom.copernicus import names
 from darkroom.copernicus.grid import Grid
+from darkroom.copernicus.readers import grib
 
 CRS = "EPSG:4326"
 LATITUDES, LONGITUDES = ("latitude", "lat", "y"), ("longitude", "lon", "x")
@@ -22,7 +23,7 @@ HOUR = 3600.0
 
 
 def scenes(inventory, field, step):
-    """The times of a variable in the netCDF files of an inventory, in order: product, path, variable, begin, at.
+    """The times of a variable in the files of an inventory, in order: product, path, variable, begin, at.
 
     field -- variable (a list of the names that it has had), see config/schemas/variants.schema.yaml
     step -- hours from the start of a forecast that are taken, where a file has several
@@ -32,7 +33,7 @@ def scenes(inventory, field, step):
     listed, others = [], set()
     for name in inventory.names:
         path = Path(inventory.root, name)
-        if path.suffix != ".nc":
+        if path.suffix not in (".nc", *names.GRIB):
             continue
         with opened(path) as dataset:
             variable = next((one for one in field["variable"] if one in dataset.variables), None)
@@ -47,13 +48,21 @@ def scenes(inventory, field, step):
             f"{inventory.root}: there are files with {shown}, and without {' or '.join(field['variable'])}"
         )
     if not listed:
-        raise ValueError(f"{inventory.root}: there is no netCDF file (.nc) with {' or '.join(field['variable'])}")
+        spellings = " or ".join(field["variable"])
+        raise ValueError(f"{inventory.root}: there is no netCDF file (.nc) with {spellings}, nor one of GRIB (.grib)")
     return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
 
 
 @contextlib.contextmanager
 def opened(path):
-    """A netCDF file whose values come as they are stored. Raises ValueError naming one that is damaged."""
+    """A file whose values come as they are stored; of GRIB as they are decoded.
+
+    Raises ValueError naming one that is damaged, and one of GRIB where nothing is installed that reads it.
+    """
+    if Path(path).suffix in names.GRIB:
+        with grib.opened(path) as fields:
+            yield fields
+        return
     try:
         dataset = netCDF4.Dataset(path)
     except OSError as error:

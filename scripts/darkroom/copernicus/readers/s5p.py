@@ -1,7 +1,8 @@
 """Sentinel-5P TROPOMI level 2: columns of gases with their quality and the corners of their pixels.
 
 Format: S5P-KNMI-L2-0021 and its sisters, product user manuals. qa_value is stored as whole percents (scale 0.01), and
-compared as such: in floating point 0.75 is not above 0.75 by chance alone.
+compared as such: in floating point 0.75 is not above 0.75 by chance alone. Tropospheric ozone (O3_TCL) is a grid of the
+tropics, whose cells are pixels like others.
 """
 
 import contextlib
@@ -53,19 +54,40 @@ def pixels(scene, column, least, factor):
     """
     with _product(scene) as product:
         variable, quality = _variable(product, scene, column["variable"]), _variable(product, scene, "qa_value")
-        places = f"{BOUNDS}/longitude_bounds", f"{BOUNDS}/latitude_bounds"
-        corners = [_variable(product, scene, place) for place in places]
-        for one in (variable, quality, *corners):
+        for one in (variable, quality):
             one.set_auto_maskandscale(False)
         try:
             values, percent = variable[0], quality[0]
             filled = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
             unknown = getattr(quality, "_FillValue", 255)
             good = (percent > least) & (percent != unknown) & (values != filled) & np.isfinite(values)
-            west_east, south_north = (one[0][good].astype(np.float64) for one in corners)
+            read = _corners_of_cells if column.get("axes") else _corners_of_pixels
+            west_east, south_north = read(product, scene, column, good)
         except (OSError, RuntimeError) as error:
             raise ValueError(f"{scene['path']}: cannot be read, it is damaged or cut off: {error}") from error
     return values[good].astype(np.float64) * factor, west_east, south_north
+
+
+def _corners_of_pixels(product, scene, column, good):
+    corners = [_variable(product, scene, f"{BOUNDS}/{axis}_bounds") for axis in ("longitude", "latitude")]
+    for one in corners:
+        one.set_auto_maskandscale(False)
+    return tuple(one[0][good].astype(np.float64) for one in corners)
+
+
+def _corners_of_cells(product, scene, column, good):
+    """Corners of the cells of a grid, half way between the middles that its axes tell."""
+    middles = [np.asarray(_variable(product, scene, axis)[:], np.float64) for axis in column["axes"]]
+    rows, columns = np.nonzero(good)
+    (south, north), (west, east) = (_edges(one, at) for one, at in zip(middles, (rows, columns), strict=True))
+    return np.stack([west, east, east, west], -1), np.stack([south, south, north, north], -1)
+
+
+def _edges(middles, at):
+    """Both ends of the cells `at` of an axis."""
+    padded = np.pad(middles, 1, mode="reflect", reflect_type="odd")
+    ends = (padded[:-1] + padded[1:]) / 2
+    return ends[at], ends[at + 1]
 
 
 @contextlib.contextmanager

@@ -14,12 +14,16 @@ import rasterio
 from lxml import etree
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioIOError
+from rasterio.features import geometry_mask
+from rasterio.warp import transform_geom
+from rasterio.windows import transform as window_transform
 
 from darkroom.copernicus import grid, names
-from darkroom.copernicus.readers import eopf_s2
+from darkroom.copernicus.readers import eopf, eopf_s2
 
 METADATA = re.compile(r"(.*/)?(?P<product>[^/]+\.SAFE)/MTD_MSI(?P<level>L1C|L2A)\.xml")
 IMAGE = re.compile(r".*/IMG_DATA/(R\d\dm/)?[^/]*_(?P<band>B\d\d|B8A|SCL)(_(?P<resolution>\d\d)m)?\.(jp2|tif)")
+FOOTPRINT = re.compile(r".*/QI_DATA/[^/]*MSK_DETFOO[^/]*_(?P<band>B\d\d|B8A)[^/]*\.(gml|jp2|tif)")
 NATIVE = {"B01": 60, "B02": 10, "B03": 10, "B04": 10, "B05": 20, "B06": 20, "B07": 20, "B08": 10, "B8A": 20, "B09": 60}
 NATIVE |= {"B10": 60, "B11": 20, "B12": 20, "SCL": 20}
 OFFSETS_SINCE = (4, 0)  # the baseline
@@ -31,6 +35,7 @@ def scenes(inventory):
 
     product, begin, tile, level, baseline, unit -- of the product; scale, offsets -- of its bands
     images -- band: resolution in metres (text): the path of the image
+    footprints -- band: the path of the footprints of its detectors, of SAFE GML or an image
 
     Raises ValueError for metadata that cannot be read or leave a doubt about the offset.
     """
@@ -38,12 +43,17 @@ def scenes(inventory):
     for name in inventory.names:
         if match := METADATA.fullmatch(name):
             folder = name.rpartition("/")[0]
-            images = {}
+            images, footprints = {}, {}
             for other in inventory.names:
-                if other.startswith(f"{folder}/") and (image := IMAGE.fullmatch(other)):
+                if not other.startswith(f"{folder}/"):
+                    continue
+                if image := IMAGE.fullmatch(other):
                     at = image["resolution"] or str(NATIVE[image["band"]])
                     images.setdefault(image["band"], {})[at] = str(root / other)
-            listed.append(_scene(root / name, match["product"], match["level"]) | {"images": images})
+                elif footprint := FOOTPRINT.fullmatch(other):
+                    footprints[footprint["band"]] = str(root / other)
+            files = {"images": images, "footprints": footprints}
+            listed.append(_scene(root / name, match["product"], match["level"]) | files)
     listed += eopf_s2.scenes(inventory)
     return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
 
@@ -125,16 +135,20 @@ def reflectance(scene, band, pixels):
 def opened(path):
     """The grid of an image, and what reads digital numbers of its windows."""
     if eopf_s2.is_array(path):
-        return eopf_s2.grid_of(path), functools.partial(eopf_s2.numbers, path)
+        return eopf_s2.grid_of(path), functools.partial(eopf.numbers, path)
     return grid.of_image(path), functools.partial(numbers, path)
 
 
 def window_of(scene, band, resolution, target, window):
-    """Reflectances of a window of a map, see `grid.brought`."""
+    """Reflectances of a window of a map, see `grid.brought`; of a scene with footprints, where a detector saw."""
     source, read = opened(image_of(scene, band, resolution))
+    footprint = scene["footprints"].get(band)
 
     def reflectances(part):
-        return reflectance(scene, band, read(part))
+        values = reflectance(scene, band, read(part))
+        if footprint:
+            values[~seen(footprint, source, part)] = np.nan
+        return values
 
     return grid.brought(reflectances, source, target, window, grid.method_for(source, target.affine.a))
 
@@ -147,3 +161,45 @@ def classes_of(scene, target, window):
         return read(part).astype(np.float32)
 
     return grid.brought(classes, source, target, window, Resampling.nearest)
+
+
+def seen(path, target, window):
+    """Where a detector saw the pixels (height, width) of a window of an image, by the footprints of a band.
+
+    path -- GML, whose polygons are in the system that it names, or an image of numbers of detectors, 0 for none; which
+        is read by its nearest pixel, as means of numbers are others
+
+    Raises ValueError for a file that is damaged.
+    """
+    if path.endswith(".gml"):
+        shape = int(window.height), int(window.width)
+        polygons = [transform_geom(crs, target.crs, polygon) for crs, polygon in _polygons(path)]
+        if not polygons:
+            return np.zeros(shape, bool)
+        return geometry_mask(polygons, shape, window_transform(window, target.affine), invert=True)
+    source, read = opened(path)
+
+    def detectors(part):
+        return read(part).astype(np.float32)
+
+    with np.errstate(invalid="ignore"):
+        return grid.brought(detectors, source, target, window, Resampling.nearest) > 0
+
+
+@functools.lru_cache(maxsize=64)
+def _polygons(path):
+    """The polygons of a mask in GML, each with its system of coordinates. Raises ValueError for damage."""
+    try:
+        tree = etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True))
+    except (etree.XMLSyntaxError, OSError) as error:
+        raise ValueError(f"{path}: the footprints cannot be read: {error}") from error
+    system = next((one.get("srsName") for one in tree.iter("{*}Envelope", "{*}Polygon") if one.get("srsName")), "")
+    listed = []
+    for polygon in tree.iter("{*}Polygon"):
+        points = polygon.find(".//{*}exterior//{*}posList")
+        numbers = np.array(points.text.split(), float).reshape(-1, int(points.get("srsDimension", 2)))
+        ring = [tuple(point) for point in numbers[:, :2].tolist()]
+        listed.append((f"EPSG:{system.rpartition(':')[2]}", {"type": "Polygon", "coordinates": [ring]}))
+    if listed and not system:
+        raise ValueError(f"{path}: does not tell the system of coordinates of its polygons (srsName)")
+    return listed

@@ -2,7 +2,8 @@
 
 Format: S3IPF.PDS.004 (OLCI level 2), .005 (SLSTR). Variables are packed by scale and offset; of OLCI, chlorophyll and
 suspended matter are log10 of what they are called. Of SLSTR the nadir view (`in`) is read, and no channel adjustment is
-made: products of collection 005 have it in them. Orphan pixels, which lie apart, are left out.
+made: products of collection 005 have it in them. Its orphans are pixels that found no place in the image, and are kept
+beside it by the rows that they are of. Angles are told on a tie grid, 16 pixels apart across the track.
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 from cf_units import Unit
+from scipy.interpolate import RegularGridInterpolator
 
 from darkroom.copernicus import names
 
@@ -33,30 +35,68 @@ def scenes(inventory, field):
         if told is None or told.type not in field["type"]:
             kind = told.type if told else "of no type that is known"
             raise ValueError(f"{product}: is {kind}, and the field is in {' or '.join(field['type'])}")
-        for kinds in (field["file"], field["places"][:1], field.get("flags", {}).get("file", [])):
-            if kinds and not any(f"{folder}/{kind}" in present for kind in kinds):
+        for kinds in files(field):
+            if not any(f"{folder}/{kind}" in present for kind in kinds):
                 raise ValueError(f"{product}: has no {' or '.join(kinds)}")
         path = str(Path(inventory.root, folder))
         listed.append({"product": product, "type": told.type, "begin": told.begin, "folder": path})
     return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
 
 
+def files(field):
+    """The files of a product that a field is read from, of each the names that it has had."""
+    tie = field.get("tie", {})
+    grids = [tie[end][:1] for end in ("from", "to") if tie]
+    return [field["file"], field["places"][:1], *grids, *([field["flags"]["file"]] if "flags" in field else [])]
+
+
 def places(scene, field):
     """Longitudes and latitudes (float64) of the middles of all pixels, NaN where none are told."""
-    file, longitude, latitude = field["places"]
-    with _opened(Path(scene["folder"], file)) as dataset:
-        return tuple(
-            np.ma.filled(_variable(dataset, [name])[:].astype(float), np.nan) for name in (longitude, latitude)
-        )
+    return _floats(scene, *field["places"])
 
 
 def values(scene, field):
     """Values (float64) of all pixels in the unit of the field, NaN for what is missing or has one of its flags."""
     path = _file(scene, field["file"])
+    if tie := field.get("tie"):
+        return _angles_of_pixels(scene, path, field["variable"], tie)
     with _opened(path) as dataset:
-        variable = _variable(dataset, field["variable"])
-        made = np.ma.filled(variable[:].astype(float), np.nan)
-        unit = str(getattr(variable, "units", "1"))
+        return _physical(scene, field, _variable(dataset, field["variable"]))
+
+
+def orphans(scene, field):
+    """Values, longitudes and latitudes of the orphans, and the row of the image that each is of, (n) each.
+
+    Values are as those of `values`; there are no orphans where the product tells of none.
+    """
+    kinds = [_orphan(kind) for kind in field["variable"]]
+    with _opened(_file(scene, field["file"])) as dataset:
+        if not any(kind in dataset.variables for kind in kinds):
+            return *np.zeros((3, 0)), np.zeros(0, int)
+        flags = field.get("flags", {})
+        apart = flags and {"flags": flags | {"variable": [_orphan(kind) for kind in flags["variable"]]}}
+        made = _physical(scene, field | apart, _variable(dataset, kinds))
+    file, *axes = field["places"]
+    longitudes, latitudes = _floats(scene, file, *map(_orphan, axes))
+    rows, columns = np.nonzero(~np.isnan(made) & ~np.isnan(longitudes) & ~np.isnan(latitudes))
+    return made[rows, columns], longitudes[rows, columns], latitudes[rows, columns], rows
+
+
+def _orphan(name):
+    """`S9_BT_orphan_in` for `S9_BT_in`."""
+    return f"{name.removesuffix('_in')}_orphan_in"
+
+
+def _floats(scene, file, *names):
+    """Variables of a file as float64, NaN for what is missing."""
+    with _opened(Path(scene["folder"], file)) as dataset:
+        return tuple(np.ma.filled(_variable(dataset, [name])[:].astype(float), np.nan) for name in names)
+
+
+def _physical(scene, field, variable):
+    """A variable in the unit of a field, NaN for what is missing or has one of its flags."""
+    made = np.ma.filled(variable[:].astype(float), np.nan)
+    unit = str(getattr(variable, "units", "1"))
     if field.get("log10"):
         made = 10.0**made
     elif field.get("unit") and Unit(unit) != Unit(field["unit"]):
@@ -64,6 +104,36 @@ def values(scene, field):
     if flags := field.get("flags"):
         made[_flagged(_file(scene, flags["file"]), flags)] = np.nan
     return made
+
+
+def _angles_of_pixels(scene, path, kinds, tie):
+    """An angle from the zenith (degrees) at the pixels of the image, from a tie grid.
+
+    Between ties the direction is interpolated, as a vector with its azimuth: degrees jump at 360 and have no slope at
+    the zenith. Ties and pixels are placed by their metres along and across the track (`x`, `y`; S3IPF.PDS.005), which
+    know of no pole and no date line.
+    """
+    with _opened(path) as dataset:
+        zenith, azimuth = (
+            np.radians(np.ma.filled(_variable(dataset, names)[:].astype(float), np.nan))
+            for names in (kinds, tie["azimuth"])
+        )
+    across, along = _floats(scene, *tie["from"])
+    columns, rows = np.nanmedian(across, 0), np.nanmedian(along, 1)
+    if not (_is_one_way(columns) and _is_one_way(rows)):
+        raise ValueError(f"{Path(scene['folder'], tie['from'][0])}: the tie grid is not regular")
+    direction = np.stack([np.sin(zenith) * np.cos(azimuth), np.sin(zenith) * np.sin(azimuth), np.cos(zenith)], -1)
+    x, y = _floats(scene, *tie["to"])
+    axes = rows * np.sign(rows[-1] - rows[0]), columns * np.sign(columns[-1] - columns[0])
+    at = y * np.sign(rows[-1] - rows[0]), x * np.sign(columns[-1] - columns[0])
+    east, north, up = np.moveaxis(RegularGridInterpolator(axes, direction, bounds_error=False)(at), -1, 0)
+    return np.degrees(np.arctan2(np.hypot(east, north), up))
+
+
+def _is_one_way(values):
+    """Whether values only grow, or only fall."""
+    steps = np.diff(values)
+    return bool((steps > 0).all() or (steps < 0).all())
 
 
 def _flagged(path, flags):
@@ -80,11 +150,18 @@ def _flagged(path, flags):
     return (stored & mask) != 0
 
 
-def corners(middles):
-    """Of each pixel (row, column) the four corners, half way to its neighbours, in their order around it."""
-    edge = np.pad(middles, 1, mode="reflect", reflect_type="odd")
-    grid = (edge[:-1, :-1] + edge[1:, :-1] + edge[:-1, 1:] + edge[1:, 1:]) / 4
-    return np.stack([grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]], -1)
+def corners(longitudes, latitudes):
+    """Of pixels, by their middles (row, column), the four corners in their order around each: longitudes and latitudes
+    (row, column, 4), half way to the neighbours.
+
+    Half way is in space: in degrees it is nowhere near at the date line and around the poles.
+    """
+    east, north = np.radians(longitudes), np.radians(latitudes)
+    points = np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)])
+    edge = np.pad(points, ((0, 0), (1, 1), (1, 1)), mode="reflect", reflect_type="odd")
+    x, y, z = edge[:, :-1, :-1] + edge[:, 1:, :-1] + edge[:, :-1, 1:] + edge[:, 1:, 1:]
+    shared = np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
+    return tuple(np.stack([one[:-1, :-1], one[:-1, 1:], one[1:, 1:], one[1:, :-1]], -1) for one in shared)
 
 
 def _file(scene, kinds):

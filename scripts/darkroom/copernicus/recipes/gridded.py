@@ -1,13 +1,19 @@
-"""Fields on a regular grid: CAMS columns, Copernicus Land's vegetation, sea surface temperature; each time a layer."""
+"""Fields on a regular grid: CAMS columns, Copernicus Land's vegetation, sea surface temperature; each time a layer.
 
+With the option `every`, a layer is the mean of all times of a day, of a week (from Monday) or of a month.
+"""
+
+import contextlib
 import functools
+import itertools
+from datetime import datetime, timedelta
 
 import numpy as np
 from rasterio.features import geometry_mask
 from rasterio.windows import transform as window_transform
 from shapely.geometry import mapping
 
-from darkroom.copernicus import areas, grid
+from darkroom.copernicus import areas, grid, merging
 from darkroom.copernicus.readers import gridded
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
 from darkroom.copernicus.stack import Layer
@@ -33,7 +39,7 @@ def describe(inventory, variant, options):
     """
     (name,) = layers_of(variant, options)
     field, step = variant.fields[name], options["step"] or 0
-    scenes = gridded.scenes(inventory, field, step)
+    scenes = _of_hours(gridded.scenes(inventory, field, step), options["hours"], inventory)
     places = [gridded.grid_of(scene)[0] for scene in {scene["path"]: scene for scene in scenes}.values()]
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     resolution = options["map"].get("resolution") or places[0].affine.a
@@ -50,25 +56,61 @@ def describe(inventory, variant, options):
     notes += [f"converted to {unit}"] if field.get("unit") else []
     notes += [f"forecast hour {step:g} where a file has several"] if step or variant.name.startswith("cams") else []
     notes += ["what lies outside the area is left out, by the middles of its cells"] if variant.clip else []
-    begins = [scene["begin"] for scene in scenes]
-    return Times(
-        target, begins, [scene["product"] for scene in scenes], [Layer(name, field["title"], unit)], scenes, notes
-    )
+    notes += [f"of the hours {options['hours']} of a day in UTC"] if options["hours"] else []
+    periods = _periods(scenes, options["every"])
+    if options["every"]:
+        counts = [len(some) for _, some in periods]
+        notes.append(f"each {options['every']} is the mean of its times, {min(counts)} to {max(counts)} of them")
+    products = [", ".join(dict.fromkeys(scene["product"] for scene in some)) for _, some in periods]
+    begins, grouped = ([period[at] for period in periods] for at in (0, 1))
+    return Times(target, begins, products, [Layer(name, field["title"], unit)], grouped, notes)
+
+
+def _of_hours(scenes, hours, inventory):
+    """Those scenes whose time of the day is of some hours, all where there are none."""
+    chosen = [scene for scene in scenes if not hours or int(scene["begin"][11:13]) in hours]
+    if not chosen:
+        there = sorted({int(scene["begin"][11:13]) for scene in scenes})
+        raise ValueError(f"{inventory.root}: there are times of the hours {there} UTC, and none of {hours}")
+    return chosen
+
+
+def _periods(scenes, every):
+    """Begin (ISO 8601) and scenes of each day, week or month; each scene alone where `every` is None."""
+    if not every:
+        return [(scene["begin"], [scene]) for scene in scenes]
+    periods = itertools.groupby(scenes, lambda scene: _begin(scene["begin"], every))
+    return [(begin, list(some)) for begin, some in periods]
+
+
+def _begin(moment, every):
+    """The begin of the day, week or month that a moment is in, as ISO 8601."""
+    day = datetime.fromisoformat(moment).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = {"day": day, "week": day - timedelta(day.weekday()), "month": day.replace(day=1)}[every]
+    return first.isoformat().replace("+00:00", "Z")
 
 
 def fill(times, variant, options, put):
     """Put the field of each time in place, block by block."""
     (layer,) = times.layers
     field = variant.fields[layer.name]
-    for at, scene in enumerate(times.scenes):
-        place = gridded.grid_of(scene)
-        with gridded.opened(scene["path"]) as dataset:
-            read = functools.partial(gridded.values, scene, place, field=field, dataset=dataset)
+    for at, scenes in enumerate(times.scenes):
+        with contextlib.ExitStack() as files:
+            opened = {path: files.enter_context(gridded.opened(path)) for path in {one["path"] for one in scenes}}
+            images = []
+            for scene in scenes:
+                place = gridded.grid_of(scene)
+                read = functools.partial(gridded.values, scene, place, field=field, dataset=opened[scene["path"]])
+                images.append((read, place[0]))
             for window in times.grid.windows():
-                made = grid.brought(read, place[0], times.grid, window, grid.method_for(place[0], times.grid.affine.a))
+                made = merging.mean(_brought(read, source, times.grid, window) for read, source in images)
                 if variant.clip:
                     made[_outside(times.grid, window, options["map"]["area"])] = np.nan
                 put(layer.name, at, window, made)
+
+
+def _brought(read, source, place, window):
+    return grid.brought(read, source, place, window, grid.method_for(source, place.affine.a))
 
 
 def _outside(place, window, area):
@@ -78,4 +120,4 @@ def _outside(place, window, area):
     return geometry_mask([mapping(inside)], shape, window_transform(window, place.affine))
 
 
-METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "step"}))
+METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "step", "every", "hours"}))

@@ -1,25 +1,40 @@
 """Sentinel-1 GRD: backscatter of each date, calibrated and without its thermal noise, on the grid of a map."""
 
+import dataclasses
+import functools
 from itertools import groupby
 
 import numpy as np
 from rasterio.warp import transform
 from rasterio.windows import Window
-from scipy.ndimage import map_coordinates
 
 from darkroom import schema
-from darkroom.copernicus import areas, grid
+from darkroom.compiled import compiled
+from darkroom.copernicus import areas, decibels, grid, speckle
 from darkroom.copernicus.merging import COMPARED
-from darkroom.copernicus.readers import safe_s1
+from darkroom.copernicus.readers import eopf_s1, safe_s1
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of
 from darkroom.copernicus.stack import Layer
 
 POLARISATIONS = ("VV", "VH", "HH", "HV")
+LATTICE = (
+    64  # pixels from one place of a map to the next whose line and pixel are computed; between them it is bilinear
+)
 
 
 def patterns(variant, options):
-    """Images of the polarisations; annotation, calibration and noise come along with every choice."""
-    return [f"*/measurement/*-{name.lower()}-*.tiff" for name in layers_of(variant, options)]
+    """Images of the polarisations; of SAFE their tables come along with every choice."""
+    names = layers_of(variant, options)
+    return [
+        pattern
+        for name in names
+        for pattern in (f"*/measurement/*-{name.lower()}-*.tiff", *(f"*_{name}/{part}" for part in eopf_s1.PARTS))
+    ]
+
+
+def _asked(variant, options):
+    """The recipe with what a row asks of its backscatter."""
+    return dataclasses.replace(variant, **options["backscatter"])
 
 
 def problems(variant, options):
@@ -28,6 +43,8 @@ def problems(variant, options):
     for name in layers_of(variant, options):
         if name not in POLARISATIONS:
             yield f"layers: {name!r} is unknown{schema.nearest(name, POLARISATIONS)}"
+    if (variant.targets or variant.merge in COMPARED) and not _asked(variant, options).decibel:
+        yield f"backscatter.decibel: {variant.name} compares decibels; leave it out"
 
 
 def describe(inventory, variant, options):
@@ -36,7 +53,7 @@ def describe(inventory, variant, options):
     Raises ValueError for products that are no GRD, lack a polarisation or whose files are not of each other, and where
     they lie outside the area.
     """
-    scenes, names = safe_s1.scenes(inventory), layers_of(variant, options)
+    variant, scenes, names = _asked(variant, options), safe_s1.scenes(inventory), layers_of(variant, options)
     if not scenes:
         raise ValueError(
             f"{inventory.root}: there is no GRD of Sentinel-1 with its annotation, calibration, noise and image"
@@ -45,14 +62,12 @@ def describe(inventory, variant, options):
         if lacking := [name for name in names if name not in scene["images"]]:
             there = ", ".join(sorted(scene["images"]))
             raise ValueError(f"{scene['product']}: has no {', '.join(lacking)}; its polarisations are {there}")
-    images = [safe_s1.Image(scene["images"][names[0]]) for scene in scenes]
+    images = [safe_s1.opened(scene["images"][names[0]], variant.calibration) for scene in scenes]
     crs = grid.named(options["map"]["crs"]) if options["map"].get("crs") else _zone(images[0])
     step = options["map"].get("resolution") or variant.resolution or images[0].spacing
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     target = grid.covering([_extent(image, crs, step) for image in images], step, crs, area)
-    passes = [
-        list(group) for _, group in groupby(scenes, key=lambda scene: scene["begin"][:10] + scene["product"][-16:-10])
-    ]
+    passes = [list(group) for _, group in groupby(scenes, key=_pass)]
     if variant.merge in COMPARED and len(passes) < 2:
         raise ValueError(f"{variant.name} compares two dates, and there is one: {scenes[0]['product']}")
     unit = "dB" if variant.decibel else "1"
@@ -60,6 +75,10 @@ def describe(inventory, variant, options):
     factor = _factor(images[0], step)
     notes += [f"{variant.calibration} is (DN^2 - thermal noise) / calibration^2; border pixels (DN 0) are no data"]
     notes += [f"placed by a thin plate spline through the geolocation grid of each image, bilinear in power, {crs}"]
+    if variant.speckle:
+        side, looks = variant.speckle["window"], sorted({_looks(scene, variant) for scene in scenes})
+        numbers = ", ".join(f"{one:g}" for one in looks)
+        notes += [f"speckle was made less by the filter of Lee (1980), {side} x {side} pixels, {numbers} looks"]
     notes += [f"{factor} x {factor} pixels were averaged in power before"] if factor > 1 else []
     notes += ["power that noise makes negative has no decibels, and is missing"] if variant.decibel else []
     silent = [
@@ -72,43 +91,61 @@ def describe(inventory, variant, options):
 
 def fill(times, variant, options, put):
     """Put every polarisation of every pass in place, block by block."""
-    place = times.grid
+    variant, place = _asked(variant, options), times.grid
     for at, scenes in enumerate(times.scenes):
         for layer in times.layers:
-            readers = [
-                _reader(safe_s1.Image(scene["images"][layer.name], variant.calibration), place) for scene in scenes
-            ]
-            for window in place.windows():
-                made = np.full((int(window.height), int(window.width)), np.nan, np.float32)
-                for read in readers:
-                    made = np.where(np.isnan(made), read(window), made)
-                put(layer.name, at, window, decibels(made) if variant.decibel else made)
+            readers = [_reader(scene, layer.name, variant, place) for scene in scenes]
+
+            def block(window, readers=readers):
+                made, *others = (read(window) for read in readers)
+                for other in others:
+                    made = np.where(np.isnan(made), other, made)
+                return decibels.of_power(made) if variant.decibel else made
+
+            for window, values in grid.computed(block, place.windows()):
+                put(layer.name, at, window, values)
 
 
-def decibels(power):
-    """10 log10 of power (float32), NaN where it is not above 0."""
-    with np.errstate(all="ignore"):
-        return np.where(power > 0, 10 * np.log10(power), np.nan).astype(np.float32)
+def _pass(scene):
+    """The day and the data take of a scene: S1A_IW_GRDH_1SDV_<begin>_<end>_<orbit>_<data take>_..."""
+    return scene["begin"][:10] + scene["product"].split("_")[7]
 
 
-def _reader(image, place):
+def _looks(scene, variant):
+    """Looks of the pixels of a scene, as the recipe says, else by its kind. Raises ValueError for an unknown one."""
+    mode, kind = scene["product"].split("_")[1:3]
+    looks = variant.speckle.get("looks") or speckle.LOOKS.get(("SM" if mode[1:].isdecimal() else mode, kind))
+    if not looks:
+        raise ValueError(f"{scene['product']}: how many looks {mode} {kind} has is unknown; give speckle its looks")
+    return looks
+
+
+def _reader(scene, polarisation, variant, place):
     """Reads power in windows of a map."""
+    image = safe_s1.opened(scene["images"][polarisation], variant.calibration)
+    power_of = image.power
+    if variant.speckle:
+        power_of = speckle.filtered(image.power, image.shape, variant.speckle["window"], _looks(scene, variant))
     longitudes, latitudes = image.places()
     locate = image.locator(*map(np.array, transform("EPSG:4326", place.crs, longitudes, latitudes)))
     factor = _factor(image, place.affine.a)
 
     def read(window):
-        shape = (int(window.height), int(window.width))
-        lines, pixels = _located(locate, place, window)
-        top, bottom = _reached(lines, factor, image.shape[0])
-        left, right = _reached(pixels, factor, image.shape[1])
-        if bottom - top < 2 or right - left < 2:
-            return np.full(shape, np.nan, np.float32)
-        power = image.power(Window(left, top, right - left, bottom - top))
-        power = power.reshape((bottom - top) // factor, factor, (right - left) // factor, factor).mean((1, 3))
+        made = np.full((int(window.height), int(window.width)), np.nan, np.float32)
+        rows, columns, lattice = _located(locate, place, window)
+        (top, bottom), (left, right) = (
+            _reached(one, factor, size) for one, size in zip(lattice, image.shape, strict=True)
+        )
+        if min(bottom - top, right - left) < 2 * factor:
+            return made
+        power = power_of(Window(left, top, right - left, bottom - top))
+        if factor > 1:
+            shape = (bottom - top) // factor, factor, (right - left) // factor, factor
+            power = power.reshape(shape).mean((1, 3))
         # A mean of pixels lies between the middles of the first and the last of them.
-        rows, columns = ((one - start - (factor - 1) / 2) / factor for one, start in ((lines, top), (pixels, left)))
-        return map_coordinates(power, [rows, columns], np.float32, order=1, mode="constant", cval=np.nan)
+        lattice = (lattice - np.array([top, left])[:, None, None] - (factor - 1) / 2) / factor
+        _kernel()(power, rows, columns, lattice, made)
+        return made
 
     return read
 
@@ -121,18 +158,46 @@ def _reached(places, factor, size):
 
 
 def _located(locate, place, window):
-    """Lines and pixels (height, width) of the middles of a window's pixels."""
+    """Some rows and columns of a window, the first and last ones among them, and lines and pixels (2, rows, columns) of
+    the middles of its pixels there."""
     height, width = int(window.height), int(window.width)
-    rows = np.unique([*range(0, height, safe_s1.LATTICE), height - 1])
-    columns = np.unique([*range(0, width, safe_s1.LATTICE), width - 1])
+    rows = np.unique([*range(0, height, LATTICE), height - 1])
+    columns = np.unique([*range(0, width, LATTICE), width - 1])
     x = place.affine.c + (window.col_off + columns + 0.5) * place.affine.a
     y = place.affine.f + (window.row_off + rows + 0.5) * place.affine.e
-    coarse = locate(*np.meshgrid(x, y))
-    across = [np.stack([np.interp(np.arange(width), columns, line) for line in one]) for one in coarse]
-    low = np.clip(np.searchsorted(rows, np.arange(height), side="right") - 1, 0, max(0, len(rows) - 2))
-    high = np.minimum(low + 1, len(rows) - 1)
-    share = ((np.arange(height) - rows[low]) / np.maximum(1, rows[high] - rows[low]))[:, None]
-    return [one[low] * (1 - share) + one[high] * share for one in across]
+    return rows, columns, np.asarray(locate(*np.meshgrid(x, y)))
+
+
+@functools.cache
+def _kernel():
+    return compiled(_placed)
+
+
+def _placed(power, rows, columns, lattice, made):
+    """Power between its pixels at each place of a window, whose lines and pixels are bilinear in those of a lattice.
+
+    What is not between four pixels that are known stays as it is in `made`.
+    """
+    bottom, right = power.shape[0] - 1, power.shape[1] - 1
+    for first in range(max(1, len(rows) - 1)):
+        last = min(first + 1, len(rows) - 1)
+        for row in range(rows[first], rows[last] + 1):
+            down = (row - rows[first]) / max(1, rows[last] - rows[first])
+            for start in range(max(1, len(columns) - 1)):
+                end = min(start + 1, len(columns) - 1)
+                wide = max(1, columns[end] - columns[start])
+                line = lattice[0, first, start] * (1 - down) + lattice[0, last, start] * down
+                pixel = lattice[1, first, start] * (1 - down) + lattice[1, last, start] * down
+                by_line = (lattice[0, first, end] * (1 - down) + lattice[0, last, end] * down - line) / wide
+                by_pixel = (lattice[1, first, end] * (1 - down) + lattice[1, last, end] * down - pixel) / wide
+                for column in range(columns[start], columns[end] + 1):
+                    y, x = line + by_line * (column - columns[start]), pixel + by_pixel * (column - columns[start])
+                    if 0 <= y <= bottom and 0 <= x <= right:
+                        top, left = min(int(y), bottom - 1), min(int(x), right - 1)
+                        y, x = y - top, x - left
+                        above = power[top, left] * (1 - x) + power[top, left + 1] * x
+                        below = power[top + 1, left] * (1 - x) + power[top + 1, left + 1] * x
+                        made[row, column] = above * (1 - y) + below * y
 
 
 def _factor(image, step):
@@ -157,4 +222,4 @@ def _extent(image, crs, step):
     return grid.Grid(crs, (step, 0.0, float(west), 0.0, -step, float(north)), width, height)
 
 
-METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers"}))
+METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "backscatter"}))

@@ -1,31 +1,32 @@
 """Sentinel-2: spectral indices and reflectances, each date on one grid, without what clouds cover."""
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 import numpy as np
 
 from darkroom.copernicus import areas, formulas, grid
 from darkroom.copernicus.merging import COMPARED
-from darkroom.copernicus.readers import safe_s2
+from darkroom.copernicus.readers import eopf_s2, safe_s2
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of
 from darkroom.copernicus.stack import Layer
-
-AHEAD = 4  # blocks that are computed before any is written
 
 
 def patterns(variant, options):
     """Bands and scene classification; the metadata come along with every choice."""
     resolution, names = _resolution(variant, options), layers_of(variant, options)
     bands = {band for name in names for band in _bands(variant, name, resolution).values()}
-    return [pattern for band in sorted(bands) for pattern in _images(band, resolution)] + ["*_SCL_20m.jp2"]
+    more = ["*_SCL_20m.jp2", *eopf_s2.parts("SCL", 20, "l2a_classification")]
+    for band in sorted(bands) if options["detectors"] else ():
+        more += [f"*MSK_DETFOO*_{band}*", *eopf_s2.parts(band, safe_s2.NATIVE[band], "detector_footprint")]
+    return [pattern for band in sorted(bands) for pattern in _images(band, resolution)] + more
 
 
 def _images(band, resolution):
     """Patterns of the image of a band that is read: of L1C, and of L2A, which has it at several resolutions."""
     native = safe_s2.NATIVE[band]
-    size = max([size for size in (10, 20, 60) if native <= size <= resolution], default=native)
-    return [f"*_{band}.jp2", f"*_{band}_{size}m.jp2"]
+    sizes = (10,) if band == "B08" else (10, 20, 60)  # it is nowhere made coarser
+    size = max([size for size in sizes if native <= size <= resolution], default=native)
+    return [f"*_{band}.jp2", f"*_{band}_{size}m.jp2", *eopf_s2.parts(band, size)]
 
 
 def problems(variant, options):
@@ -60,6 +61,8 @@ def describe(inventory, variant, options):
         [safe_s2.image_of(scene, band, resolution) for bands in needed.values() for band in bands.values()]
         for scene in scenes
     ]
+    for scene in scenes:
+        _require_footprints(scene, {band for bands in needed.values() for band in bands.values()}, options)
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     crs = grid.named(options["map"]["crs"]) if options["map"].get("crs") else ""
     sources = [safe_s2.opened(paths[0])[0] for paths in images]
@@ -75,22 +78,27 @@ def describe(inventory, variant, options):
     return Times(target, [group[0]["begin"] for group in passes], products, made, passes, notes)
 
 
+def _require_footprints(scene, bands, options):
+    """Keep the footprints of a scene where they are asked for. Raises ValueError for a band that has none."""
+    if not options["detectors"]:
+        scene["footprints"] = {}
+    elif lacking := sorted(bands - scene["footprints"].keys()):
+        raise ValueError(f"{scene['product']}: has no footprints of detectors (MSK_DETFOO) of {', '.join(lacking)}")
+
+
 def fill(times, variant, options, put):
     """Put every layer of every pass in place, block by block, as many at a time as there are processors."""
-    mask, cells = _mask(variant, options), list(times.grid.windows())
-    resolution = times.grid.affine.a
+    mask, resolution = _mask(variant, options), times.grid.affine.a
     names = [layer.name for layer in times.layers]
     needed = {name: _bands(variant, name, resolution) for name in names}
-    with ThreadPoolExecutor(2) as pool:
-        for at, scenes in enumerate(times.scenes):
+    for at, scenes in enumerate(times.scenes):
 
-            def block(window, scenes=scenes):
-                return window, _block(scenes, needed, variant, times.grid, window, mask)
+        def block(window, scenes=scenes):
+            return _block(scenes, needed, variant, times.grid, window, mask)
 
-            for first in range(0, len(cells), AHEAD):  # as many blocks as are in memory
-                for window, values in pool.map(block, cells[first : first + AHEAD]):
-                    for name in names:
-                        put(name, at, window, values[name])
+        for window, values in grid.computed(block, times.grid.windows()):
+            for name in names:
+                put(name, at, window, values[name])
 
 
 def _block(scenes, needed, variant, target, window, mask):
@@ -168,7 +176,9 @@ def _notes(scenes, needed, resolution, variant, options):
         yield f"{', '.join(without)}: there is no scene classification, so clouds are not masked"
     if mask and len(without) < len(scenes):
         yield f"classes {mask} of the scene classification are masked, by the nearest pixel"
+    if options["detectors"]:
+        yield "pixels that no detector saw, by the footprints of each band, are masked before all else"
     yield "no data (DN 0) and saturated pixels (65535) are masked before all else; negative reflectance stays"
 
 
-METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "mask"}))
+METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "mask", "detectors"}))

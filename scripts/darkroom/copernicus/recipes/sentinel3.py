@@ -16,7 +16,7 @@ def patterns(variant, options):
     """The files of the field, its places and its flags."""
     (name,) = layers_of(variant, options)
     field = variant.fields[name]
-    return [f"*/{file}" for file in (*field["file"], field["places"][0], *field.get("flags", {}).get("file", []))]
+    return [f"*/{file}" for files in sen3.files(field) for file in files]
 
 
 def problems(variant, options):
@@ -39,8 +39,12 @@ def describe(inventory, variant, options):
         raise ValueError(f"{variant.name} compares dates, and there is one: {scenes[0]['product']}")
     step = options["map"].get("resolution") or variant.resolution
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
-    target = grid.covering([_extent(scene, field, step) for scene in scenes], step, CRS, area)
+    target = grid.covering([grid.around(*sen3.places(scene, field), step) for scene in scenes], step, CRS, area)
     notes.append(f"a cell of {step:g} degrees has the mean of its pixels by their overlaps")
+    if field.get("tie"):
+        notes.append(
+            "angles of the tie grid were brought to the pixels as directions, in metres along and across the track"
+        )
     if field.get("flags"):
         notes.append(f"pixels with one of the flags {', '.join(field['flags']['set'])} are masked")
     if field.get("log10"):
@@ -59,44 +63,63 @@ def fill(times, variant, options, put):
         if values.shape != longitudes.shape:
             shapes = f"{values.shape} pixels, and places are told of {longitudes.shape}"
             raise ValueError(f"{scene['folder']}: {layer.name} has {shapes}")
+        orphans, reach = sen3.orphans(scene, field), _reach(longitudes, latitudes)
         for window in place.windows():
-            put(layer.name, at, window, _window(values, longitudes, latitudes, place, window))
+            put(layer.name, at, window, _window(values, longitudes, latitudes, orphans, reach, place, window))
 
 
-def _window(values, longitudes, latitudes, place, window):
+def _reach(longitudes, latitudes):
+    """Degrees on the ground by which neighbours are apart at most."""
+    apart = []
+    for axis in (0, 1):
+        north = np.diff(latitudes, axis=axis)
+        east = _turned(np.diff(longitudes, axis=axis)) * np.cos(np.radians(np.delete(latitudes, 0, axis)))
+        apart.append(np.nanmax(np.hypot(east, north)))
+    return max(apart)
+
+
+def _window(values, longitudes, latitudes, orphans, reach, place, window):
     """The field in a window of the map: of its pixels those in a rectangle of rows and columns around it."""
     west, north = place.affine @ (window.col_off, window.row_off)
     east, south = place.affine @ (window.col_off + window.width, window.row_off + window.height)
     shape, step = (int(window.height), int(window.width)), place.affine.a
-    with np.errstate(invalid="ignore"):
-        inside = (latitudes >= south - step) & (latitudes <= north + step)
-        inside &= (longitudes >= west - step) & (longitudes <= east + step)
+    with np.errstate(invalid="ignore"):  # a pixel is the more degrees of longitude wide, the nearer the pole it is
+        inside = np.abs(latitudes - (south + north) / 2) <= (north - south) / 2 + reach
+        beside = np.abs(_turned(longitudes - (west + east) / 2)) - (east - west) / 2
+        inside &= beside <= reach / np.cos(np.radians(latitudes))
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     if not len(rows):
         return np.full(shape, np.nan, np.float32)
     part = tuple(slice(max(0, one[0] - NEAR), one[-1] + NEAR + 1) for one in (rows, columns))
-    xs, ys = sen3.corners(_unwrapped(longitudes[part])), sen3.corners(latitudes[part])
-    good = ~np.isnan(values[part]) & ~np.isnan(xs).any(-1) & ~np.isnan(ys).any(-1)
-    mean, _ = overlap.gridded(values[part][good], xs[good], ys[good], west, north, step, shape)
+    xs, ys = sen3.corners(longitudes[part], latitudes[part])
+    lone, lone_xs, lone_ys = _placed(orphans, part, longitudes, latitudes, xs, ys)
+    shown = np.concatenate([values[part].ravel(), lone])
+    xs, polar = overlap.turned(np.concatenate([xs.reshape(-1, 4), lone_xs]))
+    ys = np.concatenate([ys.reshape(-1, 4), lone_ys])
+    good = ~np.isnan(shown) & ~np.isnan(xs).any(-1) & ~np.isnan(ys).any(-1) & ~polar
+    mean, _ = overlap.gridded(shown[good], xs[good], ys[good], west, north, step, shape)
     return mean.astype(np.float32)
 
 
-def _unwrapped(longitudes):
-    """Longitudes that go on beyond 180 degrees where they go over the date line."""
-    wide = np.nanmax(longitudes) - np.nanmin(longitudes) > 180
-    return np.where(longitudes < 0, longitudes + 360, longitudes) if wide else longitudes
+def _placed(orphans, part, longitudes, latitudes, xs, ys):
+    """Orphans of the rows of a part of an image: values, and corners as the nearest pixel of their row has them."""
+    values, easts, norths, rows = orphans
+    top, left = (one.start for one in part)
+    near = np.flatnonzero((rows >= top) & (rows < top + len(xs)))
+    values, easts, norths, rows = values[near], easts[near, None], norths[near, None], rows[near]
+    columns = np.zeros(len(near), int)
+    for at, row in enumerate(rows):
+        along = _turned(longitudes[row, part[1]] - easts[at]) * np.cos(np.radians(norths[at]))
+        apart = np.hypot(along, latitudes[row, part[1]] - norths[at])
+        columns[at] = np.where(np.isnan(apart), np.inf, apart).argmin()
+    pixel, middle = (rows - top, columns), (rows, left + columns)
+    east = easts + _turned(xs[pixel] - longitudes[middle][:, None])
+    return values, east, norths + ys[pixel] - latitudes[middle][:, None]
 
 
-def _extent(scene, field, step):
-    """The grid over a product; over all the world's longitudes where it goes over the date line."""
-    longitudes, latitudes = sen3.places(scene, field)
-    west, east = np.nanmin(longitudes), np.nanmax(longitudes)
-    west, east = (-180.0, 180.0) if east - west > 180 else (west, east)
-    south, north = np.nanmin(latitudes), np.nanmax(latitudes)
-    left, top = np.floor(west / step) * step, np.ceil(north / step) * step
-    width = round((np.ceil(east / step) * step - left) / step)
-    height = round((top - np.floor(south / step) * step) / step)
-    return grid.Grid(CRS, (step, 0.0, float(left), 0.0, -step, float(top)), max(1, width), max(1, height))
+def _turned(degrees):
+    """Differences of longitudes as they are the short way around."""
+    return (degrees + 180) % 360 - 180
 
 
 METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers"}))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from darkroom.copernicus import areas, grid, overlap
+from darkroom.copernicus import areas, grid, overlap, plumes
 from darkroom.copernicus.readers import s5p
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
 from darkroom.copernicus.stack import Layer
@@ -18,6 +18,9 @@ def patterns(variant, options):
 def problems(variant, options):
     """What is wrong with the gas and the map of a row."""
     yield from problems_of_one(variant, options, variant.columns, "gases", "product", "columns")
+    for name in layers_of(variant, options):
+        if variant.plume and variant.columns.get(name, {}).get("unit") != plumes.UNIT:
+            yield f"layers: {name} is not in {plumes.UNIT}, in which plumes are weighed; give its column that unit"
 
 
 def describe(inventory, variant, options):
@@ -48,23 +51,26 @@ def describe(inventory, variant, options):
     notes.append(f"a cell of {step:g} degrees has the mean of its pixels by their overlaps")
     if column.get("note"):
         notes.append(column["note"])
-    layer = Layer(name, column["title"], units.pop())
-    return Times(
-        target, [scene["begin"] for scene in scenes], [scene["product"] for scene in scenes], [layer], scenes, notes
-    )
+    layers = [Layer(name, column["title"], units.pop())]
+    if variant.plume:
+        layers.append(Layer(plumes.COVER, "share of a cell that its pixels cover"))
+    begins, products = ([scene[key] for scene in scenes] for key in ("begin", "product"))
+    return Times(target, begins, products, layers, scenes, notes)
 
 
 def fill(times, variant, options, put):
     """Put the column of each orbit in place, block by block."""
-    (layer,) = times.layers
+    layer, *covers = times.layers
     column, place = variant.columns[layer.name], times.grid
     for at, scene in enumerate(times.scenes):
         values, longitudes, latitudes = _pixels(scene, column, _least(column, options))
         for window in place.windows():
             west, north = place.affine @ (window.col_off, window.row_off)
             shape = (int(window.height), int(window.width))
-            mean, _ = overlap.gridded(values, longitudes, latitudes, west, north, place.affine.a, shape)
+            mean, cover = overlap.gridded(values, longitudes, latitudes, west, north, place.affine.a, shape)
             put(layer.name, at, window, mean.astype(np.float32))
+            for one in covers:
+                put(one.name, at, window, np.minimum(cover, 1).astype(np.float32))
 
 
 def _pixels(scene, column, least):
@@ -74,15 +80,9 @@ def _pixels(scene, column, least):
 
 
 def _extent(scene, column, least, step):
-    """The grid over the good pixels of an orbit; over all the world's longitudes where it goes over the date line."""
+    """The grid over the good pixels of an orbit; None where it has none."""
     _, longitudes, latitudes = _pixels(scene, column, least)
-    if not len(longitudes):
-        return None
-    west, east = (-180.0, 180.0) if longitudes.max() > 180 else (longitudes.min(), longitudes.max())
-    left, right = np.floor(west / step) * step, np.ceil(east / step) * step
-    top, bottom = np.ceil(latitudes.max() / step) * step, np.floor(latitudes.min() / step) * step
-    width, height = round((right - left) / step), round((top - bottom) / step)
-    return grid.Grid(CRS, (step, 0.0, float(left), 0.0, -step, float(top)), width, height)
+    return grid.around(longitudes, latitudes, step) if len(longitudes) else None
 
 
 def _least(column, options):

@@ -5,7 +5,9 @@ from pathlib import Path
 from darkroom.planetary import recipes
 from darkroom.planetary.engines import programs
 from darkroom.planetary.formats import pvl
-from darkroom.planetary.geometry.projection import narrower
+from darkroom.planetary.formats.cubes import Cube
+from darkroom.planetary.geometry.projection import OBLIQUE, narrower
+from darkroom.planetary.instruments.calibrate import is_calibrated
 from darkroom.planetary.instruments.calibrate import write as calibrate_natively
 
 THRESHOLD = 30  # of photomet: as much brighter a pixel may become; beyond it is NULL
@@ -28,7 +30,7 @@ def spiceinit(cube, located, image):
 
 def calibrate(cube, calibrated, image):
     """Calibrate a cube, and take out the noise that the recipe knows of; products that are calibrated are scaled."""
-    if "calibration" in image:
+    if "calibration" in image or is_calibrated(Cube(cube)):
         calibrate_natively(cube, calibrated, image)
         return
     run(image, calibrated, {"input": Path(cube)})
@@ -62,6 +64,9 @@ def template(cubes, grid, given, image):
     Without a LongitudeDomain that is the one in which they are narrower: mosrange itself takes 360. `grid` is where it
     writes.
     """
+    for cube in cubes:
+        if "Mapping" in Cube(cube).groups:
+            raise ValueError(f"{cube}: is a map; engine native projects maps again, the programs of ISIS images alone")
     domains = [str(given["LongitudeDomain"])] if "LongitudeDomain" in given else ["360", "180"]
     conventions = {
         "lattype": str(given.get("LatitudeType", "Planetocentric")).lower(),
@@ -69,7 +74,9 @@ def template(cubes, grid, given, image):
     }
     mappings = []
     for domain in domains:
-        inputs = {"list": cubes, "projection": given["ProjectionName"]}
+        # mosrange knows nothing of poles; the range is the same.
+        name = "Equirectangular" if given["ProjectionName"] == OBLIQUE else given["ProjectionName"]
+        inputs = {"list": cubes, "projection": name}
         run(image, grid, inputs, mosrange=conventions | {"londom": domain})
         mappings.append(dict(pvl.load(grid)["Mapping"].items()))
     return narrower(mappings)

@@ -1,14 +1,15 @@
 """The planetary stages in our own code; `isis` has the same functions with the programs of ISIS."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from darkroom.planetary import notes, recipes
 from darkroom.planetary.formats import pds3, pvl, vdcomp
-from darkroom.planetary.formats.cubes import NULL, Cube, Image, at_once
+from darkroom.planetary.formats.cubes import COLOURS, NULL, Cube, Image, at_once
 from darkroom.planetary.formats.cubes import write as write_cube
-from darkroom.planetary.geometry import mosaic, photometry, projection, resample
+from darkroom.planetary.geometry import equalize, mosaic, photometry, placed, projection, resample
 from darkroom.planetary.geometry.camera import of as camera_of
 from darkroom.planetary.instruments import ingest, registry
 from darkroom.planetary.instruments.calibrate import write as write_calibrated
@@ -21,6 +22,7 @@ BACKPLANES = {
     "latitude": "Latitude",
     "longitude": "Longitude",
 }
+LOCAL = ("Local Emission Angle", "Local Incidence Angle")
 
 
 def import_image(source, cube, image):
@@ -33,6 +35,16 @@ def import_image(source, cube, image):
         skipped = [] if image["calibrate"] else ["calibration: these are the numbers of the archive's product"]
         made.groups = notes.noted(made.groups, [f"read from {source.name}"], [*told, *skipped])
         write_cube(cube, made)
+
+
+def take_cube(source, cube):
+    """Take a cube of ISIS, of any level, as it is; what of its file is not taken over is said."""
+    taken = Cube(source)
+    kept = {"IsisCube", "Label", "Table", "OriginalLabel", *taken.objects}
+    left = [f"{name}: not taken over from {source.name}" for name in dict.fromkeys(taken.label) if name not in kept]
+    left += [f"{source.name}: {taken.tail} bytes behind what its label speaks of, unread"] if taken.tail else []
+    groups = notes.noted(taken.groups, [f"taken from {source.name}"], left)
+    write_cube(cube, taken.image(blocks=taken.stored(), groups=groups))
 
 
 def calibrate(cube, calibrated, image):
@@ -59,47 +71,86 @@ def correct(cube, corrected, image):
 
 
 def backplanes(cube, made, image):
-    """Write phase, emission, incidence, latitude and longitude of every pixel, in the order of ISIS's phocube."""
+    """Write phase, emission, incidence, latitude and longitude of every pixel, in the order of ISIS's phocube.
+
+    On the heights of a DEM, emission and incidence against its slopes stand behind them.
+    """
     source, sight = Cube(cube), camera_of(cube)
+    names = (*BACKPLANES.values(), *(LOCAL if sight.terrain else ()))
 
     def blocks():
         rows = at_once(source.samples, ROWS, PIXELS)
         for first in range(0, source.lines, rows):
             _, codes = source.read(first, rows)
             ground = sight.backplanes(first, min(rows, source.lines - first))
-            planes = np.stack([getattr(ground, plane) for plane in BACKPLANES])
+            local = sight.local_angles(ground) if sight.terrain else ()
+            planes = np.stack([*(getattr(ground, plane) for plane in BACKPLANES), *local])
             yield (planes if codes is None else np.where(codes == 0, planes, np.nan)), None
 
-    groups = source.groups | {"BandBin": pvl.Block({"Name": tuple(BACKPLANES.values())}, "Group")}
-    changes = {"groups": groups, "bands": len(BACKPLANES), "dtype": "f4", "base": 0.0, "multiplier": 1.0}
+    groups = source.groups | {"BandBin": pvl.Block({"Name": names}, "Group")}
+    changes = {"groups": groups, "bands": len(names), "dtype": "f4", "base": 0.0, "multiplier": 1.0}
     write_cube(made, source.image(blocks=blocks(), **changes))
 
 
 def template(cubes, grid, given, image):
     """Keywords of the template of a map that holds all cubes; `given` -- those that are known."""
-    cameras = [camera_of(cube) for cube in cubes]
+    cameras = [placed.of(Cube(cube)) for cube in cubes]
     ranges = [projection.range_of(camera) for camera in cameras]
     return projection.common_template(ranges, cameras[0].isd, given)
 
 
 def project(cube, grid, projected, image):
-    """Write what an image covers of a map; NULL where it shows nothing."""
-    source, sight = Cube(cube), camera_of(cube)
+    """Write what an image covers of a map; NULL where it shows nothing. Of a map all bands, of a camera the first: each
+    filter of a camera looks from a place of its own."""
+    source = Cube(cube)
+    sight, groups = placed.of(source), source.groups
     whole = projection.Mapping.from_template(grid)
     mapping = projection.Mapping.for_camera(sight, whole.group()).within(whole)
-    blocks = resample.project(source.read, sight, mapping, image["interpolation"])
-    write_cube(projected, mapped(mapping, 1, source.groups, blocks))
+    bands = source.bands if isinstance(sight, placed.Placed) else 1
+    reads = [partial(source.read, band=band) for band in range(1, bands + 1)]
+    of_bands = (resample.project(read, sight, mapping, image["interpolation"]) for read in reads)
+    blocks = (map(np.concatenate, zip(*parts, strict=True)) for parts in zip(*of_bands, strict=True))
+    if source.bands > bands:
+        groups = of_first_band(groups, source.bands)
+        groups = notes.noted(groups, skipped=[f"map: of band 1 alone, of {source.bands}"])
+    write_cube(projected, mapped(mapping, bands, groups, blocks))
 
 
 def merge(cubes, merged, priority, image):
-    """Lay maps over each other; an average has a second band with the number of images."""
-    require_one_filter(cubes := [Cube(cube) for cube in cubes])
+    """Lay maps over each other, or make them colours of one; an average has a second band that counts the images."""
+    cubes = [Cube(cube) for cube in cubes]
     mapping, placed = mosaic.place(cubes)
-    blocks = mosaic.merge(placed, mapping.lines, mapping.samples, priority)
-    bands, groups = placed[0][0].bands, in_common([cube.groups for cube, *_ in placed])
+    groups = in_common([cube.groups for cube in cubes])
+    if image.get("colours"):
+        blocks = mosaic.stack(placed, mapping.lines, mapping.samples)
+        groups["BandBin"] = side_by_side([cube.groups.get("BandBin", {}) for cube in cubes])
+        write_cube(merged, mapped(mapping, len(cubes), groups, blocks))
+        return
+    require_one_filter(cubes)
+    if how := image.get("equalize"):
+        held = [number for number, cube in enumerate(cubes) if cube.path.name in how["held"]]
+        found = equalize.adjustments(placed, how["adjust"], how["weighted"], how["least"], held)
+        told = [f"equalized {cube.path.name}: {each}" for cube, each in zip(cubes, found, strict=True)]
+        groups = notes.noted(groups, told)
+        placed = [(equalize.Adjusted(cube, each), *at) for (cube, *at), each in zip(placed, found, strict=True)]
+    feather = image.get("feather", 0)
+    groups = notes.noted(groups, [f"edges of images feathered by {feather} pixels"] if feather else [])
+    blocks = mosaic.merge(placed, mapping.lines, mapping.samples, priority, feather)
+    bands = cubes[0].bands
     if priority == "average":
         bands, groups["BandBin"] = 2 * bands, counted(groups.get("BandBin", {}), bands)
     write_cube(merged, mapped(mapping, bands, groups, blocks))
+
+
+def side_by_side(bandbins):
+    """The group BandBin of a colour image, each keyword with the values of all images that it is made of."""
+    keys = dict.fromkeys(key for bands in bandbins for key in bands)
+    values = {"Colour": COLOURS} | {key: tuple(_first(bands.get(key, "Null")) for bands in bandbins) for key in keys}
+    return pvl.Block(values, "Group")
+
+
+def _first(value):
+    return value[0] if isinstance(value, tuple) else value
 
 
 def require_one_filter(cubes):
@@ -114,6 +165,13 @@ def require_one_filter(cubes):
                     f"{cube.path}: BandBin {key} is {bands.get(key)}, in {first.path} it is {first_bands.get(key)}; "
                     "images of different filters make no mosaic, give each filter a row of its own"
                 )
+
+
+def of_first_band(groups, bands):
+    """Groups of a cube of its first band: of each keyword of BandBin that has a value for every band, the first."""
+    each = groups.get("BandBin", {}).items()
+    own = {key: value[0] if isinstance(value, tuple) and len(value) == bands else value for key, value in each}
+    return groups | ({"BandBin": pvl.Block(own, "Group")} if own else {})
 
 
 def counted(bandbin, bands):

@@ -10,7 +10,7 @@ import rasterio
 import rasterio.errors
 import rasterio.shutil
 from rasterio.crs import CRS
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, Resampling
 
 from darkroom import files
 from darkroom.planetary.bodies import BODIES
@@ -60,10 +60,14 @@ def _stage(path, cube, tags):
     place = georeference(cube)
     if place and (code := place["crs"].to_authority()):
         tags = tags | {"CRS": ":".join(code)}  # of polar maps, GeoTIFF itself loses it
+    elif place and not in_geotiff(place["crs"]):
+        tags = tags | {"CRS": place.pop("crs").to_wkt(version="WKT2_2019")}
     with rasterio.open(path, "w", **profile, **place, **STAGED) as image:
         counts = _fill(image, cube)
         image.descriptions = band_names(cube)
         image.units = band_units(cube)
+        if cube.is_colour:
+            image.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
         if (cube.base, cube.multiplier) != (0, 1):
             image.offsets, image.scales = [cube.base] * cube.bands, [cube.multiplier] * cube.bands
         image.update_tags(**tags, **{f"{kind}_PIXELS": count for kind, count in counts.items()})
@@ -99,6 +103,11 @@ def georeference(cube):
     mapping = projection.Mapping.of_cube(cube)
     crs = CRS.from_wkt(mapping.crs_wkt())
     return {"crs": iau(crs, mapping.target) or crs, "transform": rasterio.Affine(*mapping.transform())}
+
+
+def in_geotiff(crs):
+    """Whether GeoTIFF has a place for a CRS; GDAL puts those that only PROJ knows in a sidecar."""
+    return "ob_tran" not in crs.to_dict().get("proj", "")
 
 
 def iau(crs, body):

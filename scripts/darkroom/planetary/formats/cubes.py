@@ -30,6 +30,7 @@ TYPES = {"UnsignedByte": "u1", "UnsignedWord": "u2", "SignedWord": "i2", "Real":
 NAMES = {code: name for name, code in TYPES.items()}
 FIELDS = {"Double": "f8", "Real": "f4", "Integer": "i4", "Text": "S"}
 LABEL_BYTES = 65536
+COLOURS = ("Red", "Green", "Blue")  # the keyword Colour of the group BandBin of a colour image
 ROWS = 1024  # of a block, at most
 BLOCK = 1 << 22  # pixels of a block, at most
 
@@ -192,10 +193,21 @@ class Cube:
         needed = start + self.bands * math.prod(self._tiles) * self._type.itemsize
         if (size := self._file.stat().st_size) < needed:
             raise ValueError(f"{self._file}: cut off: {size} bytes, its label speaks of {needed}")
+        self._end = needed if self._file == self.path else 0
         self._require_objects()
 
+    @property
+    def is_colour(self):
+        """Whether its bands are red, green and blue."""
+        return self.groups.get("BandBin", {}).get("Colour") == COLOURS
+
+    @property
+    def tail(self):
+        """Bytes behind all that the label speaks of: what ISIS leaves of deleted tables, or something else."""
+        return max(self.path.stat().st_size - self._end, 0)
+
     def _require_objects(self):
-        """Refuse a file that ends before a table or text of its label; a tail is what ISIS leaves of deleted ones."""
+        """Refuse a file that ends before a table or text of its label."""
         size = self.path.stat().st_size
         for name, _ in self.label.items():
             for block in self.label.all(name):
@@ -207,6 +219,7 @@ class Cube:
                     end = int(block["StartByte"]) - 1 + int(block["Bytes"])
                 except (TypeError, ValueError) as error:
                     raise ValueError(f"{self.path}: {name}: {error}") from error
+                self._end = max(self._end, end)
                 if end > size:
                     raise ValueError(f"{self.path}: cut off: {size} bytes, its label speaks of {end} for {name}")
 
@@ -253,6 +266,13 @@ class Cube:
             some = any(code is not None for code in codes)
             filled = [np.zeros(values[0].shape, "u1") if code is None else code for code in codes]
             yield np.stack(values), np.stack(filled) if some else None
+
+    def stored(self, rows=ROWS):
+        """All lines as blocks of an Image that has the same pixels, base and multiplier, to the last bit."""
+        rows = at_once(self.samples, rows)
+        for first in range(0, self.lines, rows):
+            raw = np.stack([self.raw(first, rows, band + 1) for band in range(self.bands)])
+            yield raw.astype(self.dtype), decode(raw, self.dtype)
 
     def table(self, name):
         """A table by its name. Raises KeyError when the cube has none."""

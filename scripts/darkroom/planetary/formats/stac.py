@@ -4,6 +4,8 @@ Format: STAC 1.1; extensions Projection 2.0 and Solar System (ssys) 1.1. Coordin
 longitudes to the east, from -180 to 180, of the item's target.
 """
 
+import re
+
 import numpy as np
 import pystac
 from scipy.spatial import ConvexHull, QhullError
@@ -75,8 +77,11 @@ def properties(dataset, tags, maps):
 
 
 def _utc(time):
-    """A time of a label, which is UTC, as RFC 3339."""
-    return time.removesuffix("Z") + "Z"
+    """A time of a label, which is UTC, with a date or a day of the year, as RFC 3339."""
+    date, _, clock = time.removesuffix("Z").partition("T")
+    if re.fullmatch(r"\d{4}-\d{3}", date):
+        date = np.datetime64(date[:4]) + np.timedelta64(int(date[5:]) - 1, "D")
+    return f"{date}T{clock}Z"
 
 
 def image_fields(cube):

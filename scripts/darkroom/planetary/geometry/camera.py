@@ -1,10 +1,11 @@
-"""From pixels to the ground and back: frame, line-scan and push-frame cameras over an ellipsoid.
+"""From pixels to the ground and back: frame, line-scan and push-frame cameras over an ellipsoid or a DEM.
 
 Formulas: ISIS's Sensor, LineScanCameraDetectorMap, PushFrameCameraDetectorMap and CameraGroundMap, here for whole
 arrays at once. Latitudes are planetocentric, longitudes run east from 0 to 360, degrees everywhere.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -45,10 +46,18 @@ def of(path, lines=None, samples=None, instrument=None):
 
 
 class Camera:
-    """A camera as an `isd.Isd` describes it. Image coordinates are ISIS's: 1.0 is the centre of the first pixel."""
+    """A camera as an `isd.Isd` describes it. Image coordinates are ISIS's: 1.0 is the centre of the first pixel.
+
+    terrain -- the `shape.Terrain` that it sees; None where that is the ellipsoid
+    """
 
     def __init__(self, isd):
         self.isd, self.lines, self.samples = isd, isd.lines, isd.samples
+        self.terrain = None
+        if isd.shape:
+            from darkroom.planetary.geometry.shape import Terrain  # here, as cubes without a DEM need no GDAL
+
+            self.terrain = Terrain(isd.shape, isd.radii)
 
     def ground(self, sample, line):
         """What image coordinates see: a Ground of their common shape."""
@@ -60,7 +69,8 @@ class Camera:
         if self.isd.line_time:
             look = np.where((self.isd.beyond(time) <= EXTRAPOLATED)[..., None], look, np.nan)
         look = _turned(body @ np.swapaxes(self.isd.pointing.matrix(time), -1, -2), look)
-        point = intersection(spacecraft, look, self.isd.radii)
+        meet = self.terrain.meet if self.terrain else partial(intersection, radii=self.isd.radii)
+        point = meet(spacecraft, look)
         latitude, longitude = spherical(point)
         phase, incidence, emission = angles(point, spacecraft, sun, self.isd.radii)
         shape = point.shape
@@ -83,12 +93,18 @@ class Camera:
         line = np.arange(first_line + 1, first_line + lines + 1)[:, None]
         return self.ground(np.arange(1, self.samples + 1)[None, :], line)
 
+    def local_angles(self, ground):
+        """Emission and incidence in degrees against the normals of the DEM."""
+        normal = self.terrain.normals(ground.point)
+        return _angle(normal, ground.spacecraft - ground.point), _angle(normal, ground.sun - ground.point)
+
     def image(self, latitude, longitude):
         """Image coordinates (sample, line) of points on the ground; NaN where the camera cannot see them.
 
         They may lie outside the image. ISIS accepts the line of a line-scan image within 0.01; here it converges.
         """
-        point = cartesian(latitude, longitude, self.isd.radii)
+        surface = self.terrain.points if self.terrain else partial(cartesian, radii=self.isd.radii)
+        point = surface(latitude, longitude)
         if self.isd.framelets:
             return self._push(point)
         if self.isd.line_time:

@@ -1,8 +1,9 @@
-"""Projections of small areas: transverse Mercator, Lambert's conformal cone, and of a sphere the orthographic one.
+"""Projections of small areas: transverse Mercator, Lambert's conformal cone, and of a sphere the orthographic and the
+oblique cylindrical one.
 
 Formulas: Karney, Transverse Mercator with an accuracy of a few nanometers (2011), equations 7 to 36, series to the
-sixth order; Snyder, Map Projections: A Working Manual, 15-1 to 15-11 and 20-3 to 20-18. ISIS has Snyder's shorter
-series of the first, which is the same near the central meridian. Bodies are of unit size.
+sixth order; Snyder, Map Projections: A Working Manual, 5-7 to 5-10, 15-1 to 15-11 and 20-3 to 20-18. ISIS has Snyder's
+shorter series of the first, which is the same near the central meridian. Bodies are of unit size.
 
 Angles are radians, latitudes of ellipsoids planetographic; e is the eccentricity.
 """
@@ -133,3 +134,24 @@ class Orthographic:
             depth = np.sqrt(1 - x * x - y * y)
         latitude = np.arcsin(np.clip(depth * self.sine + y * self.cosine, -1, 1))
         return latitude, np.arctan2(x, depth * self.cosine - y * self.sine)
+
+
+class ObliqueCylindrical:
+    """A simple cylinder around a sphere, whose pole is at a latitude; longitudes are counted from that of the pole."""
+
+    def __init__(self, pole, rotation):
+        self.sine, self.cosine, self.rotation = math.sin(pole), math.cos(pole), rotation
+
+    def forward(self, latitude, east):
+        """x and y: longitude, from half a turn west of its middle on, and latitude around the other pole."""
+        sine, cosine = np.sin(latitude), np.cos(latitude)
+        along = np.arctan2(cosine * np.sin(east), self.sine * cosine * np.cos(east) - self.cosine * sine)
+        y = np.arcsin(np.clip(self.sine * sine + self.cosine * cosine * np.cos(east), -1, 1))
+        return (along - self.rotation + math.pi) % (2 * math.pi) - math.pi, y
+
+    def inverse(self, x, y):
+        """Latitude and longitude from the pole's; NaN beyond a pole."""
+        along, sine, cosine = x + self.rotation, np.sin(y), np.cos(y)
+        latitude = np.arcsin(np.clip(self.sine * sine - self.cosine * cosine * np.cos(along), -1, 1))
+        east = np.arctan2(cosine * np.sin(along), self.sine * cosine * np.cos(along) + self.cosine * sine)
+        return np.where(np.abs(y) <= math.pi / 2 + 1e-15, latitude, np.nan), east

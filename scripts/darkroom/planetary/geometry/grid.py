@@ -36,6 +36,8 @@ def given(options):
     for axis in ("latitude", "longitude"):
         if f"center_{axis}" in options:
             keywords[f"Center{axis.capitalize()}"] = options[f"center_{axis}"]
+    if "pole" in options:
+        keywords |= dict(zip(projection.POLE, options["pole"], strict=True))
     if "resolution" in options:
         keywords["PixelResolution"] = pvl.Quantity(options["resolution"], "meters/pixel")
     return keywords | shared

@@ -39,6 +39,7 @@ CLOCK = 1e-5  # seconds by which times of one ISD may differ in the last digits 
 FEW_LINES = 10  # of which nobody needs to be told
 EXTRAPOLATED = 5.0  # seconds outside the positions and the pointing for which they may stand
 KILOMETRES = {"km": 1.0, "m": 0.001}
+SHAPE = "DarkroomShape"  # the object of a cube that names the file of its DEM
 # Fields of a camera that are not in the tables of a cube, with their types or shapes.
 SCALARS = {
     "code": int,
@@ -145,6 +146,7 @@ class Isd:
     signs -- of x and y, and of z, of a look in the camera's frame: -1 for z where it looks against that axis
     distortion, coefficients -- a model of `distortion.MODELS`
     keywords -- what NaifKeywords of a cube holds
+    shape -- the file of a DEM of the body, "" for its ellipsoid
     """
 
     code: int
@@ -172,6 +174,7 @@ class Isd:
     signs: tuple = (1, 1)
     rates: np.ndarray | None = None
     framelets: Framelets | None = None
+    shape: str = ""
 
     def time(self, line):
         """Times at which lines, counted in pixels from 1, were taken."""
@@ -318,6 +321,7 @@ def from_cube(cube):
         "sun": _table_states(cube.table("SunPosition")),
         "version": int(kernels.get("CameraVersion", 1)),
         "target": instrument["TargetName"],
+        "shape": str(cube.label.get(SHAPE, {}).get("File", "")),
     }
     if OPTICS in cube.label and kernels["InstrumentPointing"] == "Table":
         isd = Isd(keywords=keywords, **geometry, **_read_optics(cube.label[OPTICS]))

@@ -2,7 +2,7 @@
 
 Formulas: ISIS's TProjection, Equirectangular, Sinusoidal, SimpleCylindrical, PolarStereographic, Mercator and
 ProjectionFactory; Snyder, Map Projections: A Working Manual (USGS Professional Paper 1395), for the last two. Those of
-small areas are in `conic`.
+small areas and the oblique one are in `conic`.
 Universal coordinates are planetocentric latitude and east longitude from 0 to 360; those of a map may be
 planetographic, west, or from -180 to 180. x grows to the east and y to the north.
 """
@@ -18,6 +18,7 @@ from darkroom.planetary.formats import pvl
 from darkroom.planetary.geometry.camera import spherical
 from darkroom.planetary.geometry.conic import (
     LambertConformal,
+    ObliqueCylindrical,
     Orthographic,
     TransverseMercator,
     latitude_of,
@@ -25,10 +26,12 @@ from darkroom.planetary.geometry.conic import (
 )
 
 AREAS = ("Orthographic", "TransverseMercator", "LambertConformal")  # of `conic`
-PROJECTIONS = ("Equirectangular", "Sinusoidal", "SimpleCylindrical", "PolarStereographic", "Mercator", *AREAS)
+OBLIQUE = "ObliqueCylindrical"
+PROJECTIONS = ("Equirectangular", "Sinusoidal", "SimpleCylindrical", "PolarStereographic", "Mercator", *AREAS, OBLIQUE)
 WITH_LATITUDE = ("Equirectangular", "PolarStereographic", "Mercator", *AREAS)  # have a CenterLatitude
 ELLIPSOIDAL = ("PolarStereographic", "Mercator", "TransverseMercator", "LambertConformal")  # the others: of a sphere
-PLANAR = ("PolarStereographic", *AREAS)  # longitudes do not run along x
+PLANAR = ("PolarStereographic", *AREAS, OBLIQUE)  # longitudes do not run along x
+POLE = ("PoleLatitude", "PoleLongitude", "PoleRotation")  # of the oblique projection
 PARALLELS = ("FirstStandardParallel", "SecondStandardParallel")
 SIXTH = 1 / 6  # of a range of latitudes: where the parallels of a cone are without others
 MESH = 257  # places along each side of a range, whose extremes are the extent
@@ -58,6 +61,7 @@ WKT = {
         "Longitude of false origin",
         "Latitude of false origin",
     ),
+    OBLIQUE: ("PROJ ob_tran o_proj=eqc", "lon_0", None),
 }
 CHOICES = {
     "ProjectionName": PROJECTIONS,
@@ -79,6 +83,7 @@ SAME = {
     "PixelResolution": "resolution",
     "ScaleFactor": "scale_factor",
     "standard parallels": "parallels",
+    "PoleLatitude, PoleLongitude, PoleRotation": "pole",
 }
 
 
@@ -101,6 +106,7 @@ class Mapping:
     bounds -- minimum and maximum latitude, minimum and maximum longitude
     left, top -- x and y of the upper left corner of the first pixel
     scale_factor -- of a transverse Mercator projection; parallels -- of a cone, both of the kind of the latitudes
+    pole -- latitude, longitude and rotation of the pole of an oblique projection, whose longitude is the centre's too
     """
 
     name: str
@@ -120,6 +126,7 @@ class Mapping:
     samples: int = 0
     scale_factor: float = 1.0
     parallels: tuple = ()
+    pole: tuple = ()
 
     @classmethod
     def from_template(cls, template):
@@ -162,7 +169,7 @@ class Mapping:
         with _naming(_file(template)):
             group = _completed(group, camera.isd, span)
             projection = cls._of_group(group)
-        if not minimize:
+        if not minimize or projection._shows_pole(camera):
             return projection._on_grid(*projection._extent())
         latitude, longitude = outline.latitude, outline.longitude
         for pole in poles_in(camera):
@@ -190,6 +197,10 @@ class Mapping:
         parallels = (south + (north - south) * SIXTH, north - (north - south) * SIXTH)
         if name == "LambertConformal":
             parallels = tuple(_number(group, key, default) for key, default in zip(PARALLELS, parallels, strict=True))
+        pole = tuple(_number(group, key) for key in POLE) if name == OBLIQUE else ()
+        for key, angle, most in zip(POLE, pole, (90, 360, 360), strict=False):
+            if abs(angle) > most:
+                raise ValueError(f"{key} = {angle:g}: must be within -{most} and {most}")
         projection = cls(
             name=name,
             target=_text(group, "TargetName", ""),
@@ -198,12 +209,13 @@ class Mapping:
             latitude_type=_text(group, "LatitudeType"),
             longitude_direction=_text(group, "LongitudeDirection"),
             longitude_domain=int(_text(group, "LongitudeDomain")),
-            center_longitude=_number(group, "CenterLongitude", (west + east) / 2),
+            center_longitude=pole[1] if pole else _number(group, "CenterLongitude", (west + east) / 2),
             center_latitude=center,
             bounds=bounds,
             resolution=math.nan,
             scale_factor=_number(group, "ScaleFactor", 1.0) if name == "TransverseMercator" else 1.0,
             parallels=parallels if name == "LambertConformal" else (),
+            pole=pole,
         )
         projection._require_parallels()
         if "PixelResolution" in group:
@@ -236,9 +248,31 @@ class Mapping:
         """The projection of a small area, of a unit body."""
         if self.name == "Orthographic":
             return Orthographic(math.radians(self.center_latitude))
+        if self.name == OBLIQUE:
+            return ObliqueCylindrical(math.radians(self._graphic_pole), math.radians(self.pole[2]))
         if self.name == "TransverseMercator":
             return TransverseMercator(self._eccentricity, self._graphic_center, self.scale_factor)
         return LambertConformal(self._eccentricity, self._graphic_center, self._graphic_parallels)
+
+    @property
+    def _graphic_pole(self):
+        """Latitude of the oblique pole among those of the map: ISIS makes it planetographic, and leaves the others."""
+        return self.pole[0] if self.latitude_type == "Planetographic" else float(self.graphic(self.pole[0]))
+
+    @property
+    def _oblique_poles(self):
+        """Latitudes and longitudes, of the map's own conventions, of the poles of an oblique projection; else none."""
+        if not self.pole:
+            return np.zeros((2, 0))
+        latitude, longitude = self._graphic_pole, self.pole[1]
+        return np.array([[latitude, -latitude], [longitude, longitude + 180]])
+
+    def _shows_pole(self, camera):
+        """Whether an image shows a pole of an oblique projection, around which its map goes."""
+        latitude, longitude = self._oblique_poles
+        if self.latitude_type == "Planetographic":
+            latitude = self.centric(latitude)
+        return bool(_inside(camera, *camera.image(latitude, longitude * self._east)).any())
 
     @property
     def _graphic_parallels(self):
@@ -309,7 +343,7 @@ class Mapping:
         east = np.radians(longitude * self._east - self.center_longitude * self._east)
         angle = np.radians(latitude)
         a = self.equatorial_radius
-        if self.name == "Orthographic":
+        if self.name in ("Orthographic", OBLIQUE):
             return tuple(a * value for value in self._area.forward(angle, east))
         if self.name == "Sinusoidal":
             return a * east * np.cos(angle), a * angle
@@ -338,7 +372,7 @@ class Mapping:
             angle, east = y / radius, x / (radius * math.cos(math.radians(self.center_latitude)))
         elif self.name in ("SimpleCylindrical", "Sinusoidal"):
             angle, east = y / a, x / a
-        elif self.name in AREAS:
+        elif self.name in (*AREAS, OBLIQUE):
             angle, east = self._area.inverse(x / a, y / a)
         elif self.name == "Mercator":
             angle = latitude_of(np.exp(-y / self._true_radius), self._eccentricity)
@@ -373,8 +407,11 @@ class Mapping:
         """Smallest and largest x and y of the range (XYRange)."""
         south, north, west, east = self.bounds
         latitudes, longitudes = [south, north], [west, east]
-        if self.name in AREAS:
+        if self.name in (*AREAS, OBLIQUE):
             latitudes, longitudes = np.linspace(south, north, MESH), np.linspace(west, east, MESH)
+            pole, meridian = self._oblique_poles
+            held = (pole >= south) & (pole <= north) & ((meridian - west) % 360 <= east - west)
+            latitudes, longitudes = np.append(latitudes, pole[held]), np.append(longitudes, meridian[held])
             x, y = self._plane(*np.meshgrid(latitudes, longitudes))
             if np.isnan(x).all():
                 raise ValueError(f"{self.name} has no place for its range; its centre is elsewhere")
@@ -445,6 +482,8 @@ class Mapping:
             "PixelResolution": pvl.Quantity(self.resolution, pixel),
             "Scale": pvl.Quantity(self.scale, "pixels/degree"),
         }
+        if self.pole:
+            del group["CenterLongitude"]
         return group | self.own
 
     @property
@@ -452,6 +491,7 @@ class Mapping:
         """Keywords of the group Mapping that not every projection has."""
         own = {"CenterLatitude": self.center_latitude} if self.name in WITH_LATITUDE else {}
         own |= {"ScaleFactor": self.scale_factor} if self.name == "TransverseMercator" else {}
+        own |= dict(zip(POLE, self.pole, strict=False))
         return own | dict(zip(PARALLELS, self.parallels, strict=False))
 
     def transform(self):
@@ -480,11 +520,17 @@ class Mapping:
         parameters.append((meridian, center, degree))
         if self.name == "TransverseMercator":
             parameters.append(("Scale factor at natural origin", self.scale_factor, 'SCALEUNIT["unity",1]'))
+        if self.pole:  # PROJ turns the pole the other way
+            parameters = [
+                ("o_lon_p", -self.pole[2], degree),
+                ("o_lat_p", 180 - self._graphic_pole, degree),
+                *parameters,
+            ]
         for number, angle in zip(("1st", "2nd"), self._graphic_parallels, strict=False):
             parameters.append((f"Latitude of {number} standard parallel", math.degrees(angle), degree))
         false = ("Easting", "Northing") if self.name == "LambertConformal" else ("False easting", "False northing")
         of = " at false origin" if self.name == "LambertConformal" else ""
-        parameters += [(f"{name}{of}", 0, metre) for name in false]
+        parameters += [] if self.pole else [(f"{name}{of}", 0, metre) for name in false]
         listed = ",".join(f'PARAMETER["{name}",{value!r},{unit}]' for name, value, unit in parameters)
         ways = ("east", "north")
         if self.name == "PolarStereographic":

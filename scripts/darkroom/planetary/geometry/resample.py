@@ -44,8 +44,11 @@ def positions(camera, mapping, first, lines):
 
     Within cells of 16 x 16 pixels they are biquadratic between 3 x 3 exact ones, where that is right within 1e-4
     pixels at the worst place; every other cell, and every cell on an edge of the image or of a framelet, is exact
-    throughout.
+    throughout; so is a map on the heights of a DEM.
     """
+    if camera.terrain:  # whose relief no cell follows
+        line = np.arange(first + 1.0, first + lines + 1)[:, None]
+        return _exact(camera, mapping, np.arange(1.0, mapping.samples + 1)[None, :], line)
     down, across = -(-lines // CELL), -(-mapping.samples // CELL)
     row, column = first + 1 + CELL * np.arange(down)[:, None], 1 + CELL * np.arange(across)[None, :]
     half = np.arange(2 * max(down, across) + 1) * (CELL // 2)

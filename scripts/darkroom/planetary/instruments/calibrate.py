@@ -14,6 +14,7 @@ import numpy as np
 from darkroom.planetary.formats import cubes, pvl
 from darkroom.planetary.instruments import registry
 from darkroom.planetary.notes import noted
+from darkroom.planetary.recipes import CUBE
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +72,30 @@ def write(path, calibrated, asked):
 
     asked -- recipe, the option `calibration`, and `camera`: the file of one of the user's own
     """
-    camera = registry.of_recipe(asked["recipe"], asked.get("camera", ""))
-    made = image(cubes.Cube(path), asked["calibration"], camera)
+    cube = cubes.Cube(path)
+    if is_calibrated(cube):
+        made = passed_on(cube, ["calibrated before, as its label tells"])
+    elif "Mapping" in cube.groups:
+        made = passed_on(cube, skipped=["calibration: the source is a map"])
+    elif asked["recipe"] == CUBE and not registry.calibrates(cube.groups):
+        made = passed_on(cube, skipped=["calibration: our own code has none of this instrument"])
+    else:
+        camera = None if asked["recipe"] == CUBE else registry.of_recipe(asked["recipe"], asked.get("camera", ""))
+        made = image(cube, asked["calibration"], camera)
     for step in made.skipped:
         logger.warning("skipped: %s", step)
     made.image.groups = noted(made.image.groups, made.done, made.skipped)
     cubes.write(calibrated, made.image)
+
+
+def is_calibrated(cube):
+    """Whether a cube, or the one that a map was made of, has been calibrated."""
+    return any(name in cube.groups for name in CALIBRATED)
+
+
+def passed_on(cube, done=(), skipped=()):
+    """A cube that is not calibrated here, as it is."""
+    return Result(cube.image(blocks=cube.stored()), list(done), list(skipped))
 
 
 def radiance(cube, options, units):

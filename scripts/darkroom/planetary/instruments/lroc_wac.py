@@ -6,6 +6,7 @@ from darkroom.planetary.formats import cubes, pds3
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import UNLUT, Camera
+from darkroom.planetary.notes import noted
 from darkroom.planetary.recipes import Recipe
 
 TARGETS = {name.upper(): name for name in ("Mars", "Phobos", "Deimos", "Moon", "Cal")} | {"*": "Sky"}
@@ -71,9 +72,27 @@ def ingested(product, part, options):
         "Kernels": {"NaifIkCode": IK_CODES[camera]},
     }
     starts = [sum(mode[:number]) for number, own in enumerate(mode) if own == height]
+    groups = noted(groups, skipped=_cut(size.lines, lines, starts, height, sum(mode), parity == "even"))
     blocks = _framelets(product, table.astype("f4"), starts, height, lines, parity == "even")
     samples = UV_SAMPLES if camera == "uv" else size.samples
     return ingest.cube(product, groups, "f4", blocks, bands=len(starts), lines=lines, samples=samples)
+
+
+def _cut(in_file, in_cube, starts, height, exposure, even):
+    """What the cube of a file that ends within an exposure lacks of its last framelets; nothing of a whole one.
+
+    lrowac2isis makes a cube as long for it; what is beyond its end it writes into the next filter, which is left out.
+    """
+    exposures, rest = divmod(in_file, exposure)
+    if not rest or (exposures % 2 == 1) != even:
+        return []
+    room = in_cube - exposures * height
+    there = [min(max(rest - start, 0), height) for start in starts]
+    missing, lost = sum(max(room - own, 0) for own in there), sum(max(own - room, 0) for own in there)
+    return [
+        f"the file ends within exposure {exposures + 1}: of its framelets {missing} lines are missing, which are NULL, "
+        f"and {lost} have no place in a cube of {in_cube} lines"
+    ]
 
 
 def _framelets(product, table, starts, height, lines, even):

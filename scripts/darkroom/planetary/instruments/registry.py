@@ -144,11 +144,22 @@ def of_cube(groups):
 
     Raises ValueError listing what can be calibrated.
     """
-    name = groups.get("Instrument", {}).get("InstrumentId", "")
-    by_id = {key: camera for camera in cameras().values() for key in camera.instrument_ids}
-    if name.upper() not in by_id:
-        raise ValueError(f"no calibration for InstrumentId {name!r}; known are {', '.join(by_id)}")
-    return by_id[name.upper()]
+    if not calibrates(groups):
+        raise ValueError(f"no calibration for InstrumentId {_id(groups)!r}; known are {', '.join(_by_id())}")
+    return _by_id()[_id(groups).upper()]
+
+
+def calibrates(groups):
+    """Whether one of our cameras calibrates a cube, by its groups."""
+    return _id(groups).upper() in _by_id()
+
+
+def _id(groups):
+    return groups.get("Instrument", {}).get("InstrumentId", "")
+
+
+def _by_id():
+    return {key: camera for camera in cameras().values() for key in camera.instrument_ids}
 
 
 def options(files=()):

@@ -1,7 +1,8 @@
-"""MESSENGER MDIS EDRs, narrow and wide angle, as mdis2isis makes cubes of them."""
+"""MESSENGER MDIS EDRs and CDRs, narrow and wide angle, as mdis2isis makes cubes of them."""
 
 import numpy as np
 
+from darkroom.planetary import labels
 from darkroom.planetary.formats import cubes, pvl
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
@@ -55,6 +56,8 @@ BAND_BIN = {
     "Center": Key("CENTER_FILTER_WAVELENGTH", None, {"N/A": "750"}),
     "Width": Key("BANDWIDTH", None, {"N/A": "50"}),
 }
+CDR = "MESS-*-MDIS-4-CDR-*"
+UNITS = {"IF": "I over F", "RA": "W / (m**2 micrometer sr)"}  # of a CDR, by the end of its name
 IK_CODES = {"MDIS-WAC": "-236800", "MDIS-NAC": "-236820"}
 NAC_FILTER = ("748 BP 53", "2", "747.7", "52.6")
 # Filters of the wide angle camera: position of the wheel's encoder (mdisCalibration0002.trn), name, centre, width.
@@ -78,9 +81,9 @@ SATURATED = {"MDIS-NAC": 3400, "MDIS-WAC": 3600}  # DN of 12 bits above which th
 
 
 def ingested(product, part, options):
-    """Real cube of 12-bit DN; with `unlut` off, of the 8-bit values as they came."""
-    label = product.label
-    compressed = product["MESS:COMP12_8"] == "1"
+    """Real cube of 12-bit DN; with `unlut` off, of the 8-bit values as they came; of a CDR, of its I/F or radiance."""
+    label, calibrated = product.label, labels.fits(product.label, {"DATA_SET_ID": CDR})
+    compressed = not calibrated and product["MESS:COMP12_8"] == "1"
     unlut = compressed and options["unlut"]
     instrument = ingest.translate(label, INSTRUMENT)
     pivot = float(instrument["PivotPosition"]) / HALF_TURN * 180
@@ -99,9 +102,31 @@ def ingested(product, part, options):
         "BandBin": ingest.translate(label, BAND_BIN) | _filter(instrument),
         "Kernels": {"NaifIkCode": IK_CODES[instrument["InstrumentId"]]},
     }
+    if calibrated:
+        groups["RadiometricCalibration"] = {"Units": _units(product), "SoftwareName": "of the archive's product"}
+        return ingest.cube(product, groups, "f4", ingest.converted(product, _measured(product.image())))
     highest = SATURATED["MDIS-NAC" if product["MESS:IMAGER"] == "1" else "MDIS-WAC"]
     convert = _unlut(int(product["MESS:COMP_ALG"]), highest) if unlut else _as_is(highest)
     return ingest.cube(product, groups, "f4", ingest.converted(product, convert))
+
+
+def _units(product):
+    """Units of a CDR. Raises ValueError where its name does not tell them."""
+    kind = next((kind for kind in UNITS if f"_{kind}_" in f"{product['PRODUCT_ID']}_".upper()), None)
+    if kind is None:
+        raise ValueError(f"PRODUCT_ID = {product['PRODUCT_ID']}: has none of {', '.join(UNITS)}, which tell its units")
+    return UNITS[kind]
+
+
+def _measured(image):
+    """A conversion of the real numbers of a CDR, whose special pixels are those of its label, or ISIS's."""
+
+    def convert(raw):
+        values = raw.astype("<f4")
+        codes = image.codes(raw)
+        return values, cubes.decode(values, "f4") if codes is None else codes
+
+    return convert
 
 
 def _unlut(algorithm, highest):

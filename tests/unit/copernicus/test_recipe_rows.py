@@ -1,0 +1,61 @@
+"""What a row of the sheet asks of its recipe: products, records, and what is refused before anything runs."""
+
+import re
+
+import pytest
+
+from darkroom.campaign import Campaign, CampaignError, Pipeline
+from darkroom.copernicus import plan
+
+QUERY = "query: {type: L2__SO2___, start: 2020-04-12}"
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """`start(recipe, options)`: the row with these, in a folder of its own that is the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def started(recipe, options):
+        header, line = (
+            "dataset\tpipeline\trecipe\tsource\toptions",
+            f"a\tcopernicus\t{recipe}\t\t{{{QUERY}, {options}}}",
+        )
+        (tmp_path / "datasets.tsv").write_text(f"{header}\n{line}\n")
+        places = {"<resources>": "resources", "<results>": "results", "<campaign>": "case"}
+        apply = lambda path: re.sub("<[a-z]+>", lambda name: places[name[0]], path)  # noqa: E731
+        campaign = Campaign({"campaign": "case", "datasets": "datasets.tsv"}, "config.yaml", apply)
+        campaign.add("copernicus", Pipeline(plan.products, plan.records, problems=plan.problems, needs_source=False))
+        campaign.check()
+        return campaign["a"]
+
+    return started
+
+
+def test_a_plume_has_outlines_a_table_and_a_record(start):
+    row = start("s5p_so2_plume", "plume: {threshold: 2}, context: [results/case/sea/map.tif]")
+    assert {"plume.geojson", "plume.csv", "animation.gif", "map.tif"} <= set(plan.products(row))
+    assert "plume.json" in plan.records(row) and plan.looked_for(row) == ["plume"]
+    assert "plume" not in plan.recipe_options(row), "a changed threshold brings no product to the grid anew"
+
+
+def test_hot_spots_are_listed(start, tmp_path):
+    (tmp_path / "fire.wkt").write_text("POLYGON ((30 51, 31 51, 31 52, 30 51))")
+    row = start("s3_slstr_fires", "perimeter: fire.wkt")
+    assert "hotspots.csv" in plan.products(row) and "hotspots.json" in plan.records(row)
+    assert "plume.geojson" not in plan.products(row)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "says"),
+    [
+        ("s5p_columns", "plume: {threshold: 2}", "options plume: has no meaning for recipe s5p_columns"),
+        ("s5p_so2_plume", "perimeter: datasets.tsv", "options perimeter: has no meaning for recipe s5p_so2_plume"),
+        ("s5p_so2_plume", "plume: {threshold: 0}", "plume.threshold: 0 is less than or equal to the minimum of 0"),
+        ("s5p_so2_plume", "context: [sea.tif]", "options context: there is no file 'sea.tif'"),
+        ("s3_slstr_fires", "perimeter: gone.geojson", "perimeter: 'gone.geojson' is not there"),
+        ("s3_slstr_fires", "perimeter: datasets.tsv", "options perimeter datasets.tsv: neither WKT nor GeoJSON"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_runs(start, recipe, options, says):
+    with pytest.raises(CampaignError, match=re.escape(says)):
+        start(recipe, options)
