@@ -1,9 +1,11 @@
-"""Measure the atlas pipeline beside tensorstore and neuroglancer-scripts, in one run on one machine: `make bench`.
+"""Measure the atlas pipeline beside its peers, in one run on one machine: `make bench`.
 
 All read the same sections of PNG and write scale 0 and its pyramid to the same disk, with the same chunks. CPU seconds
-are what to compare; the machine may be shared. What tensorstore writes without loss must equal ours in every scale.
-neuroglancer-scripts has no mode for labels at a usable speed, so its stride is measured, which is no mode. Reading back
-and comparing, which no peer does, is a row of its own.
+are what to compare; the machine may be shared. Peers are tensorstore, neuroglancer-scripts, and CloudVolume followed by
+igneous; the last two are in an environment of their own (`peers.lock`). What they write is compared with ours, JPEG by
+how far it is off: all scales of tensorstore and neuroglancer-scripts, the finest of igneous, whose means are rounded down
+and which leaves the depth as it is. neuroglancer-scripts has no mode for labels at a usable speed, so its stride is
+measured, of which the finest scale is compared. Reading back and comparing, which no peer does, is a row of its own.
 """
 
 import argparse
@@ -20,25 +22,33 @@ import imagecodecs
 import numpy as np
 import tensorstore
 
-SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
-PEER = Path(sys.executable).parent
+HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent / "servers"))
+
+import venvs  # noqa: E402
+
+SCRIPTS = HERE.parent.parent / "scripts"
+LEAN = os.environ | {"PYTHONPATH": str(HERE.parent / "lean")}  # without what judges bring
 SHAPE = {"sections": 64, "rows": 1536, "columns": 2048}
 LABELS = {"type": "segmentation", "data_type": "uint32"}
-# Row -> sections, options, and what peers are told: tensorstore's encoding, then type, encoding, data type and whether
-# chunks are converted to JPEG at the end for neuroglancer-scripts; None where a peer has nothing to compare.
+# Row -> sections, options, and what peers are told: tensorstore's encoding; type, encoding, data type and whether chunks
+# are converted to JPEG at the end for neuroglancer-scripts; CloudVolume's encoding. None where one has nothing to compare.
 ROWS = {
-    "grey, JPEG 95": ("grey", {"encoding": "jpeg"}, "jpeg", ("image", "raw", "uint8", True)),
-    "grey, gzip 1": ("grey", {"encoding": "raw", "compresslevel": 1}, None, ("image", "raw", "uint8", False)),
-    "grey, raw": ("grey", {"encoding": "raw"}, "raw", None),
-    "grey, sharded": ("grey", {"encoding": "raw", "sharding": True}, "raw sharded", None),
-    "labels": ("labels", LABELS, "compressed_segmentation", None),
+    "grey, JPEG 95": ("grey", {"encoding": "jpeg"}, "jpeg", ("image", "raw", "uint8", True), "jpeg"),
+    "grey, gzip 1": ("grey", {"encoding": "raw", "compresslevel": 1}, None, ("image", "raw", "uint8", False), "raw"),
+    "grey, raw": ("grey", {"encoding": "raw"}, "raw", None, None),
+    "grey, sharded": ("grey", {"encoding": "raw", "sharding": True}, "raw sharded", None, None),
+    "labels": ("labels", LABELS, "compressed_segmentation", None, None),
     "labels, gzip 1": (
         "labels",
         LABELS | {"compresslevel": 1},
         None,
         ("segmentation", "compressed_segmentation", "uint32", False),
+        None,
     ),
 }
+PEERS = ("tensorstore", "scripts", "scripts.jpeg", "igneous")  # folders of what they write
+ALL = 99  # scales
 CHECKED = ("grey, JPEG 95", "grey, gzip 1", "labels")
 
 
@@ -58,7 +68,7 @@ def make_sections(folder, labels):
         (folder / f"s{number:03}.png").write_bytes(imagecodecs.png_encode(plane))
 
 
-def measure(*commands):
+def measure(*commands, environment=os.environ):
     """Wall seconds, CPU seconds and the largest memory (MB) of commands that run one after the other."""
     wall, cpu, memory = 0.0, 0.0, 0.0
     for command in commands:
@@ -67,7 +77,7 @@ def measure(*commands):
         pid = os.posix_spawn(
             str(command[0]),
             [str(part) for part in command],
-            os.environ,
+            environment,
             file_actions=[(os.POSIX_SPAWN_DUP2, quiet, 1), (os.POSIX_SPAWN_DUP2, quiet, 2)],
         )
         os.close(quiet)
@@ -96,13 +106,15 @@ def planned(sections, folder, options):
 def ours(sections, folder, options, threads=2):
     inventory, volume = planned(sections, folder, options)
     script = SCRIPTS / "atlas_chunk.py"
-    return measure([sys.executable, script, inventory, volume, folder / "info", "--threads", threads])
+    command = [sys.executable, script, inventory, volume, folder / "info", "--threads", threads]
+    return measure(command, environment=LEAN)
 
 
 def check(folder):
     """The pipeline's own check of what `ours` made."""
     script, volume = SCRIPTS / "atlas_check_precomputed.py", folder.with_suffix(".volume")
-    return measure([sys.executable, script, volume, folder / "info", folder.with_suffix(".check"), "--threads", "2"])
+    command = [sys.executable, script, volume, folder / "info", folder.with_suffix(".check"), "--threads", 2]
+    return measure(command, environment=LEAN)
 
 
 def with_tensorstore(sections, folder, encoding):
@@ -136,7 +148,8 @@ def with_tensorstore(sections, folder, encoding):
         before = scale["resolution"]
 
 
-def with_scripts(sections, folder, kind, encoding, data_type, convert):
+def with_scripts(programs, sections, folder, kind, encoding, data_type, convert):
+    """Write sections with neuroglancer-scripts, whose `programs` are in a folder."""
     folder.mkdir()
     size = [SHAPE["columns"], SHAPE["rows"], SHAPE["sections"]]
     place = {"encoding": encoding, "resolution": [1000] * 3, "size": size, "voxel_offset": [0, 0, 0]}
@@ -144,29 +157,65 @@ def with_scripts(sections, folder, kind, encoding, data_type, convert):
     full = {"type": kind, "data_type": data_type, "num_channels": 1, "scales": [scale]}
     (folder / "full.json").write_text(json.dumps(full))
     commands = [
-        [PEER / "generate-scales-info", folder / "full.json", folder],
-        [PEER / "slices-to-precomputed", "--flat", "--input-orientation", "RAS", sections, folder],
-        [PEER / "compute-scales", "--flat", folder],
+        [programs / "generate-scales-info", folder / "full.json", folder],
+        [programs / "slices-to-precomputed", "--flat", "--input-orientation", "RAS", sections, folder],
+        [programs / "compute-scales", "--flat", folder],
     ]
     if convert:  # JPEG is made from raw chunks
-        commands.append([PEER / "convert-chunks", "--flat", "--copy-info", folder, f"{folder}.jpeg"])
+        commands.append([programs / "convert-chunks", "--flat", "--copy-info", folder, f"{folder}.jpeg"])
     return measure(*commands)
 
 
-def require_equal(one, other):
-    """Raise RuntimeError where two volumes differ in a voxel of a scale, or JPEG by more than its quality allows.
+def with_igneous(programs, sections, folder, encoding):
+    """Write sections with CloudVolume, and coarser scales with igneous."""
+    quality = ["--encoding-level", 95] if encoding == "jpeg" else []
+    return measure(
+        [programs / "python", HERE / "with_cloudvolume.py", sections, folder, encoding],
+        [programs / "igneous", "image", "downsample", f"file://{folder}", "--num-mips", 5, *quality],
+    )
+
+
+def require_equal(one, other, count):
+    """Raise RuntimeError where two volumes differ in a voxel of their finest `count` scales, as far as both have so
+    many, or JPEG by more than its quality allows.
 
     This is run as a process: what is measured later would seem to have the memory that its parent has had.
     """
-    scales = json.loads((one / "info").read_bytes())["scales"]
-    for number, scale in enumerate(scales):
-        spec = {"driver": "neuroglancer_precomputed", "scale_index": number}
-        volumes = [tensorstore.open(spec | {"kvstore": f"file://{folder}/"}).result() for folder in (one, other)]
-        for z in range(0, scale["size"][2], 8):
-            a, b = (volume[:, :, z : min(z + 8, scale["size"][2])].read().result() for volume in volumes)
+    from cloudvolume import CloudVolume
+
+    scales, others = (json.loads((folder / "info").read_bytes())["scales"][:count] for folder in (one, other))
+    for number, (scale, _) in enumerate(zip(scales, others, strict=False)):
+        volumes = [CloudVolume(f"file://{folder}", mip=number, progress=False) for folder in (one, other)]
+        for z in range(0, scale["size"][2], 64):
+            a, b = (np.asarray(volume[:, :, z : min(z + 64, scale["size"][2])]) for volume in volumes)
             far = np.abs(a.astype("i2") - b).mean() > 3 if scale["encoding"] == "jpeg" else not np.array_equal(a, b)
             if far:
                 raise RuntimeError(f"scale {number} of {one} and {other} is not the same")
+
+
+def beside(work, sections, encoding, scripts, igneous, without_peers):
+    """What each peer takes for what is in `work / "ours"`, or None; what they wrote is compared with that."""
+
+    def equal(name, count):
+        measure([sys.executable, __file__, "--equal", work / "ours", work / name, count])
+
+    if encoding:
+        shutil.copy(work / "ours.volume", work / "tensorstore.volume")
+        yield measure([sys.executable, __file__, "--tensorstore", sections, work / "tensorstore", encoding])
+        equal("tensorstore", ALL)
+    else:
+        yield None
+    programs = None if without_peers else Path(venvs.python(HERE / "peers.lock")).parent
+    if scripts and programs:
+        yield with_scripts(programs, sections, work / "scripts", *scripts)
+        equal("scripts.jpeg" if scripts[-1] else "scripts", 1 if scripts[0] == "segmentation" else ALL)
+    else:
+        yield None
+    if igneous and programs:
+        yield with_igneous(programs, sections, work / "igneous", igneous)
+        equal("igneous", 1)
+    else:
+        yield None
 
 
 def show(name, *columns):
@@ -183,12 +232,13 @@ def main():
     line = argparse.ArgumentParser(description=__doc__)
     line.add_argument("--folder", type=Path, help="where to work; by default a temporary folder")
     line.add_argument("--large", action="store_true", help="sections of 4096 x 3072, four times as many voxels")
-    line.add_argument("--without-scripts", action="store_true", help="leave out neuroglancer-scripts, which takes long")
+    line.add_argument("--without-peers", action="store_true", help="leave out all but tensorstore: they take long")
     line.add_argument("--tensorstore", nargs=3, help=argparse.SUPPRESS)
-    line.add_argument("--equal", nargs=2, type=Path, help=argparse.SUPPRESS)
+    line.add_argument("--equal", nargs=3, type=Path, help=argparse.SUPPRESS)
     given = line.parse_args()
     if given.equal:
-        require_equal(*given.equal)
+        one, other, count = given.equal
+        require_equal(one, other, int(str(count)))
         return
     if given.tensorstore:
         sections, folder, encoding = given.tensorstore
@@ -197,28 +247,21 @@ def main():
     if given.large:
         SHAPE.update(rows=3072, columns=4096)
     work = Path(tempfile.mkdtemp(dir=given.folder))
-    show("", "CPU s", "wall s", "MB", "tensorstore", "wall s", "scripts", "wall s", "load")
+    show("", "CPU s", "wall s", "MB", "tensorstore", "wall s", "scripts", "wall s", "igneous", "wall s", "load")
     try:
         for labels in (False, True):
             make_sections(work / ("labels" if labels else "grey"), labels)
-        for name, (sections, options, encoding, scripts) in ROWS.items():
-            folder, other = work / "ours", work / "tensorstore"
+        for name, (sections, options, *told_to) in ROWS.items():
+            folder = work / "ours"
             own = ours(work / sections, folder, options)
             columns = [*told(own), f"{own[2]:.0f}"]
-            if encoding:
-                shutil.copy(folder.with_suffix(".volume"), other.with_suffix(".volume"))
-                columns += told(
-                    measure([sys.executable, __file__, "--tensorstore", work / sections, other, encoding]), own
-                )
-                measure([sys.executable, __file__, "--equal", folder, other])
-            columns += [""] * (5 - len(columns))
-            if scripts and not given.without_scripts:
-                columns += told(with_scripts(work / sections, work / "scripts", *scripts), own)
-            show(name, *columns, *[""] * (7 - len(columns)), f"{os.getloadavg()[0]:.1f}")
+            for peer in beside(work, work / sections, *told_to, given.without_peers):
+                columns += told(peer, own) if peer else ["", ""]
+            show(name, *columns, f"{os.getloadavg()[0]:.1f}")
             if name in CHECKED:
                 checked = check(folder)
                 show("  its check", *told(checked, own), f"{checked[2]:.0f}")
-            for path in (folder, other, work / "scripts", work / "scripts.jpeg"):
+            for path in (folder, *map(work.joinpath, PEERS)):
                 shutil.rmtree(path, ignore_errors=True)
         one = ours(work / "grey", work / "ours", ROWS["grey, JPEG 95"][1], threads=1)
         show("JPEG, one thread", *told(one), f"{one[2]:.0f}")

@@ -2,11 +2,14 @@
 
 import csv
 import json
+import time
 
 import numpy as np
 import pytest
 
 pytest.importorskip("neuroglancer", reason="the neuroglancer package is not installed (it is in the test group)")
+
+import neuroglancer
 
 from atlas_chunk import atlas_chunk
 from atlas_convert_meshes import atlas_convert_meshes
@@ -20,16 +23,16 @@ from servers.test_browser import MIDDLE, PIXEL, RESOLUTION, SECTIONS, SIZE, brow
 
 @pytest.fixture
 def shown(tmp_path, nginx):
-    """`shown(planes, points=None, **options)`: the state of the view of a dataset, its sources on a server."""
+    """`shown(planes, points=None, table=None, **options)`: the state of the view of a dataset, its sources on a server."""
 
-    def made(planes, points=None, **options):
+    def made(planes, points=None, table=None, **options):
         (tmp_path / "raw").mkdir()
         np.save(tmp_path / "raw/v.npy", planes)
         inventory, volume, info = tmp_path / "inventory.json", tmp_path / "volume.json", tmp_path / "precomputed/info"
         layer = tmp_path / "annotations/info" if points else None
         fetch_input(str(tmp_path / "raw"), inventory=inventory)
         atlas_import(
-            inventory, volume, definition.complete({"resolution": list(RESOLUTION), "chunk_size": 32} | options)
+            inventory, volume, definition.complete({"resolution": list(RESOLUTION), "chunk_size": 32} | options), table
         )
         atlas_chunk(inventory, volume, info)
         if points:
@@ -91,3 +94,23 @@ def test_a_mesh_is_drawn_where_its_label_is(browser, shown):  # noqa: F811
     assert len(rows) > 0.95 * across * down > 400
     assert across / down == pytest.approx(20 * RESOLUTION[0] / (10 * RESOLUTION[1]), rel=0.1)
     assert abs(columns.mean() - width / 2) < 3 and abs(rows.mean() - height / 2) < 3
+
+
+def test_regions_have_their_names_and_colours(browser, shown, tmp_path):  # noqa: F811
+    """In the list of segments of the client's own panel, whatever is drawn."""
+    labels = np.zeros(SIZE[::-1], "u1")
+    labels[:, :10], labels[:, 10:] = 7, 9
+    (tmp_path / "t.csv").write_text("id,name,acronym,colour\n7,Dentate gyrus,DG,#ff8000\n9,Subiculum,SUB,#0080ff\n")
+    state = shown(labels, table=tmp_path / "t.csv", type="segmentation")
+    (layer,) = state["layers"]
+    layer |= {"tab": "segments", "segments": ["7", "9"]}
+    viewer = neuroglancer.Viewer()
+    viewer.set_state(state | {"selectedLayer": {"layer": layer["name"], "visible": True}})
+    rows = "[...document.querySelectorAll('.neuroglancer-segment-list-entry')].map(row => row.textContent)"
+    colour = "getComputedStyle(document.querySelector('[data-id=\"7\"] .neuroglancer-segment-list-entry-id')).backgroundColor"
+    with browser.page(viewer.get_viewer_url()) as page:
+        deadline = time.monotonic() + 120
+        while not {"DG", "SUB"} <= set(entries := " ".join(page.evaluate(rows)).split()):
+            assert time.monotonic() < deadline, entries or page.complaints
+            time.sleep(0.2)
+        assert page.evaluate(colour) == "rgb(255, 128, 0)"

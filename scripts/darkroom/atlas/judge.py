@@ -287,7 +287,7 @@ def told_of(scale, figures):
 def apart(expected, stored):
     """Distance of each two values as floats: infinite where one is no number, never 0 where they are not the same."""
     if expected.dtype == np.uint8:
-        return np.abs(stored.astype("f4") - expected)
+        return (np.maximum(stored, expected) - np.minimum(stored, expected)).astype("f4")
     with np.errstate(invalid="ignore"):
         difference = np.abs(stored.astype("f8") - expected.astype("f8"))
     difference[np.isnan(difference)] = np.inf

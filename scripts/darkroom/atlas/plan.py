@@ -1,5 +1,6 @@
 """What the datasets of the atlas pipeline end in, and what its steps have to know of a row."""
 
+import functools
 from pathlib import Path
 
 from darkroom import files
@@ -106,18 +107,27 @@ def jobs(row: Row) -> int:
 
 def memory(wildcards, input, attempt: int) -> int:
     """MB that a job asks for which goes through a volume. FileNotFoundError as long as its plan is not there."""
-    return attempt * asked(files.read_json(Path(input.volume))["estimate"]["memory_mb"])
+    return attempt * asked(_estimate(input.volume)["memory_mb"])
 
 
 def mesh_memory(wildcards, input, attempt: int) -> int:
     """MB that a job asks for which makes meshes: by the plan of the volume, and for the mesh files that it reads."""
-    planned = files.read_json(Path(input.volume))
-    return attempt * asked(planned["estimate"]["memory_mb_of_meshes"] + MESH_FILES * input.size_mb)
+    return attempt * asked(_estimate(input.volume)["memory_mb_of_meshes"] + MESH_FILES * input.size_mb)
 
 
 def point_memory(wildcards, input, attempt: int) -> int:
     """MB that a job asks for which writes points."""
     return attempt * asked(80 + POINTS * input.size_mb)
+
+
+def _estimate(volume: str) -> dict:
+    return _estimate_of(volume, Path(volume).stat().st_mtime_ns)
+
+
+@functools.lru_cache(16)
+def _estimate_of(volume: str, _made: int) -> dict:
+    """Read once for all jobs that share a volume, as its plan may list thousands of sections."""
+    return files.read_json(Path(volume))["estimate"]
 
 
 def parts(row: Row, product: str) -> list[str]:

@@ -103,8 +103,12 @@ class Sections(contextlib.AbstractContextManager):
         large = len(numbers_of) * np.prod(self.shape[1:], dtype=float) * self.dtype.itemsize > KEPT
 
         def fill(pages):
-            channels = [self._window(page, (top, bottom, left, right)) for page in pages]
-            planes[numbers_of[pages]] = np.concatenate(channels, axis=-1)
+            done = 0
+            for page in pages:
+                channels = self._window(page, (top, bottom, left, right))
+                for number in numbers_of[pages]:
+                    planes[number, ..., done : done + channels.shape[-1]] = channels
+                done += channels.shape[-1]
             for page in pages if large else ():
                 if isinstance(self._open[page], pictures.Whole):
                     self._open.pop(page).close()
@@ -127,7 +131,8 @@ class Sections(contextlib.AbstractContextManager):
             raise ValueError(f"{page}: the image is damaged or cut short ({error.__cause__ or error})") from error
         if palette := self._source["palette"]:
             return _table(page)[pixels[..., 0]][..., :palette]
-        pixels = pixels[..., [band - 1 for band in self._source["bands"]]]
+        bands = [band - 1 for band in self._source["bands"]]
+        pixels = pixels if bands == list(range(pixels.shape[-1])) else pixels[..., bands]
         return self._source["inverted"] - pixels if self._source["inverted"] else pixels
 
     def _opened(self, page):
