@@ -20,7 +20,7 @@ rule calcium_detect_motion_part:
         "../../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=calcium_plan.memory(800),
+        mem_mb=calcium_plan.memory(900),
         runtime=share_of_source,
     params:
         options=lambda wildcards: calcium_plan.motion_options(row(wildcards)),
@@ -48,7 +48,7 @@ rule calcium_detect_cells_part:
         "../../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=calcium_plan.memory(900),
+        mem_mb=calcium_plan.memory(1050),
         runtime=whole_source,
     params:
         options=lambda wildcards: calcium_plan.cell_options(row(wildcards)),

@@ -1,5 +1,6 @@
 """What a row of the pipeline calcium ends in, what its steps are asked, and what is wrong with it."""
 
+import os
 from pathlib import Path
 
 from darkroom.calcium.idps import adapter
@@ -168,7 +169,8 @@ def memory(base, factor=0, of="movie.h5"):
     """
 
     def asked(wildcards, input, attempt):
-        size = sum(Path(path).stat().st_size for path in input if Path(path).name == of)
+        paths = (path for path in input if Path(path).name == of)
+        size = sum(os.path.getsize(path) for path in paths)  # noqa: PTH202 - what is not there is called as Snakemake does
         return attempt * int(base + factor * size / 1e6)
 
     return asked
