@@ -8,10 +8,11 @@ from darkroom.atlas import regions, shards
 
 # Bytes on disk against bytes in memory, as measured on histology and label volumes.
 SHRINKAGE = {"raw": 1.0, "png": 0.8, "jpeg": 0.5, "compressed_segmentation": 0.4}
-# Million bytes of source values that one core converts in a second, and checks (tests/bench/atlas.py: sections of PNG).
-CONVERTED = {"raw": 60, "png": 20, "jpeg": 65, "compressed_segmentation": 150}
-CHECKED = 50
-GZIPPED = 1.2  # times as long where chunks are gzipped at level 1; higher levels take longer
+# Million bytes of source values that a core converts in a second, and checks, without the start of Python
+# (tests/bench/atlas.py: sections of PNG).
+CONVERTED = {"raw": 64, "png": 20, "jpeg": 49, "compressed_segmentation": 69}
+CHECKED = {"raw": 59, "png": 35, "jpeg": 39, "compressed_segmentation": 80}
+GZIPPED = 1.75, 1.6  # times as long where chunks are gzipped at level 1; higher levels take longer
 # Memory in MB (tests/bench/memory_of_rules.py): of a process before it has read anything; for each MB of a block up to
 # the usual one, with what it is read from and made into, and of a larger one, with the next one in memory and without.
 PROCESS = 165
@@ -35,7 +36,8 @@ def estimate(info, cut, itemsize, gzipped):
     stored = np.dtype(info["data_type"]).itemsize
     block = max(math.prod(stage.sides) for stage in regions.Cut(**cut).stages) * info["num_channels"]
     block *= max(stored, itemsize) / 1e6
-    seconds = voxels[0] * itemsize / 1e6 / CONVERTED[encoding] * (GZIPPED if gzipped else 1)
+    megabytes = voxels[0] * itemsize / 1e6
+    slower = GZIPPED if gzipped else (1, 1)
     return {
         "chunks": sum(chunks),
         "files": sum(files),
@@ -43,8 +45,8 @@ def estimate(info, cut, itemsize, gzipped):
         "bytes": int(sum(voxels) * stored * SHRINKAGE[encoding]),
         "memory_mb": memory(block),
         "memory_mb_of_meshes": round(PROCESS + MESHING * min(MESHED, voxels[0])),
-        "core_hours": round(seconds / 3600, 3),
-        "core_hours_to_check": round(voxels[0] * itemsize / 1e6 / CHECKED / 3600, 3),
+        "core_hours": round(megabytes / CONVERTED[encoding] * slower[0] / 3600, 3),
+        "core_hours_to_check": round(megabytes / CHECKED[encoding] * slower[1] / 3600, 3),
     }
 
 
