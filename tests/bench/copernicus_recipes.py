@@ -39,6 +39,8 @@ OPTIONS = {
     "step": None,
     "every": None,
     "hours": [],
+    "dekads": [],
+    "nearest": None,
     "backscatter": {},
     "detectors": None,
 }

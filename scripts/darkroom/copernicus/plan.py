@@ -12,8 +12,8 @@ TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_
 DEFAULT = "products"
 # Those that methods of recipes read.
 RECIPE_OPTIONS = (
-    "map", "layers", "backscatter", "mask", "detectors", "qa", "step", "every", "hours", "land", "plume", "perimeter",
-    "context",
+    "map", "layers", "backscatter", "mask", "detectors", "qa", "step", "every", "hours", "dekads", "nearest", "land",
+    "plume", "perimeter", "context",
 )  # fmt: skip
 FOUND = {  # what a recipe may look for on its maps: the products of that, and the options that it reads
     "targets": (["targets.geojson"], {"land"}),

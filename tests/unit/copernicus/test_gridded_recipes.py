@@ -17,7 +17,7 @@ from copernicus_recipe import project
 from darkroom.copernicus import merging, stack, variants
 from darkroom.copernicus.recipes.registry import method
 
-OPTIONS = {"layers": [], "map": {}, "step": None, "every": None, "hours": []}
+OPTIONS = {"layers": [], "map": {}, "step": None, "every": None, "hours": [], "dekads": [], "nearest": None}
 DAYS = ("2020-07-08", "2020-07-09", "2020-07-10")
 
 
@@ -146,6 +146,55 @@ def test_the_mean_of_a_day_is_of_what_is_there_and_none_of_nothing(tmp_path):
         run(tmp_path / "raw", tmp_path / "none.nc", "cams_columns", hours=[6])
 
 
+LATITUDES, LONGITUDES = 50 - np.arange(4.0), np.arange(5.0)
+NDVI = {"scale_factor": 0.004, "add_offset": -0.08, "_FillValue": 255}
+
+
+@pytest.fixture
+def dekads(tmp_path):
+    """A folder with NDVI of the dekads of two months, of which each is one value."""
+    days = ["2020-06-10", "2020-06-20", "2020-06-30", "2020-07-10", "2020-07-20", "2020-07-31"]
+    for number, day in enumerate(days):
+        path = tmp_path / f"raw/c_gls_NDVI_{day.replace('-', '')}0000_GLOBE_PROBAV_V3.0.1.nc"
+        field(
+            path,
+            "NDVI",
+            np.full((1, 4, 5), 50 + number),
+            LATITUDES,
+            LONGITUDES,
+            [("time", seconds(day), TIME)],
+            "u1",
+            **NDVI,
+        )
+    return tmp_path / "raw"
+
+
+@pytest.mark.parametrize(
+    ("options", "stored"),
+    [
+        ({"dekads": [1]}, [50, 53]),
+        ({"dekads": [2, 3]}, [51, 52, 54, 55]),
+        ({"nearest": {"date": "2020-07-13", "within": 3}}, [53]),
+        ({"nearest": {"date": "2020-06-25", "within": 5}}, [51]),  # two are as near
+        ({"nearest": {"date": "2020-06-25", "within": 10}, "dekads": [1]}, None),
+        ({"nearest": {"date": "2020-09-01", "within": 31}}, None),
+    ],
+)
+def test_dekads_and_the_time_nearest_to_a_date(dekads, tmp_path, options, stored):
+    def made():
+        return run(dekads, tmp_path / "stack.nc", "cgls_vegetation", **options)[1]
+
+    if stored is None:
+        with pytest.raises(
+            ValueError, match=r"raw: the time nearest to .* days from it; `nearest.within` is (10|31) days"
+        ):
+            made()
+    else:
+        shown = made()
+        values = [float(layer(shown, at).mean()) for at in range(len(shown.begins))]
+        assert values == pytest.approx([0.004 * one - 0.08 for one in stored], abs=1e-6)
+
+
 GRIB = """
 import sys
 import eccodes
@@ -168,7 +217,7 @@ import json, sys
 from pathlib import Path
 sys.path[:0] = json.loads(sys.argv[1])
 from copernicus_recipe import project
-options = {"layers": [], "map": {}, "every": None, "hours": [], "step": int(sys.argv[4])}
+options = {"layers": [], "map": {}, "every": None, "hours": [], "dekads": [], "nearest": None, "step": int(sys.argv[4])}
 project("gridded", Path(sys.argv[2]), Path(sys.argv[3]), "cams_columns", **options)
 """
 

@@ -6,7 +6,7 @@ With the option `every`, a layer is the mean of all times of a day, of a week (f
 import contextlib
 import functools
 import itertools
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 from rasterio.features import geometry_mask
@@ -29,6 +29,12 @@ def problems(variant, options):
     yield from problems_of_one(variant, options, variant.fields, "fields", "map", "fields")
     if variant.clip and not options["map"].get("area"):
         yield f"map.area: is missing; {variant.name} shows what is inside it"
+    if options["nearest"]:
+        day = str(options["nearest"]["date"])
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            yield f"nearest.date: is {day!r}; right is a day, such as 2020-07-10"
 
 
 def describe(inventory, variant, options):
@@ -39,7 +45,7 @@ def describe(inventory, variant, options):
     """
     (name,) = layers_of(variant, options)
     field, step = variant.fields[name], options["step"] or 0
-    scenes = _of_hours(gridded.scenes(inventory, field, step), options["hours"], inventory)
+    scenes = _chosen(gridded.scenes(inventory, field, step), options, inventory.root)
     places = [gridded.grid_of(scene)[0] for scene in {scene["path"]: scene for scene in scenes}.values()]
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     resolution = options["map"].get("resolution") or places[0].affine.a
@@ -57,6 +63,9 @@ def describe(inventory, variant, options):
     notes += [f"forecast hour {step:g} where a file has several"] if step or variant.name.startswith("cams") else []
     notes += ["what lies outside the area is left out, by the middles of its cells"] if variant.clip else []
     notes += [f"of the hours {options['hours']} of a day in UTC"] if options["hours"] else []
+    notes += [f"of the dekads {options['dekads']} of a month"] if options["dekads"] else []
+    if options["nearest"]:
+        notes.append(f"the time nearest to {options['nearest']['date']}: {scenes[0]['begin']}")
     periods = _periods(scenes, options["every"])
     if options["every"]:
         counts = [len(some) for _, some in periods]
@@ -66,13 +75,36 @@ def describe(inventory, variant, options):
     return Times(target, begins, products, [Layer(name, field["title"], unit)], grouped, notes)
 
 
-def _of_hours(scenes, hours, inventory):
-    """Those scenes whose time of the day is of some hours, all where there are none."""
-    chosen = [scene for scene in scenes if not hours or int(scene["begin"][11:13]) in hours]
-    if not chosen:
-        there = sorted({int(scene["begin"][11:13]) for scene in scenes})
-        raise ValueError(f"{inventory.root}: there are times of the hours {there} UTC, and none of {hours}")
-    return chosen
+def _chosen(scenes, options, root):
+    """Those scenes whose times a row asks for: of some hours, of some dekads, the nearest to a date; all otherwise."""
+    for key, what, part in (("hours", "hours", _hour), ("dekads", "dekads", _dekad)):
+        there = sorted({part(scene["begin"]) for scene in scenes})
+        scenes = [scene for scene in scenes if not options[key] or part(scene["begin"]) in options[key]]
+        if not scenes:
+            raise ValueError(f"{root}: there are times of the {what} {there} UTC, and none of {options[key]}")
+    return _nearest(scenes, options["nearest"], root) if options["nearest"] else scenes
+
+
+def _hour(moment):
+    return int(moment[11:13])
+
+
+def _dekad(moment):
+    """The third of a month, from 1: days 1 to 10, 11 to 20, the rest."""
+    return min(3, (int(moment[8:10]) + 9) // 10)
+
+
+def _nearest(scenes, asked, root):
+    """The scenes of the day that is nearest to a date, the earlier of two; an error where it is too far from that."""
+    day = date.fromisoformat(str(asked["date"]))
+    days = {scene["begin"]: (datetime.fromisoformat(scene["begin"]).date() - day).days for scene in scenes}
+    begin = min(days, key=lambda begin: (abs(days[begin]), begin))
+    if abs(days[begin]) > asked["within"]:
+        raise ValueError(
+            f"{root}: the time nearest to {day} is {begin}, {abs(days[begin])} days from it; `nearest.within` is "
+            f"{asked['within']} days"
+        )
+    return [scene for scene in scenes if scene["begin"] == begin]
 
 
 def _periods(scenes, every):
@@ -121,4 +153,6 @@ def _outside(place, window, area):
     return geometry_mask([mapping(inside)], shape, window_transform(window, place.affine))
 
 
-METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "step", "every", "hours"}))
+METHOD = Method(
+    patterns, describe, fill, problems, frozenset({"map", "layers", "step", "every", "hours", "dekads", "nearest"})
+)
