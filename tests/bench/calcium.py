@@ -135,9 +135,8 @@ def of_sample(kind, seed):
 def environment(folder, program, package):
     """The Python of a new environment with a package that has wheels for it; None where there is none."""
     python = folder / "bin/python"
-    subprocess.run([program, "-m", "venv", folder], check=True)
     install = [python, "-m", "pip", "install", "-q", "--only-binary", ":all:", package]
-    if subprocess.run(install).returncode:
+    if subprocess.run([program, "-m", "venv", folder]).returncode or subprocess.run(install).returncode:
         print(f"{package}: not run, it does not install")
         return None
     return python
