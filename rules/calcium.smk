@@ -40,7 +40,7 @@ rule calcium_import:
         "../envs/calcium.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=calcium_plan.memory(650),
         runtime=whole_source,
     params:
         dataset="{dataset}",
@@ -68,7 +68,7 @@ rule calcium_correct:
         "../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=calcium_plan.memory(950),
         runtime=whole_source,
     params:
         temporal_downsample_factor=option("temporal_downsample_factor"),
@@ -104,7 +104,7 @@ rule calcium_detect_motion:
         "../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=calcium_plan.movie_memory(0.05),
+        mem_mb=calcium_plan.memory(900),
         runtime=whole_source,
     params:
         options=lambda wildcards: calcium_plan.motion_options(row(wildcards)),
@@ -129,7 +129,7 @@ rule calcium_correct_motion:
         "../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=calcium_plan.memory(950),
         runtime=whole_source,
     params:
         preserve_input_dimensions=option("preserve_input_dimensions"),
@@ -153,7 +153,7 @@ rule calcium_project:
         "../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=calcium_plan.movie_memory(0.05),
+        mem_mb=calcium_plan.memory(950),
         runtime=whole_source,
     params:
         cell_diameter=option("cell_diameter"),
@@ -179,7 +179,7 @@ rule calcium_detect_cells:
         "../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=calcium_plan.movie_memory(0.2),
+        mem_mb=calcium_plan.memory(1050, 0.03),
         runtime=whole_source,
     params:
         method=option("method"),
@@ -205,7 +205,7 @@ rule calcium_detect_events:
         "../envs/calcium.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=calcium_plan.memory(750, 5, of="cells.h5"),
     params:
         threshold=option("threshold"),
         tau=option("tau"),
@@ -235,7 +235,7 @@ rule calcium_correct_cells:
         "../envs/calcium.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=calcium_plan.memory(600, 5, of="cells.h5"),
     params:
         filters=option("filters"),
     script:
@@ -264,7 +264,7 @@ rule calcium_convert:
         "../envs/calcium.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=calcium_plan.memory(750, 5, of="cells.h5"),
         runtime=whole_source,
     params:
         method=option("method"),
@@ -290,7 +290,7 @@ rule calcium_convert_movie:
         "../envs/calcium.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=calcium_plan.memory(800),
         runtime=whole_source,
     script:
         "../scripts/calcium_convert_movie.py"
@@ -316,7 +316,7 @@ rule calcium_check:
         "../envs/calcium.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=calcium_plan.memory(800, 5, of="cells.h5"),
     params:
         engine=option("engine"),
         cell_diameter=option("cell_diameter"),
@@ -346,7 +346,7 @@ rule calcium_plot:
         "../envs/calcium.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=calcium_plan.memory(800, 5, of="cells.h5"),
     params:
         dataset="{dataset}",
     script:

@@ -7,7 +7,7 @@ import rasterio
 
 from darkroom import entrypoint, record
 from darkroom.copernicus import areas, grid, merging, variants
-from darkroom.copernicus.hotspots import COLUMNS, MOST, found
+from darkroom.copernicus.hotspots import COLUMNS, found
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +31,15 @@ def copernicus_detect_hotspots(
     variant, shown = variants.known(recipes)[recipe], grid.of_image(map)
     ground, notes = areas.read(perimeter, "perimeter") if perimeter else (None, [])
     with rasterio.open(map) as image:
-        rows = found(image, shown, variant.hotspots["above"], ground)
-    counts = {"hotspots": len(rows), "hottest": rows[0]["hotter"] if rows else None}
+        rows, count, inside = found(image, shown, variant.hotspots["above"], ground)
+    notes.append("clouds are not masked: ground that was under cold clouds before looks hotter, too")
+    counts = {"hotspots": count, "hottest": rows[0]["hotter"] if rows else None}
     if perimeter:
-        inside = sum(row["inside"] == "yes" for row in rows)
-        counts |= {"inside": inside, "outside": len(rows) - inside}
-    if len(rows) > MOST:
-        notes.append(f"of {len(rows)} hot spots the table has the {MOST} hottest")
-    logger.info("%d hot spots", len(rows))
-    merging.write_table(hotspots, rows[:MOST], COLUMNS)
+        counts |= {"inside": inside, "outside": count - inside}
+    if count > len(rows):
+        notes.append(f"of {count} hot spots the table has the {len(rows)} hottest")
+    logger.info("%d hot spots", count)
+    merging.write_table(hotspots, rows, COLUMNS)
     record.write(told, record.Record(notes=notes, checks={"copernicus_detect_hotspots": {"passed": True} | counts}))
 
 

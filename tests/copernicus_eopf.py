@@ -28,13 +28,13 @@ def told(path, attributes, driver="zarr"):
     files.write_json(stored, held | {"attributes": attributes})
 
 
-def radar(safe, folder, counts, driver="zarr"):
-    """Write a GRD product of SAFE as EOPF Zarr, its XML read anew, vectors filled up to the longest of them.
+def radar(safe, folder, counts, polarisation, driver="zarr"):
+    """Write a polarisation of a GRD product of SAFE as EOPF Zarr, its XML read anew, vectors filled up to the longest.
 
     counts -- counts(path of the measurement): the digital numbers of it
     """
     product = folder / safe.name.replace(".SAFE", ".zarr")
-    for image in sorted(safe.glob("annotation/*.xml")):
+    for image in safe.glob(f"annotation/*-{polarisation}-*.xml"):
         annotation = etree.parse(image)
         calibration = etree.parse(image.parent / "calibration" / f"calibration-{image.name}")
         noise = etree.parse(image.parent / "calibration" / f"noise-{image.name}")

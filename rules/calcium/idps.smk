@@ -90,7 +90,7 @@ rule calcium_convert_idps:
         "../../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=calcium_plan.movie_memory(0.2),
+        mem_mb=calcium_plan.memory(1050, 0.03),
         runtime=whole_source,
     params:
         temporal_downsample_factor=option("temporal_downsample_factor"),

@@ -20,7 +20,7 @@ rule calcium_detect_motion_part:
         "../../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=calcium_plan.memory(900),
         runtime=share_of_source,
     params:
         options=lambda wildcards: calcium_plan.motion_options(row(wildcards)),
@@ -48,7 +48,7 @@ rule calcium_detect_cells_part:
         "../../envs/calcium.yaml"
     threads: 2
     resources:
-        mem_mb=calcium_plan.movie_memory(0.2),
+        mem_mb=calcium_plan.memory(1050),
         runtime=whole_source,
     params:
         options=lambda wildcards: calcium_plan.cell_options(row(wildcards)),

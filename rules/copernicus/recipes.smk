@@ -23,7 +23,7 @@ rule copernicus_import:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
     params:
         recipe=recipe_of,
         options=recipe_options,
@@ -48,7 +48,7 @@ rule copernicus_project:
         "../../envs/copernicus.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=lambda wildcards, attempt: 800 * attempt,
         runtime=whole_source,
     params:
         recipe=recipe_of,
@@ -75,7 +75,7 @@ rule copernicus_merge:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
     params:
         recipe=recipe_of,
         recipes=option("recipes"),
@@ -100,7 +100,7 @@ rule copernicus_detect:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
     params:
         recipe=recipe_of,
         recipes=option("recipes"),
@@ -126,7 +126,7 @@ rule copernicus_detect_targets:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=lambda wildcards, attempt: 900 * attempt,
     params:
         recipe=recipe_of,
         recipes=option("recipes"),
@@ -153,7 +153,7 @@ rule copernicus_detect_plume:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=lambda wildcards, attempt: 900 * attempt,
     params:
         recipe=recipe_of,
         recipes=option("recipes"),
@@ -180,7 +180,7 @@ rule copernicus_detect_hotspots:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
     params:
         recipe=recipe_of,
         recipes=option("recipes"),
@@ -208,7 +208,7 @@ rule copernicus_check:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 700 * attempt,
     params:
         recipe=recipe_of,
         recipes=option("recipes"),
@@ -246,7 +246,7 @@ rule copernicus_plot:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 900 * attempt,
     params:
         recipe=recipe_of,
         recipes=option("recipes"),
@@ -271,7 +271,7 @@ rule copernicus_plot_frames:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=lambda wildcards, attempt: 900 * attempt,
     params:
         recipe=recipe_of,
         recipes=option("recipes"),

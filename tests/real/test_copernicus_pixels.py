@@ -1,5 +1,6 @@
 """Real products: what their own metadata say, and true pixels where there are any."""
 
+import json
 import zipfile
 
 import netCDF4
@@ -10,7 +11,7 @@ from lxml import etree
 from rasterio.windows import Window
 
 import copernicus_safe
-from darkroom.copernicus import formulas, grid
+from darkroom.copernicus import areas, formulas, grid, hotspots
 from darkroom.copernicus.readers import s5p, safe_s1, safe_s2
 
 S1B = "S1B_IW_GRDH_1SDV_20211223T051122_20211223T051147_030148_039993_5371.SAFE"
@@ -32,6 +33,26 @@ def test_calibration_noise_and_places_of_sentinel1(copernicus):
     longitudes, latitudes = image.places()
     lines, pixels = image.locator(longitudes, latitudes)(longitudes, latitudes)
     assert np.abs(lines - image.points[:, 0]).max() < 0.01 and np.abs(pixels - image.points[:, 1]).max() < 0.01
+
+
+def test_tables_of_sentinel1_are_those_of_xarray_sentinel(copernicus):
+    sentinel = pytest.importorskip("xarray_sentinel", reason="xarray-sentinel is not installed")
+    folder = str(copernicus / "s1" / S1B)
+    scenes = {scene["product"]: scene for scene in safe_s1.scenes(copernicus_safe.inventory(copernicus / "s1"))}
+    lines, pixels = np.array([0, 700, 2005, 9000, 16_704]), np.array([3, 4000, 13_333, 26_101])
+    for kind, theirs in safe_s1.LUTS.items():
+        image = safe_s1.opened(scenes[S1B]["images"]["VV"], kind)
+        table = sentinel.open_sentinel1_dataset(folder, group="IW/VV/calibration")[theirs]
+        assert image.calibration(lines, pixels) == pytest.approx(
+            table.interp(line=lines, pixel=pixels).values, rel=1e-5
+        )
+    noise = sentinel.open_sentinel1_dataset(folder, group="IW/VV/noise_range").noiseRangeLut
+    assert image.range_noise(lines, pixels) == pytest.approx(noise.interp(line=lines, pixel=pixels).values, rel=1e-4)
+    azimuth = sentinel.open_sentinel1_dataset(folder, group="IW/VV/noise_azimuth").noiseAzimuthLut
+    *_, at, factors = image.azimuth_noise[0]  # of a GRD it has the first swath alone
+    assert np.array_equal(at, azimuth.line) and factors == pytest.approx(azimuth.values, rel=1e-6)
+    points = sentinel.open_sentinel1_dataset(folder, group="IW/VV/gcp")
+    assert sorted(image.points[:, 3]) == pytest.approx(np.sort(points.latitude.values, axis=None))
 
 
 @pytest.mark.parametrize(("packed", "vectors", "told"), [("FEC3", 0, False), ("6D00", 0, True), ("0000", 3, True)])
@@ -121,3 +142,19 @@ def test_two_formulas_of_spyndex_are_the_published_ones():
         debris.constants["lambdaS1"] - debris.constants["lambdaR"]
     )
     assert slope * 10 == pytest.approx(1.772, abs=0.001)
+
+
+def test_hot_spots_inside_a_true_perimeter(copernicus, tmp_path):
+    """The fire near Chernobyl of April 2020: the ground inside is what the mapping service says has burnt."""
+    path = copernicus / "EMSR435_AOI01_FEP_PRODUCT_observedEventA_r1_v2.json"
+    burnt = sum(feature["properties"]["area"] for feature in json.loads(path.read_text())["features"])
+    perimeter, _ = areas.read(str(path), "perimeter")
+    place = grid.Grid("EPSG:4326", (0.001, 0.0, 29.95, 0.0, -0.001, 51.4), 300, 150)
+    profile = {"driver": "GTiff", "width": 300, "height": 150, "count": 3, "dtype": "float32", "crs": "EPSG:4326"}
+    with rasterio.open(tmp_path / "map.tif", "w", transform=place.affine, **profile) as image:
+        image.write(np.full((3, 150, 300), 10, "f4"))
+    with rasterio.open(tmp_path / "map.tif") as image:
+        rows, count, inside = hotspots.found(image, place, 5, perimeter)
+    assert count == 45_000
+    hectares = sum(row["hectares"] for row in rows) / len(rows)
+    assert inside * hectares == pytest.approx(burnt, rel=0.01)

@@ -1,5 +1,8 @@
 """What a row of the pipeline calcium ends in, what its steps are asked, and what is wrong with it."""
 
+import os
+from pathlib import Path
+
 from darkroom.calcium.idps import adapter
 from darkroom.campaign.inputs import local_bytes
 
@@ -158,10 +161,19 @@ def problems(row, rows, config):
             yield f"options: {key!r} is of the whole campaign; set it in the config"
 
 
-def movie_memory(factor):
-    """Memory (MB) of a step that reads a movie by blocks, as a function of its job: it does not grow with the length of
-    the movie, but with that of its traces, which are so much of it."""
-    return lambda wildcards, input, attempt: attempt * int(1000 + factor * input.size_mb)
+def memory(base, factor=0, of="movie.h5"):
+    """Memory (MB) that a job asks for, as a function of it: `base`, and `factor` times its inputs called `of`.
+
+    Movies are read by blocks, whatever their length; the traces of all cells (cells.h5) are in memory at once.
+    tests/bench/memory_of_rules.py measures what is used. Sizes that are not known yet raise FileNotFoundError.
+    """
+
+    def asked(wildcards, input, attempt):
+        paths = (path for path in input if Path(path).name == of)
+        size = sum(os.path.getsize(path) for path in paths)  # noqa: PTH202 - what is not there is called as Snakemake does
+        return attempt * int(base + factor * size / 1e6)
+
+    return asked
 
 
 def of_sessions(row, name):

@@ -24,6 +24,8 @@ def grouped(listed):
         path = PurePosixPath(entry.name)
         if path.name in manifests.NAMES:
             folders[path.parent.as_posix()] = path.name
+        elif path.name == f"{path.parent.name}.json":  # a STAC item
+            folders.setdefault(path.parent.as_posix(), "")
         for parent in path.parents:
             if parent.name.endswith((".SAFE", ".SEN3", ".zarr")):
                 folders.setdefault(parent.as_posix(), "")

@@ -27,7 +27,7 @@ ATTEMPTS = 20  # of a file without any progress: a service whose connections are
 # What tells of a product's pixels, and goes along with every choice of its files.
 METADATA = (
     "*manifest.safe", "*xfdumanifest.xml", "*/MTD_*.xml", "*/annotation/*.xml",
-    "*.zarr/.zgroup", "*.zarr/.zattrs", "*.zarr/zarr.json",
+    "*.zarr/.zgroup", "*.zarr/.zattrs", "*.zarr/zarr.json", "*/S2*_MSI*.json",
 )  # fmt: skip
 PAGES = (".html", ".htm", ".xhtml")
 

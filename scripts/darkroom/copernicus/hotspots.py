@@ -5,26 +5,27 @@ import shapely
 
 COLUMNS = ("longitude", "latitude", "before", "after", "hotter", "hectares", "inside")
 MOST = 10_000  # rows of a table
-DIGITS = 6  # of degrees
+DECIMALS = (6, 6, 2, 2, 2, 2)  # of the columns
 
 
 def found(image, place, above, perimeter=None):
-    """Rows of a table, see COLUMNS, the hottest first; their number may be more than MOST.
+    """The MOST hottest cells as rows of a table, see COLUMNS; how many there are in all, and how many of these inside.
 
     image -- an open map with the bands before, after and the difference, in one unit
     place -- its grid, in longitude and latitude; above -- the difference from which a cell is a hot spot
     perimeter -- a geometry in longitude and latitude, or None: `inside` is then empty
     """
     columns, rows = place.centres()
-    hectares, spots = place.pixel_areas() / 1e4, []
+    hectares, parts = place.pixel_areas() / 1e4, []
     for window in place.windows():
-        before, after, hotter = image.read(window=window)
-        for row, column in np.argwhere(hotter >= above):
-            east, north = columns[window.col_off + column], rows[window.row_off + row]
-            values = [round(float(band[row, column]), 2) for band in (before, after, hotter)]
-            within = perimeter is not None and bool(shapely.contains_xy(perimeter, east, north))
-            told = "" if perimeter is None else "yes" if within else "no"
-            size = round(float(hectares[window.row_off + row]), 2)
-            spots.append((round(float(east), DIGITS), round(float(north), DIGITS), *values, size, told))
-    spots.sort(key=lambda row: (-row[4], row[1], row[0]))
-    return [dict(zip(COLUMNS, row, strict=True)) for row in spots]
+        bands = image.read(window=window)
+        row, column = np.nonzero(bands[2] >= above)
+        east, north = columns[window.col_off + column], rows[window.row_off + row]
+        within = np.zeros(len(row)) if perimeter is None else shapely.contains_xy(perimeter, east, north)
+        parts.append(np.stack([east, north, *bands[:, row, column], hectares[window.row_off + row], within]))
+    spots = np.concatenate(parts, 1)
+    hottest = np.lexsort((spots[0], spots[1], -spots[4]))[:MOST]
+    table = [np.round(one[hottest], digits).tolist() for one, digits in zip(spots, DECIMALS, strict=False)]
+    table.append([("no", "yes")[int(one)] if perimeter else "" for one in spots[6, hottest]])
+    told = [dict(zip(COLUMNS, row, strict=True)) for row in zip(*table, strict=True)]
+    return told, spots.shape[1], int(spots[6].sum())

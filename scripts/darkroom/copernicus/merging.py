@@ -80,11 +80,14 @@ def highest(images):
 
 
 def mean(images):
-    """The mean of images (float32), one after another, where they have values; NaN where there is none."""
-    total, count = 0.0, 0
+    """The mean of images (float32) that come one after another, where they have values; NaN where there is none."""
+    first = next(images)
+    count = (~np.isnan(first)).astype(np.int32)
+    total = np.where(count, first, 0).astype(np.float64)
     for image in images:
         seen = ~np.isnan(image)
-        total, count = total + np.where(seen, image, 0).astype(np.float64), count + seen
+        np.add(total, image, out=total, where=seen)
+        count += seen
     with np.errstate(invalid="ignore"):
         return (total / count).astype(np.float32)
 

@@ -30,7 +30,7 @@ def plumes(stack, get, at, asked):
         of the cells that are not above the threshold, 0 where there is none
     """
     layer, place = stack.layers[0], stack.grid
-    values = get(layer.name, at).astype(np.float64)
+    values = get(layer.name, at)
     seen = ~np.isnan(values)
     above = values > asked["threshold"]
     background = asked["background"]
@@ -38,28 +38,28 @@ def plumes(stack, get, at, asked):
         clear = values[seen & ~above]
         background = float(np.median(clear)) if len(clear) else 0.0
     labels = _numbered(above, asked["smallest"], place)
-    numbers = np.arange(1, labels.max() + 1)
-    ground = np.broadcast_to(place.pixel_areas()[:, None], values.shape) * get(COVER, at)
-    tonnes = (values - background) * ground * MOLES * asked["molar_mass"] / 1e6
-    masses, squares = (ndimage.sum_labels(one, labels, numbers) for one in (tonnes, ground / 1e6))
-    highest = ndimage.maximum(values, labels, numbers)
-    summits = ndimage.maximum_position(values, labels, numbers) if len(numbers) else []
-    cells = ndimage.sum_labels(labels > 0, labels, numbers).astype(int)
-    columns, rows = place.centres()
+    rows, columns = np.nonzero(labels)
+    numbers, heights = labels[rows, columns], values[rows, columns].astype(np.float64)
+    ground = place.pixel_areas()[rows] * get(COVER, at)[rows, columns]
+    tonnes = (heights - background) * ground * MOLES * asked["molar_mass"] / 1e6
+    cells, squares, masses = (np.bincount(numbers, one)[1:] for one in (np.ones(len(rows)), ground / 1e6, tonnes))
+    order = np.lexsort((-heights, numbers))
+    summits = order[np.unique(numbers[order], return_index=True)[1]]  # the highest cell of each
+    longitudes, latitudes = place.centres()
     features = []
     for number, outline in _outlines(labels, place):
-        one = number - 1
-        row, column = summits[one]
+        one, summit = number - 1, summits[number - 1]
         told = {"begin": stack.begins[at], "mass_t": _short(masses[one]), "area_km2": _short(squares[one])}
-        told |= {"cells": int(cells[one]), "highest_du": _short(highest[one])}
-        told |= {"highest_at": [round(float(columns[column]), DIGITS), round(float(rows[row]), DIGITS)]}
+        told |= {"cells": int(cells[one]), "highest_du": _short(heights[summit])}
+        where = longitudes[columns[summit]], latitudes[rows[summit]]
+        told |= {"highest_at": [round(float(degrees), DIGITS) for degrees in where]}
         features.append({"type": "Feature", "geometry": areas.geojson(outline), "properties": told})
     features.sort(key=lambda one: (-one["properties"]["mass_t"], one["properties"]["highest_at"]))
-    told = (
-        stack.begins[at], asked["threshold"], _short(background), len(numbers), int(cells.sum()),
-        _short(squares.sum()), _short(masses.sum()), _short(highest.max()) if len(numbers) else "", _short(seen.mean()),
+    row = (
+        stack.begins[at], asked["threshold"], _short(background), len(features), len(rows), _short(squares.sum()),
+        _short(masses.sum()), _short(heights.max()) if features else "", _short(seen.mean()),
     )  # fmt: skip
-    return features, dict(zip(COLUMNS, told, strict=True))
+    return features, dict(zip(COLUMNS, row, strict=True))
 
 
 def _numbered(above, smallest, place):

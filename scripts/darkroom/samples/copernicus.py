@@ -34,6 +34,7 @@ SPECTRA = {
 }
 RESOLUTION = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B05": 20, "B8A": 20, "B11": 20, "B12": 20, "SCL": 20}
 CLASSES = (6, 4, 5, 7, 9)  # of the scene classification: water, vegetation, bare, unclassified, cloud
+PHYSICAL = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")  # bands by their numbers
 OFFSET, SCALE = 1000, 10_000
 WATER_FLAGS = (  # of OLCI: the first of its quality and science flags
     *("INVALID", "WATER", "LAND", "CLOUD", "TURBID_ATM", "CLOUD_AMBIGUOUS", "CLOUD_MARGIN", "SNOW_ICE"),
@@ -125,6 +126,9 @@ def safe(folder, clouds, burnt, number):
         "orbit": int(orbit[1:]),
         "images": "".join(f"<IMAGE_FILE>{name}</IMAGE_FILE>" for name in names.values()),
         "offsets": "".join(f'<BOA_ADD_OFFSET band_id="{at}">-{OFFSET}</BOA_ADD_OFFSET>' for at in range(13)),
+        "spectral": "".join(
+            f'<Spectral_Information bandId="{at}" physicalBand="{band}"/>' for at, band in enumerate(PHYSICAL)
+        ),
         "border": corners(),
         "clouds": f"{100 * np.mean(shown == CLOUD):.6f}",
     }
@@ -289,9 +293,13 @@ PRODUCT_XML = """\
       <Special_Values>
 <SPECIAL_VALUE_TEXT>NODATA</SPECIAL_VALUE_TEXT>
 <SPECIAL_VALUE_INDEX>0</SPECIAL_VALUE_INDEX></Special_Values>
+      <Special_Values>
+<SPECIAL_VALUE_TEXT>SATURATED</SPECIAL_VALUE_TEXT>
+<SPECIAL_VALUE_INDEX>65535</SPECIAL_VALUE_INDEX></Special_Values>
       <QUANTIFICATION_VALUES_LIST>
 <BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>
       <BOA_ADD_OFFSET_VALUES_LIST>{offsets}</BOA_ADD_OFFSET_VALUES_LIST>
+      <Spectral_Information_List>{spectral}</Spectral_Information_List>
     </Product_Image_Characteristics>
   </n1:General_Info>
   <n1:Geometric_Info>

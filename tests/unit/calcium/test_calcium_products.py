@@ -262,3 +262,16 @@ def test_a_long_recording_is_shared_by_jobs(tmp_path):
     assert plan.cell_parts(row("long"))[-1] == "<dataset>/parts/cells-2of3.h5"
     assert plan.motion_parts(row("short")) == plan.cell_parts(row("long", method="pca_ica")) == []
     assert plan.motion_parts(row("long", global_registration_weight=0.5)) == []
+
+
+def test_memory_that_jobs_ask_for_grows_with_what_they_hold(tmp_path):
+    movie, traces = tmp_path / "movie.h5", tmp_path / "cells.h5"
+    for path, size in ((movie, 10**10), (traces, 4 * 10**7)):
+        with path.open("wb") as holes:
+            holes.truncate(size)
+    stages = [str(movie), str(traces)]
+    assert plan.memory(800)(None, stages, 1) == 800
+    assert plan.memory(650, 5, of="cells.h5")(None, stages, 2) == 2 * (650 + 5 * 40)
+    assert plan.memory(900, 0.03)(None, stages, 1) == 900 + 300
+    with pytest.raises(FileNotFoundError):
+        plan.memory(900, 0.03)(None, [str(tmp_path / "later/movie.h5")], 1)

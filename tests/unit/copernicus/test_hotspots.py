@@ -80,9 +80,18 @@ def test_without_a_perimeter_nothing_is_told_of_it(burnt):
 
 
 def test_a_long_table_ends_with_the_hottest(burnt, monkeypatch):
-    monkeypatch.setattr("copernicus_detect_hotspots.MOST", 2)
+    monkeypatch.setattr("darkroom.copernicus.hotspots.MOST", 2)
     table, record = detect(burnt)
-    assert len(table) == 2 and record["notes"] == ["of 3 hot spots the table has the 2 hottest"]
+    assert [float(row["hotter"]) for row in table] == [19, 12.5]
+    assert record["notes"][-1] == "of 3 hot spots the table has the 2 hottest"
+    assert record["checks"]["copernicus_detect_hotspots"]["hotspots"] == 3
+
+
+def test_nothing_that_is_hot_is_an_empty_table(burnt):
+    with rasterio.open(burnt / "map.tif", "r+") as image:
+        image.write(np.full((20, 40), np.nan, "f4"), 3)
+    table, record = detect(burnt, perimeter=str(burnt / "perimeter.geojson"))
+    assert not table and record["checks"]["copernicus_detect_hotspots"]["hottest"] is None
 
 
 def test_the_perimeter_and_the_spots_are_drawn(burnt):

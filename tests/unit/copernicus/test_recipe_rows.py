@@ -6,6 +6,7 @@ import pytest
 
 from darkroom.campaign import Campaign, CampaignError, Pipeline
 from darkroom.copernicus import plan
+from darkroom.copernicus.products import Product, write_products
 
 QUERY = "query: {type: L2__SO2___, start: 2020-04-12}"
 
@@ -59,3 +60,11 @@ def test_hot_spots_are_listed(start, tmp_path):
 def test_what_cannot_be_is_told_before_anything_runs(start, recipe, options, says):
     with pytest.raises(CampaignError, match=re.escape(says)):
         start(recipe, options)
+
+
+def test_the_room_that_products_take_is_what_their_catalogue_tells(tmp_path):
+    sizes = (1_500_000, 700_000, None)
+    write_products(tmp_path, [Product(str(at), f"p{at}", "", "", bytes=size) for at, size in enumerate(sizes)])
+    assert plan.megabytes(tmp_path / "products.geojson") == 3
+    with pytest.raises(FileNotFoundError):  # Snakemake asks again once it is there
+        plan.megabytes(tmp_path / "gone.geojson")

@@ -121,7 +121,8 @@ def is_product(path):
         return path.is_dir()
     if names.parsed(path.name) is None or not path.is_dir():
         return False
-    return any((path / name).exists() for name in MANIFESTS) or any(path.glob("MTD_*.xml"))
+    told = [*MANIFESTS, f"{path.name}.json"]
+    return any((path / name).exists() for name in told) or any(path.glob("MTD_*.xml"))
 
 
 def size(path):

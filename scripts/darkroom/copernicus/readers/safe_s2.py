@@ -19,7 +19,7 @@ from rasterio.warp import transform_geom
 from rasterio.windows import transform as window_transform
 
 from darkroom.copernicus import grid, names
-from darkroom.copernicus.readers import eopf, eopf_s2
+from darkroom.copernicus.readers import eopf, eopf_s2, stac_s2
 
 METADATA = re.compile(r"(.*/)?(?P<product>[^/]+\.SAFE)/MTD_MSI(?P<level>L1C|L2A)\.xml")
 IMAGE = re.compile(r".*/IMG_DATA/(R\d\dm/)?[^/]*_(?P<band>B\d\d|B8A|SCL)(_(?P<resolution>\d\d)m)?\.(jp2|tif)")
@@ -31,11 +31,13 @@ NOTHING, SATURATED = 0, 65535
 
 
 def scenes(inventory):
-    """What there is of Sentinel-2 in an inventory, in SAFE or EOPF Zarr, in the order of time, a dict each.
+    """What there is of Sentinel-2 in an inventory, in the order of time, a dict each: SAFE, EOPF Zarr, images with an
+    item of STAC.
 
     product, begin, tile, level, baseline, unit -- of the product; scale, offsets -- of its bands
     images -- band: resolution in metres (text): the path of the image
     footprints -- band: the path of the footprints of its detectors, of SAFE GML or an image
+    harmonised -- of some, whether the pixels have had their offset already
 
     Raises ValueError for metadata that cannot be read or leave a doubt about the offset.
     """
@@ -54,7 +56,7 @@ def scenes(inventory):
                     footprints[footprint["band"]] = str(root / other)
             files = {"images": images, "footprints": footprints}
             listed.append(_scene(root / name, match["product"], match["level"]) | files)
-    listed += eopf_s2.scenes(inventory)
+    listed += [*eopf_s2.scenes(inventory), *stac_s2.scenes(inventory)]
     return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
 
 

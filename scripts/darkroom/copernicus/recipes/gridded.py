@@ -103,7 +103,8 @@ def fill(times, variant, options, put):
                 read = functools.partial(gridded.values, scene, place, field=field, dataset=opened[scene["path"]])
                 images.append((read, place[0]))
             for window in times.grid.windows():
-                made = merging.mean(_brought(read, source, times.grid, window) for read, source in images)
+                shown = (_brought(read, source, times.grid, window) for read, source in images)
+                made = merging.mean(shown) if len(images) > 1 else next(shown)
                 if variant.clip:
                     made[_outside(times.grid, window, options["map"]["area"])] = np.nan
                 put(layer.name, at, window, made)

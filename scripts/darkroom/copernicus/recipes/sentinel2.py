@@ -15,7 +15,7 @@ def patterns(variant, options):
     """Bands and scene classification; the metadata come along with every choice."""
     resolution, names = _resolution(variant, options), layers_of(variant, options)
     bands = {band for name in names for band in _bands(variant, name, resolution).values()}
-    more = ["*_SCL_20m.jp2", *eopf_s2.parts("SCL", 20, "l2a_classification")]
+    more = ["*_SCL_20m.jp2", "*SCL*.tif", *eopf_s2.parts("SCL", 20, "l2a_classification")]
     for band in sorted(bands) if options["detectors"] else ():
         more += [f"*MSK_DETFOO*_{band}*", *eopf_s2.parts(band, safe_s2.NATIVE[band], "detector_footprint")]
     return [pattern for band in sorted(bands) for pattern in _images(band, resolution)] + more
@@ -26,7 +26,7 @@ def _images(band, resolution):
     native = safe_s2.NATIVE[band]
     sizes = (10,) if band == "B08" else (10, 20, 60)  # it is nowhere made coarser
     size = max([size for size in sizes if native <= size <= resolution], default=native)
-    return [f"*_{band}.jp2", f"*_{band}_{size}m.jp2", *eopf_s2.parts(band, size)]
+    return [f"*_{band}.jp2", f"*_{band}_{size}m.jp2", f"*{band}*.tif", *eopf_s2.parts(band, size)]
 
 
 def problems(variant, options):
@@ -48,7 +48,8 @@ def describe(inventory, variant, options):
     scenes = safe_s2.scenes(inventory)
     if not scenes:
         raise ValueError(
-            f"{inventory.root}: there is no product of Sentinel-2 L1C or L2A (.SAFE with MTD_MSI*.xml, or .zarr)"
+            f"{inventory.root}: there is no product of Sentinel-2 L1C or L2A (.SAFE with MTD_MSI*.xml, .zarr, "
+            "or a folder of its name with its STAC item and images)"
         )
     for scene in scenes:
         if variant.levels and scene["level"] not in variant.levels:
@@ -164,6 +165,8 @@ def _notes(scenes, needed, resolution, variant, options):
     baselines = sorted({scene["baseline"] for scene in scenes})
     shifts = sorted({shift for scene in scenes for shift in scene["offsets"].values()} or {0.0})
     yield f"reflectance is (DN + offset) x scale, by the metadata: offsets {shifts}, baselines {', '.join(baselines)}"
+    if harmonised := [scene["product"] for scene in scenes if scene.get("harmonised")]:
+        yield f"{', '.join(harmonised)}: a harmonised copy, whose pixels have had their offset"
     others = sorted(
         {band for given in needed.values() for band in given.values() if safe_s2.NATIVE[band] != resolution}
     )

@@ -9,8 +9,10 @@ from darkroom.planetary import notes, recipes
 from darkroom.planetary.formats import pds3, pvl, vdcomp
 from darkroom.planetary.formats.cubes import COLOURS, NULL, Cube, Image, at_once
 from darkroom.planetary.formats.cubes import write as write_cube
-from darkroom.planetary.geometry import equalize, mosaic, photometry, placed, projection, resample
+from darkroom.planetary.geometry import equalize, mosaic, photometry, projection, resample
 from darkroom.planetary.geometry.camera import of as camera_of
+from darkroom.planetary.geometry.placed import Placed
+from darkroom.planetary.geometry.placed import of as sight_of
 from darkroom.planetary.instruments import ingest, registry
 from darkroom.planetary.instruments.calibrate import write as write_calibrated
 
@@ -94,7 +96,7 @@ def backplanes(cube, made, image):
 
 def template(cubes, grid, given, image):
     """Keywords of the template of a map that holds all cubes; `given` -- those that are known."""
-    cameras = [placed.of(Cube(cube)) for cube in cubes]
+    cameras = [sight_of(Cube(cube)) for cube in cubes]
     ranges = [projection.range_of(camera) for camera in cameras]
     return projection.common_template(ranges, cameras[0].isd, given)
 
@@ -103,10 +105,10 @@ def project(cube, grid, projected, image):
     """Write what an image covers of a map; NULL where it shows nothing. Of a map all bands, of a camera the first: each
     filter of a camera looks from a place of its own."""
     source = Cube(cube)
-    sight, groups = placed.of(source), source.groups
+    sight, groups = sight_of(source), source.groups
     whole = projection.Mapping.from_template(grid)
     mapping = projection.Mapping.for_camera(sight, whole.group()).within(whole)
-    bands = source.bands if isinstance(sight, placed.Placed) else 1
+    bands = source.bands if isinstance(sight, Placed) else 1
     reads = [partial(source.read, band=band) for band in range(1, bands + 1)]
     of_bands = (resample.project(read, sight, mapping, image["interpolation"]) for read in reads)
     blocks = (map(np.concatenate, zip(*parts, strict=True)) for parts in zip(*of_bands, strict=True))
@@ -129,10 +131,10 @@ def merge(cubes, merged, priority, image):
     require_one_filter(cubes)
     if how := image.get("equalize"):
         held = [number for number, cube in enumerate(cubes) if cube.path.name in how["held"]]
-        found = equalize.adjustments(placed, how["adjust"], how["weighted"], how["least"], held)
-        told = [f"equalized {cube.path.name}: {each}" for cube, each in zip(cubes, found, strict=True)]
+        changes = equalize.adjustments(placed, how["adjust"], how["weighted"], how["least"], held)
+        told = [f"equalized {cube.path.name}: {each}" for cube, each in zip(cubes, changes, strict=True)]
         groups = notes.noted(groups, told)
-        placed = [(equalize.Adjusted(cube, each), *at) for (cube, *at), each in zip(placed, found, strict=True)]
+        placed = [(equalize.Adjusted(cube, each), *at) for (cube, *at), each in zip(placed, changes, strict=True)]
     feather = image.get("feather", 0)
     groups = notes.noted(groups, [f"edges of images feathered by {feather} pixels"] if feather else [])
     blocks = mosaic.merge(placed, mapping.lines, mapping.samples, priority, feather)

@@ -1,0 +1,110 @@
+"""Sentinel-2 as images of bands with a STAC item: a folder of the product's name, with `<name>.json` in it.
+
+Such copies come in two kinds: with the pixels of the archive, whose offset the item tells (raster:offset), and
+harmonised, whose pixels have had it; an item of the second kind says so (earthsearch:boa_offset_applied). What
+contradicts itself or leaves a doubt is refused.
+"""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from darkroom.copernicus import grid, names
+
+ITEM = re.compile(r"(?P<folder>(.*/)?(?P<product>S2[A-Z]_MSIL[12][AC]_\w+))/(?P=product)\.json")
+BAND = re.compile(r"(.*_)?(?P<band>B\d\d|B8A|SCL)(_\d\dm)?")
+APPLIED = "earthsearch:boa_offset_applied"
+OFFSETS_SINCE = "04.00"  # the baseline
+
+
+def scenes(inventory):
+    """What there is of such copies in an inventory, laid out as `safe_s2.scenes`.
+
+    Raises ValueError for an item that is none, lacks a scale, or leaves a doubt about the offset.
+    """
+    return [
+        _scene(Path(inventory.root, name), match["product"], _beside(name, inventory.names))
+        for name in inventory.names
+        if (match := ITEM.fullmatch(name))
+    ]
+
+
+def _beside(name, listed):
+    """Names of the files in the folder of one of them."""
+    folder = name.rpartition("/")[0]
+    return {other.rpartition("/")[2] for other in listed if other.rpartition("/")[0] == folder}
+
+
+def _scene(path, product, present):
+    try:
+        item = json.loads(path.read_text())
+        properties, assets = item["properties"], item["assets"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: is no STAC item that can be read: {error}") from error
+    told = names.parsed(product)
+    if told is None:
+        raise ValueError(f"{path}: {product} is not the name of a product of Sentinel-2")
+    images, scales, offsets = {}, set(), {}
+    for key, asset in assets.items():
+        name = Path(urlsplit(asset.get("href", "")).path).name
+        band = _band_of(key, asset, name)
+        if not band or name not in present:
+            continue
+        image = str(path.with_name(name))
+        images.setdefault(band, {})[f"{grid.of_image(image).affine.a:g}"] = image
+        if band != "SCL":
+            scale, offset = (_packed(asset, kind) for kind in ("scale", "offset"))
+            if not scale:
+                raise ValueError(f"{path}: asset {key!r} has no raster:scale; what its numbers are is not told")
+            scales.add(scale)
+            offsets[band] = round((offset or 0) / scale, 6)
+    if len(scales) != 1:
+        raise ValueError(f"{path}: its bands have the scales {sorted(scales)}; right is one")
+    baseline = properties.get("s2:processing_baseline") or f"{told.version[:2]}.{told.version[2:]}"
+    harmonised = properties.get(APPLIED) is True
+    _require_certain(path, baseline, harmonised, sorted(set(offsets.values())))
+    return {
+        "product": product,
+        "begin": told.begin,
+        "tile": told.tile,
+        "level": product[7:10],
+        "baseline": baseline,
+        "unit": f"Sentinel-{product[1:3]}",
+        "scale": scales.pop(),
+        "offsets": offsets,
+        "harmonised": harmonised,
+        "images": images,
+        "footprints": {},
+    }
+
+
+def _band_of(key, asset, name):
+    """The band of an asset, by its key, its bands or the name of its file; "" for another asset."""
+    listed = [entry.get("name", "") for entry in (*asset.get("bands", ()), *asset.get("eo:bands", ()))]
+    known = (BAND.fullmatch(text) for text in (key, *listed, Path(name).stem))
+    return next((match["band"] for match in known if match), "")
+
+
+def _packed(asset, kind):
+    """Scale or offset of an asset, where STAC 1.1 and older items have it."""
+    places = (asset, *asset.get("bands", ())[:1])
+    told = [place[f"raster:{kind}"] for place in places if f"raster:{kind}" in place]
+    told += [entry[kind] for entry in asset.get("raster:bands", ())[:1] if kind in entry]
+    return float(told[0]) if told else None
+
+
+def _require_certain(path, baseline, harmonised, offsets):
+    """Raise ValueError where offsets, baseline and what is said of the pixels do not go together."""
+    if any(offsets) and harmonised:
+        raise ValueError(
+            f"{path}: says that the offset is in the pixels already ({APPLIED}), and that it is {offsets} "
+            "(raster:offset)"
+        )
+    if any(offsets) and baseline < OFFSETS_SINCE:
+        raise ValueError(f"{path}: tells the offsets {offsets}, and baseline {baseline} has none")
+    if not any(offsets) and not harmonised and baseline >= OFFSETS_SINCE:
+        raise ValueError(
+            f"{path}: baseline {baseline} has an offset for each band, and here is none, nor that it is in the pixels "
+            f"already ({APPLIED}); use the product of the archive"
+        )
