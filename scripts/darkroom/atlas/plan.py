@@ -3,9 +3,8 @@
 import functools
 from pathlib import Path
 
-from darkroom import files
 from darkroom.atlas.surfaces import table as surface_table
-from darkroom.campaign.inputs import local_bytes
+from darkroom.campaign.inputs import local_bytes, record
 from darkroom.campaign.sheet import Row
 from darkroom.memory import asked
 
@@ -127,7 +126,7 @@ def _estimate(volume: str) -> dict:
 @functools.lru_cache(16)
 def _estimate_of(volume: str, _made: int) -> dict:
     """Read once for all jobs that share a volume, as its plan may list thousands of sections."""
-    return files.read_json(Path(volume))["estimate"]
+    return record(volume)["estimate"]
 
 
 def parts(row: Row, product: str) -> list[str]:

@@ -1,9 +1,11 @@
 """What rules take from a row of the sheet."""
 
+import errno
 import functools
 import os
 from pathlib import Path
 
+from darkroom import files
 from darkroom.campaign.sheet import Row
 
 LONGEST = 1440  # minutes of a job, whatever its source
@@ -14,8 +16,8 @@ def local_source(row: Row) -> list[str]:
     changed last."""
     if not row.is_local:
         return []
-    files = (Path(folder, name) for folder, _, names in os.walk(row.source) for name in names)
-    newest = sorted(filter(Path.exists, files), key=lambda path: path.stat().st_mtime)[-1:]
+    paths = (Path(folder, name) for folder, _, names in os.walk(row.source) for name in names)
+    newest = sorted(filter(Path.exists, paths), key=lambda path: path.stat().st_mtime)[-1:]
     return watchable([row.source, *map(str, newest)])
 
 
@@ -44,6 +46,18 @@ def local_bytes(source: str) -> int:
     folders = os.walk(source) if Path(source).is_dir() else [("", [], [source] if source else [])]
     paths = (Path(folder, name) for folder, _, names in folders for name in names)
     return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def record(path: str) -> dict:
+    """What an earlier step has written down, for what a later one asks for.
+
+    Raises FileNotFoundError as long as it is not there, which Snakemake waits for, and when it has lost its end: then
+    it will be made again.
+    """
+    try:
+        return files.read_json(Path(path))
+    except ValueError:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
 
 
 def minutes(size: int, attempt: int) -> int:

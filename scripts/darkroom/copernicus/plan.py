@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from darkroom import files, schema
+from darkroom import schema
+from darkroom.campaign.inputs import record
 from darkroom.campaign.sheet import Row
 from darkroom.copernicus import asked, settings, variants
 
@@ -70,7 +71,7 @@ def records(row: Row) -> list[str]:
 
 def megabytes(products: str) -> int:
     """What the products of a search, products.geojson, take on the disk, as far as their catalogue tells."""
-    features = files.read_json(products)["features"]
+    features = record(products)["features"]
     return math.ceil(sum(feature["properties"].get("bytes") or 0 for feature in features) / 1e6)
 
 
