@@ -117,8 +117,12 @@ def _slices(path, sizes, pages, time, alone):
 
 
 def _file_of(page, path):
-    """The file that a page lies in, relative where `path` is: what is planned is the same on every machine."""
-    return str(path.parent / os.path.relpath(page.parent.filehandle.path, path.parent))
+    """The file that a page lies in, as `path` names it: what is planned is the same on every machine.
+
+    tifffile follows links: what lies beside the file itself is looked for beside a link to it.
+    """
+    own, other = path.resolve(), page.parent.filehandle.path
+    return str(path if other == str(own) else path.parent / os.path.relpath(other, own.parent))
 
 
 def _resolution(tiff, number):

@@ -285,6 +285,25 @@ def test_blocks_of_pages(noise, make, refuses, block, tmp_path):
     refuses(tmp_path, "files have several slices each", missing="blank")
 
 
+@pytest.mark.parametrize("linked", ["folder", "files"])
+def test_links_to_pages(linked, noise, make, block, tmp_path):
+    """Data lies elsewhere more often than not: in an archive at another depth, behind a link."""
+    array = noise(6, 12, 17)
+    archive, place = tmp_path / "archive/of/old", tmp_path / "data"
+    archive.mkdir(parents=True)
+    for number in range(2):
+        tifffile.imwrite(archive / f"{number}.tif", array[3 * number : 3 * number + 3], photometric="minisblack")
+    if linked == "folder":
+        place.symlink_to(archive)
+    else:
+        place.mkdir()
+        for path in archive.iterdir():
+            (place / path.name).symlink_to(path)
+    volume = make(place, resolution=1000)
+    assert np.array_equal(volume.voxels(), block(array))
+    assert volume.check()["passed"]
+
+
 def test_a_slide_of_jpeg_tiles(noise, make, block, tmp_path):
     """As Aperio writes it: the description tells pixels of 0.5 um, and the distance of sections is not known."""
     with tifffile.TiffWriter(tmp_path / "v.svs") as tiff:
