@@ -54,7 +54,7 @@ TOLD = [
     ("headless", "planetary_import", f"headless/{FIRST}: no PDS3 product: it does not begin with PDS_VERSION_ID, and there is no EN1072190001M.LBL beside it"),
     ("imageless", "planetary_import", f"imageless/{FIRST}: a label without image; one of the objects IMAGE, QUBE, SPECTRAL_QUBE is needed"),
     ("unknown", "planetary_import", f"unknown/{FIRST}: INSTRUMENT_ID is MDIS-XXX; recipe mdis (MESSENGER MDIS, narrow and wide angle) is for MDIS-NAC or MDIS-WAC"),
-    ("level", "planetary_import", f"level/{FIRST}: DATA_SET_ID = MESS-E/V/H-MDIS-5-DDR-DERDATA-V1.0 is a product of MDIS of another level; an EDR or CDR is needed"),
+    ("level", "planetary_import", f"level/{FIRST}: DATA_SET_ID is MESS-E/V/H-MDIS-5-DDR-DERDATA-V1.0; recipe mdis (MESSENGER MDIS, narrow and wide angle) is for MESS-*-MDIS-2-EDR-*"),
     ("checksum", "planetary_import", f"checksum/{NAC}: MD5_CHECKSUM of the label is "),
     ("lost", "planetary_import_geometry", f"{FIRST}: no camera description EN1072190001M.isd.json or EN1072190001M.json in lost"),
     ("other", "planetary_import_geometry", "other/EN1072190001M.isd.json: its time is +2.0 s from the StartTime of the image, 2015-04-24T"),
