@@ -11,7 +11,7 @@ from lxml import etree
 from rasterio.windows import Window
 
 import copernicus_safe
-from darkroom.copernicus import areas, formulas, grid, hotspots
+from darkroom.copernicus import areas, formulas, grid, hotspots, imagery
 from darkroom.copernicus.readers import s5p, safe_s1, safe_s2
 
 S1B = "S1B_IW_GRDH_1SDV_20211223T051122_20211223T051147_030148_039993_5371.SAFE"
@@ -94,7 +94,7 @@ def test_true_pixels_of_sentinel2(copernicus):
     """B01 of a scene of 2018, without an offset; 40.9 percent of it is beyond the swath."""
     image = next((copernicus / "s2").rglob("T31TDH_20180101T105441_B01.jp2"))
     scene = {"product": "", "images": {"B01": {"60": str(image)}}, "offsets": {}, "scale": 1e-4, "footprints": {}}
-    values = safe_s2.reflectance(scene, "B01", safe_s2.numbers(image, None))
+    values = safe_s2.reflectance(scene, "B01", imagery.numbers(image, None))
     assert np.isnan(values).mean() == pytest.approx(0.409, abs=0.001)
     assert np.nanmean(values) == pytest.approx(0.1242 / 0.591, rel=0.02)
 

@@ -5,18 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import CRSError, RasterioIOError
+from rasterio.errors import CRSError
 from rasterio.transform import array_bounds
 from rasterio.warp import reproject, transform_bounds, transform_geom
 from rasterio.windows import Window, from_bounds
 from rasterio.windows import transform as window_transform
 from shapely.geometry import mapping, shape
 
-from darkroom.copernicus import areas
+from darkroom.copernicus import areas, imagery
 
 BLOCK = 1024  # pixels of a side that are worked on at a time: a tile of Sentinel-2's JPEG 2000
 LARGEST = 1 << 31  # pixels of a map
@@ -146,11 +145,8 @@ def around(longitudes, latitudes, step):
 
 def of_image(path):
     """The grid of an image. Raises ValueError for one that cannot be read, and for a system without an EPSG code."""
-    try:
-        with rasterio.open(path) as image:
-            code, place, shape = image.crs and image.crs.to_epsg(), tuple(image.transform)[:6], image.shape
-    except RasterioIOError as error:
-        raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {error}") from error
+    with imagery.opened(path) as image:
+        code, place, shape = image.crs and image.crs.to_epsg(), tuple(image.transform)[:6], image.shape
     if code is None:
         raise ValueError(f"{path}: has no system of coordinates with an EPSG code")
     return Grid(f"EPSG:{code}", place, shape[1], shape[0])

@@ -9,7 +9,7 @@ import rasterio
 from rasterio.windows import Window
 
 import copernicus_safe
-from darkroom.copernicus import formulas
+from darkroom.copernicus import formulas, imagery
 from darkroom.copernicus.readers import safe_s1, safe_s2
 from darkroom.samples import copernicus, copernicus_radar
 
@@ -44,7 +44,7 @@ def test_reflectance_is_that_of_satpy(optical, band):
     resolution = copernicus.RESOLUTION[band]
     judged = loaded("msi_safe_l2a", optical, name=band, resolution=resolution, calibration="reflectance")
     scene = scene_of(optical)
-    ours = safe_s2.reflectance(scene, band, safe_s2.numbers(safe_s2.image_of(scene, band, resolution), None))
+    ours = safe_s2.reflectance(scene, band, imagery.numbers(safe_s2.image_of(scene, band, resolution), None))
     assert judged.std() > 1 and ours == pytest.approx(judged / 100, abs=1e-6)  # of satpy in percent
 
 
@@ -91,7 +91,7 @@ def test_an_index_is_that_of_gdal_calc(optical, tmp_path):
     with rasterio.open(tmp_path / "index.tif") as image:
         judged = image.read(1)
     bands = {
-        letter: safe_s2.reflectance(scene, band, safe_s2.numbers(path, None))
+        letter: safe_s2.reflectance(scene, band, imagery.numbers(path, None))
         for letter, band, path in (("R", "B04", red), ("N", "B08", infrared))
     }
     assert formulas.index("NDVI")(**bands) == pytest.approx(judged, abs=1e-5)

@@ -8,11 +8,9 @@ import re
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from lxml import etree
-from rasterio.errors import RasterioIOError
 
-from darkroom.copernicus import names
+from darkroom.copernicus import imagery, names
 from darkroom.copernicus.readers import eopf_s1, radar
 
 ANNOTATION = re.compile(
@@ -84,7 +82,7 @@ def opened(paths, kind="sigma0"):
         _lut(_parsed(paths["calibration"]), "calibrationVector", LUTS[kind], paths["calibration"]),
         range_noise(noise, paths["noise"]),
         azimuth_noise(noise, shape),
-        functools.partial(_counts, paths["measurement"]),
+        functools.partial(imagery.numbers, paths["measurement"]),
     )
 
 
@@ -111,22 +109,11 @@ def azimuth_noise(noise, shape):
 
 def _require_shape(path, shape):
     """Raise ValueError for an image that cannot be read, or is not of the size that its annotation tells."""
-    try:
-        with rasterio.open(path) as image:
-            there = image.shape
-    except RasterioIOError as error:
-        raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {error}") from error
+    with imagery.opened(path) as image:
+        there = image.shape
     if there != shape:
         size, told = ("{} lines of {} pixels".format(*one) for one in (there, shape))
         raise ValueError(f"{path}: has {size}, and its annotation tells of {told}: is it another product's?")
-
-
-def _counts(path, window):
-    try:
-        with rasterio.open(path) as image:
-            return image.read(1, window=window)
-    except RasterioIOError as error:
-        raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {error}") from error
 
 
 def _parsed(path):

@@ -10,15 +10,13 @@ import re
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from lxml import etree
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioIOError
 from rasterio.features import geometry_mask
 from rasterio.warp import transform_geom
 from rasterio.windows import transform as window_transform
 
-from darkroom.copernicus import grid, names
+from darkroom.copernicus import grid, imagery, names
 from darkroom.copernicus.readers import eopf, eopf_s2, stac_s2
 
 METADATA = re.compile(r"(.*/)?(?P<product>[^/]+\.SAFE)/MTD_MSI(?P<level>L1C|L2A)\.xml")
@@ -117,15 +115,6 @@ def image_of(scene, band, resolution):
     return images[str(finer[-1] if finer else sizes[0])]
 
 
-def numbers(path, window):
-    """Digital numbers of a window. Raises ValueError naming an image that is damaged."""
-    try:
-        with rasterio.open(path) as image:
-            return image.read(1, window=window)
-    except RasterioIOError as error:
-        raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {error}") from error
-
-
 def reflectance(scene, band, pixels):
     """Reflectances (float32) of digital numbers, NaN for what is no data or saturated; negative ones stay."""
     shift, scale = scene["offsets"].get(band, 0.0), scene["scale"]
@@ -138,7 +127,7 @@ def opened(path):
     """The grid of an image, and what reads digital numbers of its windows."""
     if eopf_s2.is_array(path):
         return eopf_s2.grid_of(path), functools.partial(eopf.numbers, path)
-    return grid.of_image(path), functools.partial(numbers, path)
+    return grid.of_image(path), functools.partial(imagery.numbers, path)
 
 
 def window_of(scene, band, resolution, target, window):
