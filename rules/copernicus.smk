@@ -29,7 +29,7 @@ def recipe_options(wildcards):
     return plan.recipe_options(row(wildcards))
 
 
-def found(product):
+def if_made(product):
     """A product of the datasets whose recipe makes it, as an input of others."""
     return lambda wildcards: f"<dataset>/{product}" if product in plan.products(row(wildcards)) else []
 

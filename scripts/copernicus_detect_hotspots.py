@@ -7,7 +7,7 @@ import rasterio
 
 from darkroom import entrypoint, record
 from darkroom.copernicus import areas, grid, merging, variants
-from darkroom.copernicus.hotspots import COLUMNS, found
+from darkroom.copernicus.hotspots import COLUMNS, listed
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def copernicus_detect_hotspots(
     variant, shown = variants.known(recipes)[recipe], grid.of_image(map)
     ground, notes = areas.read(perimeter, "perimeter") if perimeter else (None, [])
     with rasterio.open(map) as image:
-        rows, count, inside = found(image, shown, variant.hotspots["above"], ground)
+        rows, count, inside = listed(image, shown, variant.hotspots["above"], ground)
     notes.append("clouds are not masked: ground that was under cold clouds before looks hotter, too")
     counts = {"hotspots": count, "hottest": rows[0]["hotter"] if rows else None}
     if perimeter:

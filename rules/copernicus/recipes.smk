@@ -195,7 +195,7 @@ rule copernicus_check:
         stack="<dataset>/stack.nc",
         map="<dataset>/map.tif",
         statistics="<dataset>/statistics.csv",
-        classes=found("classes.tif"),
+        classes=if_made("classes.tif"),
     output:
         check="<dataset>/copernicus.json",
     log:
@@ -222,10 +222,10 @@ rule copernicus_plot:
         stack="<dataset>/stack.nc",
         map="<dataset>/map.tif",
         statistics="<dataset>/statistics.csv",
-        classes=found("classes.tif"),
-        targets=found("targets.geojson"),
-        plume=found("plume.geojson"),
-        hotspots=found("hotspots.csv"),
+        classes=if_made("classes.tif"),
+        targets=if_made("targets.geojson"),
+        plume=if_made("plume.geojson"),
+        hotspots=if_made("hotspots.csv"),
         context=lambda wildcards: watchable(row(wildcards).options["context"]),
         given=perimeter_of,
     output:

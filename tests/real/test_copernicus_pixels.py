@@ -154,7 +154,7 @@ def test_hot_spots_inside_a_true_perimeter(copernicus, tmp_path):
     with rasterio.open(tmp_path / "map.tif", "w", transform=place.affine, **profile) as image:
         image.write(np.full((3, 150, 300), 10, "f4"))
     with rasterio.open(tmp_path / "map.tif") as image:
-        rows, count, inside = hotspots.found(image, place, 5, perimeter)
+        rows, count, inside = hotspots.listed(image, place, 5, perimeter)
     assert count == 45_000
     hectares = sum(row["hectares"] for row in rows) / len(rows)
     assert inside * hectares == pytest.approx(burnt, rel=0.01)

@@ -8,7 +8,7 @@ MOST = 10_000  # rows of a table
 DECIMALS = (6, 6, 2, 2, 2, 2)  # of the columns
 
 
-def found(image, place, above, perimeter=None):
+def listed(image, place, above, perimeter=None):
     """The MOST hottest cells as rows of a table, see COLUMNS; how many there are in all, and how many of these inside.
 
     image -- an open map with the bands before, after and the difference, in one unit

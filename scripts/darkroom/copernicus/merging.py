@@ -54,9 +54,10 @@ def merged(variant, stack, get, window):
     if variant.merge in COMPARED:
         name = stack.layers[0].name
         after = get(name, times[-1], window)
-        before = get(name, 0, window)
         if variant.merge == "anomaly":
             before = median(get(name, at, window) for at in times[:-1])
+        else:
+            before = get(name, 0, window)
         return np.stack([before, after, before - after if variant.merge == "difference" else after - before])
     return np.stack([_composed(variant.merge, layer, get, times, window) for layer in stack.layers])
 

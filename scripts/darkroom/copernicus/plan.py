@@ -16,7 +16,7 @@ RECIPE_OPTIONS = (
     "map", "layers", "backscatter", "mask", "detectors", "qa", "step", "every", "hours", "dekads", "nearest", "land",
     "plume", "perimeter", "context",
 )  # fmt: skip
-FOUND = {  # what a recipe may look for on its maps: the products of that, and the options that it reads
+SOUGHT = {  # what a recipe may look for on its maps: the products of that, and the options that it reads
     "targets": (["targets.geojson"], {"land"}),
     "plume": (["plume.geojson", "plume.csv"], {"plume", "context"}),
     "hotspots": (["hotspots.csv"], {"perimeter"}),
@@ -40,7 +40,7 @@ def variant(row: Row) -> variants.Variant:
 
 def looked_for(row: Row) -> list[str]:
     """What the recipe of a row looks for on its maps."""
-    return [kind for kind in FOUND if is_mapped(row) and getattr(variant(row), kind)]
+    return [kind for kind in SOUGHT if is_mapped(row) and getattr(variant(row), kind)]
 
 
 def _method(row):
@@ -55,10 +55,10 @@ def products(row: Row) -> list[str]:
     if not is_mapped(row):
         return [*TABLES, "preview.png"]
     classes = ["classes.tif", "classes.csv"] if variant(row).classes else []
-    found = [name for kind in looked_for(row) for name in FOUND[kind][0]]
+    sought = [name for kind in looked_for(row) for name in SOUGHT[kind][0]]
     frames = ["animation.gif"] if variant(row).frames else []
     drawn = [*frames, "preview.png"]
-    return ["products.csv", "map.tif", "stack.nc", *classes, *found, "statistics.csv", "item.json", *drawn]
+    return ["products.csv", "map.tif", "stack.nc", *classes, *sought, "statistics.csv", "item.json", *drawn]
 
 
 def records(row: Row) -> list[str]:
@@ -123,7 +123,7 @@ def _recipe_problems(row):
         yield f"recipe: {row.recipe!r} is unknown{schema.nearest(row.recipe, recipes)}"
         return
     takes = _method(row).options if is_mapped(row) else frozenset()
-    takes |= set().union(*(FOUND[kind][1] for kind in looked_for(row)))
+    takes |= set().union(*(SOUGHT[kind][1] for kind in looked_for(row)))
     for key in RECIPE_OPTIONS:
         if row.options[key] not in ({}, [], "", None) and key not in takes:
             yield f"options {key}: has no meaning for recipe {recipe(row)}; leave it out"
