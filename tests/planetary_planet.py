@@ -6,7 +6,6 @@ The ground is that of the demo's Mercury: 13 km from north to south and 8 from w
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from darkroom import files
@@ -97,18 +96,16 @@ def off_by(isd, vector):
     }
 
 
-def see(folder, descriptions, seed=0, pixels=20.0, noise=0.02, night=0.0):
+def see(folder, descriptions, seed=0, pixels=20.0, noise=0.02, light=0.0):
     """Images `a.cub`, `b.cub`, ... of the planet, each a Seen; they are off by so many pixels, twists by a tenth of it.
 
-    noise -- of each pixel, relative; night -- part of the brightness that another light would change, from image to image
+    noise -- of each pixel, relative; light -- degrees by which the light has moved on from image to image
     """
     rng, made = np.random.default_rng(seed), []
     for number, isd in enumerate(descriptions):
         truth = Camera(from_isd(isd))
         ground = truth.backplanes(0, truth.lines)
-        values = sample.mdis_scene(ground.latitude, ground.longitude)
-        if night:  # slopes to the south, which the scene's own light does not show
-            values = values * (1 + night * number * np.tanh(4 * np.gradient(ndimage.gaussian_filter(values, 2), axis=0) / 0.01))
+        values = sample.mdis_scene(ground.latitude, ground.longitude, light * number)
         values = values * rng.uniform(0.7, 1.3) + rng.normal(0, noise * values.mean(), values.shape)
         pixel = truth.isd.pitch * truth.isd.summing[0] / truth.isd.focal_length
         off = rng.normal(0, pixels, 3) * [pixel, pixel, 0.2 / SIDE]

@@ -32,8 +32,10 @@ SYNTHETIC = "SYNTHETIC TEST IMAGE; NO SPACECRAFT TOOK IT"
 # The surface
 
 
-def surface(shape, craters, seed):
+def surface(shape, craters, seed, light=0.0):
     """Brightness (rows, columns) of a cratered plain around 1, lit from the left: darker and brighter slopes, maria.
+
+    light -- degrees by which the light comes from further up
 
     Bowls of parabolic shape, a fifth as deep as wide, with rims that fall off with the cube of the distance.
     """
@@ -51,7 +53,8 @@ def surface(shape, craters, seed):
         rim = 0.08 * (np.clip(distance, 1, 3) ** -3.0 - 3**-3.0)
         part += (radius * (rim + 0.4 * (np.minimum(distance, 1) ** 2 - 1))).astype(np.float32)
     waves = ndimage.gaussian_filter(rng.standard_normal(shape, np.float32), 12, mode="wrap")
-    slope = np.gradient(ndimage.gaussian_filter(height, 0.8) + 12 * waves, axis=1)
+    down, across = np.gradient(ndimage.gaussian_filter(height, 0.8) + 12 * waves)
+    slope = across if not light else np.cos(np.deg2rad(light)) * across + np.sin(np.deg2rad(light)) * down
     maria = ndimage.zoom(
         rng.standard_normal((5, 7)), (shape[0] / 5, shape[1] / 7), order=3, grid_mode=True, mode="nearest"
     )
@@ -131,17 +134,20 @@ def mdis(folder):
         write_bytes(folder / f"{name}.isd.json", (json.dumps(isd, indent=1) + "\n").encode())
 
 
-@lru_cache(maxsize=1)
-def _mercury():
-    return 0.055 * surface(SCENE_SHAPE, 900, 1)
+@lru_cache(maxsize=4)
+def _mercury(light):
+    return 0.055 * surface(SCENE_SHAPE, 900, 1, light)
 
 
-def mdis_scene(latitude, longitude):
-    """I/F of the surface at places near CENTRE, in degrees; interpolated linearly between nodes of 8 m."""
+def mdis_scene(latitude, longitude, light=0.0):
+    """I/F of the surface at places near CENTRE, in degrees; interpolated linearly between nodes of 8 m.
+
+    light -- as of `surface`
+    """
     scale = np.deg2rad(MERCURY_RADIUS) / SCENE_STEP
     rows = (SCENE_SHAPE[0] - 1) / 2 - (latitude - CENTRE[0]) * scale
     columns = (SCENE_SHAPE[1] - 1) / 2 + (longitude - CENTRE[1]) * scale * np.cos(np.deg2rad(CENTRE[0]))
-    return ndimage.map_coordinates(_mercury(), [rows, columns], order=1, mode="nearest")
+    return ndimage.map_coordinates(_mercury(light), [rows, columns], order=1, mode="nearest")
 
 
 def mdis_raw(reflectance, noise):

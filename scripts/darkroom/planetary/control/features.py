@@ -11,10 +11,8 @@ from functools import partial
 
 import numpy as np
 from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial.distance import cdist
-from skimage.feature import SIFT, match_template, structure_tensor, structure_tensor_eigenvalues
+from scipy.fft import irfft2, next_fast_len, rfft2
+from skimage.feature import corner_peaks, corner_shi_tomasi, match_template
 from skimage.measure import ransac
 from skimage.transform import SimilarityTransform
 
@@ -26,14 +24,15 @@ from darkroom.planetary.geometry.projection import Mapping
 LATTICE = 12  # places along each side of an image, where tiles may be
 SIDE = 384  # pixels of the side of a tile
 APART = 0.75  # of the side of a tile, between the middles of two
+SHOWN = 0.05  # of a tile that two images must show both
 AROUND = 16.0  # pixels around by which brightness and contrast are levelled
-BORDER = 8  # pixels from what an image does not show, within which no feature is taken
-RATIO = 0.8  # of the distances of the best and the second best match (Lowe 2004, IJCV 60, 91)
-TOLERANCE = 3.0  # pixels by which a match may miss where the others of its tile put it
+SHARP = 2.0  # pixels of the smoothing of what is taken for a feature
+APART_FEATURES = 5  # pixels between two features
+TOLERANCE = 2.0  # pixels by which a match may miss where the others of its tile put it
 LEAST = 6  # matches of two images in a tile that agree
 TRIALS = 500
-PATCH, REACH = 10, 3  # pixels on each side of a feature that are compared, and by which it may lie elsewhere
-ALIKE = 0.6  # correlation of two images of a place
+PATCH, REACH = 14, 10  # pixels on each side of a feature that are compared, and by which it may lie elsewhere
+ALIKE = 0.5  # correlation of two images of a place
 
 
 @dataclass(frozen=True)
@@ -114,21 +113,22 @@ def _lattice(camera):
 
 
 def tracks_in(views, tile, features, search):
-    """Places that two views or more show in a tile, as `tracks` gives them."""
+    """Places that two views or more show in a tile, as `tracks` gives them.
+
+    Features of each view are looked for in those behind it; what a view in front of it has found already is left out.
+    """
     grid = _grid(tile, views[tile.views[0]].camera.isd)
     pictures = {number: levelled(views[number], grid) for number in tile.views}
-    of_views = {number: _features(picture, features) for number, picture in pictures.items()}
-    first = dict(zip(of_views, np.cumsum([0, *(len(places) for places, _ in of_views.values())]), strict=False))
-    pairs = [np.zeros((0, 2), int)]
-    for one, other in itertools.combinations(tile.views, 2):
-        pairs.append(_agreeing(of_views[one], of_views[other], search) + (first[one], first[other]))
-    owner = np.repeat([*of_views], [len(places) for places, _ in of_views.values()])
-    place = np.concatenate([places for places, _ in of_views.values()])
-    return [
-        track
-        for members in _connected(np.concatenate(pairs), owner)
-        if len(track := _measures(views, grid, pictures, owner[members], place[members])) > 1
-    ]
+    taken, found = {number: np.zeros((0, 2)) for number in tile.views}, []
+    for place, number in enumerate(tile.views[:-1]):
+        own = marked(pictures[number], features, taken[number])
+        seen = {number: own} | {
+            other: matched(pictures[number], pictures[other], own, search) for other in tile.views[place + 1 :]
+        }
+        for other, places in seen.items():
+            taken[other] = np.concatenate([taken[other], places[np.isfinite(places[:, 0])]])
+        found += _measures(views, grid, seen)
+    return found
 
 
 def _grid(tile, isd):
@@ -169,79 +169,91 @@ def levelled(view, grid):
     return np.where(shown, (filled - mean) / np.maximum(np.sqrt(spread), max(least, 1e-12)), np.nan)
 
 
-def _features(picture, most):
-    """Places (n, 2) of features, row and column, the best marked ones first, and their descriptors (n, 128)."""
+def marked(picture, most, taken):
+    """Places (n, 2), row and column, of the best marked features of a picture; none near those that are taken."""
     shown = np.isfinite(picture)
-    clean = np.clip(np.where(shown, picture, 0), -3, 3)
-    sift = SIFT(upsampling=1)
-    try:
-        sift.detect_and_extract((clean + 3) / 6)
-    except RuntimeError:  # which is how it says that there are none
-        return np.zeros((0, 2)), np.zeros((0, 128))
-    rows, columns = np.round(sift.positions.T).astype(int).clip(0, SIDE - 1)
-    inside = np.pad(shown, 1)
-    deep = ndimage.distance_transform_edt(inside)[1:-1, 1:-1] > BORDER
-    corners = structure_tensor_eigenvalues(structure_tensor(clean, sigma=2))[1]
-    good = np.flatnonzero(deep[rows, columns])
-    best = good[np.argsort(-corners[rows, columns][good], kind="stable")][:most]
-    return sift.positions[best], sift.descriptors[best].astype(float)
+    deep = ndimage.distance_transform_edt(np.pad(shown, 1))[1:-1, 1:-1] > PATCH + 1
+    if len(taken):
+        rows, columns = np.round(taken.T).astype(int)
+        free = np.ones(picture.shape, bool)
+        free[rows.clip(0, SIDE - 1), columns.clip(0, SIDE - 1)] = False
+        deep &= ndimage.distance_transform_edt(free) > APART_FEATURES
+    corners = corner_shi_tomasi(np.where(shown, picture, 0), sigma=SHARP)
+    return corner_peaks(np.where(deep, corners, 0), min_distance=APART_FEATURES, num_peaks=most, exclude_border=False)
 
 
-def _agreeing(one, other, search):
-    """Pairs (n, 2) of features of two views in a tile that are best for each other, and that one shift, turn and scale
-    takes to each other; none where too few agree."""
-    nothing = np.zeros((0, 2), int)
-    if min(len(one[0]), len(other[0])) < LEAST:
+def matched(one, other, places, search):
+    """Places (n, 2) in a picture of what another has at places (n, 2); NaN where it is not found, or not where the
+    others are: one shift, turn and scale takes all that agree from one to the other."""
+    nothing = np.full(places.shape, np.nan)
+    if len(places) < LEAST or (shift := common_shift(one, other, search)) is None:
         return nothing
-    far = cdist(one[0], other[0]) > search
-    unlike = np.where(far, np.inf, cdist(one[1], other[1]))
-    best, back = unlike.argmin(axis=1), unlike.argmin(axis=0)
-    smallest = np.sort(unlike, axis=1)[:, :2]
-    with np.errstate(invalid="ignore"):
-        clear = np.isfinite(smallest[:, 0]) & ~(smallest[:, 0] > RATIO * smallest[:, 1])
-    chosen = np.flatnonzero(clear & (back[best] == np.arange(len(best))))
-    if len(chosen) < LEAST:
+    found = nothing.copy()
+    for number, place in enumerate(places):
+        patch, window = _cut(one, place, PATCH), _cut(other, place + shift, PATCH + REACH)
+        if patch is not None and window is not None:
+            found[number] = place + shift + most_alike(window, patch)
+    there = np.flatnonzero(np.isfinite(found[:, 0]))
+    if len(there) < LEAST:
         return nothing
-    places = one[0][chosen], other[0][best[chosen]]
     model, agree = ransac(
-        places, SimilarityTransform, min_samples=2, residual_threshold=TOLERANCE, max_trials=TRIALS, rng=0
+        (places[there].astype(float), found[there]),
+        SimilarityTransform,
+        min_samples=2,
+        residual_threshold=TOLERANCE,
+        max_trials=TRIALS,
+        rng=0,
     )
     if model is None or agree is None or agree.sum() < LEAST:
         return nothing
-    return np.column_stack([chosen, best[chosen]])[agree]
+    nothing[there[agree]] = found[there[agree]]
+    return nothing
 
 
-def _connected(pairs, owner):
-    """Yield the features that are one place: those that pairs tie together, where no view has two of them."""
-    size = len(owner)
-    ties = coo_array((np.ones(len(pairs)), pairs.T), shape=(size, size))
-    _, group = connected_components(ties, directed=False)
-    order = np.argsort(group, kind="stable")
-    for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        if len(members) > 1 and len({*owner[members]}) == len(members):
-            yield members
+def common_shift(one, other, search):
+    """Whole rows and columns (2,) by which what a picture shows lies elsewhere in another, at most so many; None where
+    too little is shown by both.
+
+    By their normalised correlation over what both show (Padfield 2012, IEEE Trans. Image Process. 21, 2706).
+    """
+    size = [next_fast_len(2 * SIDE, real=True)] * 2
+    spectra = []
+    for picture in (one, other):
+        shown = np.isfinite(picture)
+        filled = np.where(shown, picture, 0)
+        spectra.append([rfft2(part, size) for part in (filled, filled**2, shown.astype(float))])
+    (first, first_square, first_shown), (second, second_square, second_shown) = spectra
+
+    def correlated(spectrum, with_spectrum):
+        whole = irfft2(np.conj(spectrum) * with_spectrum, size)
+        return np.roll(whole, (search, search), axis=(0, 1))[: 2 * search + 1, : 2 * search + 1]
+
+    pixels = correlated(first_shown, second_shown)
+    power = correlated(first_square, second_shown) * correlated(first_shown, second_square)
+    alike = correlated(first, second) / np.sqrt(np.maximum(power, 1e-6))
+    alike[pixels < SHOWN * SIDE**2] = -1
+    row, column = np.unravel_index(alike.argmax(), alike.shape)
+    return None if alike[row, column] <= 0 else np.array([row, column]) - search
 
 
-def _measures(views, grid, pictures, owners, places):
-    """Measures (view, sample, line) of one place: where the first view shows it, and where the others are most alike."""
-    first, centre = owners[0], np.round(places[0]).astype(int)
-    patch = _cut(pictures[first], centre, PATCH)
-    if patch is None:
-        return []
-    seen = [(first, places[0])]
-    for owner, place in zip(owners[1:], places[1:], strict=True):
-        around = np.round(place).astype(int)
-        window = _cut(pictures[owner], around, PATCH + REACH)
-        shift = None if window is None else most_alike(window, patch)
-        if shift is not None:
-            seen.append((owner, around + shift + (places[0] - centre)))
-    measures = []
-    for owner, (row, column) in seen:
-        camera = views[owner].camera
-        sample, line = (float(value) for value in camera.image(*grid.ground(column + 1, row + 1)))
-        if 0.5 <= sample <= camera.samples + 0.5 and 0.5 <= line <= camera.lines + 0.5:
-            measures.append((int(owner), sample, line))
-    return measures
+def _measures(views, grid, seen):
+    """Measures (view, sample, line) of places, of those that two views or more show.
+
+    seen -- number of a view -> places (n, 2) in the grid, NaN where it does not show one
+    """
+    columns = {}
+    for number, places in seen.items():
+        camera = views[number].camera
+        sample, line = camera.image(*grid.ground(places[:, 1] + 1.0, places[:, 0] + 1.0))
+        with np.errstate(invalid="ignore"):
+            inside = (np.abs(sample - (camera.samples + 1) / 2) <= camera.samples / 2) & (
+                np.abs(line - (camera.lines + 1) / 2) <= camera.lines / 2
+            )
+        columns[number] = [
+            (number, float(x), float(y)) if good else None for x, y, good in zip(sample, line, inside, strict=True)
+        ]
+    rows = ([measure for measure in row if measure] for row in zip(*columns.values(), strict=True))
+    return [row for row in rows if len(row) > 1]
 
 
 def _cut(picture, centre, half):
@@ -254,7 +266,7 @@ def _cut(picture, centre, half):
 
 
 def most_alike(window, patch):
-    """Shift (2,) of a patch from the middle of a window to where it is most alike, to parts of a pixel; None where it is
+    """Shift (2,) of a patch from the middle of a window to where it is most alike, to parts of a pixel; NaN where it is
     nowhere, or only at the edge.
 
     By the parabolas through the highest correlation and its neighbours.
@@ -262,7 +274,7 @@ def most_alike(window, patch):
     alike = match_template(window, patch)
     row, column = np.unravel_index(alike.argmax(), alike.shape)
     if alike[row, column] < ALIKE or not (0 < row < len(alike) - 1 and 0 < column < len(alike) - 1):
-        return None
+        return np.full(2, np.nan)
     part = [_top(*alike[row - 1 : row + 2, column]), _top(*alike[row, column - 1 : column + 2])]
     return np.array([row, column]) - REACH + part
 
