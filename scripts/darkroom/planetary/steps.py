@@ -60,6 +60,14 @@ def backplanes_of(image: Image) -> dict:
     return _asked(image, "backplanes")
 
 
+def control_of(made: Composite) -> dict:
+    """To adjust the cameras of the images of a composite to each other."""
+    options = made.row.options["control"]
+    held = [name for name, (image, _) in made.sources.items() if image.row.dataset in options["hold"]]
+    control = {key: value for key, value in options.items() if key != "hold"} | {"held": held}
+    return {"names": list(made.sources), "network": made.row.dataset, "control": control} | _asked_of(made, "control")
+
+
 def range_of(made: Image | Composite) -> dict:
     """To find the grid of a map."""
     options = {key: value for key, value in made.row.options["map"].items() if key not in ("interpolation", "crs")}

@@ -119,14 +119,16 @@ class _System:
         self.start = np.concatenate([known.ravel(), np.zeros(len(self.begin) * self.free)])
 
     def _seen(self, number):
-        """Of the measures of an image the times, the spacecraft (n, 3) in km, and from body to camera (n, 3, 3)."""
-        isd, (_, line) = self.cameras[number].isd, self.network.place[self.of_image[number]].T
-        time = np.broadcast_to(isd.time(line), line.shape)
-        body, camera = (
-            np.broadcast_to(rotation.matrix(time), (*time.shape, 3, 3)) for rotation in (isd.body, isd.pointing)
-        )
-        position = np.broadcast_to(isd.position.at(time), (*time.shape, 3))
-        return time, np.einsum("nij,nj->ni", body, position), camera @ np.swapaxes(body, -1, -2)
+        """Of the measures of an image the times, the spacecraft (n, 3) in km, from body to camera (n, 3, 3); and lines
+        that pass while what a line scan sees moves by a line of its detector."""
+        camera, place = self.cameras[number], self.network.place[self.of_image[number]]
+        isd, line = camera.isd, place[:, 1]
+        if not isd.line_time or not len(line):
+            return isd.time(line) * np.ones(len(line)), *_sight(isd, isd.time(line)), 1.0
+        near = isd.time(line[0] + np.array([-0.5, 0.5]))
+        spacecraft, matrix = _sight(isd, near)
+        _, offset = camera.detected(np.einsum("nij,nj->ni", matrix, camera.ground(*place[0]).point - spacecraft))
+        return isd.time(line), *_sight(isd, isd.time(line)), 1 / (offset[0] - offset[1])
 
     def _points(self, cameras):
         """Points (p, 3) where cameras see the places, their means on the shape; and km that make a pixel (p,)."""
@@ -168,12 +170,12 @@ class _System:
         angles, rates, points = self.split(unknowns)
         missed = np.zeros((len(self.network.image), 2))
         for number, rows in enumerate(self.of_image):
-            camera, (time, spacecraft, matrix) = self.cameras[number], self.seen[number]
-            look = np.einsum("nij,nj->ni", matrix, points[self.network.point[rows]] - spacecraft)
+            camera, (time, spacecraft, matrix, rate) = self.cameras[number], self.seen[number]
+            look = np.einsum("...ij,...j->...i", matrix, points[self.network.point[rows]] - spacecraft)
             look = _turned(turns(angles[number], rates[number], time, camera.isd), look)
             sample, line = camera.detected(look)
             measured = self.network.place[rows]
-            line = line / camera.isd.summing[0] if camera.isd.line_time else line - measured[:, 1]
+            line = line * rate if camera.isd.line_time else line - measured[:, 1]
             missed[rows] = np.column_stack([sample - measured[:, 0], line])
         return missed
 
@@ -229,6 +231,13 @@ class _System:
             tr_options={"atol": PRECISION, "btol": PRECISION, "maxiter": 2000, "regularize": False},
         )
         return found.x
+
+
+def _sight(isd, time):
+    """Spacecraft (n, 3) in km and matrices (n, 3, 3) from the body to the camera at times (n,), or at one for all."""
+    body, position = isd.body.matrix(time), isd.position.at(time)
+    turn = isd.pointing.matrix(time) @ np.swapaxes(body, -1, -2)
+    return np.einsum("...ij,...j->...i", body, position), turn
 
 
 def _pixels(camera):

@@ -28,6 +28,8 @@ def turns(angles, rates, time, isd):
 def turned(isd, angles, rates=(0.0, 0.0, 0.0)):
     """The camera of an image, turned."""
     angles, rates, pointing = np.asarray(angles, float), np.asarray(rates, float), isd.pointing
+    if not (angles.any() or rates.any()):
+        return isd
     centre, half = middle(isd)
     if rates.any() and len(pointing.times) == 1:  # which holds still until now
         repeated = {"times": centre + np.array([-half, half]), "quaternions": np.repeat(pointing.quaternions, 2, axis=0)}
