@@ -7,7 +7,14 @@ from darkroom.planetary.engines.choose import engine
 
 
 def planetary_detect_control(
-    cubes: list, network: Path, residuals: Path, pointing: Path, record: Path, image: dict, threads: int = 1
+    cubes: list,
+    network: Path,
+    residuals: Path,
+    pointing: Path,
+    record: Path,
+    image: dict,
+    threads: int = 1,
+    given: list = (),
 ):
     """Find the places that some images have in common, and the turns of their cameras by which they agree on them.
 
@@ -17,6 +24,7 @@ def planetary_detect_control(
     pointing -- JSON with the table InstrumentPointing of each image, see `planetary_correct_pointing`
     record -- JSON with the figures of the adjustment
     image -- the option `control` with the names of the images and those that are held, and what the engine is asked
+    given -- unused: the network that the options name, which a rule watches for changes
 
     Raises ValueError when images do not overlap, do not hang together, or do not agree after the adjustment.
     """

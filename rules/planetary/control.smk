@@ -5,6 +5,7 @@ rule planetary_detect_control:
     """Find the places that images have in common, and the turns of their cameras by which they agree on them."""
     input:
         cubes=lambda wildcards: [cube.path for cube in made(wildcards).to_control.values()],
+        given=lambda wildcards: watchable(made(wildcards).network),
     output:
         network="<dataset>/control.net",
         residuals="<dataset>/control.csv",

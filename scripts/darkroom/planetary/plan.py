@@ -226,6 +226,12 @@ class Composite(Mapped):
         return self.row.options["control"]["adjust"] != "none"
 
     @property
+    def network(self) -> list[str]:
+        """The control network that is given for its images, so that a change of it is seen."""
+        given = self.row.options["control"]["network"]
+        return [given] if given else []
+
+    @property
     def to_control(self) -> dict[str, Cube]:
         """The cube whose camera is adjusted, for each source."""
         return super().to_project

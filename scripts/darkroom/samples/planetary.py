@@ -120,10 +120,15 @@ MDIS_OPTICS = {
 }
 
 
-def mdis(folder):
+MDIS_OFF = ((12.0, -7.0), (-9.0, 4.0), (5.0, 14.0))  # pixels across and along, of the sample whose pointing is wrong
+
+
+def mdis(folder, off=((0.0, 0.0),) * 3):
     """Three frames `EN*.IMG` of 512 x 512 pixels and their camera descriptions `EN*.isd.json`.
 
     Frames overlap by half; 10 m are a pixel. The camera looks down at 20 degrees north, 150 degrees east on Mercury.
+
+    off -- pixels across and along by which the descriptions of the frames look elsewhere than the camera did
     """
     for index, name in enumerate(MDIS_NAMES):
         isd = mdis_isd(index)
@@ -131,7 +136,24 @@ def mdis(folder):
         noise = np.random.default_rng([SEED, 10, index]).normal(0, MDIS_NOISE, (MDIS_SIZE, MDIS_SIZE))
         raw = mdis_raw(mdis_scene(ground.latitude, ground.longitude), noise)
         write_bytes(folder / f"{name}.IMG", mdis_product(index, raw, ground))
-        write_bytes(folder / f"{name}.isd.json", (json.dumps(isd, indent=1) + "\n").encode())
+        turned = mdis_turned(isd, off[index])
+        write_bytes(folder / f"{name}.isd.json", (json.dumps(turned, indent=1) + "\n").encode())
+
+
+def mdis_off(folder):
+    """The frames of `mdis`, with camera descriptions that look up to 16 pixels elsewhere than the camera did."""
+    mdis(folder, MDIS_OFF)
+
+
+def mdis_turned(isd, off):
+    """A camera description that looks some pixels across and along elsewhere."""
+    if not any(off):
+        return isd
+    pixel = 2 * MDIS_OPTICS["PIXEL_PITCH"] / MDIS_OPTICS["FOCAL_LENGTH"]
+    pointing = isd["instrument_pointing"]
+    turn = Rotation.from_rotvec([-off[1] * pixel, off[0] * pixel, 0])
+    turned = turn * Rotation.from_quat(pointing["quaternions"][0], scalar_first=True)
+    return isd | {"instrument_pointing": pointing | {"quaternions": [turned.as_quat(scalar_first=True).tolist()]}}
 
 
 @lru_cache(maxsize=4)
@@ -638,4 +660,4 @@ END_OBJECT = IMAGE
 END
 """
 
-SAMPLES = {"mdis": mdis, "lroc-nac": lroc_nac, "ctx": ctx}
+SAMPLES = {"mdis": mdis, "mdis-off": mdis_off, "lroc-nac": lroc_nac, "ctx": ctx}

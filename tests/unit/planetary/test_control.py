@@ -34,6 +34,7 @@ OPTIONS = {
     "least": 10,
     "bound": 1,
     "held": [],
+    "network": "",
 }
 KINDS = {
     "frames": [planet.frame_isd(*place) for place in planet.FRAMES],
@@ -112,7 +113,7 @@ def test_residuals_are_those_of_the_cameras_that_were_written(case):
         camera = cameras[row["image"]]
         sample, line = camera.image(float(row["latitude"]), float(row["longitude"]))
         residual = float(row["residual_sample"]), float(row["residual_line"])
-        assert (sample - float(row["sample"]), line - float(row["line"])) == pytest.approx(residual, abs=0.01)
+        assert (float(row["sample"]) - sample, float(row["line"]) - line) == pytest.approx(residual, abs=0.01)
         squares.append(np.sum(np.square(residual)))
     record = json.loads(made["record"].read_text())["checks"]["planetary_control"]
     assert record["measures"] == len(rows)
@@ -133,7 +134,7 @@ def test_the_network_is_that_of_the_table(case):
         assert point.id == row["point"]
         assert measure.serial.startswith("MeSSEnGeR/MDIS-NAC/2/00721900")
         assert (measure.sample, measure.line) == pytest.approx((float(row["sample"]), float(row["line"])), abs=1e-4)
-        assert measure.sample_residual == pytest.approx(-float(row["residual_sample"]), abs=1e-4)
+        assert measure.sample_residual == pytest.approx(float(row["residual_sample"]), abs=1e-4)
         latitude, longitude = spherical(np.array([point.adjusted_x, point.adjusted_y, point.adjusted_z]))
         assert (latitude, longitude) == pytest.approx((float(row["latitude"]), float(row["longitude"])), abs=1e-7)
 
@@ -200,6 +201,27 @@ def test_a_held_image_brings_the_others_to_where_they_are(tmp_path):
     np.testing.assert_array_equal(*held)
 
 
+def test_a_network_that_is_given_takes_the_place_of_features(case, tmp_path):
+    """That of the first control gives the same turns; what was ignored in it since is left out."""
+    folder, seen, made = case
+    again = controlled(tmp_path, seen, network=str(made["network"]))
+    first, second = (json.loads(each["record"].read_text())["checks"]["planetary_control"] for each in (made, again))
+    assert second["measures"] == pytest.approx(first["measures"], abs=3)
+    for one, other in zip(first["images"], second["images"], strict=True):
+        assert one["angles"] == pytest.approx(other["angles"], abs=2e-4)
+    header, points = cnet.read(made["network"])
+    for point in points[::2]:
+        point.ignore = 1
+    cnet.write(tmp_path / "half.net", header, points)
+    half = controlled(tmp_path, seen, network=str(tmp_path / "half.net"), least=3)
+    assert json.loads(half["record"].read_text())["checks"]["planetary_control"]["points"] <= len(points[1::2])
+    for point in points:
+        point.measures = point.measures[:1]
+    cnet.write(tmp_path / "single.net", header, points)
+    with pytest.raises(ValueError, match=rf"single.net: none of its {len(points)} points is in two of the images, whose serial numbers are MeSS"):
+        controlled(tmp_path, seen, network=str(tmp_path / "single.net"))
+
+
 # The bundle, against a computation of another kind
 
 
@@ -250,7 +272,7 @@ def test_the_solution_is_that_of_brute_force(small, radius):
     brute = scipy.optimize.least_squares(missed, np.zeros(9 + 3 * count), x_scale="jac", diff_step=0.01, xtol=1e-7)
     heights = (np.linalg.norm(found.points, axis=1) - ball) / scale[2]
     ours = np.concatenate([found.angles.ravel() / sigma, np.column_stack([np.zeros((count, 2)), heights]).ravel()])
-    assert np.sum(missed(ours) ** 2) / 2 == pytest.approx(brute.cost, rel=1e-4)
+    assert np.sum(missed(ours) ** 2) / 2 == pytest.approx(brute.cost, rel=1e-3)
     # All together turn at hardly any cost, but for the a priori errors.
     pixel = cameras[0].isd.pitch * 2 / cameras[0].isd.focal_length
     off = found.angles / pixel - brute.x[:9].reshape(3, 3) * sigma / pixel

@@ -8,6 +8,7 @@ import numpy as np
 from darkroom.planetary.control.bundle import Adjustment, Solution
 from darkroom.planetary.control.features import View, tracks
 from darkroom.planetary.control.network import Network
+from darkroom.planetary.formats import cnet, serials
 from darkroom.planetary.formats.cubes import Cube
 from darkroom.planetary.geometry.camera import Camera
 from darkroom.planetary.geometry.camera import of as camera_of
@@ -22,7 +23,7 @@ CLOSE = 10  # pixels by which the cameras of a first adjustment may be off
 class Control:
     """Images with their Solution.
 
-    views -- with the cameras as they were; points -- what is said of the network, in sentences
+    views -- with the cameras as they were
     """
 
     views: list
@@ -44,7 +45,7 @@ def adjusted(paths, options, threads=1):
     paths -- name -> cube; options -- the option `control`
 
     Places are looked for twice: with the cameras as they are, and with those of a first adjustment, by which what is
-    compared is neither turned nor far.
+    compared is neither turned nor far. Where the options name a network, its places are taken instead.
 
     Raises ValueError when an image overlaps no other, when the network does not hang together, or when images still miss
     by more than `control.bound`, naming them.
@@ -58,14 +59,43 @@ def adjusted(paths, options, threads=1):
         radius=options["radius"] / 1000,
         held=held,
     )
-    control = Control(views, None)
-    for search in (options["search"], CLOSE):
-        seen = views if control.solution is None else moved(control)
-        network = measured(seen, options, search, threads)
-        control = Control(views, how.of(network, [each.camera for each in views]))
-        control.solution.network.require_whole(options["least"], pairs_of(network))
+    if options["network"]:
+        control = fitted(views, how, given(options["network"], views), options["least"])
+    else:
+        control = fitted(views, how, measured(views, options, options["search"], threads), options["least"])
+        control = fitted(views, how, measured(moved(control), options, CLOSE, threads), options["least"])
     require_fit(control, options["bound"])
     return control
+
+
+def fitted(views, how, network, least):
+    """The Control of views by a Network. Raises ValueError when what fits of it does not hang together."""
+    network.require_whole(least, pairs_of(network))
+    control = Control(views, how.of(network, [each.camera for each in views]))
+    control.solution.network.require_whole(least, pairs_of(network))
+    return control
+
+
+def given(path, views):
+    """The Network of a file of ISIS's form: of its points those that two views or more show; what is ignored or rejected
+    in it is left out.
+
+    Raises ValueError naming the file when there are none.
+    """
+    _, points = cnet.read(path)
+    number = {serials.serial_of(each.cube): number for number, each in enumerate(views)}
+    places = []
+    for point in points:
+        measures = [each for each in point.measures if not (each.ignore or each.rejected) and each.serial in number]
+        place = [(number[each.serial], each.sample, each.line) for each in measures if each.sample is not None]
+        if len(place) > 1 and not (point.ignore or point.rejected):
+            places.append(place)
+    if not places:
+        raise ValueError(
+            f"{path}: none of its {len(points)} points is in two of the images, whose serial numbers are "
+            f"{', '.join(number)}"
+        )
+    return Network.of([each.name for each in views], places)
 
 
 def measured(views, options, search, threads):

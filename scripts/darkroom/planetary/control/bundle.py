@@ -31,7 +31,7 @@ class Solution:
 
     network -- the measures that it kept; rejected -- number of those that it did not
     angles, rates -- (images, 3) radians in the frames of the cameras, see `pointing`
-    points -- (places, 3) body-fixed, km; before, residuals -- (measures, 2) predicted less measured, pixels
+    points -- (places, 3) body-fixed, km; before, residuals -- (measures, 2) measured less predicted, pixels, as ISIS has them
     """
 
     network: Network
@@ -166,7 +166,7 @@ class _System:
         return angles[:, 0], angles[:, 1], points
 
     def missed(self, unknowns):
-        """Predicted less measured (n, 2), pixels."""
+        """Measured less predicted (n, 2), pixels."""
         angles, rates, points = self.split(unknowns)
         missed = np.zeros((len(self.network.image), 2))
         for number, rows in enumerate(self.of_image):
@@ -175,8 +175,8 @@ class _System:
             look = _turned(turns(angles[number], rates[number], time, camera.isd), look)
             sample, line = camera.detected(look)
             measured = self.network.place[rows]
-            line = line * rate if camera.isd.line_time else line - measured[:, 1]
-            missed[rows] = np.column_stack([sample - measured[:, 0], line])
+            line = -line * rate if camera.isd.line_time else measured[:, 1] - line
+            missed[rows] = np.column_stack([measured[:, 0] - sample, line])
         return missed
 
     def equations(self, unknowns):

@@ -52,8 +52,7 @@ def write_network(path, name, control):
         )
         for number in range(len(metres))
     ]
-    # ISIS counts residuals from what is predicted to what is measured.
-    rows = (network.point, network.image, network.place.tolist(), (-found.residuals).tolist())
+    rows = (network.point, network.image, network.place.tolist(), found.residuals.tolist())
     for point, image, place, residual in zip(*rows, strict=True):
         points[point].measures.append(
             cnet.Measure(
@@ -71,7 +70,7 @@ def write_network(path, name, control):
 
 
 def write_residuals(path, control):
-    """Write a table of all measures: image coordinates and residuals (predicted less measured) in pixels after and before
+    """Write a table of all measures: image coordinates and residuals (measured less predicted) in pixels after and before
     the adjustment, planetocentric latitude, east longitude in degrees and radius in metres of their points."""
     found, network = control.solution, control.solution.network
     latitude, longitude = spherical(found.points)

@@ -134,7 +134,7 @@ def read(path):
         version = int(told["Version"])
         begin, size, length = (int(core[key]) for key in ("HeaderStartByte", "HeaderBytes", "PointsBytes"))
     except (KeyError, ValueError) as error:
-        raise ValueError(f"{path}: no binary control network of ISIS: no {str(error).strip(chr(39))}") from error
+        raise ValueError(f"{path}: no binary control network of ISIS: {error.args[0]}") from error
     if version != VERSION:
         raise ValueError(f"{path}: Version = {version}; right is {VERSION}, which the programs of ISIS write")
     stop = begin + size + length
