@@ -26,6 +26,7 @@ from darkroom.schema import nearest
 # Recipes of composites, and the stage that they end in.
 COMPOSITES = {"mosaic": "mosaic", "stereo": "terrain", "colour": "colour"}
 JOIN = ("stitch", "spice", "align", "register", "place", "balance")  # stages of ISIS that make one image of channels
+CONTROL = ("features", "combine", "adjust")  # stages of ISIS that adjust the cameras of images to each other
 OF_CAMPAIGN = ("engine", "container", "modules", "batch", "recipes", "instruments", "pds4")
 
 
@@ -271,7 +272,7 @@ class Composite(Mapped):
     def stages(self) -> list[str]:
         """The stages that it goes through."""
         stages = {"terrain": ["terrain"], "colour": ["map", "project"]}
-        control = ["control"] if self.controlled else []
+        control = list(CONTROL) if self.controlled else []
         return control + stages.get(self.stage, ["map", "project", "merge"])
 
 

@@ -2,7 +2,7 @@
 
 from darkroom.planetary import recipes
 from darkroom.planetary.geometry import basemap
-from darkroom.planetary.plan import JOIN, Composite, Image
+from darkroom.planetary.plan import CONTROL, JOIN, Composite, Image
 from darkroom.planetary.recipes import Recipe
 
 
@@ -65,7 +65,7 @@ def control_of(made: Composite) -> dict:
     options = made.row.options["control"]
     held = [name for name, (image, _) in made.sources.items() if image.row.dataset in options["hold"]]
     control = {key: value for key, value in options.items() if key != "hold"} | {"held": held}
-    return {"names": list(made.sources), "network": made.row.dataset, "control": control} | _asked_of(made, "control")
+    return {"names": list(made.sources), "network": made.row.dataset, "control": control} | _asked_of(made, *CONTROL)
 
 
 def range_of(made: Image | Composite) -> dict:
@@ -108,10 +108,10 @@ def _asked(image, *stages):
     return asked(image.engine, image.recipe, image.row.options, *stages)
 
 
-def _asked_of(made, stage):
+def _asked_of(made, *stages):
     """What a map as a whole is asked: by the recipe of its first image, with what the row of the map says."""
     image, _ = next(iter(made.sources.values()))
-    return asked(image.engine, image.recipe, made.row.options, stage)
+    return asked(image.engine, image.recipe, made.row.options, *stages)
 
 
 def _file_of(image, part):

@@ -275,7 +275,7 @@ def test_the_solution_is_that_of_brute_force(small, radius):
     assert np.sum(missed(ours) ** 2) / 2 == pytest.approx(brute.cost, rel=1e-3)
     # All together turn at hardly any cost, but for the a priori errors.
     pixel = cameras[0].isd.pitch * 2 / cameras[0].isd.focal_length
-    off = found.angles / pixel - brute.x[:9].reshape(3, 3) * sigma / pixel
+    off = (found.angles - brute.x[:9].reshape(3, 3) * sigma) / [pixel, pixel, 2 / planet.SIDE]
     assert off == pytest.approx(np.zeros((3, 3)), abs=0.3)
     assert off - off.mean(axis=0) == pytest.approx(np.zeros((3, 3)), abs=0.03)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from darkroom.planetary.control.bundle import Adjustment, Solution
 from darkroom.planetary.control.features import View, tracks
-from darkroom.planetary.control.network import Network
+from darkroom.planetary.control.network import Network, places_of, require_fit
 from darkroom.planetary.formats import cnet, serials
 from darkroom.planetary.formats.cubes import Cube
 from darkroom.planetary.geometry.camera import Camera
@@ -64,15 +64,15 @@ def adjusted(paths, options, threads=1):
     else:
         control = fitted(views, how, measured(views, options, options["search"], threads), options["least"])
         control = fitted(views, how, measured(moved(control), options, CLOSE, threads), options["least"])
-    require_fit(control, options["bound"])
+    require_fit({each.name: control.solution.of_image(at)[1] for at, each in enumerate(views)}, options["bound"])
     return control
 
 
 def fitted(views, how, network, least):
     """The Control of views by a Network. Raises ValueError when what fits of it does not hang together."""
-    network.require_whole(least, pairs_of(network))
+    network.require_whole(least, network.pairs)
     control = Control(views, how.of(network, [each.camera for each in views]))
-    control.solution.network.require_whole(least, pairs_of(network))
+    control.solution.network.require_whole(least, network.pairs)
     return control
 
 
@@ -84,13 +84,7 @@ def given(path, views):
     """
     _, points = cnet.read(path)
     number = {serials.serial_of(each.cube): number for number, each in enumerate(views)}
-    places = []
-    for point in points:
-        measures = [each for each in point.measures if not (each.ignore or each.rejected) and each.serial in number]
-        place = [(number[each.serial], each.sample, each.line) for each in measures if each.sample is not None]
-        if len(place) > 1 and not (point.ignore or point.rejected):
-            places.append(place)
-    if not places:
+    if not (places := places_of(points, number)):
         raise ValueError(
             f"{path}: none of its {len(points)} points is in two of the images, whose serial numbers are "
             f"{', '.join(number)}"
@@ -105,11 +99,6 @@ def measured(views, options, search, threads):
     logger.info("%d places, %d measures, within %d pixels", network.points, len(network.image), search)
     network.require_whole(options["least"], overlapping)
     return network
-
-
-def pairs_of(network):
-    """Pairs of numbers of images that have places in common."""
-    return {(int(a), int(b)) for a, b in np.argwhere(network.common) if a < b}
 
 
 def moved(control):
@@ -134,13 +123,3 @@ def require_one_body(views):
         if not np.allclose(each.camera.isd.radii, views[0].camera.isd.radii, rtol=1e-3):
             first, other = (f"{one.cube.path} of {one.camera.isd.radii[0]:g} km" for one in (views[0], each))
             raise ValueError(f"control: {other} is of another body than {first}")
-
-
-def require_fit(control, bound):
-    """Raise ValueError naming the images that still miss by more than so many pixels."""
-    missed = {each.name: control.solution.of_image(number)[1] for number, each in enumerate(control.views)}
-    if wrong := [f"{name} by {rms:.2f} pixels" for name, rms in missed.items() if not rms <= bound]:
-        raise ValueError(
-            f"control: after the adjustment, images still miss their common places: {', '.join(wrong)} (root mean "
-            f"square; control.bound is {bound:g}); try adjust: velocities, a radius, or leave an image out"
-        )

@@ -47,6 +47,11 @@ class Network:
         shown = coo_array((np.ones(len(row), int), (row, self.image)), shape=shape).tocsr()
         return (shown.T @ shown).toarray()
 
+    @property
+    def pairs(self):
+        """Pairs of numbers of images that have places in common."""
+        return {(int(one), int(other)) for one, other in np.argwhere(self.common) if one < other}
+
     def require_whole(self, least, overlapping):
         """Raise ValueError unless all images hang together by pairs with so many common places.
 
@@ -71,3 +76,32 @@ class Network:
             f"control: the network is in {pieces} parts: {islands}{told}; a pair hangs together by {least} common places "
             "(control.least). Allow a larger control.search or more control.features, or leave an image out"
         )
+
+
+def require_fit(missed, bound):
+    """Raise ValueError naming the images that still miss their places by more than so many pixels.
+
+    missed -- name -> root mean square of the lengths of its residuals
+    """
+    if wrong := [f"{name} by {rms:.2f} pixels" for name, rms in missed.items() if not rms <= bound]:
+        raise ValueError(
+            f"control: after the adjustment, images still miss their common places: {', '.join(wrong)} (root mean "
+            f"square; control.bound is {bound:g}); try adjust: velocities, a radius, or leave an image out"
+        )
+
+
+def places_of(points, number):
+    """Places that points of a `cnet` stand for, lists of measures (image, sample, line); number -- serial number -> image.
+
+    What is ignored or rejected is left out, and what fewer than two images show.
+    """
+    measures = (
+        [
+            (number[each.serial], each.sample, each.line)
+            for each in point.measures
+            if each.serial in number and each.sample is not None and not (each.ignore or each.rejected)
+        ]
+        for point in points
+        if not (point.ignore or point.rejected)
+    )
+    return [place for place in measures if len(place) > 1]

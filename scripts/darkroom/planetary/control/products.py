@@ -69,20 +69,33 @@ def write_network(path, name, control):
     cnet.write(path, header, points)
 
 
-def write_residuals(path, control):
-    """Write a table of all measures: image coordinates and residuals (measured less predicted) in pixels after and before
-    the adjustment, planetocentric latitude, east longitude in degrees and radius in metres of their points."""
+def residuals_of(control):
+    """Rows of the table of residuals, see `write_residuals`."""
     found, network = control.solution, control.solution.network
-    latitude, longitude = spherical(found.points)
-    radius = np.linalg.norm(found.points, axis=1) * 1000
+    ground = _ground(found.points * 1000)
+    for row, point in enumerate(network.point):
+        pixels = (*network.place[row], *found.residuals[row], *found.before[row])
+        yield _point(point), network.names[network.image[row]], *pixels, *ground[point]
+
+
+def write_residuals(path, rows):
+    """Write a table of measures.
+
+    rows -- point, image; sample, line and residuals (measured less predicted) after and before the adjustment in pixels,
+        NaN where it is not known; planetocentric latitude and east longitude in degrees, radius in metres of the point
+    """
     text = io.StringIO()
     made = csv.writer(text, lineterminator="\n")
     made.writerow(COLUMNS)
-    for row, point in enumerate(network.point):
-        pixels = (*network.place[row], *found.residuals[row], *found.before[row])
-        ground = f"{latitude[point]:.8f}", f"{longitude[point]:.8f}", f"{radius[point]:.3f}"
-        made.writerow([_point(point), network.names[network.image[row]], *(f"{each:.4f}" for each in pixels), *ground])
+    for point, image, *pixels, latitude, longitude, radius in rows:
+        told = ("" if math.isnan(each) else f"{each:.4f}" for each in pixels)
+        made.writerow([point, image, *told, f"{latitude:.8f}", f"{longitude:.8f}", f"{radius:.3f}"])
     files.write_bytes(path, text.getvalue().encode())
+
+
+def _ground(metres):
+    """Latitudes, longitudes and radii (n, 3) of points (n, 3) in metres."""
+    return np.stack([*spherical(metres), np.linalg.norm(metres, axis=1)], axis=1)
 
 
 def _point(number):

@@ -105,7 +105,7 @@ def control(cubes, made, image, threads):
 
     found = adjust.adjusted(cubes, image["control"], threads)
     products.write_network(made["network"], image["network"], found)
-    products.write_residuals(made["residuals"], found)
+    products.write_residuals(made["residuals"], products.residuals_of(found))
     write_record(made["record"], products.record_of(found, image["control"]))
     write_json(made["pointing"], products.pointing_of(found))
 
