@@ -121,9 +121,18 @@ def test_what_protocol_buffers_writes_is_read(tmp_path, judge):
     ("change", "message"),
     [
         (lambda content: content[:-5], r"control.net: cut off: \d+ bytes, its label speaks of \d+"),
-        (lambda content: content.replace(b"Version          = 5", b"Version          = 2"), r"control.net: Version = 2; right is 5"),
-        (lambda content: content.replace(b"Version ", b"Vorsion "), r"control.net: no binary control network of ISIS: no Version"),
-        (lambda content: b"Object = ControlNetwork\n  Version = 5\nEnd_Object\nEnd\n", r"control.net: no binary control network of ISIS: no ProtoBuffer"),
+        (
+            lambda content: content.replace(b"Version          = 5", b"Version          = 2"),
+            r"control.net: Version = 2; right is 5",
+        ),
+        (
+            lambda content: content.replace(b"Version ", b"Vorsion "),
+            r"control.net: no binary control network of ISIS: no Version",
+        ),
+        (
+            lambda content: b"Object = ControlNetwork\n  Version = 5\nEnd_Object\nEnd\n",
+            r"control.net: no binary control network of ISIS: no ProtoBuffer",
+        ),
     ],
     ids=["cut off", "old", "without", "pvl"],
 )
@@ -141,10 +150,30 @@ def test_what_is_no_network_is_named(tmp_path, change, message):
 @pytest.mark.parametrize(
     ("instrument", "others", "serial"),
     [
-        ({"SpacecraftName": "Messenger", "InstrumentId": "MDIS-NAC", "SpacecraftClockCount": "1/0131771118:976000"}, {}, "MeSSEnGeR/MDIS-NAC/1/0131771118:976000"),
-        ({"SpacecraftName": "Mars_Reconnaissance_Orbiter", "InstrumentId": "CTX", "SpacecraftClockCount": "0854:1"}, {}, "MRO/CTX/0854:1"),
-        ({"SpacecraftName": "LUNAR RECONNAISSANCE ORBITER", "InstrumentId": "NACR", "SpacecraftClockStartCount": "1/269182000:51104"}, {}, "LRO/1/269182000:51104/NACR"),
-        ({"SpacecraftName": "MARS EXPRESS", "InstrumentId": "HRSC", "SpacecraftClockStartCount": "1/2"}, {"Archive": {"DetectorId": "MEX_HRSC_NADIR"}}, "MEX/1/2/HRSC/MEX_HRSC_NADIR"),
+        (
+            {"SpacecraftName": "Messenger", "InstrumentId": "MDIS-NAC", "SpacecraftClockCount": "1/0131771118:976000"},
+            {},
+            "MeSSEnGeR/MDIS-NAC/1/0131771118:976000",
+        ),
+        (
+            {"SpacecraftName": "Mars_Reconnaissance_Orbiter", "InstrumentId": "CTX", "SpacecraftClockCount": "0854:1"},
+            {},
+            "MRO/CTX/0854:1",
+        ),
+        (
+            {
+                "SpacecraftName": "LUNAR RECONNAISSANCE ORBITER",
+                "InstrumentId": "NACR",
+                "SpacecraftClockStartCount": "1/269182000:51104",
+            },
+            {},
+            "LRO/1/269182000:51104/NACR",
+        ),
+        (
+            {"SpacecraftName": "MARS EXPRESS", "InstrumentId": "HRSC", "SpacecraftClockStartCount": "1/2"},
+            {"Archive": {"DetectorId": "MEX_HRSC_NADIR"}},
+            "MEX/1/2/HRSC/MEX_HRSC_NADIR",
+        ),
         ({"SpacecraftName": "X", "InstrumentId": "SURVEY"}, {}, "one.cub"),
         ({"SpacecraftName": "Messenger", "InstrumentId": "MDIS-NAC"}, {}, "one.cub"),
     ],
@@ -156,4 +185,3 @@ def test_serial_numbers_are_those_of_isis(tmp_path, instrument, others, serial):
     cube = Cube(tmp_path / "one.cub")
     assert serials.serial_of(cube) == serial
     assert serials.is_known(cube) == (serial != "one.cub")
-

@@ -39,7 +39,11 @@ OPTIONS = {
 KINDS = {
     "frames": [planet.frame_isd(*place) for place in planet.FRAMES],
     "scans": [planet.scan_isd(*place) for place in planet.SCANS],
-    "both": [planet.frame_isd(*planet.FRAMES[0]), planet.scan_isd(*planet.SCANS[1]), planet.frame_isd(*planet.FRAMES[3])],
+    "both": [
+        planet.frame_isd(*planet.FRAMES[0]),
+        planet.scan_isd(*planet.SCANS[1]),
+        planet.frame_isd(*planet.FRAMES[3]),
+    ],
 }
 
 
@@ -51,7 +55,9 @@ def controlled(folder, seen, **options):
     asked = {"engine": "native", "names": names, "network": "mosaic", "control": OPTIONS | options}
     planetary_detect_control([str(each.path) for each in seen], **made, image=asked, threads=2)
     for each in seen:
-        planetary_correct_pointing(each.path, made["pointing"], folder / f"controlled.{each.path.name}", {"name": each.path.stem})
+        planetary_correct_pointing(
+            each.path, made["pointing"], folder / f"controlled.{each.path.name}", {"name": each.path.stem}
+        )
     return made
 
 
@@ -66,12 +72,19 @@ def apart(seen, paths):
             truth = seen[other].truth
             sample, line = truth.image(ground.latitude, ground.longitude)
             both = (sample > 0.5) & (sample < truth.samples + 0.5) & (line > 0.5) & (line < truth.lines + 0.5)
-            places = [cameras[one].ground(*np.meshgrid(grid, grid)).point[both], cameras[other].ground(sample[both], line[both]).point]
+            places = [
+                cameras[one].ground(*np.meshgrid(grid, grid)).point[both],
+                cameras[other].ground(sample[both], line[both]).point,
+            ]
             apart += list(np.linalg.norm(places[0] - places[1], axis=1) * 1000)
     return np.array(apart)
 
 
-@pytest.fixture(scope="module", params=[("frames", 11, {}), ("scans", 12, {"light": 15.0}), ("both", 13, {"noise": 0.04})], ids=lambda param: param[0])
+@pytest.fixture(
+    scope="module",
+    params=[("frames", 11, {}), ("scans", 12, {"light": 15.0}), ("both", 13, {"noise": 0.04})],
+    ids=lambda param: param[0],
+)
 def case(request, tmp_path_factory):
     """Images of each kind of camera, some 20 pixels off, and what their control has made of them."""
     kind, seed, how = request.param
@@ -96,7 +109,10 @@ def test_what_is_left_is_common_to_all(case):
     assert np.ptp(off, axis=0).max() > 20
     left = []
     for each in seen:
-        found, truth = (camera.isd.pointing.matrix(camera.isd.time(1.0)) for camera in (camera_of(folder / f"controlled.{each.path.name}"), each.truth))
+        found, truth = (
+            camera.isd.pointing.matrix(camera.isd.time(1.0))
+            for camera in (camera_of(folder / f"controlled.{each.path.name}"), each.truth)
+        )
         left.append(Rotation.from_matrix(found @ truth.T).as_rotvec()[:2] / pixel)
     assert np.ptp(left, axis=0).max() < 4
     assert np.mean(left, axis=0) == pytest.approx(off.mean(axis=0), abs=3)
@@ -144,7 +160,11 @@ def test_what_was_done_stands_in_the_cubes(case):
     for each in seen:
         before, after = Cube(each.path), Cube(folder / f"controlled.{each.path.name}")
         *done, last = after.groups["Darkroom"]["Done"]
-        assert tuple(done) == tuple(before.groups["Darkroom"]["Done"] if isinstance(before.groups["Darkroom"]["Done"], tuple) else (before.groups["Darkroom"]["Done"],))
+        assert tuple(done) == tuple(
+            before.groups["Darkroom"]["Done"]
+            if isinstance(before.groups["Darkroom"]["Done"], tuple)
+            else (before.groups["Darkroom"]["Done"],)
+        )
         assert re.match(rf"control: {each.path.stem} turned by \(", last)
         assert after.tables == before.tables
         np.testing.assert_array_equal(after.raw(), before.raw())
@@ -154,7 +174,7 @@ def test_what_was_done_stands_in_the_cubes(case):
 
 
 def test_the_same_images_give_the_same_bytes(case, tmp_path):
-    folder, seen, made = case
+    _, seen, made = case
     if len(seen) > 3:
         pytest.skip("once is enough")
     again = controlled(tmp_path, seen)
@@ -180,7 +200,13 @@ def test_a_mosaic_has_no_seams_any_more(case):
             layer[row : row + made.lines, column : column + made.samples] = made.read()[0]
         pairs = [(one, other) for one in range(len(maps)) for other in range(one)]
         both = [np.isfinite(shown[[one, other]]).all(axis=0) for one, other in pairs]
-        alike.append([np.corrcoef(shown[one][part], shown[other][part])[0, 1] for (one, other), part in zip(pairs, both, strict=True) if part.sum() > 5000])
+        alike.append(
+            [
+                np.corrcoef(shown[one][part], shown[other][part])[0, 1]
+                for (one, other), part in zip(pairs, both, strict=True)
+                if part.sum() > 5000
+            ]
+        )
     before, after = map(np.array, alike)
     assert before.mean() < 0.5
     assert after.min() > before.max()
@@ -203,7 +229,7 @@ def test_a_held_image_brings_the_others_to_where_they_are(tmp_path):
 
 def test_a_network_that_is_given_takes_the_place_of_features(case, tmp_path):
     """That of the first control gives the same turns; what was ignored in it since is left out."""
-    folder, seen, made = case
+    _, seen, made = case
     again = controlled(tmp_path, seen, network=str(made["network"]))
     first, second = (json.loads(each["record"].read_text())["checks"]["planetary_control"] for each in (made, again))
     assert second["measures"] == pytest.approx(first["measures"], abs=3)
@@ -218,7 +244,10 @@ def test_a_network_that_is_given_takes_the_place_of_features(case, tmp_path):
     for point in points:
         point.measures = point.measures[:1]
     cnet.write(tmp_path / "single.net", header, points)
-    with pytest.raises(ValueError, match=rf"single.net: none of its {len(points)} points is in two of the images, whose serial numbers are MeSS"):
+    with pytest.raises(
+        ValueError,
+        match=rf"single.net: none of its {len(points)} points is in two of the images, whose serial numbers are MeSS",
+    ):
         controlled(tmp_path, seen, network=str(tmp_path / "single.net"))
 
 
@@ -265,7 +294,9 @@ def test_the_solution_is_that_of_brute_force(small, radius):
             own = network.image == number
             latitude, longitude, height = places[network.point[own]].T
             turned = Camera(pointing.turned(camera.isd, angles[number]))
-            turned.terrain = SimpleNamespace(points=lambda *at, height=height: cartesian(*at, np.ones(3)) * height[:, None])
+            turned.terrain = SimpleNamespace(
+                points=lambda *at, height=height: cartesian(*at, np.ones(3)) * height[:, None]
+            )
             residuals.append((np.stack(turned.image(latitude, longitude), axis=1) - network.place[own]).ravel())
         return np.concatenate(residuals)
 
@@ -288,11 +319,16 @@ def test_angles_that_change_with_time_are_found(tmp_path):
     ground = truth[1].ground(*(axis.ravel() for axis in grid))
     tracks = []
     for latitude, longitude in zip(ground.latitude, ground.longitude, strict=True):
-        seen = [(number, *(float(each) for each in camera.image(latitude, longitude))) for number, camera in enumerate(truth)]
+        seen = [
+            (number, *(float(each) for each in camera.image(latitude, longitude)))
+            for number, camera in enumerate(truth)
+        ]
         inside = [measure for measure in seen if 1 <= measure[1] <= 400 and 1 <= measure[2] <= 500]
         tracks += [inside] if len(inside) > 1 else []
     rates = np.array([[0, 0, 0], [8 * pixel, -6 * pixel, 0.002], [0, 0, 0]])
-    cameras = [Camera(pointing.turned(camera.isd, np.zeros(3), rate)) for camera, rate in zip(truth, rates, strict=True)]
+    cameras = [
+        Camera(pointing.turned(camera.isd, np.zeros(3), rate)) for camera, rate in zip(truth, rates, strict=True)
+    ]
     network = Network.of("abc", tracks)
     still = Adjustment(np.radians(0.25), held=(0, 2)).of(network, cameras)
     moving = Adjustment(np.radians(0.25), linear=True, held=(0, 2)).of(network, cameras)
@@ -343,7 +379,9 @@ def test_angular_velocities_are_those_of_the_turned_frame():
 def test_images_that_do_not_overlap_are_named(tmp_path):
     far = [planet.frame_isd(-3.5, 0, 0), planet.frame_isd(-3.0, 0, 0), planet.frame_isd(4.5, 0, 0)]
     seen = planet.see(tmp_path, far)
-    with pytest.raises(ValueError, match=r"^control: c overlaps no other image of a, b, c; leave it out, or check its geometry$"):
+    with pytest.raises(
+        ValueError, match=r"^control: c overlaps no other image of a, b, c; leave it out, or check its geometry$"
+    ):
         controlled(tmp_path, seen)
     assert not (tmp_path / "control.net").exists()
 
@@ -351,7 +389,9 @@ def test_images_that_do_not_overlap_are_named(tmp_path):
 def test_islands_are_named(tmp_path):
     apart = [planet.frame_isd(north, 0, 0) for north in (-3.5, -3.0, 3.0, 3.5)]
     seen = planet.see(tmp_path, apart)
-    with pytest.raises(ValueError, match=r"^control: the network is in 2 parts: a, b; c, d; a pair hangs together by 10"):
+    with pytest.raises(
+        ValueError, match=r"^control: the network is in 2 parts: a, b; c, d; a pair hangs together by 10"
+    ):
         controlled(tmp_path, seen)
 
 
@@ -363,7 +403,10 @@ def test_images_that_show_nothing_alike_are_named(tmp_path):
 
 def test_images_that_still_miss_are_named(tmp_path):
     seen = planet.see(tmp_path, KINDS["frames"][:2])
-    with pytest.raises(ValueError, match=r"^control: after the adjustment, images still miss .* a by 0\.\d\d pixels, b by 0\.\d\d pixels"):
+    with pytest.raises(
+        ValueError,
+        match=r"^control: after the adjustment, images still miss .* a by 0\.\d\d pixels, b by 0\.\d\d pixels",
+    ):
         controlled(tmp_path, seen, bound=0.01)
     assert not (tmp_path / "control.net").exists()
 

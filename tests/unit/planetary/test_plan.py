@@ -80,7 +80,11 @@ def test_a_controlled_mosaic_is_made_of_turned_cubes(plan, tmp_path):
     options = {"radius": 0, "search": 100, "features": 200, "tiles": 9, "least": 10, "bound": 1, "network": "mine.net"}
     assert asked["control"] == {"adjust": "angles", "sigma": 0.25, "held": ["right"]} | options
     plain = plan(ROWS)["mosaic"]
-    assert (plain.controlled, plain.besides, names(plain.to_project.values())) == (False, [], ["calibrated", "corrected"])
+    assert (plain.controlled, plain.besides, names(plain.to_project.values())) == (
+        False,
+        [],
+        ["calibrated", "corrected"],
+    )
 
 
 def test_a_cube_of_isis_is_one_image_of_its_camera_or_of_any(plan):

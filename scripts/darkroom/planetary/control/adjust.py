@@ -47,8 +47,8 @@ def adjusted(paths, options, threads=1):
     Places are looked for twice: with the cameras as they are, and with those of a first adjustment, by which what is
     compared is neither turned nor far. Where the options name a network, its places are taken instead.
 
-    Raises ValueError when an image overlaps no other, when the network does not hang together, or when images still miss
-    by more than `control.bound`, naming them.
+    Raises ValueError when an image overlaps no other, when the network does not hang together, or when images still
+    miss by more than `control.bound`, naming them.
     """
     views = [view(name, path) for name, path in paths.items()]
     require_one_body(views)
@@ -77,8 +77,7 @@ def fitted(views, how, network, least):
 
 
 def given(path, views):
-    """The Network of a file of ISIS's form: of its points those that two views or more show; what is ignored or rejected
-    in it is left out.
+    """The Network of a file of ISIS's form: of its points those that two views or more show.
 
     Raises ValueError naming the file when there are none.
     """

@@ -31,7 +31,8 @@ class Solution:
 
     network -- the measures that it kept; rejected -- number of those that it did not
     angles, rates -- (images, 3) radians in the frames of the cameras, see `pointing`
-    points -- (places, 3) body-fixed, km; before, residuals -- (measures, 2) measured less predicted, pixels, as ISIS has them
+    points -- (places, 3) body-fixed, km
+    before, residuals -- (measures, 2) measured less predicted, pixels, as ISIS has them
     """
 
     network: Network
@@ -81,9 +82,7 @@ class Adjustment:
             network = network.only(good)
         network, still = system.network, np.zeros((len(cameras), 3))
         before = _System(network, cameras, self, still, still)
-        return Solution(
-            network, measures - len(network.image), *found, points, before.missed(before.start), residuals
-        )
+        return Solution(network, measures - len(network.image), *found, points, before.missed(before.start), residuals)
 
 
 def _fitting(residuals):

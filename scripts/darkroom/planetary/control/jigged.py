@@ -52,7 +52,15 @@ class Jigged:
         for point, measure, name in self.measures:
             place = np.array([point.adjusted_x, point.adjusted_y, point.adjusted_z], float)
             pixels = measure.sample, measure.line, measure.sample_residual or 0.0, measure.line_residual or 0.0
-            yield point.id, name, *pixels, math.nan, math.nan, *map(float, spherical(place)), float(np.linalg.norm(place))
+            yield (
+                point.id,
+                name,
+                *pixels,
+                math.nan,
+                math.nan,
+                *map(float, spherical(place)),
+                float(np.linalg.norm(place)),
+            )
 
     def sentence(self, name):
         """What was done to the pointing of an image."""

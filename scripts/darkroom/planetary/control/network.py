@@ -61,8 +61,8 @@ class Network:
         alone = [name for number, name in enumerate(names) if not any(number in pair for pair in overlapping)]
         if alone:
             raise ValueError(
-                f"control: {', '.join(alone)} overlaps no other image of {', '.join(names)}; leave it out, or check its "
-                "geometry"
+                f"control: {', '.join(alone)} overlaps no other image of {', '.join(names)}; leave it out, or check "
+                "its geometry"
             )
         pieces, piece = connected_components(common >= least, directed=False)
         if pieces == 1:
@@ -73,8 +73,8 @@ class Network:
         weak = [f"{names[a]} and {names[b]}: {common[a, b]}" for a, b in sorted(overlapping) if piece[a] != piece[b]]
         told = f" (places in common: {'; '.join(weak)})" if weak else ""
         raise ValueError(
-            f"control: the network is in {pieces} parts: {islands}{told}; a pair hangs together by {least} common places "
-            "(control.least). Allow a larger control.search or more control.features, or leave an image out"
+            f"control: the network is in {pieces} parts: {islands}{told}; a pair hangs together by {least} common "
+            "places (control.least). Allow a larger control.search or more control.features, or leave an image out"
         )
 
 
@@ -91,7 +91,9 @@ def require_fit(missed, bound):
 
 
 def places_of(points, number):
-    """Places that points of a `cnet` stand for, lists of measures (image, sample, line); number -- serial number -> image.
+    """Places that points of a `cnet` stand for: lists of measures (image, sample, line).
+
+    number -- serial number -> image
 
     What is ignored or rejected is left out, and what fewer than two images show.
     """

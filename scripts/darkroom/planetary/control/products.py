@@ -1,4 +1,4 @@
-"""What a control leaves: its network for the programs of ISIS, a table of residuals, and the pointing of its cameras."""
+"""What a control leaves: its network for the programs of ISIS, a table of residuals, the pointing of its cameras."""
 
 import csv
 import io
@@ -81,8 +81,8 @@ def residuals_of(control):
 def write_residuals(path, rows):
     """Write a table of measures.
 
-    rows -- point, image; sample, line and residuals (measured less predicted) after and before the adjustment in pixels,
-        NaN where it is not known; planetocentric latitude and east longitude in degrees, radius in metres of the point
+    rows -- point, image; sample, line and residuals (measured less predicted) after and before the adjustment in
+        pixels, NaN where it is not known; planetocentric latitude and east longitude in degrees, radius in metres
     """
     text = io.StringIO()
     made = csv.writer(text, lineterminator="\n")
@@ -118,9 +118,9 @@ def record_of(control, options):
             notes.append(f"control.net: {view.cube.path.name} stands for {view.name}, whose serial number is not known")
     largest = np.degrees(np.abs(found.angles).max(initial=0.0))
     if largest > 3 * options["sigma"]:
-        notes.append(f"control: an angle changed by {largest:.3g} degrees, with an a priori error of {options['sigma']:g}")
+        notes.append(f"control: an angle changed by {largest:.3g} degrees; its a priori error is {options['sigma']:g}")
     if not options["held"]:
-        notes.append("control: no image is held; the images agree with each other, all together as they were on the mean")
+        notes.append("control: no image is held; all together look where they did on the mean")
     several = int((np.bincount(network.point) > 2).sum())
     figures = {
         "passed": True,

@@ -77,8 +77,8 @@ def control(cubes, made, image, threads):
         "radius": bool(options["radius"]),
         "radius_sigma": options["radius"] or None,
     }
-    given, held = options["network"], options["held"]
-    with programs.control(image["stages"], cubes, given, held, values, image["parameters"], threads) as (adjusted, net):
+    asked = image["stages"], cubes, made["network"], options["network"], options["held"], values
+    with programs.control(*asked, parameters=image["parameters"], threads=threads) as (adjusted, net):
         found = jigged.of({name: Cube(path) for name, path in adjusted.items()}, net)
         found.require_fit(options["least"], options["bound"])
         write_residuals(made["residuals"], found.residuals())

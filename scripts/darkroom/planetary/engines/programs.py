@@ -368,19 +368,21 @@ def join_channels(stages, channels, output, *, parameters=None, threads=1, attem
 
 
 @contextmanager
-def control(stages, cubes, given, held, values, parameters=None, threads=1):
+def control(stages, cubes, network, given, held, values, *, parameters=None, threads=1):
     """Copies of the cubes of some images, name -> path, that jigsaw has adjusted, and its network, for a time.
 
     stages -- of the recipes: features, combine, adjust; cubes -- name -> path
-    given -- path of a network that takes the place of features, or ""; held -- names of images that stay as they are
+    network -- path beside which it works; given -- path of a network that takes the place of features, or ""
+    held -- names of images that stay as they are
     values -- of the steps: points, camsolve, sigma, ...
 
     Raises ChildProcessError as `run_stage` does.
     """
-    with files_beside() as work:
+    with working_folder(f"{network}.images") as work:
 
         def make(stage, name, **inputs):
-            run_stage(recipe_steps(stages.get(stage, []), None, parameters), work / name, inputs | values, threads=threads)
+            steps = recipe_steps(stages.get(stage, []), None, parameters)
+            run_stage(steps, work / name, inputs | values, threads=threads)
             return work / name
 
         copies = {name: work / f"{safe_name(name)}.cub" for name in cubes}

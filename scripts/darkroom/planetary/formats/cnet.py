@@ -5,6 +5,7 @@ label of 65536 bytes, a header message, then for each point its size (uint32, li
 wire format of Protocol Buffers (protobuf.dev/programming-guides/encoding).
 """
 
+import functools
 import struct
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,74 +21,71 @@ AVERAGE_OF_MEASURES, ELLIPSOID, DEM = 2, 4, 5  # sources of a priori places and 
 VARINT, DOUBLE, BYTES, SINGLE = 0, 1, 2, 5  # wire types
 
 
-def _message(number, kind, default=None, **how):
-    """A field of a message: its number and its kind, as the .proto has them."""
-    made = {"default_factory": default} if callable(default) else {"default": default}
-    return field(metadata={"number": number, "kind": kind} | how, **made)
+# The fields of these messages stand in the order of their numbers, from 1, but for those that tell their own.
 
 
 @dataclass
 class Measure:
-    """Where an image shows a point: pixels, 1.0 is the centre of the first one; residuals are measured less predicted."""
+    """Where an image shows a point, in pixels, 1.0 is the centre of the first; residuals: measured less predicted."""
 
-    serial: str = _message(1, "text", "")
-    type: int = _message(2, "whole", REGISTERED_SUBPIXEL)
-    sample: float | None = _message(3, "double")
-    line: float | None = _message(4, "double")
-    sample_residual: float | None = _message(5, "double")
-    line_residual: float | None = _message(6, "double")
-    chooser: str | None = _message(7, "text")
-    time: str | None = _message(8, "text")
-    edit_lock: int | None = _message(9, "whole")
-    ignore: int | None = _message(10, "whole")
-    rejected: int | None = _message(11, "whole")
-    diameter: float | None = _message(12, "double")
-    apriori_sample: float | None = _message(13, "double")
-    apriori_line: float | None = _message(14, "double")
-    sample_sigma: float | None = _message(15, "double")
-    line_sigma: float | None = _message(16, "double")
+    serial: str = ""
+    type: int = REGISTERED_SUBPIXEL
+    sample: float | None = None
+    line: float | None = None
+    sample_residual: float | None = None
+    line_residual: float | None = None
+    chooser: str | None = None
+    time: str | None = None
+    edit_lock: int | None = None
+    ignore: int | None = None
+    rejected: int | None = None
+    diameter: float | None = None
+    apriori_sample: float | None = None
+    apriori_line: float | None = None
+    sample_sigma: float | None = None
+    line_sigma: float | None = None
 
 
 @dataclass
 class Point:
     """A place on the ground; coordinates are body-fixed, in metres, covariances the six of an upper triangle."""
 
-    id: str = _message(1, "text", "")
-    type: int = _message(2, "whole", FREE)
-    chooser: str | None = _message(3, "text")
-    time: str | None = _message(4, "text")
-    edit_lock: int | None = _message(5, "whole")
-    ignore: int | None = _message(6, "whole")
-    rejected: int | None = _message(7, "whole")
-    reference: int | None = _message(8, "whole")
-    apriori_source: int | None = _message(9, "whole")
-    apriori_source_file: str | None = _message(10, "text")
-    radius_source: int | None = _message(11, "whole")
-    radius_source_file: str | None = _message(12, "text")
-    latitude_constrained: int | None = _message(13, "whole")
-    longitude_constrained: int | None = _message(14, "whole")
-    radius_constrained: int | None = _message(15, "whole")
-    apriori_x: float | None = _message(16, "double")
-    apriori_y: float | None = _message(17, "double")
-    apriori_z: float | None = _message(18, "double")
-    apriori_covariance: list = _message(19, "doubles", list)
-    adjusted_x: float | None = _message(20, "double")
-    adjusted_y: float | None = _message(21, "double")
-    adjusted_z: float | None = _message(22, "double")
-    adjusted_covariance: list = _message(23, "doubles", list)
-    measures: list = _message(25, "messages", list, of=Measure)
+    id: str = ""
+    type: int = FREE
+    chooser: str | None = None
+    time: str | None = None
+    edit_lock: int | None = None
+    ignore: int | None = None
+    rejected: int | None = None
+    reference: int | None = None
+    apriori_source: int | None = None
+    apriori_source_file: str | None = None
+    radius_source: int | None = None
+    radius_source_file: str | None = None
+    latitude_constrained: int | None = None
+    longitude_constrained: int | None = None
+    radius_constrained: int | None = None
+    apriori_x: float | None = None
+    apriori_y: float | None = None
+    apriori_z: float | None = None
+    apriori_covariance: list[float] = field(default_factory=list)
+    adjusted_x: float | None = None
+    adjusted_y: float | None = None
+    adjusted_z: float | None = None
+    adjusted_covariance: list[float] = field(default_factory=list)
+    measures: list[Measure] = field(default_factory=list, metadata={"number": 25})
 
 
 @dataclass
 class Header:
     """What is said of a network as a whole."""
 
-    network: str = _message(1, "text", "")
-    target: str = _message(2, "text", "")
-    created: str = _message(3, "text", "")
-    modified: str = _message(4, "text", "")
-    description: str = _message(5, "text", "")
-    user: str = _message(6, "text", "")
+    network: str = ""
+    target: str = ""
+    created: str = ""
+    modified: str = ""
+    description: str = ""
+    user: str = ""
 
 
 def write(path, header, points):
@@ -152,12 +150,29 @@ def read(path):
 
 # The wire format
 
+KINDS = {
+    str: "text",
+    str | None: "text",
+    int: "whole",
+    int | None: "whole",
+    float | None: "double",
+    list[float]: "doubles",
+    list[Measure]: "messages",
+}
+
+
+@functools.cache
+def _form(kind):
+    """Of each field of a kind of message its number, name and kind."""
+    placed = enumerate(fields(kind), 1)
+    return [(each.metadata.get("number", position), each.name, KINDS[each.type]) for position, each in placed]
+
 
 def encoded(message):
     """The bytes of a message; fields that are None are left out."""
     parts = []
-    for each in fields(message):
-        value, number, kind = getattr(message, each.name), each.metadata["number"], each.metadata["kind"]
+    for number, name, kind in _form(type(message)):
+        value = getattr(message, name)
         if kind == "messages":
             parts += [_framed(number, encoded(one)) for one in value]
         elif kind == "doubles" and value:
@@ -176,19 +191,16 @@ def decoded(kind, content):
 
     Raises ValueError when the bytes end within a field.
     """
-    of_number = {each.metadata["number"]: each for each in fields(kind)}
-    message = kind()
+    form, message = {number: how for number, *how in _form(kind)}, kind()
     for number, value in _fields(content):
-        if number not in of_number:
-            continue
-        name, how = of_number[number].name, of_number[number].metadata
-        if how["kind"] == "messages":
-            getattr(message, name).append(decoded(how["of"], value))
-        elif how["kind"] == "doubles":  # packed, or each by itself
+        name, held = form.get(number, ("", ""))
+        if held == "messages":
+            getattr(message, name).append(decoded(Measure, value))
+        elif held == "doubles":  # packed, or each by itself
             packed = value if isinstance(value, bytes) else struct.pack("<d", value)
             getattr(message, name).extend(struct.unpack(f"<{len(packed) // 8}d", packed))
-        else:
-            setattr(message, name, value.decode() if how["kind"] == "text" else value)
+        elif held:
+            setattr(message, name, value.decode() if held == "text" else value)
     return message
 
 

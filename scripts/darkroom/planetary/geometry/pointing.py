@@ -32,7 +32,10 @@ def turned(isd, angles, rates=(0.0, 0.0, 0.0)):
         return isd
     centre, half = middle(isd)
     if rates.any() and len(pointing.times) == 1:  # which holds still until now
-        repeated = {"times": centre + np.array([-half, half]), "quaternions": np.repeat(pointing.quaternions, 2, axis=0)}
+        repeated = {
+            "times": centre + np.array([-half, half]),
+            "quaternions": np.repeat(pointing.quaternions, 2, axis=0),
+        }
         if pointing.angular_velocities is not None:
             repeated["angular_velocities"] = np.repeat(pointing.angular_velocities, 2, axis=0)
         pointing = replace(pointing, **repeated)
