@@ -16,6 +16,7 @@ import re
 import shutil
 import sys
 import time
+import types
 from pathlib import Path
 
 from darkroom.planetary.formats import pvl
@@ -600,9 +601,9 @@ def pointing_table(angle):
 
 
 def serial(path):
-    from darkroom.planetary.formats import cubes, serials
+    from darkroom.planetary.formats import serials
 
-    return serials.serial_of(cubes.Cube(path))
+    return serials.serial_of(types.SimpleNamespace(path=path, groups=Cube.read(path).groups))
 
 
 def listed(path):

@@ -74,7 +74,7 @@ def control(cubes, made, image, threads):
         "points": options["features"] * options["tiles"],
         "camsolve": options["adjust"],
         "sigma": options["sigma"],
-        "radius": bool(options["radius"]),
+        "radius": "yes" if options["radius"] else "no",
         "radius_sigma": options["radius"] or None,
     }
     asked = image["stages"], cubes, made["network"], options["network"], options["held"], values
