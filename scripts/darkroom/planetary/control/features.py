@@ -83,24 +83,30 @@ def chosen_tiles(views, most):
     metres = 1000 * cartesian(latitude, longitude, views[0].camera.isd.radii)
     middles = []
     for pair in itertools.combinations(range(len(views)), 2):
-        common = np.flatnonzero(shown[pair[0]] & shown[pair[1]])
-        if not len(common):
-            continue
-        apart = APART * SIDE * np.maximum(coarsest[common], 1e-9)
-        away = np.min([np.linalg.norm(metres[common] - metres[each], axis=1) for each in middles] or [[np.inf]], axis=0)
-        away = np.broadcast_to(away, len(common)).copy()
-        has = sum(shown[pair[0], each] and shown[pair[1], each] for each in middles)
-        while has < most and (away > apart).any():
-            # The first is where most views are; the others are far from all that there are.
-            ranks = away if np.isfinite(away).all() else shown[:, common].sum(axis=0)
-            best = common[np.argmax(np.where(away > apart, ranks, -1))]
-            middles.append(best)
-            away = np.minimum(away, np.linalg.norm(metres[common] - metres[best], axis=1))
-            has += 1
+        both = shown[pair[0]] & shown[pair[1]]
+        common = np.flatnonzero(both)
+        if len(common):
+            # The first of all is where most views are.
+            first = common[shown[:, common].sum(axis=0).argmax()]
+            room = most - int(both[middles].sum())
+            middles += _spread(metres, common, APART * SIDE * coarsest[common], middles, first, room)
     return [
         Tile(latitude[each], longitude[each], coarsest[each], tuple(np.flatnonzero(shown[:, each]).tolist()))
         for each in middles
     ]
+
+
+def _spread(metres, common, apart, taken, first, most):
+    """Places, at most so many of `common`, each as far as can be from all others and those that are taken, and by more
+    than `apart`; `first` where none is taken."""
+    chosen = []
+    while len(chosen) < most:
+        near = [np.linalg.norm(metres[common] - metres[each], axis=1) for each in (*taken, *chosen)]
+        away = np.min(near, axis=0) if near else np.where(common == first, np.inf, 0)
+        if not (away > apart).any():
+            break
+        chosen.append(common[np.argmax(np.where(away > apart, away, -1))])
+    return chosen
 
 
 def _lattice(camera):
