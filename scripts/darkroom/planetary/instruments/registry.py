@@ -46,6 +46,8 @@ class Camera:
     level -- the same for the level of products that can be read; `wanted` says it in words
     recipes -- name -> Recipe of each kind of its products; what their labels say beyond `label`
     ingest -- function (pds3.Product, part, options) -> cubes.Image
+    sensor -- function (cubes.Cube, kernels) -> geometry.sensor.Sensor, which asks SPICE kernels by the module that
+        it is given, geometry.spice; None where its geometry cannot be had from them
     parts -- function pds3.Product -> names of the cubes that become of a product; None where it is always one
     calibrate -- function (cubes.Cube, options) -> calibrate.Result; None where our own code cannot
     instrument_ids -- InstrumentId of the cubes that it calibrates, in upper case
@@ -59,6 +61,7 @@ class Camera:
     wanted: str
     recipes: dict[str, Recipe]
     ingest: Callable
+    sensor: Callable | None = None
     parts: Callable | None = None
     calibrate: Callable | None = None
     instrument_ids: tuple = ()
