@@ -8,18 +8,20 @@ Units are those of ISIS: km, km/s, seconds of ephemeris time past J2000.
 
 import contextlib
 import itertools
+import math
 import operator
 
 import numpy as np
 import spiceypy
 from spiceypy.utils.exceptions import SpiceyError
 
+from darkroom.planetary.geometry.isd import LINE_SCAN
 from darkroom.planetary.geometry.sensor import spacecraft
 
 J2000 = 1  # NAIF's code of the frame
 BY_POINTING, FIXED = 3, 4  # classes of frames: of CK kernels, and those that do not turn against another
-LINES = 10  # of which one has a position and pointing of its own, in images of more than `SHORT` lines
-SHORT = 1000
+SHORT = 1000  # lines from which a scan is long: of so many one has a position and pointing of its own, or more often
+LINES, RATE = 10, 10
 LIGHT = 299792.458  # km/s
 TEXT = (".tls", ".tsc", ".tf", ".ti", ".tpc")  # kernels that are read into a pool of keywords
 MOST_KEYWORDS = 10000
@@ -112,7 +114,7 @@ def description(sensor, target, lines, samples):
     """
     code, name = body(target)
     frame = body_frame(code, name)
-    times = [(sensor.start + sensor.stop) / 2] if sensor.is_frame else spread(sensor.start, sensor.stop, lines)
+    times = [(sensor.start + sensor.stop) / 2] if sensor.is_frame else spread(sensor, lines)
     ends = times if sensor.is_frame else [times[0], times[-1]]
     keywords = pool(f"BODY{code}_*") | pool(*(f"INS{one}_*" for one in (sensor.code, *sensor.also)))
     return {
@@ -129,9 +131,12 @@ def description(sensor, target, lines, samples):
     }
 
 
-def spread(start, stop, lines):
-    """Times of positions and pointing in a line scan: at every line of a short image, else at every tenth."""
-    return np.linspace(start, stop, lines + 1 if lines < SHORT else lines // LINES + 1)
+def spread(sensor, lines):
+    """Times of positions and pointing: at every line, but in long scans at every tenth, or ten times a second."""
+    count = lines
+    if sensor.entries["name_model"] == LINE_SCAN and lines >= SHORT:
+        count = min(lines, max(lines // LINES, math.ceil((sensor.stop - sensor.start) * RATE)))
+    return np.linspace(sensor.start, sensor.stop, count + 1)
 
 
 def body(target):

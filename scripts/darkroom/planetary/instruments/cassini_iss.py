@@ -233,6 +233,7 @@ CAMERA = Camera(
     },
     ingest=ingested,
     sensor=sensor,
+    instrument_ids=("ISSNA", "ISSWA"),
     options={
         "ingest": {"lut": file("look-up table of images with TABLE conversion: Cassini's calibration/lut/lut.tab")}
     },

@@ -92,4 +92,5 @@ CAMERA = Camera(
     },
     ingest=ingested,
     sensor=sensor,
+    instrument_ids=tuple(FRAMES),
 )

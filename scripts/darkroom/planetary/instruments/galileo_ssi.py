@@ -128,4 +128,5 @@ CAMERA = Camera(
     },
     ingest=ingested,
     sensor=sensor,
+    instrument_ids=("SOLID STATE IMAGING SYSTEM", "SOLID_STATE_IMAGING"),
 )

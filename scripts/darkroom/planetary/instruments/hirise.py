@@ -220,5 +220,6 @@ CAMERA = Camera(
     },
     ingest=ingested,
     sensor=sensor,
+    instrument_ids=("HIRISE",),
     options={"ingest": {"unlut": UNLUT, "fill_gaps": FILL_GAPS}},
 )

@@ -183,6 +183,6 @@ CAMERA = Camera(
     ingest=ingested,
     sensor=sensor,
     calibrate=calibrated,
-    instrument_ids=("HRSC",),
+    instrument_ids=("HRSC", "SRC"),
     options={"calibration": {"units": UNITS_RULE}},
 )

@@ -193,6 +193,7 @@ CAMERA = Camera(
     },
     ingest=ingested,
     sensor=sensor,
+    instrument_ids=("WAC-UV", "WAC-VIS"),
     parts=parts,
     options={"ingest": {"unlut": UNLUT}},
 )

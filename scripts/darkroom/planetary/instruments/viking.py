@@ -99,4 +99,5 @@ CAMERA = Camera(
     },
     ingest=ingested,
     sensor=sensor,
+    instrument_ids=tuple(CAMERAS),
 )
