@@ -85,7 +85,7 @@ class Camera:
     def recipe(self, name):
         """One of its recipes, with what our own code makes of it."""
         recipe, native = self.recipes[name], "calibrated" if self.calibrate else "ingested"
-        return replace(recipe, label=self.label | recipe.label, native=native)
+        return replace(recipe, label=self.label | recipe.label, native=native, spice="yes" if self.sensor else "no")
 
 
 @functools.cache
