@@ -2,7 +2,8 @@
 
 Names of the models are those of the entry `optical_distortion` of ISDs. Formulas: ISIS's CameraDistortionMap, and of
 one camera each DawnFcDistortionMap, KaguyaTcCameraDistortionMap, LoHighDistortionMap, LroNarrowAngleDistortionMap,
-NewHorizonsMvic{Tdi,Frame}CameraDistortionMap, TaylorCameraDistortionMap, ThemisIrDistortionMap; USGSCSM's Distortion.
+MocWideAngleDistortionMap, NewHorizonsMvic{Tdi,Frame}CameraDistortionMap, TaylorCameraDistortionMap,
+ThemisIrDistortionMap; USGSCSM's Distortion.
 
 Coordinates are arrays (..., 2) in mm; coefficients are one flat array for each model.
 """
@@ -236,6 +237,28 @@ def _radtan(plane, coefficients, focal_length):
     return _solved(lambda place: _radtan_distorted(place, coefficients, focal_length), plane)
 
 
+def _angular_read(content, keywords, half):
+    return [content["scale"], *content["undistorted"], *content["distorted"]]
+
+
+def _angular(plane, coefficients, focal_length):
+    """The angle off the axis is an odd polynomial of that on the detector, whose lines are scaled (MGS MOC)."""
+    return _bent(plane / [1, coefficients[0]], coefficients[1:7], focal_length)
+
+
+def _angular_distorted(plane, coefficients, focal_length):
+    return _bent(plane, coefficients[7:], focal_length) * [1, coefficients[0]]
+
+
+def _bent(plane, coefficients, focal_length):
+    """Places whose angles off the axis are odd polynomials of those of others."""
+    length = np.linalg.norm(plane, axis=-1, keepdims=True)
+    angle = np.arctan(length / focal_length)
+    bent = focal_length * np.tan(angle * _power(angle**2, coefficients))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(length > 0, plane * bent / length, plane)
+
+
 def _lunar_orbiter_read(content, keywords, half):
     """The coefficients of the radius are in the keywords alone."""
     radial = keywords("OD_K")
@@ -309,6 +332,7 @@ MODELS = {
     "cahvor": Model(_plain, _cahvor, _cahvor_distorted, 5),
     "radtan": Model(_plain, _radtan, _radtan_distorted, 5),
     "kplo_shadowcam": Model(_plain, _shadowcam, _shadowcam_distorted, 1),
+    "mocwideangle": Model(_angular_read, _angular, _angular_distorted, 13),
     "lunarorbiter": Model(_lunar_orbiter_read, _lunar_orbiter, _lunar_orbiter_distorted, 6),
     "legendre": Model(_legendre_read, _legendre, _legendre_distorted, 54),
 }
