@@ -130,28 +130,28 @@ def opened(path):
     return grid.of_image(path), functools.partial(imagery.numbers, path)
 
 
-def window_of(scene, band, resolution, target, window):
-    """Reflectances of a window of a map, see `grid.brought`; of a scene with footprints, where a detector saw."""
-    source, read = opened(image_of(scene, band, resolution))
-    footprint = scene["footprints"].get(band)
+def reflectances(scene, band, target):
+    """What reads reflectances of windows of a map, see `grid.brought`; with footprints, where a detector saw."""
+    source, read = opened(image_of(scene, band, target.affine.a))
+    footprint, method = scene["footprints"].get(band), grid.method_for(source, target.affine.a)
 
-    def reflectances(part):
+    def of_image(part):
         values = reflectance(scene, band, read(part))
         if footprint:
             values[~seen(footprint, source, part)] = np.nan
         return values
 
-    return grid.brought(reflectances, source, target, window, grid.method_for(source, target.affine.a))
+    return lambda window: grid.brought(of_image, source, target, window, method)
 
 
-def classes_of(scene, target, window):
-    """Classes of the scene classification in a window of a map, by the nearest pixel; NaN where there is none."""
+def classes(scene, target):
+    """What reads classes of the scene classification in windows of a map, by the nearest pixel; NaN for none."""
     source, read = opened(image_of(scene, "SCL", 20))
 
-    def classes(part):
+    def of_image(part):
         return read(part).astype(np.float32)
 
-    return grid.brought(classes, source, target, window, Resampling.nearest)
+    return lambda window: grid.brought(of_image, source, target, window, Resampling.nearest)
 
 
 def seen(path, target, window):
