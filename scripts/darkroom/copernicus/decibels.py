@@ -10,7 +10,7 @@ def of_power(power):
     with np.errstate(all="ignore"):
         values = np.log(power, dtype=np.float32)
         values *= DECIBELS
-    values[np.isneginf(values)] = np.nan
+    values[values == -np.inf] = np.nan
     return values
 
 
