@@ -43,6 +43,9 @@ def problems(variant, options):
     for name in layers_of(variant, options):
         if name not in POLARISATIONS:
             yield f"layers: {name!r} is unknown{schema.nearest(name, POLARISATIONS)}"
+    asked = _asked(variant, options).speckle
+    if asked.get("filter") == "refined_lee" and asked["window"] != speckle.REFINED:
+        yield f"backscatter.speckle.window: is {asked['window']}, and refined_lee has windows of {speckle.REFINED}"
     if (variant.targets or variant.merge in COMPARED) and not _asked(variant, options).decibel:
         yield f"backscatter.decibel: {variant.name} compares decibels; leave it out"
 
@@ -78,7 +81,8 @@ def describe(inventory, variant, options):
     if variant.speckle:
         side, looks = variant.speckle["window"], sorted({_looks(scene, variant) for scene in scenes})
         numbers = ", ".join(f"{one:g}" for one in looks)
-        notes += [f"speckle was made less by the filter of Lee (1980), {side} x {side} pixels, {numbers} looks"]
+        _, whose = _filter(variant)
+        notes += [f"speckle was made less by the filter {whose}, {side} x {side} pixels, {numbers} looks"]
     notes += [f"{factor} x {factor} pixels were averaged in power before"] if factor > 1 else []
     notes += ["power that noise makes negative has no decibels, and is missing"] if variant.decibel else []
     silent = [
@@ -120,12 +124,19 @@ def _looks(scene, variant):
     return looks
 
 
+def _filter(variant):
+    """The filter against speckle that a recipe has, and whose it is."""
+    return speckle.FILTERS[variant.speckle.get("filter", "lee")]
+
+
 def _reader(scene, polarisation, variant, place):
     """Reads power in windows of a map."""
     image = safe_s1.opened(scene["images"][polarisation], variant.calibration)
     power_of = image.power
     if variant.speckle:
-        power_of = speckle.filtered(image.power, image.shape, variant.speckle["window"], _looks(scene, variant))
+        smooth, _ = _filter(variant)
+        side, looks = variant.speckle["window"], _looks(scene, variant)
+        power_of = speckle.filtered(image.power, image.shape, side, looks, smooth)
     longitudes, latitudes = image.places()
     locate = image.locator(*map(np.array, transform("EPSG:4326", place.crs, longitudes, latitudes)))
     factor = _factor(image, place.affine.a)
