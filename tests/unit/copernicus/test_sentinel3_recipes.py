@@ -16,7 +16,7 @@ from darkroom.copernicus.readers import sen3
 from darkroom.copernicus.recipes.registry import method
 from darkroom.samples import copernicus as samples
 
-OPTIONS = {"layers": [], "map": {}}
+OPTIONS = {"layers": [], "map": {}, "every": None}
 
 
 def run(folder, target, recipe, **options):
@@ -90,6 +90,20 @@ def test_land_is_in_degrees_celsius_once_and_without_clouds(tmp_path):
     values = layer(shown)
     assert times.layers[0].unit == "degree_Celsius" and values[~np.isnan(values)] == pytest.approx(26.85, abs=1e-4)
     assert 40 < (~np.isnan(values)).sum() < 90 and np.isnan(values[:, -4:]).all()
+
+
+def test_products_of_a_day_are_one_time_with_their_mean(tmp_path):
+    """The second product of the day lies beside the first one, and over a part of it."""
+    days = (("22T095000", 300.0, 0), ("22T113000", 310.0, 5), ("23T095000", 280.0, 0))
+    for begin, kelvin, shift in days:
+        longitudes, latitudes = swath(west=7 + 0.01 * shift)
+        fields = lst(np.full(longitudes.shape, kelvin), np.zeros(longitudes.shape, int))
+        product(tmp_path / "raw", "SL_2_LST___", fields, longitudes, latitudes, f"202006{begin}")
+    times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst", every="day")
+    assert times.begins == ["2020-06-22T00:00:00Z", "2020-06-23T00:00:00Z"]
+    assert "each day is the mean of its times, 1 to 2 of them" in times.notes
+    first, second = ({round(one, 2) for one in layer(shown, at)[~np.isnan(layer(shown, at))].tolist()} for at in (0, 1))
+    assert first == {26.85, 31.85, 36.85} and second == {6.85}
 
 
 def test_a_fire_is_what_is_hotter_than_the_median_before(tmp_path):
