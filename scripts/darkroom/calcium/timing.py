@@ -107,6 +107,15 @@ class Timing:
         )
 
 
+def require_ascending(path, stamps):
+    """Refuse time stamps (s) of a file that are no numbers, or of which one does not lie after the one before it."""
+    if not np.isfinite(stamps).all():
+        raise ValueError(f"{path}: time stamp {int(np.argmin(np.isfinite(stamps)))} is no number; each frame has one")
+    if (np.diff(stamps) <= 0).any():
+        at = int(np.argmax(np.diff(stamps) <= 0))
+        raise ValueError(f"{path}: time stamp {at + 1} does not lie after the one before it")
+
+
 def of_stamps(times, start=None, utc_offset=None):
     """Timing of frames at known times (s, ascending, the first is 0).
 

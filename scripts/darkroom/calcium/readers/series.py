@@ -13,7 +13,7 @@ import numpy as np
 
 from darkroom.calcium.movie import Movie
 from darkroom.calcium.readers import avi, gpio, hdf5, imu, isxd, nwb, tiff
-from darkroom.calcium.timing import EPOCH, Timing, of_stamps
+from darkroom.calcium.timing import EPOCH, Timing, of_stamps, require_ascending
 
 VIDEO = (".avi", ".mp4", ".mkv", ".mov")
 HDF5 = (".h5", ".hdf5")
@@ -234,22 +234,28 @@ def _joined(parts):
 
 def _stamped(path, timing, notes):
     """The timing by a file of time stamps; it must have one for each frame."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         rows = csv.DictReader(file)
         if STAMP_COLUMN not in (rows.fieldnames or ()):
             raise ValueError(
                 f"{path}: has no column {STAMP_COLUMN!r}; there are {', '.join(rows.fieldnames or ()) or 'none'}"
             )
-        stamps = np.array([float(row[STAMP_COLUMN]) for row in rows]) / 1000
+        stamps = np.array([_milliseconds(row[STAMP_COLUMN]) for row in rows]) / 1000
     if len(stamps) != len(timing.times):
         raise ValueError(
             f"{path}: has {len(stamps)} time stamps, the movie {len(timing.times)} frames; one of each is due"
         )
-    if (np.diff(stamps) <= 0).any():
-        at = int(np.flatnonzero(np.diff(stamps) <= 0)[0])
-        raise ValueError(f"{path}: time stamp {at + 1} does not lie after the one before it")
+    require_ascending(path, stamps)
     notes.append(f"the times of the frames are those of {path.name}")
     return of_stamps(stamps - stamps[0], timing.start, timing.utc_offset)
+
+
+def _milliseconds(text):
+    """The number of a cell of a table; NaN where it has none."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return np.nan
 
 
 def _begun(timing, path, start, notes):
