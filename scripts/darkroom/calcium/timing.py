@@ -1,13 +1,14 @@
 """When the frames of a recording were taken: one period, the gaps in it, and the time of every frame that is there."""
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from fractions import Fraction
 
 import numpy as np
 
+from darkroom.calcium.moments import EPOCH
+
 GAPS = ("dropped", "cropped", "blank")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, eq=False)

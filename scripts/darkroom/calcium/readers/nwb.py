@@ -7,9 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from darkroom.calcium.moments import EPOCH
 from darkroom.calcium.movie import Movie
 from darkroom.calcium.readers.hdf5 import stored
-from darkroom.calcium.timing import EPOCH, Timing, of_stamps, require_ascending
+from darkroom.calcium.timing import Timing, of_stamps, require_ascending
 
 SERIES = ("OnePhotonSeries", "TwoPhotonSeries", "ImageSeries")
 

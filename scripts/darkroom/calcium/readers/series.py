@@ -5,15 +5,15 @@ import csv
 import itertools
 import re
 from dataclasses import replace
-from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from darkroom.calcium.moments import moment_of
 from darkroom.calcium.movie import Movie
 from darkroom.calcium.readers import avi, gpio, hdf5, imu, isxd, nwb, tiff
-from darkroom.calcium.timing import EPOCH, Timing, of_stamps, require_ascending
+from darkroom.calcium.timing import Timing, of_stamps, require_ascending
 
 VIDEO = (".avi", ".mp4", ".mkv", ".mov")
 HDF5 = (".h5", ".hdf5")
@@ -261,7 +261,7 @@ def _milliseconds(text):
 def _begun(timing, path, start, notes):
     """The timing with the start that was given, or the file's own, which must be a moment that somebody has set."""
     if start is not None:
-        moment = moment_of(start)
+        moment = _given(start)
         if timing.start and timing.start > SET and abs(timing.start - moment[0]) > 1:
             notes.append(f"start {start} was given, and is used in place of {timing.begin.isoformat()}")
         return replace(timing, start=moment[0], utc_offset=moment[1], times=timing.times)
@@ -271,19 +271,11 @@ def _begun(timing, path, start, notes):
     return timing
 
 
-def moment_of(text):
-    """Seconds since 1970 UTC and offset (s) of a moment in ISO 8601. Raises ValueError without a time zone."""
+def _given(start):
     try:
-        moment = datetime.fromisoformat(str(text))
+        return moment_of(start)
     except ValueError as error:
-        raise ValueError(f"start {text!r} is no moment; right is one such as 2024-05-17T14:03:00+02:00") from error
-    if moment.tzinfo is None:
-        raise ValueError(
-            f"start {text} has no time zone; right is one such as {moment.isoformat()}+02:00, or Z for UTC"
-        )
-    elapsed = moment - EPOCH
-    seconds = elapsed.days * 86400 + elapsed.seconds + Fraction(elapsed.microseconds, 1_000_000)
-    return Fraction(seconds), int(moment.utcoffset().total_seconds())
+        raise ValueError(f"start {error}") from error
 
 
 def plane(movie, paths, efocus=None, colour=None):

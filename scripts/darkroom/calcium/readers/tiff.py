@@ -37,7 +37,7 @@ def read_movie(path):
     except (tifffile.TiffFileError, OSError, IndexError, ValueError) as error:
         raise ValueError(f"{path}: is no whole TIFF file ({error})") from error
     dtype = series[0].dtype
-    if page.samplesperpixel != 1 or dtype.kind not in "uif":
+    if page.samplesperpixel != 1 or dtype.kind not in "uifb":
         raise ValueError(f"{path}: has {page.samplesperpixel} samples a pixel of {dtype}, one grey number is due")
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         raise ValueError(f"{path}: is a negative (MINISWHITE), whose brightest pixel is 0; invert it first")
@@ -68,11 +68,12 @@ def read_movie(path):
             return np.empty((0, rows, columns), dtype)
         with lock:
             try:
-                return file.asarray(key=range(first, first + wanted)).reshape(wanted, rows, columns)
+                frames = file.asarray(key=range(first, first + wanted)).reshape(wanted, rows, columns)
             except (ValueError, RuntimeError, IndexError) as error:
                 raise ValueError(
                     f"{path}: frames {first} to {first + wanted - 1} cannot be decoded ({error}); copy it again"
                 ) from error
+        return frames.astype("u1") if dtype.kind == "b" else frames
 
     said = file.imagej_metadata or {}
     interval = Fraction(said.get("finterval") or 0).limit_denominator(1_000_000)
@@ -83,6 +84,7 @@ def read_movie(path):
     elif interval:
         notes.append(f"the frame rate of {path.name} is what ImageJ has noted")
     period = interval / UNITS.get(unit, 1)
+    dtype = np.dtype("u1") if dtype.kind == "b" else dtype
     return Movie((number, rows, columns), dtype, Timing(period, number), read, notes=tuple(notes))
 
 
