@@ -37,9 +37,8 @@ def environment():
 def warm():
     """The process that runs come from; it ends with this one, which is all that writes to it."""
     command = [sys.executable, ROOT / "tests/warm.py"]
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1, text=True, env=environment()
-    )
+    # Without a buffer, of which `select` would know nothing.
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment())
 
 
 def arguments_of_all(*arguments):
@@ -88,7 +87,7 @@ class Campaign:
         with tempfile.NamedTemporaryFile("r", dir=self.folder.parent, errors="replace") as output:
             asked = {"arguments": arguments_of_all(*arguments), "folder": str(self.folder)}
             asked |= {"environment": environment(), "output": output.name}
-            server.stdin.write(json.dumps(asked) + "\n")
+            server.stdin.write(json.dumps(asked).encode() + b"\n")
             process = int(server.stdout.readline())
             if not select.select([server.stdout], [], [], seconds)[0]:
                 os.killpg(process, signal.SIGKILL)
