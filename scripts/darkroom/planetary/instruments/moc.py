@@ -50,17 +50,9 @@ MAPPING = np.datetime64("1999-04-03T01:00:40.441")  # since then gains take acco
 AU = 1.4959787066e8  # km, as in moccal
 SPACECRAFT = -94
 TIME_BIAS = -1.15  # s
-# Angles off the axis as polynomials of those on the detector: scale of its lines, and coefficients there and back.
-RED_ANGLES = {
-    "scale": 1.0,
-    "undistorted": [0.9993258, 0.4655529, -0.1548756, 1.827967, -3.057435, 2.226331],
-    "distorted": [0.9995458, -0.4237090, 0.2810857, -0.1697522, 0.068131536, -0.012665644],
-}
-BLUE_ANGLES = {
-    "scale": 1.000452,
-    "undistorted": [1.000246, 0.4612695, 0.2352545, 0.3535922, -0.2853861, 0.5574971],
-    "distorted": [0.9994557, -0.4515307, 0.3152195, -0.1993053, 0.081707217, -0.014814299],
-}
+# Angles off the axis as odd polynomials of those on the detector, and the scale of its lines.
+RED_ANGLES = {"scale": 1.0, "coefficients": [0.9993258, 0.4655529, -0.1548756, 1.827967, -3.057435, 2.226331]}
+BLUE_ANGLES = {"scale": 1.000452, "coefficients": [1.000246, 0.4612695, 0.2352545, 0.3535922, -0.2853861, 0.5574971]}
 # Optical axis (sample), the line of the detector, and the distortion of each camera.
 OPTICS = {
     -94031: (1024.5, 0.0, UNDISTORTED["optical_distortion"]),
