@@ -111,17 +111,16 @@ def test_a_fire_is_what_is_hotter_than_the_median_before(tmp_path):
     for day, add in ((6, 14.0), (1, 0.0), (2, 1.0), (3, 30.0)):  # one hot day before, which a median bears
         kelvin = np.full(longitudes.shape, 280.0)
         kelvin[4, 4] += add
-        stored = np.round(kelvin * 100 - 28373).astype("i2")
-        fields = {
-            "S9_BT_in.nc": (
-                "S9_BT_in",
-                stored,
-                {"scale_factor": 0.01, "add_offset": 283.73, "_FillValue": -32768, "units": "K"},
-            )
-        }
+        cloud = np.zeros(kelvin.shape, int)
+        cloud[4, 4], cloud[2, 6:8] = day == 6, day in (1, 2)  # smoke of the fire, and clouds before, which were cold
+        kelvin[cloud == 1] -= 40 * (day != 6)
+        packed = {"scale_factor": 0.01, "add_offset": 283.73, "_FillValue": -32768, "units": "K"}
+        fields = {"S9_BT_in.nc": ("S9_BT_in", np.round(kelvin * 100 - 28373).astype("i2"), packed)}
+        fields["flags_in.nc"] = lst(kelvin, cloud)["flags_in.nc"]
         product(tmp_path / "raw", "SL_1_RBT___", fields, longitudes, latitudes, f"2020040{day}T095000")
     times, _ = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_slstr_fires")
     assert times.begins == sorted(times.begins)
+    assert "pixels with one of the flags summary_cloud are masked, but on the last date" in times.notes
     copernicus_merge(tmp_path / "stack.nc", tmp_path / "map.tif", tmp_path / "statistics.csv", recipe="s3_slstr_fires")
     copernicus_detect(tmp_path / "map.tif", tmp_path / "classes.tif", tmp_path / "classes.csv", recipe="s3_slstr_fires")
     with rasterio.open(tmp_path / "map.tif") as image:
@@ -238,7 +237,8 @@ def test_what_cannot_be_made_is_one_line(tmp_path):
         run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
     only = tmp_path / "one"
     stored = np.zeros(longitudes.shape, "i2")
-    product(only, "SL_1_RBT___", {"S9_BT_in.nc": ("S9_BT_in", stored, {"units": "K"})}, longitudes, latitudes)
+    heat = {"S9_BT_in.nc": ("S9_BT_in", stored, {"units": "K"}), "flags_in.nc": files["flags_in.nc"]}
+    product(only, "SL_1_RBT___", heat, longitudes, latitudes)
     with pytest.raises(ValueError, match="s3_slstr_fires compares dates, and there is one"):
         run(only, tmp_path / "stack.nc", "s3_slstr_fires")
 

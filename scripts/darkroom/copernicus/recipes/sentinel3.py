@@ -53,7 +53,10 @@ def describe(inventory, variant, options):
             "angles of the tie grid were brought to the pixels as directions, in metres along and across the track"
         )
     if field.get("flags"):
-        notes.append(f"pixels with one of the flags {', '.join(field['flags']['set'])} are masked")
+        when = "" if field["flags"].get("last", True) else ", but on the last date"
+        notes.append(f"pixels with one of the flags {', '.join(field['flags']['set'])} are masked{when}")
+    elif variant.merge == "anomaly":
+        notes.append("clouds are not masked: ground that was under cold clouds before looks hotter, too")
     if field.get("log10"):
         notes.append(f"stored as log10, given in {field['unit']}")
     notes += periods.notes(groups, options["every"])
@@ -66,14 +69,22 @@ def fill(times, variant, options, put):
     (layer,) = times.layers
     field, place = variant.fields[layer.name], times.grid
     for at, scenes in enumerate(times.scenes):
+        shown = _unmasked(field) if at == len(times.scenes) - 1 else field
 
         @functools.lru_cache(1)
-        def read(number, scenes=scenes):
-            return _pixels(scenes[number], layer.name, field)
+        def read(number, scenes=scenes, shown=shown):
+            return _pixels(scenes[number], layer.name, shown)
 
         for window in place.windows():
             images = (_window(*read(number), place, window) for number in range(len(scenes)))
             put(layer.name, at, window, periods.mean(images))
+
+
+def _unmasked(field):
+    """A field as it is read of the last date."""
+    if field.get("flags", {}).get("last", True):
+        return field
+    return {key: told for key, told in field.items() if key != "flags"}
 
 
 def _pixels(scene, name, field):
