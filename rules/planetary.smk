@@ -56,6 +56,24 @@ def own_cameras(batch):
     return lambda wildcards: sorted(set().union(*of_each(wildcards)))
 
 
+def camera_descriptions(batch):
+    """The camera descriptions of the images of a batch, and their DEMs."""
+    of_each = batch.each(lambda dataset, _: watchable(PLANETARY[dataset].description))
+    return lambda wildcards: sorted(set().union(*of_each(wildcards)))
+
+
+def kernels_found(batch):
+    """What SPICE kernels cover, where an image of a batch asks for them."""
+    of_each = batch.each(lambda dataset, _: PLANETARY[dataset].asks_kernels)
+    return lambda wildcards: ["<results>/<campaign>/kernels.json"] if any(of_each(wildcards)) else []
+
+
+def asks_web(batch):
+    """Requests to the web service at the same time: one, where an image of a batch asks it for its geometry."""
+    of_each = batch.each(lambda dataset, _: PLANETARY[dataset].asks_web)
+    return lambda wildcards: int(any(of_each(wildcards)))
+
+
 def all_delivered(batch, suffix):
     """The cubes that the datasets of a batch end in, or their GeoTIFFs."""
     of_each = batch.each(lambda dataset, _: [f"{cube.path[:-4]}.{suffix}" for cube in PLANETARY[dataset].delivered])

@@ -105,6 +105,11 @@ class Image(Mapped):
         return [self.camera.file] if self.camera and self.camera.file and self.engine == "native" else []
 
     @property
+    def asks_kernels(self) -> bool:
+        """Whether its geometry is made of SPICE kernels."""
+        return self.row.options["geometry"] == "spice"
+
+    @property
     def asks_web(self) -> bool:
         """Whether the web service is asked for its geometry."""
         return self.row.options["geometry"] == "web"
@@ -113,6 +118,11 @@ class Image(Mapped):
     def joined(self) -> bool:
         """Whether its parts are made one before it is projected."""
         return self.engine == "isis" and "stitch" in self.recipe.stages and self.located
+
+    @property
+    def is_located(self) -> bool:
+        """Whether each of its parts gets its geometry before it is calibrated."""
+        return self.located and not self.joined
 
     @property
     def level(self) -> str:
@@ -144,7 +154,7 @@ class Image(Mapped):
 
     def to_calibrate(self, part: str) -> Cube:
         """What a part is calibrated from: the cube with its geometry, where there is one."""
-        return self.cube("located" if self.located and not self.joined else "ingested", part)
+        return self.cube("located" if self.is_located else "ingested", part)
 
     def to_correct(self, part: str) -> Cube:
         """What is brought to one light, where that is asked for."""
@@ -408,6 +418,28 @@ class Plan:
         return [image.cube("ingested", part) for image in images for part in image.parts]
 
     @property
+    def located(self) -> list[Cube]:
+        """The cubes that get the geometry of their camera."""
+        images = (made for made in map(self.__getitem__, self.datasets) if isinstance(made, Image))
+        return [
+            image.cube("located", part)
+            for image in images
+            if image.located and not image.joined
+            for part in image.parts
+        ]
+
+    @property
+    def of_kernels(self) -> list[Cube]:
+        """Those whose geometry is made of SPICE kernels."""
+        return [cube for cube in self.located if self[cube.dataset].asks_kernels]
+
+    @property
+    def kernels(self) -> list[str]:
+        """Where these are, of all images."""
+        places = (place for cube in self.of_kernels for place in self[cube.dataset].row.options["kernels"])
+        return list(dict.fromkeys(places))
+
+    @property
     def delivered(self) -> list[Cube]:
         """The cubes that all datasets end in."""
         return [cube for dataset in self.datasets for cube in self[dataset].delivered]
@@ -470,16 +502,31 @@ class Plan:
         if self.engine == "isis" and not self.recipes[name].stages.get("import") and name != recipes.CUBE:
             yield f"recipe: {name} is of engine native alone; no table of recipes says what ISIS does with it"
         if self.engine == "native" and geometry in ("local", "web"):
-            yield f"options geometry: {geometry} needs engine: isis in the config; engine native takes isd"
+            yield f"options geometry: {geometry} needs engine: isis in the config; engine native takes isd or spice"
+        if geometry == "spice":
+            yield from self._problems_of_kernels(row, name)
         if self.engine == "isis" and geometry == "none" and row.options["calibrate"]:
             for step in self.recipes[name].stages.get("calibrate", []):
                 if step.get("camera"):
                     yield f"options geometry: {step['program']} needs it; give local or web, or calibrate: false"
         yield from self._problems_of_sections(row, name)
-        if row.options["shape"] and (self.engine == "isis" or geometry not in ("isd", "attached")):
-            yield "options shape: is of engine native, geometry isd or attached; ISIS has {spiceinit: {shape: user}}"
+        if row.options["shape"] and (self.engine == "isis" or geometry not in ("isd", "spice", "attached")):
+            ways = "isd, spice or attached"
+            yield f"options shape: is of engine native, geometry {ways}; ISIS has {{spiceinit: {{shape: user}}}}"
         if geometry == "none" and (row.options["backplanes"] or row.options["photometry"]["model"] != "none"):
             yield "options: backplanes and photometry need geometry; it is none"
+
+    def _problems_of_kernels(self, row, name):
+        camera = self.cameras.get(name)
+        if self.engine == "isis":
+            yield "options geometry: spice is of engine native; engine isis takes local, which runs spiceinit"
+        if camera and not camera.sensor:
+            yield f"options geometry: no geometry from kernels for recipe {name}; give isd"
+        if not row.options["kernels"]:
+            yield "options kernels: geometry spice needs them, metakernels or folders, such as [mk/mro_2009.tm]"
+        for place in row.options["kernels"]:
+            if not Path(place).exists():
+                yield f"options kernels: {place} is not there"
 
     def _problems_of_sections(self, row, name):
         """Options of the row itself that its camera has not; those of the config may be for other cameras."""

@@ -33,7 +33,15 @@ def geometry_of(image: Image, part: str) -> dict:
         return {"geometry": way, "isd": options["isd"], "shape": options["shape"]} | _file_of(image, part)
     if way == "attached":
         return {"geometry": way, "shape": options["shape"]}
+    if way == "spice":
+        return {"geometry": way, "kernels": options["kernels"], "shape": options["shape"]}
     return {"geometry": way} | _asked(image, "spice")
+
+
+def kernels_of(image: Image, part: str) -> dict:
+    """To see that SPICE kernels have what a part of an image needs."""
+    asked = _file_of(image, part) | _native(image, "ingest")
+    return asked | {"dataset": image.row.dataset, "kernels": image.row.options["kernels"]}
 
 
 def calibration_of(image: Image) -> dict:

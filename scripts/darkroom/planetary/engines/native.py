@@ -41,6 +41,14 @@ def import_image(source, cube, image):
         write_cube(cube, made)
 
 
+def groups_of(source, image):
+    """The groups that the cube of an image will have, without its pixels. Raises ValueError for one that is packed."""
+    if source.suffix.lower() == ".cub":
+        return Cube(source).groups
+    camera = registry.of_recipe(image["recipe"], image.get("camera", ""))
+    return ingest.image(source, image["part"], image["ingest"], camera).groups
+
+
 def take_cube(source, cube):
     """Take a cube of ISIS, of any level, as it is; what of its file is not taken over is said."""
     taken = Cube(source)
