@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import rasterio
 import scipy.optimize
 from scipy.spatial.transform import Rotation
 
@@ -23,6 +24,7 @@ from darkroom.planetary.geometry.camera import of as camera_of
 from darkroom.planetary.geometry.isd import from_isd
 from planetary_correct_pointing import planetary_correct_pointing
 from planetary_detect_control import planetary_detect_control
+from planetary_import_geometry import give_shape
 
 OPTIONS = {
     "adjust": "angles",
@@ -213,6 +215,27 @@ def test_a_mosaic_has_no_seams_any_more(case):
     assert after.mean() > 0.7
 
 
+def test_points_lie_on_the_heights_of_a_dem(tmp_path):
+    """Of a plateau 500 m above the sphere; what the images show does not know of it, and hardly changes by it."""
+    heights = np.full((60, 60), 500, "f4")
+    place = {"crs": "+proj=longlat +R=2439400 +no_defs", "transform": rasterio.Affine(0.02, 0, 149.4, 0, -0.02, 20.6)}
+    size = {"width": 60, "height": 60, "count": 1, "dtype": "float32"}
+    with rasterio.open(tmp_path / "dem.tif", "w", driver="GTiff", **size, **place) as dem:
+        dem.write(heights, 1)
+    seen = []
+    for each in planet.see(tmp_path, KINDS["both"][:2], 31):
+        path = each.path.with_name(f"shaped_{each.path.name}")
+        give_shape(each.path, path, str(tmp_path / "dem.tif"))
+        seen.append(planet.Seen(path, each.truth, each.off))
+    made = controlled(tmp_path, seen)
+    with made["residuals"].open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 40
+    assert {float(row["radius"]) for row in rows} == {2439900.0}
+    assert json.loads(made["record"].read_text())["checks"]["planetary_control"]["rms_after"] < 0.5
+    assert {point.radius_source for point in cnet.read(made["network"])[1]} == {cnet.DEM}
+
+
 def test_a_held_image_brings_the_others_to_where_they_are(tmp_path):
     """With one image whose pointing is right, that of all is right in the end."""
     seen = planet.see(tmp_path, KINDS["frames"], 21)
@@ -238,8 +261,12 @@ def test_a_network_that_is_given_takes_the_place_of_features(case, tmp_path):
     header, points = cnet.read(made["network"])
     for point in points[::2]:
         point.ignore = 1
+    points[1].type = cnet.FIXED
     cnet.write(tmp_path / "half.net", header, points)
     half = controlled(tmp_path, seen, network=str(tmp_path / "half.net"), least=3)
+    notes = json.loads(half["record"].read_text())["notes"]
+    assert notes[0].startswith(f"control: points from half.net, {len(points[::2])} of {len(points)} left out")
+    assert notes[1] == "control: 1 points of known place in half.net, taken as unknown"
     assert json.loads(half["record"].read_text())["checks"]["planetary_control"]["points"] <= len(points[1::2])
     for point in points:
         point.measures = point.measures[:1]

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -23,11 +24,12 @@ CLOSE = 10  # pixels by which the cameras of a first adjustment may be off
 class Control:
     """Images with their Solution.
 
-    views -- with the cameras as they were
+    views -- with the cameras as they were; notes -- what a user has to know of the network
     """
 
     views: list
     solution: Solution
+    notes: tuple = ()
 
     @property
     def cameras(self):
@@ -60,7 +62,8 @@ def adjusted(paths, options, threads=1):
         held=held,
     )
     if options["network"]:
-        control = fitted(views, how, given(options["network"], views), options["least"])
+        network, notes = given(options["network"], views)
+        control = replace(fitted(views, how, network, options["least"]), notes=notes)
     else:
         control = fitted(views, how, measured(views, options, options["search"], threads), options["least"])
         control = fitted(views, how, measured(moved(control), options, CLOSE, threads), options["least"])
@@ -77,7 +80,7 @@ def fitted(views, how, network, least):
 
 
 def given(path, views):
-    """The Network of a file of ISIS's form: of its points those that two views or more show.
+    """The Network of a file of ISIS's form, of its points those that two views or more show; and what is said of it.
 
     Raises ValueError naming the file when there are none.
     """
@@ -88,7 +91,10 @@ def given(path, views):
             f"{path}: none of its {len(points)} points is in two of the images, whose serial numbers are "
             f"{', '.join(number)}"
         )
-    return Network.of([each.name for each in views], places)
+    known = sum(point.type not in (0, cnet.FREE) for point in points)
+    notes = [f"control: points from {Path(path).name}, {len(points) - len(places)} of {len(points)} left out"]
+    notes += [f"control: {known} points of known place in {Path(path).name}, taken as unknown"] if known else []
+    return Network.of([each.name for each in views], places), tuple(notes)
 
 
 def measured(views, options, search, threads):

@@ -105,7 +105,7 @@ def _point(number):
 def record_of(control, options):
     """The Record of a control."""
     found, network = control.solution, control.solution.network
-    images, notes = [], []
+    images, notes = [], list(control.notes)
     for number, view in enumerate(control.views):
         before, after, measures = found.of_image(number)
         told = {"image": view.name, "measures": measures, "rms_before": before, "rms_after": after}
