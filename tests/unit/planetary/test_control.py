@@ -12,7 +12,7 @@ import scipy.optimize
 from scipy.spatial.transform import Rotation
 
 import planetary_planet as planet
-from darkroom.planetary.control import features
+from darkroom.planetary.control import adjust, features
 from darkroom.planetary.control.bundle import Adjustment
 from darkroom.planetary.control.network import Network
 from darkroom.planetary.engines import native
@@ -362,6 +362,14 @@ def test_angles_that_change_with_time_are_found(tmp_path):
     assert still.of_image(1)[1] > 1
     assert moving.of_image(1)[1] < 0.05
     assert (moving.rates + rates)[1] / [pixel, pixel, 0.005] == pytest.approx(np.zeros(3), abs=0.1)
+
+
+def test_a_pair_that_hangs_together_by_others_alone_is_told(small):
+    network, _ = small
+    few = network.common[0, 2]
+    told = adjust.weak(network, {(0, 1), (0, 2)}, few + 1)
+    assert f"control: a and c overlap, and have {few} places in common" in told
+    assert adjust.weak(network, {(0, 2)}, few) == ()
 
 
 def test_measures_that_do_not_fit_are_left_out(small):

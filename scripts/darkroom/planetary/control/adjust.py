@@ -65,8 +65,11 @@ def adjusted(paths, options, threads=1):
         network, notes = given(options["network"], views)
         control = replace(fitted(views, how, network, options["least"]), notes=notes)
     else:
-        control = fitted(views, how, measured(views, options, options["search"], threads), options["least"])
-        control = fitted(views, how, measured(moved(control), options, CLOSE, threads), options["least"])
+        network, _ = measured(views, options, options["search"], threads)
+        control = fitted(views, how, network, options["least"])
+        network, overlapping = measured(moved(control), options, CLOSE, threads)
+        control = fitted(views, how, network, options["least"])
+        control = replace(control, notes=weak(control.solution.network, overlapping, options["least"]))
     require_fit({each.name: control.solution.of_image(at)[1] for at, each in enumerate(views)}, options["bound"])
     return control
 
@@ -98,12 +101,22 @@ def given(path, views):
 
 
 def measured(views, options, search, threads):
-    """The whole Network of what views show."""
+    """The whole Network of what views show, and pairs of numbers of views that overlap."""
     places, overlapping = tracks(views, options["features"], search, options["tiles"], threads)
     network = Network.of([view.name for view in views], places)
     logger.info("%d places, %d measures, within %d pixels", network.points, len(network.image), search)
     network.require_whole(options["least"], overlapping)
-    return network
+    return network, overlapping
+
+
+def weak(network, overlapping, least):
+    """What is said of pairs that overlap and hang together by others alone."""
+    common, names = network.common, network.names
+    return tuple(
+        f"control: {names[one]} and {names[other]} overlap, and have {common[one, other]} places in common"
+        for one, other in sorted(overlapping)
+        if common[one, other] < least
+    )
 
 
 def moved(control):

@@ -18,9 +18,9 @@ from darkroom.planetary.geometry.camera import Camera, spherical
 from darkroom.planetary.geometry.pointing import turned, turns
 
 STEP = 1e-3  # pixels, of a difference that makes a derivative
-ROUNDS = 6  # of leaving out what does not fit
+ROUNDS = 12  # of leaving out what does not fit
 FAR = 4.0  # robust standard deviations of residuals, beyond which a measure is left out
-FINE = 0.25  # pixels that a measure may always miss
+FINE = 0.75  # pixels that a measure may always miss
 PRECISION = 1e-12  # relative, of the solution
 NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
 
@@ -86,10 +86,10 @@ class Adjustment:
 
 
 def _fitting(residuals):
-    """Which residuals (n, 2) are like most of them."""
+    """Which residuals (n, 2) are like most of them; the worst go first, as they spoil those of others."""
     lengths = np.linalg.norm(residuals, axis=1)
     spread = NORMAL * np.median(np.abs(residuals))
-    return lengths <= max(FAR * spread, FINE)
+    return lengths <= max(FAR * spread, FINE, lengths.max(initial=0) / 2)
 
 
 class _System:

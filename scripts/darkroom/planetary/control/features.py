@@ -29,7 +29,7 @@ AROUND = 16.0  # pixels around by which brightness and contrast are levelled
 SHARP = 2.0  # pixels of the smoothing of what is taken for a feature
 APART_FEATURES = 5  # pixels between two features
 TOLERANCE = 2.0  # pixels by which a match may miss where the others of its tile put it
-LEAST = 6  # matches of two images in a tile that agree
+LEAST, SHARE = 6, 0.5  # matches of two images in a tile that agree, and their part of all
 TRIALS = 500
 PATCH, REACH = 14, 10  # pixels on each side of a feature that are compared, and by which it may lie elsewhere
 ALIKE = 0.5  # correlation of two images of a place
@@ -210,7 +210,7 @@ def matched(one, other, places, search):
         max_trials=TRIALS,
         rng=0,
     )
-    if model is None or agree is None or agree.sum() < LEAST:
+    if model is None or agree is None or agree.sum() < max(LEAST, SHARE * len(there)):
         return nothing
     nothing[there[agree]] = found[there[agree]]
     return nothing
