@@ -603,7 +603,7 @@ def pointing_table(angle):
 def serial(path):
     from darkroom.planetary.formats import serials
 
-    return serials.serial_of(types.SimpleNamespace(path=path, groups=Cube.read(path).groups))
+    return serials.serial_of(types.SimpleNamespace(groups=Cube.read(path).groups)) or path.name
 
 
 def listed(path):

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -131,7 +132,7 @@ def test_residuals_are_those_of_the_cameras_that_were_written(case):
         camera = cameras[row["image"]]
         sample, line = camera.image(float(row["latitude"]), float(row["longitude"]))
         residual = float(row["residual_sample"]), float(row["residual_line"])
-        assert (float(row["sample"]) - sample, float(row["line"]) - line) == pytest.approx(residual, abs=0.01)
+        assert (float(row["sample"]) - sample, float(row["line"]) - line) == pytest.approx(residual, abs=0.03)
         squares.append(np.sum(np.square(residual)))
     record = json.loads(made["record"].read_text())["checks"]["planetary_control"]
     assert record["measures"] == len(rows)
@@ -444,6 +445,16 @@ def test_images_that_still_miss_are_named(tmp_path):
     ):
         controlled(tmp_path, seen, bound=0.01)
     assert not (tmp_path / "control.net").exists()
+
+
+def test_an_image_that_comes_twice_is_named(tmp_path):
+    seen = planet.see(tmp_path, KINDS["frames"][:2])
+    shutil.copyfile(seen[0].path, tmp_path / "c.cub")
+    seen.append(planet.Seen(tmp_path / "c.cub", seen[0].truth, seen[0].off))
+    with pytest.raises(
+        ValueError, match=r"^control: a and c are one image, MeSSEnGeR/MDIS-NAC/2/.*; leave one of them out$"
+    ):
+        controlled(tmp_path, seen)
 
 
 def test_a_map_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 from darkroom.planetary.control.bundle import Adjustment, Solution
 from darkroom.planetary.control.features import View, tracks
 from darkroom.planetary.control.network import Network, places_of, require_fit
-from darkroom.planetary.formats import cnet, serials
+from darkroom.planetary.formats import cnet
 from darkroom.planetary.formats.cubes import Cube
 from darkroom.planetary.geometry.camera import Camera
 from darkroom.planetary.geometry.camera import of as camera_of
@@ -54,6 +54,7 @@ def adjusted(paths, options, threads=1):
     """
     views = [view(name, path) for name, path in paths.items()]
     require_one_body(views)
+    require_distinct(views)
     held = tuple(number for number, each in enumerate(views) if each.name in options["held"])
     how = Adjustment(
         np.radians(options["sigma"]),
@@ -88,7 +89,7 @@ def given(path, views):
     Raises ValueError naming the file when there are none.
     """
     _, points = cnet.read(path)
-    number = {serials.serial_of(each.cube): number for number, each in enumerate(views)}
+    number = {each.serial: number for number, each in enumerate(views)}
     if not (places := places_of(points, number)):
         raise ValueError(
             f"{path}: none of its {len(points)} points is in two of the images, whose serial numbers are "
@@ -133,6 +134,14 @@ def view(name, path):
     if camera.isd.framelets:
         raise ValueError(f"{path}: is of framelets; control is of frames and line scans")
     return View(name, cube, camera)
+
+
+def require_distinct(views):
+    """Raise ValueError naming two images that are one, as their serial numbers tell: no network can hold both."""
+    first = {}
+    for each in views:
+        if (other := first.setdefault(each.serial, each.name)) != each.name:
+            raise ValueError(f"control: {other} and {each.name} are one image, {each.serial}; leave one of them out")
 
 
 def require_one_body(views):

@@ -17,6 +17,7 @@ from skimage.measure import ransac
 from skimage.transform import SimilarityTransform
 
 from darkroom.planetary.formats.cubes import Cube
+from darkroom.planetary.formats.serials import serial_of
 from darkroom.planetary.geometry import resample
 from darkroom.planetary.geometry.camera import Camera, cartesian
 from darkroom.planetary.geometry.projection import Mapping
@@ -42,6 +43,11 @@ class View:
     name: str
     cube: Cube
     camera: Camera
+
+    @property
+    def serial(self):
+        """What a network calls it: its serial number, or its name where that is not known."""
+        return serial_of(self.cube) or self.name
 
 
 @dataclass(frozen=True)
