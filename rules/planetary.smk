@@ -1,6 +1,7 @@
 """Images of spacecraft cameras -> calibrated ISIS cubes, maps, mosaics, and what opens elsewhere.
 
-ingested.cub -> located.cub -> calibrated.cub (planetary/cubes.smk) -> map.cub, mosaic.cub (planetary/maps.smk)
+ingested.cub -> located.cub -> calibrated.cub (planetary/cubes.smk) -> controlled.<image>.cub where a row of images asks
+for it (planetary/control.smk) -> map.cub, mosaic.cub (planetary/maps.smk)
 -> *.tif, preview.png, item.json (planetary/deliver.smk). A part of an image that its camera or archive cuts up (a
 framelet set, a detector) stands before the suffix: calibrated.even.cub. Which cubes there are: darkroom.planetary.plan.
 """
@@ -80,6 +81,7 @@ def all_delivered(batch, suffix):
 
 
 include: "planetary/cubes.smk"
+include: "planetary/control.smk"
 include: "planetary/maps.smk"
 include: "planetary/terrain.smk"
 include: "planetary/deliver.smk"

@@ -32,16 +32,17 @@ def calcium_correct(
     Raises ValueError naming the option that does not fit the recording, and the first frame with lost pixels.
     """
     described = files.read_json(session)
-    movie = sessions.movie(described)
-    if efocus is not None or color:
-        colour = {"": None, "green": 0, "red": 1}[color]
-        movie = series.plane(movie, sessions.paths(described), efocus, colour)
-    movie = preprocess.cropped(movie, crop_rect, crop_rect_format)
-    if trim_early_frames:
-        movie = preprocess.without_first(movie, preprocess.early(movie))
-    if fix_defective_pixels:
-        movie = preprocess.mended(movie, preprocess.defective(movie))
-    movie = preprocess.smaller(movie, spatial_downsample_factor, temporal_downsample_factor)
+    with sessions.named(described):
+        movie = sessions.movie(described)
+        if efocus is not None or color:
+            colour = {"": None, "green": 0, "red": 1}[color]
+            movie = series.plane(movie, sessions.paths(described), efocus, colour)
+        movie = preprocess.cropped(movie, crop_rect, crop_rect_format)
+        if trim_early_frames:
+            movie = preprocess.without_first(movie, preprocess.early(movie))
+        if fix_defective_pixels:
+            movie = preprocess.mended(movie, preprocess.defective(movie))
+        movie = preprocess.smaller(movie, spatial_downsample_factor, temporal_downsample_factor)
     if movie.dtype.kind == "f":
         movie = movie.changed(dtype="float32")
     files.require_room(corrected.parent, movie.bytes, "the corrected movie")
@@ -50,7 +51,7 @@ def calcium_correct(
         "temporal": temporal_downsample_factor,
         "integers": integers(described),
     }
-    with store.writing(corrected, movie, downsampled=made) as append:
+    with store.writing(corrected, movie, downsampled=made) as append, sessions.named(described):
         for block in movie.mapped(preprocess.finite, threads):
             append(block)
 

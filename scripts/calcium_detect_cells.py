@@ -3,12 +3,9 @@
 import logging
 from pathlib import Path
 
-import numpy as np
-import tifffile
-
 from darkroom import entrypoint
 from darkroom.calcium import results, store
-from darkroom.calcium.readers import isxd
+from darkroom.calcium.readers import isxd, tiff
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +70,8 @@ def finder(method):
 
 def masks(path, shape):
     """Masks (cells, rows, columns) of a cell set or of a TIFF. Raises ValueError when their size is not the movie's."""
-    if str(path).lower().endswith(".isxd"):
-        drawn = isxd.read_cell_set(path).images
-    else:
-        drawn = np.atleast_3d(tifffile.imread(path))
-        drawn = drawn[None] if drawn.shape[2] == 1 else drawn
+    is_set = str(path).lower().endswith(".isxd")
+    drawn = isxd.read_cell_set(path).images if is_set else tiff.read_movie(path).read()
     if drawn.shape[1:] != shape:
         size = " x ".join(map(str, drawn.shape[1:]))
         raise ValueError(f"rois {path}: has masks of {size} pixels, the movie {shape[0]} x {shape[1]} (rows x columns)")

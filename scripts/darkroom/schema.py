@@ -7,6 +7,8 @@ import copy
 import difflib
 import functools
 import json
+import math
+from datetime import date
 from pathlib import Path
 
 import jsonschema
@@ -15,6 +17,10 @@ from darkroom import yaml_files
 from darkroom.files import CONFIG
 
 FORMATS = jsonschema.FormatChecker(["regex"])
+TYPES = jsonschema.Draft202012Validator.TYPE_CHECKER
+# Infinity and "not a number", which YAML can say, are no numbers: no bound of a schema holds them.
+FINITE = TYPES.redefine("number", lambda _, value: TYPES.is_type(value, "number") and math.isfinite(value))
+Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=FINITE)
 WORDS = {dict: "a map", list: "a list"}
 LONGEST = 60  # characters of a value that are shown
 
@@ -45,7 +51,7 @@ def validator(name, section=None):
 
 def checker(rules):
     """What checks values by rules that are a schema; regular expressions must be such, and paths be there."""
-    return jsonschema.Draft202012Validator(rules, format_checker=FORMATS)
+    return Validator(rules, format_checker=FORMATS)
 
 
 def problems(value, rules, where):
@@ -151,6 +157,15 @@ def completed(value, rules):
         if isinstance(made.get(key), dict):
             made[key] = completed(made[key], rule)
     return made
+
+
+def worded(value, rules):
+    """A value whose dates are text (ISO 8601) where the schema has text: YAML takes such text for dates and moments."""
+    if isinstance(value, date) and rules.get("type") == "string":
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: worded(one, rules.get("properties", {}).get(key, {})) for key, one in value.items()}
+    return value
 
 
 def overlaid(value, over):

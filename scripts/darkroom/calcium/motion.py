@@ -53,9 +53,18 @@ def image(movie, part, frame, file=""):
                 f"reference_file_name {file}: is {chosen.shape[0]} x {chosen.shape[1]} pixels, the corrected movie "
                 f"{movie.shape[1]} x {movie.shape[2]} (rows x columns)"
             )
-        return chosen.astype(np.float32)
+        return _with_contrast(chosen, f"reference_file_name {file}")
     name, first, count = movie.parts[_inside(part, len(movie.parts), "the series", "reference_segment_index")]
-    return movie.read(first + _inside(frame, count, name), 1)[0].astype(np.float32)
+    chosen = movie.read(first + _inside(frame, count, name), 1)[0]
+    return _with_contrast(chosen, f"reference_frame_index {frame} of {name}")
+
+
+def _with_contrast(image, name):
+    """An image as float32. Raises ValueError where it shows nothing that frames could be laid on."""
+    values = image[np.isfinite(image)]
+    if not values.size or values.min() == values.max():
+        raise ValueError(f"{name}: shows nothing: its pixels are all alike, or no numbers (NaN)")
+    return image.astype(np.float32)
 
 
 def _inside(number, count, where, option="reference_frame_index"):

@@ -1,15 +1,16 @@
 """Cells by principal and then independent components (Mukamel et al. 2009, doi 10.1016/j.neuron.2009.08.009)."""
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, ndimage
 
-from darkroom.calcium import contrast
+from darkroom.calcium import contrast, projection
 from darkroom.calcium.cells import cells_of, level_of, workers
 
 UNMIX = ("spatial", "temporal", "both")
 PASSES = 3  # over the movie, each bringing the principal components closer
 SPARE = 10  # more vectors than components are wanted, for the same reason
 SPREAD = 3.0  # a footprint ends below so many deviations of the component's own noise
+CLEAR = 0.8, 10  # local correlation and peak-to-noise of places that are counted as cells
 SEED = 20090924
 
 
@@ -23,6 +24,7 @@ def detect_cells(
     max_iterations=100,
     convergence_threshold=1e-5,
     block_size=1000,
+    auto_estimate_num_ics=False,
     average_cell_diameter=13,
     spatial_filter=True,
     dff=False,
@@ -32,6 +34,7 @@ def detect_cells(
     """The `Cells` that independent components of a movie are; it is read by blocks, `PASSES` + 1 times.
 
     num_pcs -- principal components, a fifth more than `num_ics` where None; never more than the movie has frames
+    auto_estimate_num_ics -- take for `num_ics` how many places stand out like cells, and for `num_pcs` a fifth more
     unmix_type -- whether pictures or traces are made as skewed as can be, or both
     ica_temporal_weight -- with "both": the weight of the traces, between 0 and 1
     block_size -- frames that are read at once, at most
@@ -44,10 +47,13 @@ def detect_cells(
         raise ValueError(f"unmix_type: {unmix_type!r} is unknown; there are {', '.join(UNMIX)}")
     if not 0 <= ica_temporal_weight <= 1:
         raise ValueError(f"ica_temporal_weight: {ica_temporal_weight} must be between 0 and 1")
+    notes = []
+    if auto_estimate_num_ics:
+        num_pcs, num_ics = None, max(1, estimated(movie, average_cell_diameter, threads))
+        notes.append(f"num_ics {num_ics}: places that stand out like cells of {average_cell_diameter:g} pixels")
     num_pcs = round(1.2 * num_ics) if num_pcs is None else num_pcs
     if num_ics < 1 or num_pcs < num_ics:
         raise ValueError(f"num_pcs: {num_pcs} must be num_ics ({num_ics}) or more, and that 1 or more")
-    notes = []
     most = min(len(movie) - 1, movie.shape[1] * movie.shape[2])
     if num_pcs > most:
         notes.append(f"{most} principal components, which is what {len(movie)} frames have, not {num_pcs}")
@@ -78,6 +84,15 @@ def detect_cells(
     raw = traces * peak
     raw -= np.median(raw, 1, keepdims=True)
     return cells_of(kept / peak, level.shape, raw, level, output_unit_type, notes)
+
+
+def estimated(movie, cell_diameter, threads=2):
+    """How many places of a movie, a cell apart, stand out of their surround and agree with their neighbours."""
+    pictures = projection.project(movie, cell_diameter=cell_diameter, threads=threads)
+    correlation, pnr = pictures["correlation"], pictures["pnr"]
+    score = np.where((correlation >= CLEAR[0]) & (pnr >= CLEAR[1]), correlation * pnr, 0)
+    highest = ndimage.maximum_filter(score, 2 * round(cell_diameter / 2) + 1)
+    return int(np.count_nonzero((score > 0) & (score == highest)))
 
 
 class _Prepared:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from darkroom.calcium.idps import adapter
+from darkroom.calcium.moments import moment_of, require_day
 from darkroom.campaign.inputs import local_bytes
 
 LONGITUDINAL = "longitudinal"
@@ -156,9 +157,21 @@ def problems(row, rows, config):
         yield f"options patch_overlap: {options['patch_overlap']} must be below patch_size {options['patch_size']}"
     if options["noise_range"][0] >= options["noise_range"][1]:
         yield f"options noise_range: {options['noise_range']} must ascend"
+    yield from _moments(options)
     for key in OF_CAMPAIGN:
         if options[key] != config[key]:
             yield f"options: {key!r} is of the whole campaign; set it in the config"
+
+
+def _moments(options):
+    """What is wrong with the moments that a row tells."""
+    born = options["nwb"].get("subject", {}).get("date_of_birth", "")
+    for name, text, read in (("start", options["start"], moment_of), ("nwb.subject.date_of_birth", born, require_day)):
+        try:
+            if text:
+                read(text)
+        except ValueError as error:
+            yield f"options {name}: {error}"
 
 
 def memory(base, factor=0, of="movie.h5"):

@@ -237,10 +237,10 @@ def _slower(timing, time, begins, ends):
 
 
 def finite(first, block):
-    """The block, when it has a value in every pixel. Raises ValueError naming the first frame that has not."""
+    """The block, when it has a number in every pixel. Raises ValueError naming the first frame that has not."""
     if block.dtype.kind == "f" and not np.isfinite(block).all():
         frame, y, x = np.argwhere(~np.isfinite(block))[0]
         raise ValueError(
-            f"frame {first + frame} has no value (NaN) at row {y}, column {x}; crop_rect can leave a border out"
+            f"frame {first + frame} has no number (NaN or inf) at row {y}, column {x}; crop_rect can leave a border out"
         )
     return block

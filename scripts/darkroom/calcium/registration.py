@@ -41,6 +41,8 @@ class _Band:
     """Pictures as their waves inside the band-pass, over a rectangle of the field."""
 
     def __init__(self, shape, roi, low, high):
+        if min(shape) < 2:
+            raise ValueError(f"motion cannot be seen in a field of {shape[0]} x {shape[1]} pixels (rows x columns)")
         top, left, bottom, right = roi or (0, 0, shape[0] - 1, shape[1] - 1)
         if not (0 <= top < bottom < shape[0] and 0 <= left < right < shape[1]):
             raise ValueError(f"roi: {roi} is no (top, left, bottom, right) inside a field of {shape[0]} x {shape[1]}")
@@ -56,7 +58,10 @@ class _Band:
         gain[0, 0] = 0
         self.inside = np.nonzero(gain > 0.01)
         if not len(self.inside[0]):
-            raise ValueError(f"low_bandpass_cutoff {low} and high_bandpass_cutoff {high} leave no wave of this field")
+            raise ValueError(
+                f"low_bandpass_cutoff {low:g} and high_bandpass_cutoff {high:g} (auto: by cell_diameter) leave no wave "
+                f"of {inner[0]} x {inner[1]} pixels (rows x columns); give a wider band, or a larger field or roi"
+            )
         self.gain = gain[self.inside].astype(np.float32)
         # a real picture has each wave twice but those of column 0 (and of the last, where columns are even)
         single = (self.inside[1] == 0) | (self.inside[1] * 2 == self.shape[1])

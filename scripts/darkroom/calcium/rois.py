@@ -11,16 +11,17 @@ GAP, WIDTH = 2, 4  # pixels between a region and what counts as its background, 
 def from_masks(movie, masks, *, output_unit_type="df_over_noise", threads=2):
     """The `Cells` of masks (cells, rows, columns): the weighted mean over each, less the mean of a ring around it.
 
-    A ring leaves out the pixels of every mask. The movie is read once, by blocks. Raises ValueError for masks of
-    another size than the movie's, or that are empty.
+    A ring leaves out the pixels of every mask; a mask without pixels (none above 0, or no numbers) is no cell. The
+    movie is read once, by blocks. Raises ValueError for masks of another size than the movie's.
     """
     masks = np.asarray(masks, np.float32)
     if masks.shape[1:] != movie.shape[1:]:
         raise ValueError(f"masks of {masks.shape[1:]} pixels do not fit a movie of {movie.shape[1:]}")
     masks = np.maximum(np.nan_to_num(masks), 0)
-    empty = [number for number, mask in enumerate(masks) if not mask.any()]
-    if empty:
-        raise ValueError(f"masks {empty} have no pixel above 0")
+    there = masks.any((1, 2))
+    empty = ", ".join(map(str, np.flatnonzero(~there)))
+    notes = [f"left out, as they have no pixel above 0: masks {empty} of {len(masks)}, from 0"] if empty else []
+    masks = masks[there]
     taken = (masks > 0).any(0)
     footprints = sparse.csr_array(masks.reshape(len(masks), taken.size))
     footprints = (
@@ -35,7 +36,7 @@ def from_masks(movie, masks, *, output_unit_type="df_over_noise", threads=2):
     strength = footprints.multiply(footprints).sum(axis=1) / np.maximum(footprints.sum(axis=1), 1e-12)
     raw = raw / np.maximum(strength, 1e-12)[:, None] if len(masks) else raw
     raw -= np.median(raw, 1, keepdims=True) if len(masks) else 0
-    return cells_of(footprints, movie.shape[1:], raw, level_of(movie), output_unit_type)
+    return cells_of(footprints, movie.shape[1:], raw, level_of(movie), output_unit_type, notes)
 
 
 def _ring(mask, taken):

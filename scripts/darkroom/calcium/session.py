@@ -1,5 +1,6 @@
 """What is known of a recording before anything is done to it: session.json, from which every later step opens it."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 from darkroom import files
@@ -74,6 +75,18 @@ def movie(session):
     root = Path(session["root"])
     stamps = root / session["time_stamps"] if session["time_stamps"] else None
     return _opened(paths(session), stamps, session["given"]).changed(notes=tuple(session["notes"]))
+
+
+@contextmanager
+def named(session):
+    """Errors about a recording begin with its path."""
+    names, root = session["movies"], session["root"]
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith(str(root)):
+            raise
+        raise ValueError(f"{Path(root, *(names if len(names) == 1 else ()))}: {error}") from error
 
 
 def paths(session):

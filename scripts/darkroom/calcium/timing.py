@@ -1,13 +1,14 @@
 """When the frames of a recording were taken: one period, the gaps in it, and the time of every frame that is there."""
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from fractions import Fraction
 
 import numpy as np
 
+from darkroom.calcium.moments import EPOCH
+
 GAPS = ("dropped", "cropped", "blank")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +106,15 @@ class Timing:
             stamped=said["time_stamps"] == "instrument",
             **{name: expanded(said[name]) for name in GAPS},
         )
+
+
+def require_ascending(path, stamps):
+    """Refuse time stamps (s) of a file that are no numbers, or of which one does not lie after the one before it."""
+    if not np.isfinite(stamps).all():
+        raise ValueError(f"{path}: time stamp {int(np.argmin(np.isfinite(stamps)))} is no number; each frame has one")
+    if (np.diff(stamps) <= 0).any():
+        at = int(np.argmax(np.diff(stamps) <= 0))
+        raise ValueError(f"{path}: time stamp {at + 1} does not lie after the one before it")
 
 
 def of_stamps(times, start=None, utc_offset=None):

@@ -41,6 +41,7 @@ class Campaign:
 
     def __init__(self, config: dict, file: str, places: Callable[[str], str] = str):
         self.config, self.file, self.places = config, file, places
+        config.update(schema.worded(config, schema.load("config")))
         schema.refuse(schema.problems(config, schema.validator("config"), file), CampaignError)
         config.update(schema.completed(config, schema.load("config")))
         try:
@@ -121,7 +122,8 @@ class Campaign:
     def _options_of(self, pipeline, text):
         rules, section = self._rules(pipeline), self.config.get(pipeline, {})
         checker = schema.checker(rules)
-        options = schema.completed(schema.overlaid(section, sheet.flow_map(text)), rules)
+        given = schema.worded(schema.overlaid(section, sheet.flow_map(text)), rules)
+        options = schema.completed(given, rules)
         of_config = {*schema.problems(section, checker, "options")}  # told of the config, not of each row
         return options, [wrong for wrong in schema.problems(options, checker, "options") if wrong not in of_config]
 

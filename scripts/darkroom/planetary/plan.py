@@ -26,6 +26,7 @@ from darkroom.schema import nearest
 # Recipes of composites, and the stage that they end in.
 COMPOSITES = {"mosaic": "mosaic", "stereo": "terrain", "colour": "colour"}
 JOIN = ("stitch", "spice", "align", "register", "place", "balance")  # stages of ISIS that make one image of channels
+CONTROL = ("features", "combine", "adjust")  # stages of ISIS that adjust the cameras of images to each other
 OF_CAMPAIGN = ("engine", "container", "modules", "batch", "recipes", "instruments", "pds4")
 
 
@@ -90,6 +91,8 @@ class Image(Mapped):
     recipe: Recipe
     engine: str
     camera: Camera | None  # that our own code knows
+
+    controlled = False
 
     @property
     def located(self) -> bool:
@@ -227,7 +230,33 @@ class Composite(Mapped):
     images: tuple[Image, ...]
 
     asks_web = False
-    besides = ()
+
+    @property
+    def controlled(self) -> bool:
+        """Whether the cameras of its images are adjusted to each other."""
+        return self.row.options["control"]["adjust"] != "none"
+
+    @property
+    def network(self) -> list[str]:
+        """The control network that is given for its images, so that a change of it is seen."""
+        given = self.row.options["control"]["network"]
+        return [given] if given else []
+
+    @property
+    def to_control(self) -> dict[str, Cube]:
+        """The cube whose camera is adjusted, for each source."""
+        return super().to_project
+
+    @property
+    def to_project(self) -> dict[str, Cube]:
+        """The cube that is projected, for each source: with the adjusted camera, where that is asked for."""
+        names = {name: self.cube("controlled", name) for name in self.sources}
+        return names if self.controlled else self.to_control
+
+    @property
+    def besides(self) -> list[Cube]:
+        """Cubes that are products without a GeoTIFF."""
+        return list(self.to_project.values()) if self.controlled else []
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -253,7 +282,8 @@ class Composite(Mapped):
     def stages(self) -> list[str]:
         """The stages that it goes through."""
         stages = {"terrain": ["terrain"], "colour": ["map", "project"]}
-        return stages.get(self.stage, ["map", "project", "merge"])
+        control = list(CONTROL) if self.controlled else []
+        return control + stages.get(self.stage, ["map", "project", "merge"])
 
 
 def set_of(part: str) -> str:
@@ -324,11 +354,13 @@ class Plan:
         delivered = [f"{cube.name}.{suffix}" for cube in made.delivered for suffix in suffixes]
         besides = [f"{cube.name}.cub" for cube in made.besides]
         tiles = ["precomputed/info", "neuroglancer.json"] if options["tiles"] else []
-        return list(dict.fromkeys([*besides, *delivered, *tiles, "preview.png", "item.json"]))
+        control = ["control.net", "control.csv"] if made.controlled else []
+        return list(dict.fromkeys([*besides, *control, *delivered, *tiles, "preview.png", "item.json"]))
 
     def records(self, row: Row) -> list[str]:
         """What its steps have written down."""
-        return ["planetary.json", *(["volume.json", "precomputed_check.json"] if row.options["tiles"] else [])]
+        tiles = ["volume.json", "precomputed_check.json"] if row.options["tiles"] else []
+        return ["planetary.json", *(["control.json"] if self[row.dataset].controlled else []), *tiles]
 
     def problems(self, row: Row) -> Iterator[str]:
         """What is wrong with a row, beyond its options by themselves."""
@@ -346,6 +378,8 @@ class Plan:
         for key in ("feather", "equalize"):
             if key in own and name != "mosaic":
                 yield f"options {key}: is of rows of recipe mosaic"
+        if name not in COMPOSITES and "control" in own:
+            yield f"options control: is of rows that are made of images, of recipe {', '.join(COMPOSITES)}"
         if name in COMPOSITES and "shape" in own:
             yield "options shape: is of images; give it to those that this row is made of"
         for program in row.options["parameters"].keys() - self.programs:
@@ -444,6 +478,9 @@ class Plan:
         for held in row.options["equalize"]["hold"]:
             if held not in images:
                 yield f"options equalize.hold: {held!r} is none of its images{nearest(held, images)}"
+        for held in row.options["control"]["hold"]:
+            if held not in images:
+                yield f"options control.hold: {held!r} is none of its images{nearest(held, images)}"
         for image in images:
             if not self.is_image(image):
                 yield f"options images: {image!r} is no planetary image of this sheet{nearest(image, self.rows)}"
@@ -451,6 +488,8 @@ class Plan:
                 yield f"options images: {image!r} has no geometry; give it one in its options"
             elif name == "colour" and len(self[image].projected) > 1:
                 yield f"options images: {image!r} is of several parts; a colour image is of whole ones"
+            elif row.options["control"]["adjust"] != "none" and len(self[image].projected) > 1:
+                yield f"options control: {image!r} is of several parts; control is of whole images"
 
     def _problems_of_image(self, row, name):
         geometry = row.options["geometry"]

@@ -2,7 +2,7 @@
 
 from darkroom.planetary import recipes
 from darkroom.planetary.geometry import basemap
-from darkroom.planetary.plan import JOIN, Composite, Image
+from darkroom.planetary.plan import CONTROL, JOIN, Composite, Image
 from darkroom.planetary.recipes import Recipe
 
 
@@ -68,6 +68,14 @@ def backplanes_of(image: Image) -> dict:
     return _asked(image, "backplanes")
 
 
+def control_of(made: Composite) -> dict:
+    """To adjust the cameras of the images of a composite to each other."""
+    options = made.row.options["control"]
+    held = [name for name, (image, _) in made.sources.items() if image.row.dataset in options["hold"]]
+    control = {key: value for key, value in options.items() if key != "hold"} | {"held": held}
+    return {"names": list(made.sources), "network": made.row.dataset, "control": control} | _asked_of(made, *CONTROL)
+
+
 def range_of(made: Image | Composite) -> dict:
     """To find the grid of a map."""
     options = {key: value for key, value in made.row.options["map"].items() if key not in ("interpolation", "crs")}
@@ -108,10 +116,10 @@ def _asked(image, *stages):
     return asked(image.engine, image.recipe, image.row.options, *stages)
 
 
-def _asked_of(made, stage):
+def _asked_of(made, *stages):
     """What a map as a whole is asked: by the recipe of its first image, with what the row of the map says."""
     image, _ = next(iter(made.sources.values()))
-    return asked(image.engine, image.recipe, made.row.options, stage)
+    return asked(image.engine, image.recipe, made.row.options, *stages)
 
 
 def _file_of(image, part):

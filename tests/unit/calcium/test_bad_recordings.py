@@ -58,6 +58,12 @@ def lost_pixels(raw):
     write(raw, values)
 
 
+def lost_pixel(raw):
+    values = frames().astype("f4")
+    values[7, 3, 4] = np.inf
+    write(raw, values)
+
+
 def all_lost(raw):
     write(raw, np.full((30, 24, 30), np.nan, "f4"))
 
@@ -90,8 +96,9 @@ BAD = {
     "sizes": (lambda raw: two(raw, values=frames(shape=(24, 32))), {}, calcium_import, "its frames are 24 x 32 pixels (rows x columns), those of a.isxd 24 x 30"),
     "rates": (lambda raw: two(raw, rate=10), {}, calcium_import, "was recorded at 10 Hz, a.isxd at 20 Hz"),
     "names": (one_name, {}, calcium_import, "a.isxd is there more than once"),
-    "crop.isxd": (lambda raw: write(raw, frames()), {"crop_rect": [0, 0, 24, 20]}, calcium_correct, "do not lie in a field of 24 x 30"),
-    "nan.isxd": (lost_pixels, {}, calcium_correct, "give crop_rect: [2, 0, 23, 29]"),
+    "crop.isxd": (lambda raw: write(raw, frames()), {"crop_rect": [0, 0, 24, 20]}, calcium_correct, "crop.isxd: crop_rect [0, 0, 24, 20] (tlbr) is rows 0 to 24, columns 0 to 20, which do not lie in a field of 24 x 30"),
+    "nan.isxd": (lost_pixels, {}, calcium_correct, "nan.isxd: the movie has a border without values (NaN), as of a registration; give crop_rect: [2, 0, 23, 29]"),
+    "blink.isxd": (lost_pixel, {}, calcium_correct, "blink.isxd: frame 7 has no number (NaN or inf) at row 3, column 4"),
     "plane.isxd": (lambda raw: write(raw, frames()), {"efocus": 100}, calcium_correct, "its frames have no headers"),
     "small.isxd": (lambda raw: write(raw, frames()), {"spatial_downsample_factor": 25}, calcium_correct, "leaves nothing of 24 x 30 pixels"),
     "short.isxd": (lambda raw: write(raw, frames()), {"temporal_downsample_factor": 20}, calcium_correct, "leaves 1 of 30 frames, at least 2 are due"),

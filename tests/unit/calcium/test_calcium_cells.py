@@ -222,8 +222,10 @@ def test_regions_that_were_drawn(scene, cells):
     assert len(drawn) == len(masks) and said["trace"] > 0.9
     with pytest.raises(ValueError, match=r"masks of \(3, 4\) pixels do not fit a movie of"):
         rois.from_masks(movie, np.ones((2, 3, 4)))
-    with pytest.raises(ValueError, match=r"masks \[1\] have no pixel above 0"):
-        rois.from_masks(movie, masks[:2] * np.array([1, 0])[:, None, None])
+    some = np.where(np.arange(3)[:, None, None] == 1, np.nan, masks[:3])
+    some[2] = 0
+    one = rois.from_masks(movie, some)
+    assert len(one) == 1 and one.notes == ("left out, as they have no pixel above 0: masks 1, 2 of 3, from 0",)
     assert len(rois.from_masks(movie, np.zeros((0, *movie.shape[1:])))) == 0
 
 
@@ -236,6 +238,15 @@ def test_independent_components(scene, unmix):
     assert said["recall"] >= 0.85 and said["trace"] > 0.8
     again = pca_ica.detect_cells(movie, num_ics=15, average_cell_diameter=8, threads=1, **options)
     assert np.array_equal(cells.traces, again.traces)
+
+
+def test_how_many_components_there_are_can_be_estimated(scene):
+    _, movie, truth = scene
+    assert len(truth) <= pca_ica.estimated(movie, 8) <= len(truth) + 2
+    cells = pca_ica.detect_cells(movie, auto_estimate_num_ics=True, average_cell_diameter=8)
+    assert cells.notes[0].endswith("places that stand out like cells of 8 pixels") and len(cells) <= len(truth) + 2
+    still = movies.of_array(np.ones((20, 24, 24), np.float32))
+    assert len(pca_ica.detect_cells(still, auto_estimate_num_ics=True)) == 0
 
 
 def test_components_that_are_not_found_in_time_are_counted(scene):

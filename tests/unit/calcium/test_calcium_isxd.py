@@ -1,5 +1,7 @@
 """`.isxd` files: what we write comes back, and damaged ones are named. The vendor's reader judges in tests/real."""
 
+import copy
+import json
 import struct
 from fractions import Fraction
 
@@ -113,6 +115,114 @@ def test_bad_movie_is_one_clear_line(tmp_path, harm, said):
     with pytest.raises(ValueError) as caught:
         isxd.read_movie(path)
     assert str(caught.value).startswith(f"{path}: ") and said in str(caught.value)
+
+
+def write_movie(path):
+    isxd.write_movie(path, recording(), {"producer": {"version": "1.5.1"}}, 10**12 + 50_010 * recording().timing.valid)
+
+
+def write_cells(path):
+    timing = Timing(Fraction(1, 10), 8, Fraction(1_700_000_000), 3600, dropped=(2,), cropped=(4, 5))
+    images, traces = np.ones((2, 6, 4), "f4"), np.ones((2, 8), "f4")
+    isxd.write_cell_set(path, isxd.CellSet(images, traces, timing, ("a", "b"), ("accepted", "rejected")))
+
+
+def write_events(path):
+    channels = {name: (np.array([10, 20]), np.array([1.5, 2], "f4")) for name in ("C0", "C1")}
+    steps = dict.fromkeys(channels, Fraction(1, 20))
+    isxd.write_event_set(path, Signals(channels, Fraction(10**9), 0, Fraction(30), steps, "events"))
+
+
+def apart(path):
+    """What lies before the trailer, and the trailer."""
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[-8:])
+    return content[: -9 - length], json.loads(content[-9 - length : -9])
+
+
+def joined(path, stored, said):
+    text = json.dumps(said).encode()
+    path.write_bytes(stored + text + b"\0" + struct.pack("<Q", len(text)))
+
+
+def places(said, at=()):
+    """Where every value of a trailer lies, of lists that of the first."""
+    for key, value in said.items() if isinstance(said, dict) else list(enumerate(said))[:1]:
+        yield (*at, key)
+        yield from places(value, (*at, key)) if isinstance(value, dict | list) else ()
+
+
+GONE = object()
+
+
+def changed(said, at, value):
+    made = copy.deepcopy(said)
+    holder = made
+    for key in at[:-1]:
+        holder = holder[key]
+    if value is GONE:
+        del holder[at[-1]]
+    else:
+        holder[at[-1]] = value
+    return made
+
+
+@pytest.mark.parametrize(
+    "write, read, told",
+    [
+        (
+            write_movie,
+            lambda path: isxd.read_movie(path).timing.begin,
+            {"spacingInfo", "timingInfo", "dataType", "type"},
+        ),
+        (write_cells, isxd.read_cell_set, {"spacingInfo", "timingInfo", "CellNames", "CellStatuses", "type"}),
+        (write_events, isxd.read_signals, {"global times", "channel list", "numSamples", "signalSteps", "type"}),
+    ],
+)
+def test_whatever_a_trailer_tells_wrongly_is_one_clear_line(tmp_path, write, read, told):
+    path = tmp_path / "a.isxd"
+    write(path)
+    stored, said = apart(path)
+    refused = set()
+    for at in places(said):
+        for value in (GONE, None, 0, -1, "x", [], {}, 1e99, 2**70):
+            joined(path, stored, changed(said, at, value))
+            try:
+                read(path)
+            except ValueError as error:
+                refused.add(at[0])
+                assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+    assert told <= refused
+
+
+@pytest.mark.parametrize(
+    "at, value, named",
+    [
+        (("spacingInfo", "numPixels", "x"), "x", "trailer spacingInfo.numPixels.x: is 'x', not an integer"),
+        (("timingInfo", "period", "den"), 0, "trailer timingInfo.period.den: 0 is less than the minimum of 1"),
+        (("timingInfo", "start", "secsSinceEpoch", "num"), 2**70, "s after 1970, which is no moment of a calendar"),
+        (("timingInfo", "cropped", 0), "a-b", 'right is: samples such as "4 - 5" or "9"'),
+        (("extraProperties",), "x", "right is: a map of what the instrument tells, or nothing"),
+    ],
+)
+def test_a_field_of_a_trailer_is_named(tmp_path, at, value, named):
+    path = tmp_path / "a.isxd"
+    write_movie(path)
+    stored, said = apart(path)
+    joined(path, stored, changed(said, at, value))
+    with pytest.raises(ValueError) as caught:
+        isxd.read_movie(path)
+    assert named in str(caught.value)
+
+
+def test_a_cell_without_a_place_has_no_centre(tmp_path):
+    """As old versions of IDPS write it: the smallest int64."""
+    path = tmp_path / "a.isxd"
+    write_cells(path)
+    stored, said = apart(path)
+    nowhere = {"x": isxd.NO_CENTRE, "y": isxd.NO_CENTRE}
+    joined(path, stored, said | {"cellMetrics": [[1, nowhere, nowhere, 0.0, 0.0, 1, 1], [1, {"x": 3, "y": 2}]]})
+    assert isxd.read_cell_set(path).centres == (None, (2, 3))
 
 
 def test_compressed_recording_is_told_how_to_decompress(tmp_path):

@@ -67,7 +67,7 @@ def test_pixels_without_a_value():
     frames[:, :2] = frames[:, :, -1] = np.nan
     with pytest.raises(ValueError, match=r"border without values \(NaN\).*crop_rect: \[2, 0, 11, 13\]"):
         preprocess.defective(movie.of_array(frames))
-    with pytest.raises(ValueError, match="frame 7 has no value"):
+    with pytest.raises(ValueError, match="frame 7 has no number"):
         preprocess.finite(5, np.where(np.arange(4)[:, None, None] == 2, np.nan, np.ones((4, 3, 3), "f4")))
 
 

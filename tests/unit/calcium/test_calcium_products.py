@@ -1,6 +1,7 @@
 """Products of a session read by other programs' readers, tables line by line, and what a row ends in and is refused for."""
 
 import csv
+import inspect
 import os
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 import tifffile
 from scipy import sparse
 
+import calcium_detect_cells
 from campaign import SCRIPTS
+from darkroom import schema
 from darkroom.calcium import cnmfe, judge, motion, movie, plan, products, registration, results, tables
 from darkroom.calcium.cells import Cells
 from darkroom.calcium.readers import isxd
@@ -216,11 +219,8 @@ class Row:
     rows: dict = field(default_factory=dict)
 
 
-CAMPAIGN = dict.fromkeys(plan.OF_CAMPAIGN, "")
-OPTIONS = CAMPAIGN | {
-    "method": "cnmfe", "engine": "native", "rois": "", "sessions": [], "movies": ["tiff"], "patch_size": 80,
-    "patch_overlap": 20, "noise_range": [0.25, 0.5],
-}  # fmt: skip
+OPTIONS = schema.completed({"movies": ["tiff"]}, schema.load("config")["properties"]["calcium"])
+CAMPAIGN = {key: OPTIONS[key] for key in plan.OF_CAMPAIGN}
 
 
 def test_what_a_row_ends_in():
@@ -240,11 +240,37 @@ def test_what_a_row_ends_in():
         (Row(OPTIONS | {"method": "rois", "rois": "drawn.png"}), "'drawn.png' is a file of another kind"),
         (Row(OPTIONS | {"method": "rois", "rois": "drawn.tif", "engine": "idps"}), "engine idps takes .isxd"),
         (Row(OPTIONS | {"installer": "x.sh"}), "options: 'installer' is of the whole campaign"),
+        (Row(OPTIONS | {"start": "2024-05-17T14:03:00"}), "options start: 2024-05-17T14:03:00 has no time zone"),
+        (Row(OPTIONS | {"start": "2024-05-17T14:03:00Z"}), ""),
+        (Row(OPTIONS | {"nwb": {"subject": {"date_of_birth": "2024-02-30"}}}), "'2024-02-30' is no day of a calendar"),
+        (Row(OPTIONS | {"nwb": {"subject": {"date_of_birth": "2024-02-29"}}}), ""),
     ],
 )
 def test_what_is_wrong_with_a_row(row, said):
     problems = list(plan.problems(row, {}, CAMPAIGN))
     assert bool(problems) == bool(said) and all(said in problems[0] for _ in problems[:1])
+
+
+@pytest.mark.parametrize("method", plan.METHODS)
+def test_what_finds_cells_takes_all_that_a_row_tells(method):
+    asked = plan.cell_options(Row(OPTIONS | {"method": method})) | dict.fromkeys(plan.METHODS[method])
+    taken = inspect.signature(calcium_detect_cells.finder(method)).parameters
+    assert asked.keys() <= taken.keys()
+
+
+def test_masks_of_a_tiff(tmp_path):
+    drawn = np.zeros((3, 6, 8), np.uint8)
+    drawn[[0, 1, 2], [1, 2, 3], [4, 5, 6]] = 1
+    path = tmp_path / "masks.tif"
+    for pages in (drawn, drawn[:1], drawn > 0):
+        tifffile.imwrite(path, pages, photometric="minisblack")
+        assert np.array_equal(calcium_detect_cells.masks(path, (6, 8)), pages)
+    with tifffile.TiffWriter(path) as file:
+        for page in drawn:
+            file.write(page, photometric="minisblack")
+    assert np.array_equal(calcium_detect_cells.masks(path, (6, 8)), drawn)
+    with pytest.raises(ValueError, match=r"masks of 6 x 8 pixels, the movie 6 x 9 \(rows x columns\)"):
+        calcium_detect_cells.masks(path, (6, 9))
 
 
 def test_a_long_recording_is_shared_by_jobs(tmp_path):

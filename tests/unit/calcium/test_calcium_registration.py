@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import tifffile
 from scipy import ndimage
 
+from darkroom.calcium import motion as motions
 from darkroom.calcium import movie as movies
 from darkroom.calcium import registration
 from darkroom.samples import calcium
@@ -121,3 +123,20 @@ def test_bands_and_parts_that_leave_nothing(moving):
         registration.detect_motion(movie, roi=(0, 0, 500, 20))
     low, high = registration.band(7)
     assert (low, high) == pytest.approx((0.03, 0.15))
+
+
+@pytest.mark.parametrize("value", [0, 7, np.nan])
+def test_a_reference_that_shows_nothing_is_refused(tmp_path, moving, value):
+    path = tmp_path / "reference.tif"
+    tifffile.imwrite(path, np.full(moving[1].shape[1:], value, np.float32), photometric="minisblack")
+    with pytest.raises(ValueError, match=r"reference_file_name .*reference\.tif: shows nothing"):
+        motions.image(moving[1], 0, None, str(path))
+
+
+@pytest.mark.parametrize(
+    "shape, said", [((30, 1), "field of 30 x 1 pixels"), ((4, 4), "leave no wave of 4 x 4 pixels")]
+)
+def test_a_field_that_is_too_small_is_told(shape, said):
+    with pytest.raises(ValueError) as caught:
+        registration.detect_motion(movies.of_array(np.ones((3, *shape), np.float32)), cell_diameter=7)
+    assert said in str(caught.value)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from darkroom.calcium import movie, store
+from darkroom.calcium import moments, movie, store
 from darkroom.calcium.readers import isxd, series
 from darkroom.calcium.timing import Timing
 
@@ -138,6 +138,76 @@ def test_pixel_types_of_tiff(tmp_path, dtype):
     assert (read.read() == frames(dtype=dtype)).all() and read.dtype == np.dtype(dtype)
 
 
+def page_by_page(path, values, **options):
+    with tifffile.TiffWriter(path) as file:
+        for frame in values:
+            file.write(frame, photometric="minisblack", **options)
+
+
+def as_stacks(path, values):
+    path.unlink(missing_ok=True)
+    for stack in (values[:4], values[4:]):
+        tifffile.imwrite(path, stack, append=True, photometric="minisblack", compression="zlib")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        page_by_page,
+        as_stacks,
+        lambda path, values: page_by_page(path, values, metadata=None),
+        lambda path, values: write_tiff(path, values, tile=(16, 16)),
+        lambda path, values: write_tiff(path, values[:, None], metadata={"axes": "TZYX"}),
+    ],
+)
+def test_a_tiff_is_one_movie_however_its_pages_were_written(tmp_path, write):
+    values = frames(7)
+    write(tmp_path / "a b.tif", values)
+    read = series.read_series([tmp_path / "a b.tif"], rate=10, start=START)
+    assert (read.read() == values).all() and (read.read(3, 2) == values[3:5]).all() and not len(read.read(7, 0))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path, values: write_tiff(path, values, compression="zlib"),
+        lambda path, values: page_by_page(path, values, metadata=None),
+        lambda path, values: write_tiff(path, values, imagej=True),
+    ],
+)
+def test_a_tiff_that_was_cut_off_is_not_taken_for_a_shorter_one(tmp_path, write, share):
+    path = tmp_path / "a.tif"
+    write(path, frames(40))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError) as caught:
+        series.read_series([path], rate=10, start=START).read()
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "was cut off" in str(caught.value) or "is no whole TIFF file" in str(caught.value)
+
+
+@pytest.mark.parametrize("interval, unit, rate", [(0.05, "sec", 20), (50, "ms", 20), (0.5, "min", 1 / 30)])
+def test_the_interval_of_imagej_has_a_unit(tmp_path, interval, unit, rate):
+    path = tmp_path / "a.tif"
+    metadata = {"axes": "TYX", "finterval": interval, "tunit": unit}
+    tifffile.imwrite(path, frames(), imagej=True, metadata=metadata)
+    assert series.read_series([path], start=START).timing.rate == pytest.approx(rate)
+    tifffile.imwrite(path, frames(), imagej=True, metadata=metadata | {"tunit": "fortnight"})
+    with pytest.raises(ValueError, match="give `rate`"):
+        series.read_series([path], start=START)
+
+
+def test_tiff_of_several_planes_and_a_negative_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, frames(6).reshape(3, 2, *SHAPE), imagej=True, metadata={"axes": "TZYX"})
+    with pytest.raises(ValueError, match=r"has several planes or channels \(3 T x 2 Z x 8 Y x 12 X\); frames of one"):
+        series.read_movie(path)
+    tifffile.imwrite(path, frames(), photometric="miniswhite")
+    with pytest.raises(ValueError, match="is a negative"):
+        series.read_movie(path)
+
+
 def test_tiff_of_colour_and_of_mixed_sizes_is_refused(tmp_path):
     tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((4, 8, 8, 3), "u1"), photometric="rgb")
     with tifffile.TiffWriter(tmp_path / "mixed.tif") as file:
@@ -164,6 +234,90 @@ def test_a_time_stamp_for_each_frame_of_a_video(tmp_path):
     stamps.write_text(stamps.read_text().rsplit("8,", 1)[0])
     with pytest.raises(ValueError, match=r"timeStamps.csv: has 8 time stamps, the movie 10 frames"):
         series.read_series(movies, table, START)
+
+
+@pytest.mark.parametrize(
+    "table, said",
+    [
+        ("0,x\n1,50\n", "time stamp 0 is no number"),
+        ("0,0\n1\n", "time stamp 1 is no number"),
+        ("0,50\n1,50\n", "time stamp 1 does not lie after the one before it"),
+    ],
+)
+def test_time_stamps_that_are_none_are_named(tmp_path, table, said):
+    write_avi(tmp_path / "0.avi", frames(2, dtype="u1"))
+    stamps = tmp_path / "timeStamps.csv"
+    stamps.write_text("Frame Number,Time Stamp (ms)\n" + table)
+    with pytest.raises(ValueError) as caught:
+        series.read_series([tmp_path / "0.avi"], stamps, START)
+    assert str(caught.value).startswith(f"{stamps}: ") and said in str(caught.value)
+
+
+def test_frames_of_a_damaged_hdf5_file_are_named(tmp_path):
+    path, values = tmp_path / "a.h5", frames(400, shape=(16, 16))
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("movie", data=values, chunks=(100, 16, 16), compression="gzip")
+        chunk = data.id.get_chunk_info(2)
+    with path.open("r+b") as file:
+        file.seek(chunk.byte_offset)
+        file.write(bytes(50))
+    read = series.read_series([path], rate=10, start=START)
+    assert (read.read(0, 200) == values[:200]).all()
+    with pytest.raises(ValueError, match=r"a\.h5: frames 200 to 299 of movie cannot be read .*copy it again"):
+        read.read(200, 100)
+    with h5py.File(path, "w") as file:
+        file["one"], file["two"] = values, values
+    with pytest.raises(ValueError, match=r"a\.h5: give `array`, .* are one \(400, 16, 16\), two \(400, 16, 16\)"):
+        series.read_movie(path)
+
+
+def write_nwb(path, values, start="2024-05-17T14:03:00+02:00", **times):
+    """An NWB file as far as it is read: one series, whose axes are frames, x, y."""
+    with h5py.File(path, "w") as file:
+        if start:
+            file["session_start_time"] = start
+        movie = file.create_group("acquisition/Movie")
+        movie.attrs["neurodata_type"] = "OnePhotonSeries"
+        movie["data"] = values.transpose(0, 2, 1)
+        if "rate" in times:
+            movie["starting_time"] = 2.0
+            movie["starting_time"].attrs["rate"] = times["rate"]
+        if "timestamps" in times:
+            movie["timestamps"] = times["timestamps"]
+
+
+def test_a_movie_in_nwb(tmp_path):
+    path, values = tmp_path / "a.nwb", frames()
+    write_nwb(path, values, rate=20.0)
+    read = series.read_series([path])
+    assert (read.read() == values).all() and read.timing.rate == 20
+    assert read.timing.begin.isoformat() == "2024-05-17T14:03:02+02:00"
+    write_nwb(path, values, timestamps=[1.0, 1.1, 1.2, 1.5, 1.6, 1.7])
+    read = series.read_series([path])
+    assert read.timing.dropped == (3, 4) and read.timing.begin.isoformat() == "2024-05-17T14:03:01+02:00"
+    write_nwb(path, values, start="")
+    with pytest.raises(ValueError, match=r"a\.nwb: does not tell how fast it was recorded; give `rate`"):
+        series.read_series([path])
+    assert series.read_series([path], rate=10, start=START).timing.begin.isoformat() == START
+
+
+@pytest.mark.parametrize(
+    "times, said",
+    [
+        ({"timestamps": [0, 0.1, 0.1, 0.2, 0.3, 0.4]}, "time stamp 2 does not lie after the one before it"),
+        ({"timestamps": [0, np.nan, 0.1, 0.2, 0.3, 0.4]}, "time stamp 1 is no number"),
+        ({"timestamps": [0, 0.1]}, "has 6 frames and 2 timestamps; one of each is due"),
+        ({"rate": 0.0}, "starts at 2.0 s with 0.0 frames per second; numbers are due, a rate above 0"),
+        ({"rate": 20.0, "start": "2024-05-17T14:03:00"}, "session_start_time 2024-05-17T14:03:00 has no time zone"),
+        ({"rate": 20.0, "start": "yesterday"}, "session_start_time 'yesterday' is no moment in ISO 8601"),
+    ],
+)
+def test_times_of_an_nwb_file_that_are_none_are_named(tmp_path, times, said):
+    path = tmp_path / "a.nwb"
+    write_nwb(path, frames(), **times)
+    with pytest.raises(ValueError) as caught:
+        series.read_series([path])
+    assert str(caught.value).startswith(f"{path}: ") and said in str(caught.value)
 
 
 def test_our_own_file_brings_its_times(tmp_path):
@@ -205,7 +359,7 @@ def test_a_folder_without_a_movie_and_one_with_a_compressed_one(tmp_path):
 )
 def test_a_start_is_a_moment_with_a_zone(text, said):
     with pytest.raises(ValueError, match=said):
-        series.moment_of(text)
+        moments.moment_of(text)
 
 
 def test_planes_are_told_apart_by_the_headers_of_frames(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from datetime import date
 
 import pytest
 
@@ -49,6 +50,23 @@ def test_a_row_lays_its_options_over_those_of_the_config(start):
     assert [(one["projection"], one["resolution"]) for one in maps] == [("sinusoidal", 6), ("sinusoidal", 20)]
     assert campaign["a"].options["geometry"] == "none"
     assert maps[0]["interpolation"] == "cubic"
+
+
+def test_dates_of_yaml_are_text_where_text_is_due(start):
+    campaign = start(
+        ["a\tcalcium\t\tsample:calcium-demo\t{start: 2024-05-17T14:03:00+02:00}"],
+        calcium={"nwb": {"subject": {"date_of_birth": date(2024, 1, 31)}}},
+    )
+    campaign.add("calcium", PLAIN)
+    assert campaign["a"].options["start"] == "2024-05-17T14:03:00+02:00"
+    assert campaign["a"].options["nwb"]["subject"]["date_of_birth"] == "2024-01-31"
+
+
+def test_what_is_not_finite_is_no_number(start):
+    campaign = start([f"{name}\tcalcium\t\tsample:calcium-demo\t{{rate: .{name}}}" for name in ("nan", "inf")])
+    campaign.add("calcium", PLAIN)
+    with pytest.raises(CampaignError, match=r"options rate: is NaN, not a number(.|\n)*is Infinity, not a number"):
+        campaign.check()
 
 
 def test_all_that_is_wrong_is_told_at_once(start):

@@ -11,6 +11,7 @@ from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
+from darkroom.calcium.readers.inscopix import wrong
 from darkroom.calcium.signals import Signals, of_changes
 
 HEADER = struct.Struct("<QQiIQ")
@@ -30,7 +31,8 @@ def read_gpio(path):
 
     A gap in the sequence numbers is a lost packet: every channel but the frame count is NaN from then on, until it is
     told again. Bytes that are no packet, and packets of a wrong size or unknown type, are left out and counted in
-    the notes. Raises ValueError naming the file when it has no such header or no packet.
+    the notes, which also tell of a session that cannot be read. Raises ValueError naming the file when it has no such
+    header or no packet.
     """
     path = Path(path)
     content = path.read_bytes()
@@ -39,11 +41,14 @@ def read_gpio(path):
     numerator, denominator, utc_offset, begin, _ = HEADER.unpack_from(content)
     if not denominator or not HEADER.size <= begin <= len(content):
         raise ValueError(f"{path}: is no .gpio file, or its header is damaged")
-    file_format, session, end = 0, {}, len(content)
+    file_format, session, end, notes = 0, {}, len(content), []
     if struct.unpack_from("<I", content, HEADER.size)[0] != SYNC and len(content) >= HEADER.size + SESSION.size:
         file_format, end = SESSION.unpack_from(content, HEADER.size)
-        session = _session(content[end:]) if end <= len(content) else {}
+        session = _session(content[end:])
         end = min(end, len(content))
+    if told := wrong(session, "gpio", "session"):
+        notes.append(f"{path.name}: {told}; its LEDs have the names of one colour, its clock is {CLOCK} Hz")
+        session = {}
     channels = names(session, file_format)
     left_out, changes, last, sequence = Counter(), {}, {}, None
     first = time = None
@@ -68,25 +73,26 @@ def read_gpio(path):
     for name, value in last.items():
         if changes[name][-1][0] != time:
             changes[name].append((time, value))
-    clock = (session.get(session.get("adMode", "")) or {}).get("clock", CLOCK)
+    mode = session.get(session.get("adMode"))
+    clock = Fraction(mode.get("clock", CLOCK) if isinstance(mode, dict) else CLOCK)
     return Signals(
         of_changes(changes),
         Fraction(numerator, denominator),
         utc_offset,
         Fraction(time, 1_000_000),
-        dict.fromkeys(changes, Fraction(1, clock)),
+        dict.fromkeys(changes, 1 / clock),
         "gpio",
         {name: LED for name in changes if "LED" in name},
-        tuple(f"{count} {what} of {path.name}" for what, count in left_out.items()),
+        (*notes, *(f"{count} {what} of {path.name}" for what, count in left_out.items())),
     )
 
 
 def _session(content):
-    """The session's JSON at the end of a file, or {}."""
+    """The session's JSON at the end of a file, or None where there is none."""
     try:
         return json.loads(content.split(b"\0")[0])
     except ValueError:
-        return {}
+        return None
 
 
 def _packets(content, at, end, left_out):

@@ -28,18 +28,31 @@ def read_movie(path, dataset=None):
         file.visititems(lambda name, item: arrays.update({name: item.shape}) if _is_movie(item) else None)
         there = ", ".join(f"{name} {shape}" for name, shape in arrays.items()) or "none"
         if dataset is None and len(arrays) != 1:
-            raise ValueError(f"{path}: `dataset` must say which array is the movie; of three axes are {there}")
+            raise ValueError(
+                f"{path}: give `array`, the path of the movie in it; of three axes (frames, rows, columns) are {there}"
+            )
         dataset = (dataset or next(iter(arrays))).strip("/")
         if dataset not in arrays:
             raise ValueError(f"{path}: has no array {dataset} of three axes (frames, rows, columns); there are {there}")
         shape, dtype = arrays[dataset], file[dataset].dtype
 
     def read(first, count):
-        with h5py.File(path) as opened:
-            return opened[dataset][first : first + count]
+        return stored(path, dataset, first, count)
 
     notes = (f"the axes of {dataset} in {path.name} are taken as frames, rows, columns",)
     return Movie(shape, dtype, Timing(Fraction(0), shape[0]), read, notes=notes)
+
+
+def stored(path, dataset, first, count):
+    """Some frames of an array of a file. Raises ValueError naming them when the file is damaged there."""
+    with h5py.File(path) as file:
+        try:
+            return file[dataset][first : first + count]
+        except OSError as error:
+            raise ValueError(
+                f"{path}: frames {first} to {first + count - 1} of {dataset} cannot be read ({error}): the file is "
+                "damaged, or packed by a filter that is not installed; copy it again, or store it with gzip"
+            ) from error
 
 
 def _is_movie(item):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from darkroom.calcium.readers.inscopix import fraction, require
 from darkroom.calcium.signals import Signals
 
 HEADER = struct.Struct("<QQiHH9QQQ")
@@ -36,12 +37,14 @@ def read_imu(path):
     numerator, denominator, utc_offset, _, _, *places = HEADER.unpack_from(content)
     offset, size = places[9:]
     try:
-        timing = json.loads(content[offset : offset + size].rstrip(b"\0"))["timingInfo"]
+        session = json.loads(content[offset : offset + size].rstrip(b"\0"))
         start = Fraction(numerator, denominator)
-    except (ValueError, KeyError, ZeroDivisionError, TypeError) as error:
+    except (ValueError, ZeroDivisionError) as error:
         raise ValueError(
             f"{path}: is no .imu file, or was not written to its end: its session cannot be read"
         ) from error
+    require(path, session, "imu", "session")
+    timing = session["timingInfo"]
     channels, steps, units, notes = {}, {}, {}, []
     last = 0
     for (names, divisor, unit, clock), place in zip(GROUPS, (places[:3], places[3:6], places[6:9]), strict=True):
@@ -50,9 +53,9 @@ def read_imu(path):
             raise ValueError(f"{path}: {count} records of {names[0]} do not lie in the file; it was cut off")
         stored = np.frombuffer(content, RECORD, count, begin)["value"] / np.float32(divisor)
         said = timing[clock]
-        period = Fraction(said["periodMs"]["num"], said["periodMs"]["den"]) / 1000
-        samples = np.full((said["numTimes"], 3), np.nan, np.float32)
-        there = np.setdiff1d(np.arange(said["numTimes"]), said.get("dropped") or [])
+        period, total = fraction(said["periodMs"]) / 1000, int(said["numTimes"])
+        samples = np.full((total, 3), np.nan, np.float32)
+        there = np.setdiff1d(np.arange(total), said.get("dropped") or [])
         if len(there) != count:
             raise ValueError(f"{path}: {names[0]} has {count} records, its session tells of {len(there)}")
         samples[there] = stored

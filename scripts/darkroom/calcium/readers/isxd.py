@@ -15,6 +15,7 @@ import numpy as np
 
 from darkroom import files
 from darkroom.calcium.movie import Movie
+from darkroom.calcium.readers.inscopix import fraction, require
 from darkroom.calcium.signals import Signals
 from darkroom.calcium.timing import Timing, ranges
 
@@ -31,6 +32,8 @@ TYPES = {
     9: "an nVision movie",
 }
 MOVIE, CELLS, GPIO, IMAGE, EVENTS, IMU = 0, 1, 3, 4, 5, 7
+SECTIONS = {MOVIE: "movie", IMAGE: "movie", CELLS: "cells", EVENTS: "signals", GPIO: "signals", IMU: "signals"}
+FIRST, LAST = -62135596800, 253402300799  # seconds after 1970 of the years 1 and 9999
 DTYPES = {0: np.dtype("<u2"), 1: np.dtype("<f4"), 2: np.dtype("u1")}
 STATUSES = ("accepted", "undecided", "rejected")  # by their number in the file
 WHITE = 0xFFFFFFFF
@@ -91,7 +94,7 @@ def trailer(path):
             file.seek(begin)
             try:
                 said = json.loads(file.read(length))
-                if isinstance(said, dict) and said.get("type") in TYPES:
+                if isinstance(said, dict) and said.get("type") in list(TYPES):
                     return said, begin
             except ValueError:
                 pass
@@ -102,14 +105,24 @@ def trailer(path):
 
 
 def _of_kind(path, *due):
+    """The trailer of a file of one of these kinds, as the schema has it, and the number of bytes before it."""
     said, end = trailer(path)
     if said["type"] not in due:
         raise ValueError(f"{path}: is {TYPES[said['type']]}, {TYPES[due[0]]} is due")
+    if said["type"] in (EVENTS, GPIO, IMU) and "channel list" not in said:
+        raise ValueError(
+            f"{path}: is an event file of an old version that has no list of channels; export it with IDPS"
+        )
+    require(path, said, SECTIONS[said["type"]], "trailer")
     return said, end
 
 
-def _fraction(value):
-    return Fraction(value["num"], value["den"])
+def _start(path, moment):
+    """Seconds since 1970 UTC of a moment. Raises ValueError for one that no calendar has."""
+    seconds = fraction(moment["secsSinceEpoch"])
+    if not FIRST < seconds < LAST:
+        raise ValueError(f"{path}: trailer: starts {float(seconds):.6g} s after 1970, which is no moment of a calendar")
+    return seconds
 
 
 def _numbered(value):
@@ -117,25 +130,24 @@ def _numbered(value):
     return {"num": value.numerator, "den": value.denominator}
 
 
-def _timing(whole, **fields):
+def _timing(path, whole):
     """The timing of a trailer; a cropped sample is that alone, and one that is blank and dropped is blank."""
     said = whole["timingInfo"]
-    cropped = set()
-    for entry in said.get("cropped", []):
-        first, _, last = str(entry).partition("-")
-        cropped.update(range(int(first), int(last or first) + 1))
-    blank = set(said.get("blank", [])) - cropped
-    dropped = set(said.get("dropped", [])) - cropped - blank
-    inside = range(said["numTimes"])
+    samples, cropped = int(said["numTimes"]), set()
+    for entry in said.get("cropped") or ():
+        first, _, last = entry.partition("-")
+        cropped.update(range(int(first), min(int(last or first) + 1, samples)))
+    blank = set(said.get("blank") or ()) - cropped
+    dropped = set(said.get("dropped") or ()) - cropped - blank
     return Timing(
-        samples=said["numTimes"],
-        start=_fraction(said["start"]["secsSinceEpoch"]),
-        utc_offset=said["start"]["utcOffset"],
+        period=fraction(said["period"]),
+        samples=samples,
+        start=_start(path, said["start"]),
+        utc_offset=int(said["start"]["utcOffset"]),
         **{
-            name: tuple(sorted(at for at in gap if at in inside))
+            name: tuple(sorted(int(at) for at in gap if at < samples))
             for name, gap in (("dropped", dropped), ("cropped", cropped), ("blank", blank))
         },
-        **{"period": _fraction(said["period"])} | fields,
     )
 
 
@@ -144,16 +156,16 @@ def _grid(said):
     spacing = said["spacingInfo"]
     size = spacing["pixelSize"]
     return (
-        spacing["numPixels"]["y"],
-        spacing["numPixels"]["x"],
-        (float(_fraction(size["y"])), float(_fraction(size["x"]))),
+        int(spacing["numPixels"]["y"]),
+        int(spacing["numPixels"]["x"]),
+        (float(fraction(size["y"])), float(fraction(size["x"]))),
     )
 
 
 def _corner(said):
     """(y, x) of the field on the sensor, micrometres."""
     corner = said["spacingInfo"].get("topLeft")
-    return (float(_fraction(corner["y"])), float(_fraction(corner["x"]))) if corner else (0.0, 0.0)
+    return (float(fraction(corner["y"])), float(fraction(corner["x"]))) if corner else (0.0, 0.0)
 
 
 def read_movie(path):
@@ -164,7 +176,7 @@ def read_movie(path):
     """
     path = Path(path)
     said, end = _of_kind(path, MOVIE, IMAGE)
-    timing = _timing(said)
+    timing = _timing(path, said)
     dtype = DTYPES.get(said["dataType"])
     if dtype is None:
         raise ValueError(
@@ -245,7 +257,7 @@ def headers(path, count=None, stride=None):
         said, end = _of_kind(path, MOVIE)
         if not said.get("hasFrameHeaderFooter") or said.get("fileVersion", 0) < 1:
             raise ValueError(f"{path}: its frames have no headers, which tell the plane (efocus) and colour of a frame")
-        count = len(_timing(said).times)
+        count = len(_timing(path, said).times)
         stride = end // max(1, count)
     values = np.empty((count, HEADER_END - COLOUR), np.int64)
     file = os.open(path, os.O_RDONLY)
@@ -280,8 +292,14 @@ def read_cell_set(path):
     """The cells of an `.isxd` cell set. Raises ValueError when it is none or was cut off."""
     said, end = _of_kind(path, CELLS)
     rows, columns, pixel_size = _grid(said)
-    timing = _timing(said)
-    names = tuple(said.get("CellNames", ()))
+    timing = _timing(path, said)
+    names = tuple(said["CellNames"])
+    lists = {key: said.get(key) or [None] * len(names) for key in ("CellStatuses", "cellMetrics")}
+    for key, values in lists.items():
+        if len(values) != len(names):
+            raise ValueError(
+                f"{path}: trailer {key}: has {len(values)} entries, one for each of {len(names)} cells is due"
+            )
     each = rows * columns + timing.samples
     if end != 4 * each * len(names):
         raise ValueError(
@@ -294,9 +312,9 @@ def read_cell_set(path):
         values[:, rows * columns :],
         timing,
         names,
-        tuple(STATUSES[status] for status in said.get("CellStatuses", [1] * len(names))),
+        tuple("undecided" if status is None else STATUSES[int(status)] for status in lists["CellStatuses"]),
         pixel_size,
-        tuple(_centre(entry) for entry in said.get("cellMetrics") or [None] * len(names)),
+        tuple(_centre(entry) for entry in lists["cellMetrics"]),
         ((extra.get("idps") or {}).get("cellset") or {}).get("units", ""),
         extra,
     )
@@ -316,32 +334,33 @@ def read_signals(path):
     Raises ValueError when it is none of these or was cut off.
     """
     said, end = _of_kind(path, EVENTS, GPIO, IMU)
-    if "channel list" not in said:
+    names, counts = said["channel list"], list(map(int, said["numSamples"]))
+    if not len(names) == len(counts) == len(said["signalSteps"]):
         raise ValueError(
-            f"{path}: is an event file of an old version that has no list of channels; export it with IDPS"
+            f"{path}: trailer: has {len(names)} channels, {len(counts)} numSamples and {len(said['signalSteps'])} "
+            "signalSteps; one of each for a channel is due"
         )
-    names, counts = said["channel list"], said["numSamples"]
     if end != PACKET.itemsize * sum(counts):
         raise ValueError(
             f"{path}: its trailer tells of {sum(counts)} events, {end / PACKET.itemsize:.6g} are in the file"
         )
     packets = np.fromfile(path, PACKET, sum(counts))
-    begin, last = said["global times"]
+    begin, last = (_start(path, moment) for moment in said["global times"])
     channels = {}
     for at, name in enumerate(names):
         own = packets[packets["channel"] == at]
         channels[name] = own["offset"].astype(np.int64), own["value"].astype(np.float32)
     return Signals(
         channels,
-        start=_fraction(begin["secsSinceEpoch"]),
-        utc_offset=begin["utcOffset"],
-        duration=_fraction(last["secsSinceEpoch"]) - _fraction(begin["secsSinceEpoch"]),
-        steps={name: _fraction(step) for name, step in zip(names, said["signalSteps"], strict=True)},
+        start=begin,
+        utc_offset=int(said["global times"][0]["utcOffset"]),
+        duration=last - begin,
+        steps={name: fraction(step) for name, step in zip(names, said["signalSteps"], strict=True)},
         kind={EVENTS: "events", GPIO: "gpio", IMU: "imu"}[said["type"]],
     )
 
 
-def _start(timing):
+def _moment(timing):
     return {"secsSinceEpoch": _numbered(timing.start or 0), "utcOffset": timing.utc_offset or 0}
 
 
@@ -352,7 +371,7 @@ def _frame(timing, shape, pixel_size, top_left):
         "timingInfo": {
             "numTimes": timing.samples,
             "period": _numbered(timing.period),
-            "start": _start(timing),
+            "start": _moment(timing),
             "dropped": list(timing.dropped),
             "cropped": [f"{at}" if at == last else f"{at} - {last}" for at, last in ranges(timing.cropped)],
             "blank": list(timing.blank),

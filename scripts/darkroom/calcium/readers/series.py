@@ -5,15 +5,15 @@ import csv
 import itertools
 import re
 from dataclasses import replace
-from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from darkroom.calcium.moments import moment_of
 from darkroom.calcium.movie import Movie
 from darkroom.calcium.readers import avi, gpio, hdf5, imu, isxd, nwb, tiff
-from darkroom.calcium.timing import EPOCH, Timing, of_stamps
+from darkroom.calcium.timing import Timing, of_stamps, require_ascending
 
 VIDEO = (".avi", ".mp4", ".mkv", ".mov")
 HDF5 = (".h5", ".hdf5")
@@ -234,28 +234,34 @@ def _joined(parts):
 
 def _stamped(path, timing, notes):
     """The timing by a file of time stamps; it must have one for each frame."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         rows = csv.DictReader(file)
         if STAMP_COLUMN not in (rows.fieldnames or ()):
             raise ValueError(
                 f"{path}: has no column {STAMP_COLUMN!r}; there are {', '.join(rows.fieldnames or ()) or 'none'}"
             )
-        stamps = np.array([float(row[STAMP_COLUMN]) for row in rows]) / 1000
+        stamps = np.array([_milliseconds(row[STAMP_COLUMN]) for row in rows]) / 1000
     if len(stamps) != len(timing.times):
         raise ValueError(
             f"{path}: has {len(stamps)} time stamps, the movie {len(timing.times)} frames; one of each is due"
         )
-    if (np.diff(stamps) <= 0).any():
-        at = int(np.flatnonzero(np.diff(stamps) <= 0)[0])
-        raise ValueError(f"{path}: time stamp {at + 1} does not lie after the one before it")
+    require_ascending(path, stamps)
     notes.append(f"the times of the frames are those of {path.name}")
     return of_stamps(stamps - stamps[0], timing.start, timing.utc_offset)
+
+
+def _milliseconds(text):
+    """The number of a cell of a table; NaN where it has none."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return np.nan
 
 
 def _begun(timing, path, start, notes):
     """The timing with the start that was given, or the file's own, which must be a moment that somebody has set."""
     if start is not None:
-        moment = moment_of(start)
+        moment = _given(start)
         if timing.start and timing.start > SET and abs(timing.start - moment[0]) > 1:
             notes.append(f"start {start} was given, and is used in place of {timing.begin.isoformat()}")
         return replace(timing, start=moment[0], utc_offset=moment[1], times=timing.times)
@@ -265,19 +271,11 @@ def _begun(timing, path, start, notes):
     return timing
 
 
-def moment_of(text):
-    """Seconds since 1970 UTC and offset (s) of a moment in ISO 8601. Raises ValueError without a time zone."""
+def _given(start):
     try:
-        moment = datetime.fromisoformat(str(text))
+        return moment_of(start)
     except ValueError as error:
-        raise ValueError(f"start {text!r} is no moment; right is one such as 2024-05-17T14:03:00+02:00") from error
-    if moment.tzinfo is None:
-        raise ValueError(
-            f"start {text} has no time zone; right is one such as {moment.isoformat()}+02:00, or Z for UTC"
-        )
-    elapsed = moment - EPOCH
-    seconds = elapsed.days * 86400 + elapsed.seconds + Fraction(elapsed.microseconds, 1_000_000)
-    return Fraction(seconds), int(moment.utcoffset().total_seconds())
+        raise ValueError(f"start {error}") from error
 
 
 def plane(movie, paths, efocus=None, colour=None):
