@@ -33,7 +33,7 @@ START = 400000000.0  # ephemeris time of the image
 AU = 1.495978707e8
 LINES, SAMPLES, LINE_TIME = 1500, 5000, 0.002
 TURNED = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # from the bus to the camera
-UTC = "2012-09-04T03:05:{:09.6f}"  # START is 33.816 s past this minute
+UTC = "2012-09-04T03:05:{:09.6f}"  # START is 32.816 s past this minute
 
 
 @pytest.fixture(autouse=True)
@@ -101,8 +101,8 @@ def image(**instrument):
     told = {
         "InstrumentId": "CTX",
         "TargetName": "Mars",
-        "StartTime": UTC.format(33.816),
-        "StopTime": UTC.format(36.816),
+        "StartTime": UTC.format(32.816),
+        "StopTime": UTC.format(35.816),
         "SpacecraftClockCount": "1/1000.000000",
         "LineExposureDuration": "2",
         "SpatialSumming": "1",
@@ -288,7 +288,7 @@ def test_isisdata_is_read_by_its_databases(isisdata):
 
 
 def test_what_is_missing_is_named_by_body_and_time(mission, isisdata, tmp_path):
-    later = image(StartTime="2012-09-06T03:05:33.816", StopTime="2012-09-06T03:05:36.816")
+    later = image(StartTime="2012-09-06T03:05:32.816", StopTime="2012-09-06T03:05:35.816")
     with pytest.raises(
         ValueError, match=r"mro.*: no SPK kernel has MARS RECON ORBITER \(-74\) at 2012-09-06T03:06.* TDB; "
     ):
@@ -315,7 +315,7 @@ def test_what_is_missing_is_named_by_body_and_time(mission, isisdata, tmp_path):
 
 
 def test_a_gap_in_the_pointing_is_named_by_frame_and_time(mission):
-    late = image(SpacecraftClockCount="1/1070.000000", StartTime=UTC.format(33.816), StopTime=UTC.format(36.816))
+    late = image(SpacecraftClockCount="1/1070.000000", StartTime=UTC.format(32.816), StopTime=UTC.format(35.816))
     with pytest.raises(
         ValueError, match=r"no CK kernel has the pointing of frame BUS74 \(-74000\) at 2012-09-04T03:07:50\.000 TDB"
     ):
