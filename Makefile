@@ -40,13 +40,13 @@ demo: $(VENV)/runs ## Run the demo campaign of config/ and say where its page is
 	@echo "The campaign page: file://$(CURDIR)/results/demo/index.html"
 	@echo "To browse the volumes in Neuroglancer: make view"
 
-# A process more than there are cores, as tests of servers wait for them.
+# Two processes more than there are cores, as tests of servers wait for these.
 test: $(VENV)/tests ## Check the style and run all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
-	$(BIN)/pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $$(($(CORES) + 2)) --dist loadfile --no-loadscope-reorder
 
 CAP := $(VENV)-cap
 cap: ## Install SAP CAP, a whole OData service, for its tests (npm, and some minutes of a C compiler)

@@ -1,6 +1,7 @@
 """Images of spacecraft cameras -> calibrated ISIS cubes, maps, mosaics, and what opens elsewhere.
 
-ingested.cub -> located.cub -> calibrated.cub (planetary/cubes.smk) -> map.cub, mosaic.cub (planetary/maps.smk)
+ingested.cub -> located.cub -> calibrated.cub (planetary/cubes.smk) -> controlled.<image>.cub where a row of images asks
+for it (planetary/control.smk) -> map.cub, mosaic.cub (planetary/maps.smk)
 -> *.tif, preview.png, item.json (planetary/deliver.smk). A part of an image that its camera or archive cuts up (a
 framelet set, a detector) stands before the suffix: calibrated.even.cub. Which cubes there are: darkroom.planetary.plan.
 """
@@ -55,6 +56,24 @@ def own_cameras(batch):
     return lambda wildcards: sorted(set().union(*of_each(wildcards)))
 
 
+def camera_descriptions(batch):
+    """The camera descriptions of the images of a batch, and their DEMs."""
+    of_each = batch.each(lambda dataset, _: watchable(PLANETARY[dataset].description))
+    return lambda wildcards: sorted(set().union(*of_each(wildcards)))
+
+
+def kernels_found(batch):
+    """What SPICE kernels cover, where an image of a batch asks for them."""
+    of_each = batch.each(lambda dataset, _: PLANETARY[dataset].asks_kernels)
+    return lambda wildcards: ["<results>/<campaign>/kernels.json"] if any(of_each(wildcards)) else []
+
+
+def asks_web(batch):
+    """Requests to the web service at the same time: one, where an image of a batch asks it for its geometry."""
+    of_each = batch.each(lambda dataset, _: PLANETARY[dataset].asks_web)
+    return lambda wildcards: int(any(of_each(wildcards)))
+
+
 def all_delivered(batch, suffix):
     """The cubes that the datasets of a batch end in, or their GeoTIFFs."""
     of_each = batch.each(lambda dataset, _: [f"{cube.path[:-4]}.{suffix}" for cube in PLANETARY[dataset].delivered])
@@ -62,6 +81,7 @@ def all_delivered(batch, suffix):
 
 
 include: "planetary/cubes.smk"
+include: "planetary/control.smk"
 include: "planetary/maps.smk"
 include: "planetary/terrain.smk"
 include: "planetary/deliver.smk"

@@ -32,7 +32,6 @@ def copernicus_detect_hotspots(
     ground, notes = areas.read(perimeter, "perimeter") if perimeter else (None, [])
     with rasterio.open(map) as image:
         rows, count, inside = listed(image, shown, variant.hotspots["above"], ground)
-    notes.append("clouds are not masked: ground that was under cold clouds before looks hotter, too")
     counts = {"hotspots": count, "hottest": rows[0]["hotter"] if rows else None}
     if perimeter:
         counts |= {"inside": inside, "outside": count - inside}

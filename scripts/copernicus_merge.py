@@ -30,7 +30,8 @@ def copernicus_merge(
         "SOURCE": "; ".join(made.products),
         "NOTES": made.about["comment"],
     }
-    with made.reading() as get, rasters.writing(map, made.grid, layers, "float32", np.nan, tags) as put:
+    writing = rasters.writing(map, made.grid, layers, "float32", np.nan, tags, powers=merging.powers(layers))
+    with made.reading() as get, writing as put:
         for window in merging.windows(variant, made):
             put(window, merging.merged(variant, made, get, window))
 

@@ -32,7 +32,8 @@ def copernicus_project(scenes: Path, stack: Path, *, recipe: str, options: dict 
     about |= {"history": f"recipe {recipe} of Darkroom", "institution": "made of Copernicus products"}
     about |= {"references": "modified Copernicus Sentinel data"}
     writing = stacks.writing(stack, times.grid, times.begins, times.products, times.layers, about)
-    with rasterio.Env(GDAL_CACHEMAX=rasters.CACHE), writing as put:
+    # Of an image in strips as wide as itself a window reads its own pixels alone, past GDAL's cache.
+    with rasterio.Env(GDAL_CACHEMAX=rasters.CACHE, GTIFF_DIRECT_IO=True), writing as put:
         method(variant.method).fill(times, variant, options or {}, put)
 
 

@@ -1,10 +1,14 @@
 """Small campaigns, run as users run them: a config, a sheet, `snakemake`."""
 
+import functools
+import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -27,6 +31,19 @@ def environment():
     told = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
     paths = [str(ROOT / "tests/lean"), *filter(None, [told.get("PYTHONPATH")])]
     return told | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+@functools.cache
+def warm():
+    """The process that runs come from; it ends with this one, which is all that writes to it."""
+    command = [sys.executable, ROOT / "tests/warm.py"]
+    # Without a buffer, of which `select` would know nothing.
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment())
+
+
+def arguments_of_all(*arguments):
+    """Arguments that every run here has, as text, and more."""
+    return list(map(str, ("--snakefile", ROOT / "Snakefile", "--cores", 2, *arguments)))
 
 
 class Campaign:
@@ -53,7 +70,7 @@ class Campaign:
 
     def start(self, *arguments):
         """Start Snakemake in a process group of its own."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2", *arguments]
+        command = [sys.executable, "-m", "snakemake", *arguments_of_all(*arguments)]
         return subprocess.Popen(
             command,
             cwd=self.folder,
@@ -66,9 +83,16 @@ class Campaign:
 
     def run(self, *arguments, fails=False, seconds=900):
         """Run Snakemake to its end and return what it said; its exit status must be as expected."""
-        process = self.start(*arguments)
-        said, _ = process.communicate(timeout=seconds)
-        assert (process.returncode != 0) == fails, said
+        server = warm()
+        with tempfile.NamedTemporaryFile("r", dir=self.folder.parent, errors="replace") as output:
+            asked = {"arguments": arguments_of_all(*arguments), "folder": str(self.folder)}
+            asked |= {"environment": environment(), "output": output.name}
+            server.stdin.write(json.dumps(asked).encode() + b"\n")
+            process = int(server.stdout.readline())
+            if not select.select([server.stdout], [], [], seconds)[0]:
+                os.killpg(process, signal.SIGKILL)
+            status, said = int(server.stdout.readline()), output.read()
+        assert (status != 0) == fails, said
         return said
 
     def killed(self, seed, times, duration, share=(0.1, 0.7)):

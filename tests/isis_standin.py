@@ -10,11 +10,13 @@ server does.
 
 import array
 import json
+import math
 import os
 import re
 import shutil
 import sys
 import time
+import types
 from pathlib import Path
 
 from darkroom.planetary.formats import pvl
@@ -48,6 +50,7 @@ INSTRUMENT = {
     "SPACECRAFT_NAME": "SpacecraftName",
     "INSTRUMENT_ID": "InstrumentId",
     "TARGET_NAME": "TargetName",
+    "SPACECRAFT_CLOCK_START_COUNT": "SpacecraftClockCount",
     "START_TIME": "StartTime",
     "EXPOSURE_DURATION": "ExposureDuration",
     "SAMPLING_FACTOR": "SpatialSumming",
@@ -390,8 +393,9 @@ def session_log(program, entered, preferences):
 class Cube:
     """A small cube in memory: groups, the object Core, the bytes of its pixels."""
 
-    def __init__(self, groups, core, pixels, angles=(), original=b""):
+    def __init__(self, groups, core, pixels, angles=(), original=b"", tables=()):
         self.groups, self.core, self.pixels, self.angles, self.original = groups, core, pixels, angles, original
+        self.tables = list(tables)  # pairs of label and bytes
 
     @classmethod
     def ramp(cls, groups, bands=1):
@@ -415,19 +419,27 @@ class Cube:
         start, content = int(isis["Core"]["StartByte"]) - 1, path.read_bytes()
         isis["Core"]["StartByte"] = LABEL_BYTES + 1
         end, original = len(content), b""
-        if place := label.get("OriginalLabel"):
-            end = int(place["StartByte"]) - 1
-            original = content[end : end + int(place["Bytes"])]
-        return cls(groups, isis["Core"], content[start:end], angles, original)
+        blocks = [*label.all("OriginalLabel"), *label.all("Table")]
+        held = [(block, content[int(block["StartByte"]) - 1 :][: int(block["Bytes"])]) for block in blocks]
+        end = min([end, *(int(block["StartByte"]) - 1 for block in blocks)])
+        if "OriginalLabel" in label:
+            (_, original), *held = held
+        return cls(groups, isis["Core"], content[start:end], angles, original, held)
 
     def write(self, path):
         isis = pvl.Block({"Core": self.core, **self.groups}, "Object", "IsisCube")
         size = pvl.Block({"Bytes": LABEL_BYTES}, "Object", "Label")
         place = {"Name": "IsisCube", "StartByte": LABEL_BYTES + len(self.pixels) + 1, "Bytes": len(self.original)}
         kept = {"OriginalLabel": pvl.Block(place, "Object", "OriginalLabel")} if self.original else {}
-        label = (pvl.dumps(pvl.Block({"IsisCube": isis, "Label": size, **kept})) + "End\n").encode()
+        whole = pvl.Block({"IsisCube": isis, "Label": size, **kept})
+        content = self.pixels + self.original
+        for block, records in self.tables:
+            block["StartByte"] = LABEL_BYTES + len(content) + 1
+            whole.append("Table", block)
+            content += records
+        label = (pvl.dumps(whole) + "End\n").encode()
         partial = path.with_name(path.name + ".new")
-        partial.write_bytes(label.ljust(LABEL_BYTES, b"\0") + self.pixels + self.original)
+        partial.write_bytes(label.ljust(LABEL_BYTES, b"\0") + content)
         partial.replace(path)
 
     @property
@@ -559,6 +571,8 @@ def spiceinit(program, values, files):
         raise IsisError((2, text))
     kernels = list(Path(os.environ["ISISDATA"]).glob("[!b]*/kernels"))
     cube.groups["Kernels"] |= {"InstrumentPointing": "Table"} if web or kernels else {"Broken": "Yes"}
+    kept = [pair for pair in cube.tables if pair[0]["Name"] != "InstrumentPointing"]
+    cube.tables = [*kept, pointing_table(0.0)] if web or kernels else kept
     cube.write(files["FROM"])
     if not web and not kernels:
         raise IsisError(
@@ -573,6 +587,86 @@ def edit(program, values, files):
         cube.require_camera()
     cube.groups.setdefault("Edited", {})[program] = "Yes"
     cube.write(files["FROM"])
+
+
+def pointing_table(angle):
+    """A table InstrumentPointing of one record: a turn about z."""
+    numbers = array.array("d", [math.cos(angle / 2), 0, 0, math.sin(angle / 2), 0.0])
+    names = ("J2000Q0", "J2000Q1", "J2000Q2", "J2000Q3", "ET")
+    told = {"Name": "InstrumentPointing", "StartByte": 1, "Bytes": 40, "Records": 1, "ByteOrder": "Lsb"}
+    block = pvl.Block(told | {"TimeDependentFrames": (-74021, 1)}, "Object", "Table")
+    for name in names:
+        block.append("Field", pvl.Block({"Name": name, "Type": "Double", "Size": 1}, "Group", "Field"))
+    return block, numbers.tobytes()
+
+
+def serial(path):
+    from darkroom.planetary.formats import serials
+
+    return serials.serial_of(types.SimpleNamespace(path=path, groups=Cube.read(path).groups))
+
+
+def listed(path):
+    return [Path(line) for line in path.read_text().splitlines() if line]
+
+
+def findfeatures(program, values, files):
+    """A network of some places of an image, which all others show; the geometry is needed for fastgeom."""
+    from darkroom.planetary.formats import cnet
+
+    if "MATCH" not in files:
+        raise IsisError((2, "Parameter [MATCH] must be entered."))
+    paths = [files["MATCH"], *(listed(files["FROMLIST"]) if "FROMLIST" in files else [files["FROM"]])]
+    for path in paths:
+        Cube.read(path).require_camera()
+    pattern, points = values["POINTID"], []
+    for number in range(int(values["POINTINDEX"]), int(values["POINTINDEX"]) + 12):
+        measures = [cnet.Measure(serial(path), sample=number + 1.0, line=number + 2.0) for path in paths]
+        points.append(cnet.Point(pattern.replace("?????", f"{number:05d}"), reference=0, measures=measures))
+    header = cnet.Header(values["NETWORKID"], "Mars", "2001-01-01", "2001-01-01", values["DESCRIPTION"], "findfeatures")
+    cnet.write(with_extension(files["ONET"], ".net"), header, points)
+
+
+def cnetcombinept(program, values, files):
+    """Networks together in one."""
+    from darkroom.planetary.formats import cnet
+
+    if "CNETLIST" not in files or "ONET" not in files:
+        raise IsisError((2, "Must provide CNETLIST and ONET."))
+    read = [cnet.read(path) for path in listed(files["CNETLIST"])]
+    cnet.write(with_extension(files["ONET"], ".net"), read[0][0], [point for _, points in read for point in points])
+
+
+def jigsaw(program, values, files):
+    """The network with residuals; with update the pointing of all cubes but those that are held."""
+    from darkroom.planetary.formats import cnet
+
+    if values["CAMSOLVE"].upper() == "NONE" and values["SPSOLVE"].upper() == "NONE":
+        raise IsisError((2, "Must either solve for camera pointing or spacecraft position"))
+    if fault_of(program) == "diverges":
+        whole = f"Unable to bundle adjust network [{files['CNET']}]"
+        raise IsisError((2, whole), (1, f"Bundle did not converge within MAXITS [{values['MAXITS']}] iterations"))
+    for path in listed(files["FROMLIST"]):
+        Cube.read(path).require_camera()
+    header, points = cnet.read(files["CNET"])
+    serials = {serial(path) for path in listed(files["FROMLIST"])}
+    for point in points:
+        point.adjusted_x, point.adjusted_y, point.adjusted_z = 1e6, 0.0, 0.0
+        for measure in point.measures:
+            if measure.serial not in serials:
+                raise IsisError((1, f"Serial number [{measure.serial}] is not in the list of images."))
+            measure.sample_residual = 9.0 if fault_of(program) == "misses" else 0.25
+            measure.line_residual = -0.25
+    cnet.write(with_extension(files["ONET"], ".net"), header, points)
+    held = {serial(path) for path in listed(files["HELDLIST"])} if "HELDLIST" in files else set()
+    if values["UPDATE"].lower() not in ("yes", "true"):
+        return
+    for path in listed(files["FROMLIST"]):
+        if serial(path) not in held:
+            cube = Cube.read(path)
+            kept = [pair for pair in cube.tables if pair[0]["Name"] != "InstrumentPointing"]
+            cube.tables = [*kept, pointing_table(0.5)]
+            cube.write(path)
 
 
 def mosrange(program, values, files):
@@ -653,6 +747,9 @@ def report(program, values, files):
 
 WORK = {
     "spiceinit": spiceinit,
+    "findfeatures": findfeatures,
+    "cnetcombinept": cnetcombinept,
+    "jigsaw": jigsaw,
     "mosrange": mosrange,
     "cam2map": cam2map,
     "automos": automos,

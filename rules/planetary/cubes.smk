@@ -4,6 +4,7 @@ resources/<dataset>/inventory.json -> ingested.cub -> located.cub (where geometr
 """
 
 IMAGES = [(cube.dataset, cube.suffix) for cube in PLANETARY.ingested]
+LOCATED = [(cube.dataset, cube.suffix) for cube in PLANETARY.located]
 
 
 rule planetary_check_isis:
@@ -30,34 +31,63 @@ rule planetary_check_isis:
         "../../scripts/planetary_check_isis.py"
 
 
-rule planetary_import_geometry:
-    """Attach where the camera stood and looked: from a camera description, or as spiceinit finds it."""
+rule planetary_check_kernels:
+    """Look up what SPICE kernels cover, and what they lack for the images of the sheet, before any of these is made."""
     input:
-        cube="<dataset>/ingested{part}.cub",
-        inventory="<source>/inventory.json",
-        camera=lambda wildcards: watchable(made(wildcards).description),
-        isis=ISIS,
+        inventories=[f"<resources>/{cube.dataset}/inventory.json" for cube in PLANETARY.of_kernels],
     output:
-        located=temp("<dataset>/located{part}.cub"),
+        kernels_found="<results>/<campaign>/kernels.json",
     log:
-        "<log>/planetary_import_geometry{part}.log",
+        "<logs>/<campaign>/planetary_check_kernels.log",
     benchmark:
-        "<benchmark>/planetary_import_geometry{part}.tsv"
-    localrule: PLANETARY.asks_web  # compute nodes often have no way out
+        "<benchmarks>/<campaign>/planetary_check_kernels.tsv"
     conda:
         ENGINE_ENV
-    container:
-        CONTAINER
-    envmodules:
-        *MODULES,
     threads: 1
     resources:
-        mem_mb=memory("geometry"),
-        web=lambda wildcards: int(made(wildcards).asks_web),
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
-        image=lambda wildcards: planetary_steps.geometry_of(made(wildcards), part_of(wildcards)),
+        places=lambda wildcards: PLANETARY.kernels,
+        asked=lambda wildcards: [
+            planetary_steps.kernels_of(PLANETARY[cube.dataset], cube.part) for cube in PLANETARY.of_kernels
+        ],
     script:
-        "../../scripts/planetary_import_geometry.py"
+        "../../scripts/planetary_check_kernels.py"
+
+
+for batch in batches(CAMPAIGN.rows, LOCATED, ("{dataset}", "{part}"), "{part}", config["planetary"]["batch"]):
+
+    rule:
+        """Attach where the camera stood and looked: from a camera description, SPICE kernels, or as spiceinit finds it."""
+        name:
+            f"planetary_import_geometry{batch.suffix}"
+        input:
+            cubes=batch.files("ingested{}.cub"),
+            inventories=batch.each(lambda dataset, part: f"<resources>/{dataset}/inventory.json"),
+            cameras=camera_descriptions(batch),
+            kernels_found=kernels_found(batch),
+            isis=ISIS,
+        output:
+            located=temp(batch.files("located{}.cub")),
+        log:
+            f"{batch.log}/planetary_import_geometry{batch.tail}.log",
+        benchmark:
+            f"{batch.benchmark}/planetary_import_geometry{batch.tail}.tsv"
+        localrule: PLANETARY.asks_web  # compute nodes often have no way out
+        conda:
+            ENGINE_ENV
+        container:
+            CONTAINER
+        envmodules:
+            *MODULES,
+        threads: 1
+        resources:
+            mem_mb=memory("geometry"),
+            web=asks_web(batch),
+        params:
+            images=batch.each(lambda dataset, part: planetary_steps.geometry_of(PLANETARY[dataset], part.strip("."))),
+        script:
+            "../../scripts/planetary_import_geometry.py"
 
 
 for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", config["planetary"]["batch"]):

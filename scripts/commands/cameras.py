@@ -6,7 +6,10 @@ from darkroom import entrypoint
 from darkroom.planetary import recipes, tables
 from darkroom.planetary.instruments import registry
 
-HEADER = ["| recipe | instrument | native: ingested | native: calibrated | native: `isd` |", "|---|---|---|---|---|"]
+HEADER = [
+    "| recipe | instrument | native: ingested | native: calibrated | native: `isd` | native: `spice` |",
+    "|---|---|---|---|---|---|",
+]
 
 
 def cameras(*, files: list = (), manual: Path | None = None):
@@ -29,7 +32,7 @@ def recipe_rows(files=()):
     ours = {name: camera.recipe(name) for name, camera in registry.of_recipes(files).items()}
     for name, recipe in sorted(recipes.completed(ours, tables.read([tables.OURS])).items()):
         ingested = "yes" if recipe.native else "engine isis"
-        cells = recipe.title, ingested, recipe.calibration or "engine isis", recipe.isd or "engine isis"
+        cells = recipe.title, ingested, recipe.calibration or "engine isis", recipe.isd or "engine isis", recipe.spice
         yield f"| `{name}` | {' | '.join(cells)} |"
 
 

@@ -114,7 +114,10 @@ def _is_json(path):
 def clear_partials(folder):
     """Remove what killed writers have left in a folder (not below it); nobody else may be writing there."""
     for partial in Path(folder).glob(".*.part"):
-        partial.unlink(missing_ok=True)
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
 
 
 def write_bytes(path, content, durable=True):

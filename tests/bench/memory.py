@@ -94,8 +94,8 @@ def maps(product, raw, table):
     folder, what, named = product.parent, "frame", {"recipe": "mdis", "names": "EN.*", "part": ""}
     located, cube = folder / "located.cub", folder / "calibrated.cub"
     source = Path(inventory(product))
-    told = {"geometry": "isd", "isd": "", **named}
-    table.add("geometry", "planetary_import_geometry", what, [raw], raw, source, located, told)
+    told = [{"geometry": "isd", "isd": "", "shape": "", **named}]
+    table.add("geometry", "planetary_import_geometry", what, [raw], [str(raw)], [str(source)], [str(located)], told)
     peak("planetary_calibrate", [str(located)], [str(cube)], [NATIVE | {"recipe": "mdis", "calibration": {}}])
     light = NATIVE | {"photometry": {"model": "lambert", "parameters": {}, "incidence": 30}}
     table.add("correct", "planetary_correct", what, [cube], cube, folder / "corrected.cub", light)

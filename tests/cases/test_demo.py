@@ -101,8 +101,8 @@ def test_second_run_does_nothing(demo):
 
 
 def test_the_same_campaign_gives_the_same_bytes(demo, campaign):
-    """A dataset of each kind, made again elsewhere."""
-    again = {"mercury-1", "mercury-2", "mercury", "labels", "dropsondes", "lidar", "scenes", "burn", "ships", "no2"}
+    """A dataset of each kind that no test of kills makes again, elsewhere."""
+    again = {"labels", "lidar", "burn", "ships", "no2"}
     rows = ["\t".join(row) for row in SHEET if row[0] in {"dataset", *again}]
     campaign.write([], campaign="demo")
     (campaign.folder / "datasets.tsv").write_text("\n".join(rows) + "\n")

@@ -13,6 +13,7 @@ import yaml
 import isis_standin
 from campaign import Campaign
 from darkroom.planetary.formats import pvl
+from darkroom.planetary.formats.cubes import Cube
 
 RECIPES = isis_standin.recipes()
 HIRISE = [f"ESP_011261_1960_{channel}.IMG" for channel in ("RED4_0", "RED4_1", "RED5_0", "RED5_1", "RED6_0")]
@@ -63,12 +64,13 @@ IMAGES = [
 JOINED = [
     ("mosaic", "", {"images": ["left", "right"], "priority": "average"}, "mosaic"),
     ("stereo", "", {"images": ["left", "right"]}, "stereo"),
+    ("steady", "", {"images": ["left", "right"], "control": {"adjust": "angles", "hold": ["right"]}}, "mosaic"),
 ]
 # What the instruments' recipes come to, by the programs' documents: a line without names of files -> how often.
 COMMANDS = {
     "automos priority=average": 1,
-    "automos priority=ontop": 3,
-    "cam2map pixres=map defaultrange=map interp=cubicconvolution": 13,
+    "automos priority=ontop": 4,
+    "cam2map pixres=map defaultrange=map interp=cubicconvolution": 15,
     "cam2map pixres=map defaultrange=map interp=nearestneighbor": 1,
     "ciss2isis": 1,
     "cisscal units=I/F": 1,
@@ -76,6 +78,7 @@ COMMANDS = {
     "ctxcal iof=yes monthlyflat=no": 2,
     "ctxevenodd": 2,
     "cubenorm": 1,
+    "findfeatures algorithm=sift/sift fastgeom=yes maxpoints=1800 networkid=steady pointid=left_?????": 1,
     "findrx": 1,
     "gllssi2isis framemode=auto": 1,
     "gllssical units=iof scale=1.0": 1,
@@ -85,6 +88,7 @@ COMMANDS = {
     "hijitreg": 2,
     "histitch balance=true": 3,
     "hrsc2isis": 1,
+    "jigsaw update=yes outlier_rejection=yes camsolve=angles camera_angles_sigma=0.25 radius=no bundleout_txt=no imagescsv=no output_csv=no residuals_csv=no outadjustmenth5=no": 1,
     "kaguyami2isis": 1,
     "kaguyatc2isis": 1,
     "lronac2isis": 1,
@@ -100,8 +104,8 @@ COMMANDS = {
     "moccal iof=yes nullwago=no": 1,
     "mocevenodd": 1,
     "mocnoise50": 1,
-    "mosrange projection=Equirectangular lattype=planetocentric londir=positiveeast londom=180": 8,
-    "mosrange projection=Equirectangular lattype=planetocentric londir=positiveeast londom=360": 8,
+    "mosrange projection=Equirectangular lattype=planetocentric londir=positiveeast londom=180": 9,
+    "mosrange projection=Equirectangular lattype=planetocentric londir=positiveeast londom=360": 9,
     "mosrange projection=Sinusoidal lattype=planetocentric londir=positiveeast londom=180": 1,
     "mosrange projection=Sinusoidal lattype=planetocentric londir=positiveeast londom=360": 1,
     "mroctx2isis fillgap=yes": 3,
@@ -124,7 +128,8 @@ COMMANDS = {
     "viknopepper": 1,
     "viknosalt": 1,
 }
-KEYWORDS = {"summed": {"SAMPLING_FACTOR": 2}, "galileo": {"DATA_SET_ID": "GO-A/C-SSI-2-REDR-V1.0"}, "mine": {"INSTRUMENT_ID": "SURVEY"}, "hrsc": {"REFLECTANCE_SCALING_FACTOR": 0.25}, "themis_ir": {"SPECTRAL_QUBE": pvl.Block({"CORE_NAME": "CALIBRATED_SPECTRAL_RADIANCE"}, "Object", "SPECTRAL_QUBE")}}  # fmt: skip
+CLOCKS = {name: {"SPACECRAFT_CLOCK_START_COUNT": count} for name, count in (("left", "1/1:2"), ("right", "1/2:3"))}
+KEYWORDS = CLOCKS | {"summed": {"SAMPLING_FACTOR": 2}, "galileo": {"DATA_SET_ID": "GO-A/C-SSI-2-REDR-V1.0"}, "mine": {"INSTRUMENT_ID": "SURVEY"}, "hrsc": {"REFLECTANCE_SCALING_FACTOR": 0.25}, "themis_ir": {"SPECTRAL_QUBE": pvl.Block({"CORE_NAME": "CALIBRATED_SPECTRAL_RADIANCE"}, "Object", "SPECTRAL_QUBE")}}  # fmt: skip
 
 
 def edr(path, recipe, **keywords):
@@ -189,7 +194,7 @@ def commands(campaign):
     lines = re.findall(
         r" INFO (.+ -preference=preferences\.pvl|(?:parallel_stereo|point2dem) .+): \d+\.\d\d s$", text, re.MULTILINE
     )
-    files = r" (?:from[12]?|to|match|map|mosaic|flatfile|fromlist|-preference)=\S+(?:\.\w+)"
+    files = r" (?:from[12]?|to|match|map|mosaic|flatfile|fromlist|heldlist|cnet|onet|-preference)=\S+(?:\.\w+)"
     return collections.Counter(re.sub(files, "", line) for line in lines)
 
 
@@ -227,6 +232,7 @@ def test_every_dataset_is_whole(archive):
         ("themis_vis", ["map"]),
         ("mosaic", ["mosaic"]),
         ("stereo", ["terrain"]),
+        ("steady", ["mosaic"]),
     ],
 )
 def test_what_a_recipe_ends_in(archive, dataset, last):
@@ -237,6 +243,26 @@ def test_what_a_recipe_ends_in(archive, dataset, last):
         with rasterio.open(folder / f"{name}.cub") as cube, rasterio.open(folder / f"{name}.tif") as image:
             assert (cube.driver, image.driver) == ("ISIS3", "GTiff")
             np.testing.assert_array_equal(image.read(masked=True).filled(-1), cube.read(masked=True).filled(-1))
+
+
+def test_the_pointing_of_jigsaw_is_in_the_cubes_of_a_mosaic(archive):
+    """As it was in the one that is held; the images' own cubes stay as they were."""
+    folder = archive.results / "steady"
+    turned, held, own = (
+        Cube(path).table("InstrumentPointing").records["J2000Q3"][0]
+        for path in (
+            folder / "controlled.left.cub",
+            folder / "controlled.right.cub",
+            archive.results / "left/calibrated.cub",
+        )
+    )
+    assert (turned, held, own) == pytest.approx((np.sin(0.25), 0, 0))
+    told = json.loads((folder / "manifest.json").read_text())
+    assert told["checks"]["planetary_control"]["points"] == 12
+    assert "control: left adjusted by jigsaw; 12 places, 0.35 pixels off after" in told["notes"]
+    _, *rows = (folder / "control.csv").read_text().splitlines()
+    assert rows[0] == "left_00001,left,2.0000,3.0000,0.2500,-0.2500,,,0.00000000,0.00000000,1000000.000"
+    assert len(rows) == 24
 
 
 def test_what_isis_has_no_calibration_for_is_scaled(archive):

@@ -38,6 +38,7 @@ ROWS = [
         },
     ),
     ("mosaic", "", {"images": ["left", "middle"], "priority": "average", "map": {"template": "my maps/20 m.map"}}, "mosaic"),
+    ("steady", "", {"images": ["left", "middle"], "control": {"adjust": "angles"}, "map": {"resolution": 20}}, "mosaic"),
     ("framelets", "edr/V00821003RDR.QUB", {}),
 ]  # fmt: skip
 TEMPLATE = """
@@ -110,7 +111,7 @@ END
 """
 NUMBERS = np.random.default_rng(4).integers(-30000, 30000, (2, 144, 256)).astype(">i2")
 # The middles of two frames are 2.7 km apart.
-LATITUDE = {"left": 19.9366, "middle": 20.0, "right": 20.0634, "mosaic": 19.9683}
+LATITUDE = {"left": 19.9366, "middle": 20.0, "right": 20.0634, "mosaic": 19.9683, "steady": 19.9683}
 DELIVERED = [
     "left/calibrated",
     "left/map",
@@ -119,6 +120,7 @@ DELIVERED = [
     "right/calibrated",
     "right/map",
     "mosaic/mosaic",
+    "steady/mosaic",
     "framelets/calibrated.even",
     "framelets/calibrated.odd",
 ]
@@ -177,13 +179,15 @@ def test_dry_run_shows_the_jobs_and_makes_nothing(native):
     planned = jobs(native.planned)
     located = {"left", "middle", "right"}
     for rule, datasets in {
-        "fetch_input": {*located, "mosaic", "framelets"},
+        "fetch_input": {*located, "mosaic", "steady", "framelets"},
         "planetary_import": {*located, "framelets"},
         "planetary_import_geometry": located,
         "planetary_correct": {"right"},
         "planetary_project_backplanes": {"right"},
-        "planetary_merge": {*located, "mosaic"},
-        "publish_manifest": {*located, "mosaic", "framelets"},
+        "planetary_detect_control": {"steady"},
+        "planetary_correct_pointing": {"steady"},
+        "planetary_merge": {*located, "mosaic", "steady"},
+        "publish_manifest": {*located, "mosaic", "steady", "framelets"},
     }.items():
         assert {dataset for name, dataset in planned if name == rule} == datasets
     assert planned["planetary_import", "framelets"] == planned["planetary_project", "mosaic"] == 2
@@ -206,7 +210,7 @@ def test_every_dataset_is_whole(native):
         assert told["checks"]["planetary_check"]["passed"]
         listed = {product["path"] for product in told["products"]}
         folder = {path.name for path in (native.results / dataset).iterdir()}
-        beside = {"manifest.json", "checksums.sha256", "planetary.json", "projection.map"}
+        beside = {"manifest.json", "checksums.sha256", "planetary.json", "projection.map", "control.json"}
         assert folder - beside == listed
     assert len(list(native.results.glob("*/manifest.json"))) == len(ROWS)
 
@@ -234,7 +238,7 @@ def test_stac_item(native, dataset):
         assert ((south + north) / 2, (west + east) / 2) == pytest.approx((LATITUDE[dataset], 150), abs=5e-3)
 
 
-@pytest.mark.parametrize("dataset", ["left", "middle", "right", "mosaic"])
+@pytest.mark.parametrize("dataset", ["left", "middle", "right", "mosaic", "steady"])
 def test_what_was_left_out_is_told_everywhere(native, dataset):
     told = manifest(native, dataset)
     assert told["skipped"] == ["flat field: no file given"]
@@ -259,6 +263,18 @@ def test_the_mosaic_shows_the_surface(native):
     assert off.std() < 0.03 * values.mean()
     assert {*counts.compressed()} == {1, 2}
     assert "Center = (747.7, Null) <NM>" in path.with_suffix(".cub").read_bytes()[:65536].decode()  # as automos has it
+
+
+def test_cameras_that_look_right_are_hardly_turned(native):
+    """The manifest says so; the mosaic is that of cubes whose pointing was adjusted."""
+    told = manifest(native, "steady")
+    control = told["checks"]["planetary_control"]
+    assert control["points"] > 20
+    assert control["rms_after"] < 0.5
+    assert all(abs(angle) < 2e-3 for image in control["images"] for angle in image["angles"][:2])
+    assert any(note.startswith("control: left turned by (") for note in told["notes"])
+    done = pvl.load(native.results / "steady/controlled.left.cub")["IsisCube"]["Darkroom"]["Done"]
+    assert done[-1].startswith("control: left turned by (")
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,11 @@ def everything(campaign):
     return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_any_files_that_were_cut_are_named_and_made_again(whole, seed):
-    chance = random.Random(seed)
+def test_any_files_that_were_cut_are_named_and_made_again(whole):
+    chance = random.Random(1)
     ours = [path for path in everything(whole) if path.name in OURS]
     others = [path for path in everything(whole) if path.stat().st_size > 0 and path not in ours]
-    cut = chance.sample(ours, 4) + chance.sample(others, 12)
+    cut = chance.sample(ours, 6) + chance.sample(others, 20)
     for path in cut:
         size = path.stat().st_size
         os.truncate(path, chance.choice([0, size // 2, size - 1]))
@@ -72,7 +71,7 @@ def started(campaign):
 
 
 def test_the_lock_of_a_dead_run_is_removed_and_that_of_a_live_one_is_not(campaign):
-    campaign.write(ROWS)
+    campaign.write(ROWS[1:2])
     process = started(campaign)
     os.kill(process.pid, signal.SIGSTOP)  # it lives, and does nothing
     try:
@@ -85,7 +84,7 @@ def test_the_lock_of_a_dead_run_is_removed_and_that_of_a_live_one_is_not(campaig
     said = campaign.run()
     assert f"the lock of a run that is dead (process {process.pid}) is removed" in said
     process.stdout.close()
-    assert len(list(campaign.results.glob("*/manifest.json"))) == len(ROWS)
+    assert len(list(campaign.results.glob("*/manifest.json"))) == 1
 
 
 def test_a_config_that_multiplies_is_refused_at_once(campaign):

@@ -1,5 +1,6 @@
 """One function, run from a rule and from a command line."""
 
+import json
 import re
 import subprocess
 import sys
@@ -96,12 +97,34 @@ def test_one_line_on_the_terminal_the_traceback_in_the_log(tmp_path):
         assert "Traceback" in (tmp_path / "step.log").read_text()
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS.glob("*.py"), *SCRIPTS.glob("commands/*.py")], ids=lambda path: path.stem)
-def test_every_script_explains_itself(script):
-    done = subprocess.run([sys.executable, ROOT / "darkroom", script.stem, "--help"], capture_output=True, text=True)
-    assert done.returncode == 0
-    assert done.stdout.startswith(f"usage: darkroom {script.stem}")
-    assert "--" in done.stdout
+EXPLAINED = """
+import contextlib, io, json, runpy, sys
+door, said = runpy.run_path(sys.argv[1], run_name="door"), {}
+for name in sys.argv[2:]:
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        try:
+            status = door["main"](name, "--help")
+        except SystemExit as end:
+            status = end.code
+    said[name] = status, told.getvalue()
+print(json.dumps(said))
+"""
+STEPS = sorted(path.stem for path in [*SCRIPTS.glob("*.py"), *SCRIPTS.glob("commands/*.py")])
+
+
+@pytest.fixture(scope="module")
+def explained():
+    """Status and words of each script that is asked for help: one process for all, as a start is mostly imports."""
+    said = subprocess.run([sys.executable, "-c", EXPLAINED, ROOT / "darkroom", *STEPS], capture_output=True, text=True)
+    return json.loads(said.stdout)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_every_script_explains_itself(explained, name):
+    status, said = explained[name]
+    assert status == 0
+    assert said.startswith(f"usage: darkroom {name}")
+    assert "--" in said
 
 
 @pytest.mark.parametrize("how", ["python", "numpy", "thread"])

@@ -26,6 +26,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_what_killed_writers_left_is_cleared(tmp_path):
     for name in (".preview.png.25944.part", "preview.png", ".hidden", "x.part"):
         (tmp_path / name).write_text("x")
+    (tmp_path / ".map.tif.25944.staged.part").mkdir()
+    (tmp_path / ".map.tif.25944.staged.part/map.tif").write_text("x")
     files.clear_partials(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "preview.png", "x.part"]
 

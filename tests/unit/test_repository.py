@@ -41,7 +41,7 @@ RULES = [
     for name, body in RULE.findall(path.read_text())
 ]
 # Engines of the planetary pipeline: environment -> the modules that are not run in it.
-ENGINES = {"planetary": {"engines/isis.py"}, "isis": {"geometry/shape.py"}}
+ENGINES = {"planetary": {"engines/isis.py"}, "isis": {"geometry/shape.py", "control/features.py"}}
 # Import names that differ from the names of their packages.
 PACKAGES = {
     "blake3": "python-blake3",

@@ -18,6 +18,10 @@ ERRORS = [
 FIELD = re.compile(r"^ {4}(?: {8})?(\w+): (.*)$", re.MULTILINE)
 LOGS = re.compile(r"([^,]+?)(?: \(check log file\(s\) for error details\))?(?:,|$)")
 RAISED = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\w*: (.*)")  # the last line of a traceback
+LEVEL = re.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) ", re.MULTILINE
+)  # as `entrypoint` begins a line of a log
+CUT = "ended from outside, as by a signal or for want of memory"
 # By why SLURM ended a job: what is to be said, and the resource that a user can ask for.
 ENDED = {"memory": ("for want of memory", "mem_mb"), "time": ("by its time limit", "runtime")}
 
@@ -56,7 +60,9 @@ def _line(text, error, logs):
 
 
 def _last(text):
-    """The reason in the last line of a log, without the name of the exception."""
+    """The reason in the last line of a log, without the name of the exception; a step that fails has told an error."""
+    if (levels := LEVEL.findall(text)) and levels[-1] != "ERROR":
+        return CUT
     last = text.strip().rpartition("\n")[2].strip()
     raised = RAISED.match(last)
     return raised[1] if raised else last

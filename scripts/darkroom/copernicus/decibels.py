@@ -2,13 +2,18 @@
 
 import numpy as np
 
+DECIBELS = np.float32(10 / np.log(10))  # of a power e times as large
+
 
 def of_power(power):
     """10 log10 of power (float32), NaN where it is not above 0."""
     with np.errstate(all="ignore"):
-        return np.where(power > 0, 10 * np.log10(power), np.nan).astype(np.float32)
+        values = np.log(power, dtype=np.float32)
+        values *= DECIBELS
+    values[values == -np.inf] = np.nan
+    return values
 
 
 def power(values):
-    """Power (float64) of decibels."""
-    return 10.0 ** (values.astype(np.float64) / 10)
+    """Power (float32) of decibels (float32)."""
+    return np.exp(values / DECIBELS)

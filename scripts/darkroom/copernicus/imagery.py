@@ -16,6 +16,13 @@ def opened(path):
         raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {error}") from error
 
 
+def overview(path, most):
+    """Digital numbers of all of an image, thinned out where a side has more than `most`. Raises as `opened`."""
+    with opened(path) as image:
+        step = max(1, max(image.shape) // most)
+        return image.read(1, out_shape=(max(1, image.height // step), max(1, image.width // step)))
+
+
 def numbers(path, window):
     """Digital numbers of a window, of all of an image where it is None. Raises as `opened`."""
     with opened(path) as image:

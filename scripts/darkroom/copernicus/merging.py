@@ -63,7 +63,9 @@ def merged(variant, stack, get, window):
 
 
 def _composed(how, layer, get, times, window):
-    """One layer of all times; of decibels the mean is that of power."""
+    """One layer of all times, of one time as it is; of decibels the mean is that of power."""
+    if len(times) == 1:
+        return get(layer.name, times[0], window)
     images = (get(layer.name, at, window) for at in times)
     if how == "mean" and layer.unit == "dB":
         return decibels.of_power(mean(map(decibels.power, images)))
@@ -110,8 +112,16 @@ def classified(variant, values):
     return np.where(np.isnan(values), NO_CLASS, np.searchsorted(ends, values, side="right")).astype(np.uint8)
 
 
+def powers(layers):
+    """Names of the layers of a stack or map that are powers in decibels: what compares two of them is none itself."""
+    return {layer.name for layer in layers if layer.unit == "dB" and layer.name.rpartition("_")[2] not in COMPARED}
+
+
 def statistics(stack):
-    """A row of each time and layer, see COLUMNS. Mean and deviation are weighted by the areas of the pixels."""
+    """A row of each time and layer, see COLUMNS. Mean and deviation are weighted by the areas of the pixels.
+
+    The mean of decibels is that of their powers; their deviation is that of the decibels.
+    """
     weights = stack.grid.pixel_areas()
     with stack.reading() as get:
         for at, begin in enumerate(stack.begins):
@@ -129,24 +139,31 @@ def _figures(grid, weights, get, layer, at):
     pixels, step = grid.width * grid.height, 1
     while pixels // step**2 > SAMPLE:
         step += 1
-    valid, weight, total, squares, sample, lowest, highest = 0, 0.0, 0.0, 0.0, [], np.inf, -np.inf
+    valid, weight, total, squares, energy, sample, lowest, highest = 0, 0.0, 0.0, 0.0, 0.0, [], np.inf, -np.inf
     for window in grid.windows():
         values = get(layer.name, at, window)
         good = ~np.isnan(values)
-        if not good.any():
+        counts = np.count_nonzero(good, axis=1)
+        if not counts.any():
             continue
         rows, _ = window.toslices()
-        area = np.broadcast_to(weights[rows, None], values.shape)[good]
-        chosen = values[good].astype(np.float64)
-        valid, weight = valid + len(chosen), weight + area.sum()
-        total, squares = total + (area * chosen).sum(), squares + (area * chosen**2).sum()
-        lowest, highest = min(lowest, chosen.min()), max(highest, chosen.max())
+        area, chosen = weights[rows], np.where(good, values, np.float32(0))
+        valid, weight = valid + int(counts.sum()), weight + area @ counts
+        total += area @ chosen.sum(1, dtype=np.float64)
+        squares += area @ np.einsum("ij,ij->i", chosen, chosen, dtype=np.float64)
+        if layer.unit == "dB":
+            energy += area @ np.where(good, decibels.power(chosen), 0).sum(1, dtype=np.float64)
+        lowest = min(lowest, np.where(good, values, np.float32(np.inf)).min())
+        highest = max(highest, np.where(good, values, np.float32(-np.inf)).max())
         sample.append(values[::step, ::step][good[::step, ::step]])
     if not valid:
         return (pixels, 0, *[""] * 7)
     mean = total / weight
+    spread = max(0.0, squares / weight - mean**2) ** 0.5
+    if layer.unit == "dB":
+        mean = 10 * np.log10(energy / weight)
     quantiles = np.quantile(np.concatenate(sample), (0.02, 0.5, 0.98)) if any(map(len, sample)) else [mean] * 3
-    figures = (mean, max(0.0, squares / weight - mean**2) ** 0.5, lowest, *quantiles, highest)
+    figures = (mean, spread, lowest, *quantiles, highest)
     return (pixels, valid, *(float(f"{figure:.7g}") for figure in figures))
 
 

@@ -14,24 +14,34 @@ from darkroom.compiled import compiled
 def turned(longitudes):
     """Corners (n, 4) whose pixels go over the date line as going on beyond 180 degrees, and which pixels have a pole in
     them, as (n): those are wider than half the world however they are turned."""
-    wide = np.ptp(longitudes, axis=1) > 180
+    west, east = _ends(longitudes)
+    wide = east - west > 180
+    if not wide.any():
+        return longitudes, wide
     made = np.where(wide[:, None] & (longitudes < 0), longitudes + 360, longitudes)
-    return made, np.ptp(made, axis=1) > 180
+    west, east = _ends(made)
+    return made, east - west > 180
 
 
-def gridded(values, longitudes, latitudes, west, north, step, shape):
+def _ends(corners):
+    """The lowest and the highest of the corners (n, 4) of each pixel."""
+    beside = np.ascontiguousarray(corners.T)  # of what lies apart by four NumPy takes many times as long
+    return beside.min(0), beside.max(0)
+
+
+def gridded(values, longitudes, latitudes, left, north, step, shape):
     """The mean of the pixels in each cell by their overlaps (float64, NaN where there is none), and how much of each
     cell they cover, more than 1 where they overlap each other.
 
     values (n); longitudes, latitudes -- of corners (n, 4), in degrees
-    west, north -- the corner of the grid; step -- degrees of a cell; shape -- (rows, columns)
+    left, north -- the corner of the grid; step -- degrees of a cell; shape -- (rows, columns)
     """
     total, cover = np.zeros(shape), np.zeros(shape)
-    rows, columns = (north - latitudes) / step, (longitudes - west) / step
-    ends = np.stack([columns.min(1), columns.max(1)]) if len(values) else np.zeros((2, 0))
-    level = (rows.max(1) > 0) & (rows.min(1) < shape[0])
+    rows, columns = (north - latitudes) / step, (longitudes - left) / step
+    (west, east), (top, bottom) = _ends(columns), _ends(rows)
+    level = (bottom > 0) & (top < shape[0])
     for turn in (-360 / step, 0, 360 / step):  # the grid may go on beyond 180 degrees, as pixels may
-        near = level & (ends[1] + turn > 0) & (ends[0] + turn < shape[1])
+        near = level & (east + turn > 0) & (west + turn < shape[1])
         if near.any():
             _kernel()(values[near], columns[near] + turn, rows[near], total, cover)
     with np.errstate(invalid="ignore", divide="ignore"):

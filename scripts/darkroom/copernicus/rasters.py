@@ -1,32 +1,39 @@
 """Maps as Cloud-Optimized GeoTIFF, written block by block. Format: OGC 21-026."""
 
 import contextlib
+import shutil
 
+import numpy as np
 import rasterio
 import rasterio.shutil
+from rasterio.windows import Window
 
 from darkroom import files
+from darkroom.copernicus import decibels
 
 TILE = 512
+BLOCK = 1024  # pixels of a side that are made half as fine at a time
 CACHE = 128 << 20  # bytes that GDAL keeps of the images that it reads and writes
+TILED = {"driver": "GTiff", "tiled": True, "blockxsize": TILE, "blockysize": TILE, "bigtiff": "if_safer"}
 
 
 @contextlib.contextmanager
-def writing(path, grid, layers, dtype, nodata, tags, colors=None):
+def writing(path, grid, layers, dtype, nodata, tags, colors=None, powers=()):
     """Write a map; gives a function that puts values (band, height, width) in place: put(window, values).
 
     colors -- of the values of a map of classes, (red, green, blue) each
+    powers -- names of the layers that are powers in decibels
 
-    The same values give the same bytes. Overviews are means, of classes the nearest value.
+    The same values give the same bytes. Overviews are means, those of powers in power; of classes the nearest value.
     """
-    profile = {"driver": "GTiff", "width": grid.width, "height": grid.height, "count": len(layers), "dtype": dtype}
+    profile = TILED | {"width": grid.width, "height": grid.height, "count": len(layers), "dtype": dtype}
     profile |= {"nodata": nodata, "crs": grid.crs, "transform": grid.affine}
-    tiles = {"tiled": True, "blockxsize": TILE, "blockysize": TILE, "bigtiff": "if_safer"}
-    float_values = dtype.startswith("float")
     with rasterio.Env(GDAL_CACHEMAX=CACHE), files.replacing(path) as partial:
-        staged = partial.with_suffix(".staged.part")
+        folder = partial.with_suffix(".staged.part")
+        folder.mkdir()
         try:
-            with rasterio.open(staged, "w", **profile, **tiles) as image:
+            staged = folder / "map.tif"
+            with rasterio.open(staged, "w", **profile) as image:
                 image.descriptions = [layer.name for layer in layers]
                 image.units = [layer.unit for layer in layers]
                 image.update_tags(**tags)
@@ -37,10 +44,44 @@ def writing(path, grid, layers, dtype, nodata, tags, colors=None):
                     image.write(values, window=window)
 
                 yield put
+            if float_values := dtype.startswith("float"):
+                _write_overviews(staged, np.array([layer.name in powers for layer in layers]))
             rasterio.shutil.copy(
-                staged, partial, driver="COG", compress="deflate", level=1, blocksize=TILE, bigtiff="if_safer",
-                predictor="floating_point" if float_values else "standard",
-                overview_resampling="average" if float_values else "nearest",
+                staged, partial, driver="COG", compress="zstd", level=1, blocksize=TILE, bigtiff="if_safer",
+                predictor="floating_point" if float_values else "standard", overview_resampling="nearest",
             )  # fmt: skip
         finally:
-            staged.unlink(missing_ok=True)
+            shutil.rmtree(folder)
+
+
+def _write_overviews(path, powers):
+    """Write images half as fine, one beside the other, until one is a tile: GDAL takes each, `.ovr`, for an overview.
+
+    powers -- which of the bands are powers in decibels
+    """
+    with rasterio.open(path) as finer:
+        if max(finer.shape) <= TILE:
+            return
+        height, width = ((size + 1) // 2 for size in finer.shape)
+        coarser, profile = path.with_name(f"{path.name}.ovr"), finer.profile | {"height": height, "width": width}
+        with rasterio.open(coarser, "w", **profile | TILED) as image:
+            for row in range(0, finer.height, BLOCK):
+                for column in range(0, finer.width, BLOCK):
+                    high, wide = min(BLOCK, finer.height - row), min(BLOCK, finer.width - column)
+                    values = finer.read(window=Window(column, row, wide, high))
+                    values[powers] = decibels.power(values[powers])
+                    values = halved(values)
+                    values[powers] = decibels.of_power(values[powers])
+                    image.write(values, window=Window(column // 2, row // 2, values.shape[2], values.shape[1]))
+    _write_overviews(coarser, powers)
+
+
+def halved(values):
+    """The means of two by two pixels (band, height, width) where they are not NaN; an odd side ends in half of them."""
+    _, height, width = values.shape
+    whole = np.pad(values, ((0, 0), (0, height % 2), (0, width % 2)), constant_values=np.nan)
+    quarters = [whole[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+    seen = [~np.isnan(quarter) for quarter in quarters]
+    total = sum(np.where(there, quarter, 0) for there, quarter in zip(seen, quarters, strict=True))
+    with np.errstate(invalid="ignore"):
+        return total / sum(there.astype(np.float32) for there in seen)

@@ -29,6 +29,7 @@ NATIVE = {
     "import": Use(65),
     "geometry": Use(60),
     "calibrate": Use(60, block=(1 << 20, 24)),  # a whole frame of MDIS, which has no more pixels
+    "control": Use(200, block=(1 << 24, 24)),
     "correct": Use(60, block=(1 << 18, 430)),
     "backplanes": Use(60, block=(1 << 18, 430)),
     "range": Use(60),

@@ -26,6 +26,7 @@ from darkroom.schema import nearest
 # Recipes of composites, and the stage that they end in.
 COMPOSITES = {"mosaic": "mosaic", "stereo": "terrain", "colour": "colour"}
 JOIN = ("stitch", "spice", "align", "register", "place", "balance")  # stages of ISIS that make one image of channels
+CONTROL = ("features", "combine", "adjust")  # stages of ISIS that adjust the cameras of images to each other
 OF_CAMPAIGN = ("engine", "container", "modules", "batch", "recipes", "instruments", "pds4")
 
 
@@ -91,6 +92,8 @@ class Image(Mapped):
     engine: str
     camera: Camera | None  # that our own code knows
 
+    controlled = False
+
     @property
     def located(self) -> bool:
         """Whether it is asked for where the camera stood, so that a map can be made."""
@@ -102,6 +105,11 @@ class Image(Mapped):
         return [self.camera.file] if self.camera and self.camera.file and self.engine == "native" else []
 
     @property
+    def asks_kernels(self) -> bool:
+        """Whether its geometry is made of SPICE kernels."""
+        return self.row.options["geometry"] == "spice"
+
+    @property
     def asks_web(self) -> bool:
         """Whether the web service is asked for its geometry."""
         return self.row.options["geometry"] == "web"
@@ -110,6 +118,11 @@ class Image(Mapped):
     def joined(self) -> bool:
         """Whether its parts are made one before it is projected."""
         return self.engine == "isis" and "stitch" in self.recipe.stages and self.located
+
+    @property
+    def is_located(self) -> bool:
+        """Whether each of its parts gets its geometry before it is calibrated."""
+        return self.located and not self.joined
 
     @property
     def level(self) -> str:
@@ -141,7 +154,7 @@ class Image(Mapped):
 
     def to_calibrate(self, part: str) -> Cube:
         """What a part is calibrated from: the cube with its geometry, where there is one."""
-        return self.cube("located" if self.located and not self.joined else "ingested", part)
+        return self.cube("located" if self.is_located else "ingested", part)
 
     def to_correct(self, part: str) -> Cube:
         """What is brought to one light, where that is asked for."""
@@ -217,7 +230,33 @@ class Composite(Mapped):
     images: tuple[Image, ...]
 
     asks_web = False
-    besides = ()
+
+    @property
+    def controlled(self) -> bool:
+        """Whether the cameras of its images are adjusted to each other."""
+        return self.row.options["control"]["adjust"] != "none"
+
+    @property
+    def network(self) -> list[str]:
+        """The control network that is given for its images, so that a change of it is seen."""
+        given = self.row.options["control"]["network"]
+        return [given] if given else []
+
+    @property
+    def to_control(self) -> dict[str, Cube]:
+        """The cube whose camera is adjusted, for each source."""
+        return super().to_project
+
+    @property
+    def to_project(self) -> dict[str, Cube]:
+        """The cube that is projected, for each source: with the adjusted camera, where that is asked for."""
+        names = {name: self.cube("controlled", name) for name in self.sources}
+        return names if self.controlled else self.to_control
+
+    @property
+    def besides(self) -> list[Cube]:
+        """Cubes that are products without a GeoTIFF."""
+        return list(self.to_project.values()) if self.controlled else []
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -243,7 +282,8 @@ class Composite(Mapped):
     def stages(self) -> list[str]:
         """The stages that it goes through."""
         stages = {"terrain": ["terrain"], "colour": ["map", "project"]}
-        return stages.get(self.stage, ["map", "project", "merge"])
+        control = list(CONTROL) if self.controlled else []
+        return control + stages.get(self.stage, ["map", "project", "merge"])
 
 
 def set_of(part: str) -> str:
@@ -314,11 +354,13 @@ class Plan:
         delivered = [f"{cube.name}.{suffix}" for cube in made.delivered for suffix in suffixes]
         besides = [f"{cube.name}.cub" for cube in made.besides]
         tiles = ["precomputed/info", "neuroglancer.json"] if options["tiles"] else []
-        return list(dict.fromkeys([*besides, *delivered, *tiles, "preview.png", "item.json"]))
+        control = ["control.net", "control.csv"] if made.controlled else []
+        return list(dict.fromkeys([*besides, *control, *delivered, *tiles, "preview.png", "item.json"]))
 
     def records(self, row: Row) -> list[str]:
         """What its steps have written down."""
-        return ["planetary.json", *(["volume.json", "precomputed_check.json"] if row.options["tiles"] else [])]
+        tiles = ["volume.json", "precomputed_check.json"] if row.options["tiles"] else []
+        return ["planetary.json", *(["control.json"] if self[row.dataset].controlled else []), *tiles]
 
     def problems(self, row: Row) -> Iterator[str]:
         """What is wrong with a row, beyond its options by themselves."""
@@ -336,6 +378,8 @@ class Plan:
         for key in ("feather", "equalize"):
             if key in own and name != "mosaic":
                 yield f"options {key}: is of rows of recipe mosaic"
+        if name not in COMPOSITES and "control" in own:
+            yield f"options control: is of rows that are made of images, of recipe {', '.join(COMPOSITES)}"
         if name in COMPOSITES and "shape" in own:
             yield "options shape: is of images; give it to those that this row is made of"
         for program in row.options["parameters"].keys() - self.programs:
@@ -372,6 +416,28 @@ class Plan:
         """The cubes of all images that come from an archive."""
         images = (made for made in map(self.__getitem__, self.datasets) if isinstance(made, Image))
         return [image.cube("ingested", part) for image in images for part in image.parts]
+
+    @property
+    def located(self) -> list[Cube]:
+        """The cubes that get the geometry of their camera."""
+        images = (made for made in map(self.__getitem__, self.datasets) if isinstance(made, Image))
+        return [
+            image.cube("located", part)
+            for image in images
+            if image.located and not image.joined
+            for part in image.parts
+        ]
+
+    @property
+    def of_kernels(self) -> list[Cube]:
+        """Those whose geometry is made of SPICE kernels."""
+        return [cube for cube in self.located if self[cube.dataset].asks_kernels]
+
+    @property
+    def kernels(self) -> list[str]:
+        """Where these are, of all images."""
+        places = (place for cube in self.of_kernels for place in self[cube.dataset].row.options["kernels"])
+        return list(dict.fromkeys(places))
 
     @property
     def delivered(self) -> list[Cube]:
@@ -412,6 +478,9 @@ class Plan:
         for held in row.options["equalize"]["hold"]:
             if held not in images:
                 yield f"options equalize.hold: {held!r} is none of its images{nearest(held, images)}"
+        for held in row.options["control"]["hold"]:
+            if held not in images:
+                yield f"options control.hold: {held!r} is none of its images{nearest(held, images)}"
         for image in images:
             if not self.is_image(image):
                 yield f"options images: {image!r} is no planetary image of this sheet{nearest(image, self.rows)}"
@@ -419,6 +488,8 @@ class Plan:
                 yield f"options images: {image!r} has no geometry; give it one in its options"
             elif name == "colour" and len(self[image].projected) > 1:
                 yield f"options images: {image!r} is of several parts; a colour image is of whole ones"
+            elif row.options["control"]["adjust"] != "none" and len(self[image].projected) > 1:
+                yield f"options control: {image!r} is of several parts; control is of whole images"
 
     def _problems_of_image(self, row, name):
         geometry = row.options["geometry"]
@@ -431,16 +502,31 @@ class Plan:
         if self.engine == "isis" and not self.recipes[name].stages.get("import") and name != recipes.CUBE:
             yield f"recipe: {name} is of engine native alone; no table of recipes says what ISIS does with it"
         if self.engine == "native" and geometry in ("local", "web"):
-            yield f"options geometry: {geometry} needs engine: isis in the config; engine native takes isd"
+            yield f"options geometry: {geometry} needs engine: isis in the config; engine native takes isd or spice"
+        if geometry == "spice":
+            yield from self._problems_of_kernels(row, name)
         if self.engine == "isis" and geometry == "none" and row.options["calibrate"]:
             for step in self.recipes[name].stages.get("calibrate", []):
                 if step.get("camera"):
                     yield f"options geometry: {step['program']} needs it; give local or web, or calibrate: false"
         yield from self._problems_of_sections(row, name)
-        if row.options["shape"] and (self.engine == "isis" or geometry not in ("isd", "attached")):
-            yield "options shape: is of engine native, geometry isd or attached; ISIS has {spiceinit: {shape: user}}"
+        if row.options["shape"] and (self.engine == "isis" or geometry not in ("isd", "spice", "attached")):
+            ways = "isd, spice or attached"
+            yield f"options shape: is of engine native, geometry {ways}; ISIS has {{spiceinit: {{shape: user}}}}"
         if geometry == "none" and (row.options["backplanes"] or row.options["photometry"]["model"] != "none"):
             yield "options: backplanes and photometry need geometry; it is none"
+
+    def _problems_of_kernels(self, row, name):
+        camera = self.cameras.get(name)
+        if self.engine == "isis":
+            yield "options geometry: spice is of engine native; engine isis takes local, which runs spiceinit"
+        if camera and not camera.sensor:
+            yield f"options geometry: no geometry from kernels for recipe {name}; give isd"
+        if not row.options["kernels"]:
+            yield "options kernels: geometry spice needs them, metakernels or folders, such as [mk/mro_2009.tm]"
+        for place in row.options["kernels"]:
+            if not Path(place).exists():
+                yield f"options kernels: {place} is not there"
 
     def _problems_of_sections(self, row, name):
         """Options of the row itself that its camera has not; those of the config may be for other cameras."""

@@ -23,6 +23,7 @@ class Recipe:
     parts -- the cubes that one product makes, such as ("vis.even", "vis.odd"); none where it is one
     calibration -- what our own code does of its calibration, in words; "" where it cannot
     isd -- what our own code makes of its camera descriptions, in words; "" where none is known
+    spice -- whether its geometry can be had from SPICE kernels, in words
     native -- what our own code makes of it: "ingested", "calibrated", or "" for nothing
     areas, web_spice, stages -- of the ISIS engine, see config/recipes.yaml
     """
@@ -34,6 +35,7 @@ class Recipe:
     parts: tuple = ()
     calibration: str = ""
     isd: str = ""
+    spice: str = "no"
     native: str = ""
     areas: tuple = ()
     web_spice: bool = True
@@ -48,6 +50,7 @@ OF_CUBES = {
         examples=("B10_013341_1010_XN_79S172W.lev1.cub",),
         calibration="as its instrument is, where it is not calibrated yet",
         isd="as its instrument's; `attached` takes its own, or its map",
+        spice="as its instrument's",
         native="calibrated",
         areas=("base",),
     )

@@ -2,7 +2,7 @@
 
 from darkroom.planetary import recipes
 from darkroom.planetary.geometry import basemap
-from darkroom.planetary.plan import JOIN, Composite, Image
+from darkroom.planetary.plan import CONTROL, JOIN, Composite, Image
 from darkroom.planetary.recipes import Recipe
 
 
@@ -33,7 +33,15 @@ def geometry_of(image: Image, part: str) -> dict:
         return {"geometry": way, "isd": options["isd"], "shape": options["shape"]} | _file_of(image, part)
     if way == "attached":
         return {"geometry": way, "shape": options["shape"]}
+    if way == "spice":
+        return {"geometry": way, "kernels": options["kernels"], "shape": options["shape"]}
     return {"geometry": way} | _asked(image, "spice")
+
+
+def kernels_of(image: Image, part: str) -> dict:
+    """To see that SPICE kernels have what a part of an image needs."""
+    asked = _file_of(image, part) | _native(image, "ingest")
+    return asked | {"dataset": image.row.dataset, "kernels": image.row.options["kernels"]}
 
 
 def calibration_of(image: Image) -> dict:
@@ -58,6 +66,14 @@ def light_of(image: Image) -> dict:
 def backplanes_of(image: Image) -> dict:
     """To tell where the pixels of an image are."""
     return _asked(image, "backplanes")
+
+
+def control_of(made: Composite) -> dict:
+    """To adjust the cameras of the images of a composite to each other."""
+    options = made.row.options["control"]
+    held = [name for name, (image, _) in made.sources.items() if image.row.dataset in options["hold"]]
+    control = {key: value for key, value in options.items() if key != "hold"} | {"held": held}
+    return {"names": list(made.sources), "network": made.row.dataset, "control": control} | _asked_of(made, *CONTROL)
 
 
 def range_of(made: Image | Composite) -> dict:
@@ -100,10 +116,10 @@ def _asked(image, *stages):
     return asked(image.engine, image.recipe, image.row.options, *stages)
 
 
-def _asked_of(made, stage):
+def _asked_of(made, *stages):
     """What a map as a whole is asked: by the recipe of its first image, with what the row of the map says."""
     image, _ = next(iter(made.sources.values()))
-    return asked(image.engine, image.recipe, made.row.options, stage)
+    return asked(image.engine, image.recipe, made.row.options, *stages)
 
 
 def _file_of(image, part):

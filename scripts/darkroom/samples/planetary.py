@@ -32,8 +32,10 @@ SYNTHETIC = "SYNTHETIC TEST IMAGE; NO SPACECRAFT TOOK IT"
 # The surface
 
 
-def surface(shape, craters, seed):
+def surface(shape, craters, seed, light=0.0):
     """Brightness (rows, columns) of a cratered plain around 1, lit from the left: darker and brighter slopes, maria.
+
+    light -- degrees by which the light comes from further up
 
     Bowls of parabolic shape, a fifth as deep as wide, with rims that fall off with the cube of the distance.
     """
@@ -51,7 +53,8 @@ def surface(shape, craters, seed):
         rim = 0.08 * (np.clip(distance, 1, 3) ** -3.0 - 3**-3.0)
         part += (radius * (rim + 0.4 * (np.minimum(distance, 1) ** 2 - 1))).astype(np.float32)
     waves = ndimage.gaussian_filter(rng.standard_normal(shape, np.float32), 12, mode="wrap")
-    slope = np.gradient(ndimage.gaussian_filter(height, 0.8) + 12 * waves, axis=1)
+    down, across = np.gradient(ndimage.gaussian_filter(height, 0.8) + 12 * waves)
+    slope = across if not light else np.cos(np.deg2rad(light)) * across + np.sin(np.deg2rad(light)) * down
     maria = ndimage.zoom(
         rng.standard_normal((5, 7)), (shape[0] / 5, shape[1] / 7), order=3, grid_mode=True, mode="nearest"
     )
@@ -117,10 +120,15 @@ MDIS_OPTICS = {
 }
 
 
-def mdis(folder):
+MDIS_OFF = ((12.0, -7.0), (-9.0, 4.0), (5.0, 14.0))  # pixels across and along, of the sample whose pointing is wrong
+
+
+def mdis(folder, off=((0.0, 0.0),) * 3):
     """Three frames `EN*.IMG` of 512 x 512 pixels and their camera descriptions `EN*.isd.json`.
 
     Frames overlap by half; 10 m are a pixel. The camera looks down at 20 degrees north, 150 degrees east on Mercury.
+
+    off -- pixels across and along by which the descriptions of the frames look elsewhere than the camera did
     """
     for index, name in enumerate(MDIS_NAMES):
         isd = mdis_isd(index)
@@ -128,20 +136,40 @@ def mdis(folder):
         noise = np.random.default_rng([SEED, 10, index]).normal(0, MDIS_NOISE, (MDIS_SIZE, MDIS_SIZE))
         raw = mdis_raw(mdis_scene(ground.latitude, ground.longitude), noise)
         write_bytes(folder / f"{name}.IMG", mdis_product(index, raw, ground))
-        write_bytes(folder / f"{name}.isd.json", (json.dumps(isd, indent=1) + "\n").encode())
+        turned = mdis_turned(isd, off[index])
+        write_bytes(folder / f"{name}.isd.json", (json.dumps(turned, indent=1) + "\n").encode())
 
 
-@lru_cache(maxsize=1)
-def _mercury():
-    return 0.055 * surface(SCENE_SHAPE, 900, 1)
+def mdis_off(folder):
+    """The frames of `mdis`, with camera descriptions that look up to 16 pixels elsewhere than the camera did."""
+    mdis(folder, MDIS_OFF)
 
 
-def mdis_scene(latitude, longitude):
-    """I/F of the surface at places near CENTRE, in degrees; interpolated linearly between nodes of 8 m."""
+def mdis_turned(isd, off):
+    """A camera description that looks some pixels across and along elsewhere."""
+    if not any(off):
+        return isd
+    pixel = 2 * MDIS_OPTICS["PIXEL_PITCH"] / MDIS_OPTICS["FOCAL_LENGTH"]
+    pointing = isd["instrument_pointing"]
+    turn = Rotation.from_rotvec([-off[1] * pixel, off[0] * pixel, 0])
+    turned = turn * Rotation.from_quat(pointing["quaternions"][0], scalar_first=True)
+    return isd | {"instrument_pointing": pointing | {"quaternions": [turned.as_quat(scalar_first=True).tolist()]}}
+
+
+@lru_cache(maxsize=4)
+def _mercury(light):
+    return 0.055 * surface(SCENE_SHAPE, 900, 1, light)
+
+
+def mdis_scene(latitude, longitude, light=0.0):
+    """I/F of the surface at places near CENTRE, in degrees; interpolated linearly between nodes of 8 m.
+
+    light -- as of `surface`
+    """
     scale = np.deg2rad(MERCURY_RADIUS) / SCENE_STEP
     rows = (SCENE_SHAPE[0] - 1) / 2 - (latitude - CENTRE[0]) * scale
     columns = (SCENE_SHAPE[1] - 1) / 2 + (longitude - CENTRE[1]) * scale * np.cos(np.deg2rad(CENTRE[0]))
-    return ndimage.map_coordinates(_mercury(), [rows, columns], order=1, mode="nearest")
+    return ndimage.map_coordinates(_mercury(light), [rows, columns], order=1, mode="nearest")
 
 
 def mdis_raw(reflectance, noise):
@@ -632,4 +660,4 @@ END_OBJECT = IMAGE
 END
 """
 
-SAMPLES = {"mdis": mdis, "lroc-nac": lroc_nac, "ctx": ctx}
+SAMPLES = {"mdis": mdis, "mdis-off": mdis_off, "lroc-nac": lroc_nac, "ctx": ctx}

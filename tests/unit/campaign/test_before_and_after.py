@@ -234,6 +234,28 @@ def test_a_line_for_each_job_that_failed(tmp_path, killed, says):
     assert third == "planetary_plot: failed without a word"
 
 
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        ("2026-11-28 04:31:22,888 INFO a map of 90 x 60\n", failures.CUT),
+        ("2026-11-28 04:31:22,888 WARNING a.py:3: Warning: no place\n  dataset = open(\n", failures.CUT),
+        (
+            "2026-11-28 04:31:22,888 INFO begin\n2026-11-28 04:31:23,000 ERROR convert failed\nTraceback:\n  File x\n"
+            "ValueError: a.png: not an image\n",
+            "a.png: not an image",
+        ),
+        ("ld: cannot find -lisx\n", "ld: cannot find -lisx"),  # of a program that is no script of ours
+    ],
+)
+def test_a_log_that_tells_no_error_is_of_a_job_that_was_ended(tmp_path, log, says):
+    files.write_bytes(tmp_path / "a/atlas_plot.log", log.encode())
+    path = tmp_path / "a/atlas_plot.log"
+    (line,) = failures.lines(
+        f"Error in rule atlas_plot:\n    jobid: 7\n    log: {path} (check log file(s) for error details)\n"
+    )
+    assert line == f"atlas_plot, a: {says} ({path})"
+
+
 def test_jobs_of_a_group_that_failed(tmp_path):
     files.write_bytes(tmp_path / "atlas_plot.log", b"ValueError: no colours\n")
     log = f"""\

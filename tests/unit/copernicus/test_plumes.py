@@ -19,7 +19,7 @@ from darkroom.copernicus import plumes, stack, variants
 from darkroom.copernicus.grid import Grid
 from darkroom.copernicus.recipes.registry import method
 
-OPTIONS = {"layers": [], "map": {}, "qa": None}
+OPTIONS = {"layers": [], "map": {}, "qa": None, "every": None}
 RECIPE = "s5p_so2_plume"
 RADIUS = 6_371_008.8
 KILOGRAMS = 64.06e-3 / 2241.15  # per square metre and Dobson unit

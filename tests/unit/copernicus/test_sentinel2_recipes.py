@@ -9,7 +9,6 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
-from rasterio.transform import from_origin
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
@@ -17,6 +16,7 @@ import airborne_files
 import copernicus_eopf
 import copernicus_safe as made
 from copernicus_check import copernicus_check
+from copernicus_copies import PRODUCT, copy
 from copernicus_detect import copernicus_detect
 from copernicus_import import copernicus_import
 from copernicus_merge import copernicus_merge
@@ -371,31 +371,9 @@ def test_only_the_bands_of_a_recipe_are_fetched():
     assert {"*_B04_20m.jp2", "*_B08_10m.jp2"} <= set(coarse), "there is no B08 at 20 m"
 
 
-COPY = "S2A_MSIL2A_20230622T101601_N0509_R065_T32TMR_20230622T160204"
-
-
-def copy(folder, offset, packed, applied=None, name=COPY, **pixels):
-    """Images of bands as GeoTIFF with a STAC item.
-
-    offset -- in the pixels; packed -- what an asset says of it; applied -- whether the item calls itself harmonised
-    """
-    assets = {}
-    for band, values in (bands(offset) | {"SCL_20m": np.full((16, 16), 4)} | pixels).items():
-        path = folder / name / f"{band[:3]}.tif"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        step = int(band[4:6])
-        profile = {"driver": "GTiff", "count": 1, "dtype": "uint16", "crs": "EPSG:32632", "nodata": 0}
-        profile |= {"width": values.shape[1], "height": values.shape[0]}
-        with rasterio.open(path, "w", transform=from_origin(399_960, 5_000_040, step, step), **profile) as image:
-            image.write(values.astype("uint16"), 1)
-        assets[band[:3].lower()] = {
-            "href": f"https://bucket.example/{path.name}",
-            "bands": [{"name": band[:3]}],
-        } | packed
-    properties = {"datetime": "2023-06-22T10:16:01Z"}
-    properties |= {} if applied is None else {"earthsearch:boa_offset_applied": applied}
-    item = {"type": "Feature", "stac_version": "1.0.0", "id": name, "properties": properties, "assets": assets}
-    files.write_json(folder / name / f"{name}.json", item)
+def copied(offset=1000, **reflectance):
+    """Bands whose numbers have an offset, with a scene classification."""
+    return bands(offset, **reflectance) | {"SCL_20m": np.full((16, 16), 4)}
 
 
 @pytest.mark.parametrize(
@@ -404,37 +382,58 @@ def copy(folder, offset, packed, applied=None, name=COPY, **pixels):
         (1000, {"raster:scale": 1e-4, "raster:offset": -0.1}, None),
         (1000, {"raster:bands": [{"scale": 1e-4, "offset": -0.1}]}, False),
         (0, {"raster:bands": [{"scale": 1e-4, "offset": 0}]}, True),
+        (0, {"raster:bands": [{"scale": 1e-4, "offset": -0.1}]}, True),
     ],
 )
 def test_copies_with_an_item_have_the_same_index(tmp_path, offset, packed, applied):
-    copy(tmp_path / "raw", offset, packed, applied)
+    """The last one says that the offset is to be applied and that it is; of dark pixels the latter alone can be true."""
+    copy(tmp_path / "raw", copied(offset, B04=0.03, B08=0.27), packed, applied)
     products = search.run({"type": "S2MSI2A"}, tmp_path, root=tmp_path / "raw")
-    assert [product.name for product in products] == [COPY]
+    assert [product.name for product in products] == [PRODUCT]
     assert layer(run(tmp_path), "NDVI") == pytest.approx(np.full((32, 32), 0.8), abs=1e-6)
     notes = files.read_json(tmp_path / "scenes.json")["notes"]
     assert any("a harmonised copy" in note for note in notes) == bool(applied)
     patterns = method("s2").patterns(variants.known()["s2_index"], OPTIONS)
     catalogue = Folder(Settings("eodata", "folder", search=str(tmp_path / "raw")))
     taken = downloads.in_place(products, catalogue, tmp_path / "store", patterns)
-    assert {file.name.rpartition("/")[2] for file in taken.files} == {"B04.tif", "B08.tif", "SCL.tif", f"{COPY}.json"}
+    assert {file.name.rpartition("/")[2] for file in taken.files} == {
+        "B04.tif",
+        "B08.tif",
+        "SCL.tif",
+        f"{PRODUCT}.json",
+    }
     reports, missing = checks.report(taken, products)
-    assert [report["name"] for report in reports] == [COPY] and not missing
+    assert [report["name"] for report in reports] == [PRODUCT] and not missing
 
 
 @pytest.mark.parametrize(
     ("packed", "applied", "name", "says"),
     [
-        ({"raster:scale": 1e-4, "raster:offset": -0.1}, True, COPY, r"is in the pixels already .* and that it is \[-1000"),
-        ({"raster:scale": 1e-4, "raster:offset": 0}, None, COPY, "baseline 05.09 has an offset for each band, and here is none"),
-        ({"raster:scale": 1e-4}, False, COPY, "baseline 05.09 has an offset for each band, and here is none"),
-        ({"raster:scale": 1e-4, "raster:offset": -0.1}, None, COPY.replace("N0509", "N0212"), "and baseline 02.12 has none"),
-        ({}, None, COPY, "asset 'b04' has no raster:scale"),
+        ({"raster:scale": 1e-4, "raster:offset": -0.1}, True, PRODUCT, r"is in the pixels already .* and that it is \[-1000"),
+        ({"raster:scale": 1e-4, "raster:offset": 0}, None, PRODUCT, "baseline 05.09 has an offset for each band, and here is none"),
+        ({"raster:scale": 1e-4}, False, PRODUCT, "baseline 05.09 has an offset for each band, and here is none"),
+        ({"raster:scale": 1e-4, "raster:offset": -0.1}, None, PRODUCT.replace("N0509", "N0212"), "and baseline 02.12 has none"),
+        ({}, None, PRODUCT, "asset 'b04' has no raster:scale"),
     ],
 )  # fmt: skip
 def test_copies_whose_offset_is_in_doubt_are_refused(tmp_path, packed, applied, name, says):
-    copy(tmp_path / "raw", 1000, packed, applied, name)
+    copy(tmp_path / "raw", copied(), packed, applied, name)
     with pytest.raises(ValueError, match=says):
         run(tmp_path)
+
+
+def test_a_copy_that_is_harmonised_and_does_not_say_so_is_refused(tmp_path):
+    copy(tmp_path / "raw", copied(0, B04=0.03), {"raster:bands": [{"scale": 1e-4, "offset": -0.1}]}, False)
+    with pytest.raises(ValueError, match=r"offsets \[-1000\.0\], with which B04 would be darker than any surface"):
+        run(tmp_path)
+
+
+def test_the_metadata_beside_a_copy_tell_what_its_item_does_not(tmp_path):
+    made.safe(tmp_path / "archive", bands())
+    copy(tmp_path / "raw", copied(), {})
+    metadata = next((tmp_path / "archive").rglob("MTD_MSIL2A.xml"))
+    shutil.copy(metadata, tmp_path / f"raw/{PRODUCT}")
+    assert layer(run(tmp_path), "NDVI") == pytest.approx(np.full((32, 32), 0.8), abs=1e-6)
 
 
 @pytest.mark.parametrize("driver", ["zarr", "zarr3"])

@@ -16,7 +16,7 @@ from darkroom.copernicus.readers import sen3
 from darkroom.copernicus.recipes.registry import method
 from darkroom.samples import copernicus as samples
 
-OPTIONS = {"layers": [], "map": {}}
+OPTIONS = {"layers": [], "map": {}, "every": None}
 
 
 def run(folder, target, recipe, **options):
@@ -92,22 +92,35 @@ def test_land_is_in_degrees_celsius_once_and_without_clouds(tmp_path):
     assert 40 < (~np.isnan(values)).sum() < 90 and np.isnan(values[:, -4:]).all()
 
 
+def test_products_of_a_day_are_one_time_with_their_mean(tmp_path):
+    """The second product of the day lies beside the first one, and over a part of it."""
+    days = (("22T095000", 300.0, 0), ("22T113000", 310.0, 5), ("23T095000", 280.0, 0))
+    for begin, kelvin, shift in days:
+        longitudes, latitudes = swath(west=7 + 0.01 * shift)
+        fields = lst(np.full(longitudes.shape, kelvin), np.zeros(longitudes.shape, int))
+        product(tmp_path / "raw", "SL_2_LST___", fields, longitudes, latitudes, f"202006{begin}")
+    times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst", every="day")
+    assert times.begins == ["2020-06-22T00:00:00Z", "2020-06-23T00:00:00Z"]
+    assert "each day is the mean of its times, 1 to 2 of them" in times.notes
+    first, second = ({round(one, 2) for one in layer(shown, at)[~np.isnan(layer(shown, at))].tolist()} for at in (0, 1))
+    assert first == {26.85, 31.85, 36.85} and second == {6.85}
+
+
 def test_a_fire_is_what_is_hotter_than_the_median_before(tmp_path):
     longitudes, latitudes = swath()
     for day, add in ((6, 14.0), (1, 0.0), (2, 1.0), (3, 30.0)):  # one hot day before, which a median bears
         kelvin = np.full(longitudes.shape, 280.0)
         kelvin[4, 4] += add
-        stored = np.round(kelvin * 100 - 28373).astype("i2")
-        fields = {
-            "S9_BT_in.nc": (
-                "S9_BT_in",
-                stored,
-                {"scale_factor": 0.01, "add_offset": 283.73, "_FillValue": -32768, "units": "K"},
-            )
-        }
+        cloud = np.zeros(kelvin.shape, int)
+        cloud[4, 4], cloud[2, 6:8] = day == 6, day in (1, 2)  # smoke of the fire, and clouds before, which were cold
+        kelvin[cloud == 1] -= 40 * (day != 6)
+        packed = {"scale_factor": 0.01, "add_offset": 283.73, "_FillValue": -32768, "units": "K"}
+        fields = {"S9_BT_in.nc": ("S9_BT_in", np.round(kelvin * 100 - 28373).astype("i2"), packed)}
+        fields["flags_in.nc"] = lst(kelvin, cloud)["flags_in.nc"]
         product(tmp_path / "raw", "SL_1_RBT___", fields, longitudes, latitudes, f"2020040{day}T095000")
     times, _ = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_slstr_fires")
     assert times.begins == sorted(times.begins)
+    assert "pixels with one of the flags summary_cloud are masked, but on the last date" in times.notes
     copernicus_merge(tmp_path / "stack.nc", tmp_path / "map.tif", tmp_path / "statistics.csv", recipe="s3_slstr_fires")
     copernicus_detect(tmp_path / "map.tif", tmp_path / "classes.tif", tmp_path / "classes.csv", recipe="s3_slstr_fires")
     with rasterio.open(tmp_path / "map.tif") as image:
@@ -224,7 +237,8 @@ def test_what_cannot_be_made_is_one_line(tmp_path):
         run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
     only = tmp_path / "one"
     stored = np.zeros(longitudes.shape, "i2")
-    product(only, "SL_1_RBT___", {"S9_BT_in.nc": ("S9_BT_in", stored, {"units": "K"})}, longitudes, latitudes)
+    heat = {"S9_BT_in.nc": ("S9_BT_in", stored, {"units": "K"}), "flags_in.nc": files["flags_in.nc"]}
+    product(only, "SL_1_RBT___", heat, longitudes, latitudes)
     with pytest.raises(ValueError, match="s3_slstr_fires compares dates, and there is one"):
         run(only, tmp_path / "stack.nc", "s3_slstr_fires")
 

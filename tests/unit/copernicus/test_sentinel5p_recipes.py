@@ -16,7 +16,7 @@ from darkroom.copernicus import overlap, variants
 from darkroom.copernicus.readers import s5p
 from darkroom.copernicus.recipes.registry import method
 
-OPTIONS = {"layers": [], "map": {}, "qa": None}
+OPTIONS = {"layers": [], "map": {}, "qa": None, "every": None}
 
 
 def run(folder, target, **options):
@@ -99,7 +99,7 @@ def test_quality_is_compared_as_whole_percents(tmp_path, qa, least):
     made.orbit(tmp_path / "raw", np.full((1, 101), 1e-5), longitudes, latitudes, quality)
     times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", map={"resolution": 0.1}, qa=qa)
     column = variants.known()["s5p_columns"].columns["NO2"]
-    assert len(s5p.pixels(times.scenes[0], column, least, 1.0)[0]) == 100 - least
+    assert len(s5p.pixels(times.scenes[0][0], column, least, 1.0)[0]) == 100 - least
     assert np.nanmax(layer(shown)) == pytest.approx(1e-5)
     assert times.notes[0].startswith(f"pixels with a quality (qa_value) above {least} percent")
 
@@ -202,6 +202,20 @@ def test_orbits_out_of_order_are_times_in_order_and_none_is_mixed(tmp_path):
     made.orbit(tmp_path / "raw", np.ones((3, 3)), longitudes, latitudes, kind="L2__CO____")
     with pytest.raises(ValueError, match="NO2 is in L2__NO2___, and there are L2__CO____; ask for one type"):
         run(tmp_path / "raw", tmp_path / "stack.nc")
+
+
+def test_orbits_of_a_month_are_one_time_with_their_mean(tmp_path):
+    orbits = (("20230621", 2e-5, 5), ("20230623", 4e-5, 6), ("20230702", 7e-5, 5))
+    for number, (day, value, west) in enumerate(orbits):
+        places = made.swath(3, 3, west, 44, 1.0, lean=0)
+        begin = f"{day}T110302"
+        made.orbit(tmp_path / "raw", np.full((3, 3), value), *places, begin=begin, number=29480 + number)
+    times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", map={"resolution": 1}, every="month")
+    assert times.begins == ["2023-06-01T00:00:00Z", "2023-07-01T00:00:00Z"]
+    assert [len(products.split(", ")) for products in times.products] == [2, 1]
+    june, july = layer(shown, at=0), layer(shown, at=1)
+    assert june[0] == pytest.approx([2e-5, 3e-5, 3e-5, 4e-5], rel=1e-5)
+    assert july[0] == pytest.approx([7e-5, 7e-5, 7e-5, np.nan], rel=1e-5, nan_ok=True)
 
 
 def test_what_cannot_be_made_is_one_line(tmp_path):

@@ -90,11 +90,11 @@ def test_what_is_left_out_is_said(frame, tmp_path):
 
 
 def test_a_level_1_cube_has_its_camera(frame, tmp_path):
-    asked = {"geometry": "attached", "shape": ""}
-    planetary_import_geometry(frame / "level1.cub", tmp_path / "unused.json", tmp_path / "located.cub", asked)
+    unused, asked = [tmp_path / "unused.json"], [{"geometry": "attached", "shape": ""}]
+    planetary_import_geometry([frame / "level1.cub"], unused, [tmp_path / "located.cub"], asked)
     assert (tmp_path / "located.cub").read_bytes() == (frame / "level1.cub").read_bytes()
     with pytest.raises(ValueError, match=r"ingested\.cub: no SPICE tables; attach an ISD, or run spiceinit"):
-        planetary_import_geometry(frame / "ingested.cub", tmp_path / "unused.json", tmp_path / "b.cub", asked)
+        planetary_import_geometry([frame / "ingested.cub"], unused, [tmp_path / "b.cub"], asked)
     assert not (tmp_path / "b.cub").exists()
 
 

@@ -682,3 +682,70 @@ def test_a_summed_galileo_frame_is_a_quarter(product, ingest, monkeypatch, block
     assert np.array_equal(values[0], raw[:4, :3] if summed else raw)
     assert cube.groups["Instrument"]["FrameModeId"] == ("SUMMATION" if summed else "FULL")
     assert cube.groups["Instrument"]["Summing"] == ("2" if summed else "1")
+
+
+def fits(path, samples, **cards):
+    """Write a FITS file (Pence et al. 2010): cards of 80 characters, blocks of 2880 bytes, most significant byte first."""
+    kinds = {"u1": 8, "i2": 16, "f4": -32}
+    first = {"SIMPLE": True, "BITPIX": kinds[samples.dtype.str[1:]], "NAXIS": 2}
+    sizes = {"NAXIS1": samples.shape[1], "NAXIS2": samples.shape[0]}
+    rows = []
+    for key, value in (first | sizes | cards).items():
+        text = (
+            f"'{value.replace(chr(39), 2 * chr(39)):8}'"
+            if isinstance(value, str)
+            else f"{'T' if value is True else value:>20}"
+        )
+        rows.append(f"{key:8}= {text} / what it is".ljust(80))
+    header = "".join([*rows, "COMMENT = 'is no value'".ljust(80), "END".ljust(80)])
+    content = samples.astype(samples.dtype.newbyteorder(">")).tobytes()
+    path.write_bytes(header.ljust(-(-len(header) // 2880) * 2880).encode() + content)
+    return path
+
+
+LORRI = {
+    **{"MISSION": "New Horizons", "HOSTNAME": "NEW HORIZONS", "INSTRU": "lor", "TARGET": "IO", "FORMAT": 0},
+    **{"SPCUTCAL": "2007-02-28T13:14:22.331", "SPCSCLK": "1/0034974379:47125", "EXPTIME": 0.075},
+    **{"HSCOMPR": "LOSSLESS", "OBSCOMPL": "COMPLETE", "REQDESC": "Io's shine"},
+}
+
+
+@pytest.mark.parametrize("kind", ["f4", "i2"])
+def test_lorri_is_read_from_fits(tmp_path, kind):
+    """The keywords are those that lorri2isis writes of the product of this clock count (ISIS's own test)."""
+    samples = (np.arange(75).reshape(3, 25) - 7).astype(kind)
+    path = fits(tmp_path / "lor_0034974380_0x630_sci_1.fit", samples, **LORRI)
+    image = ingest_module.image(path)
+    assert np.array_equal(np.concatenate([values for values, _ in image.blocks], axis=1)[0], samples)
+    assert (image.lines, image.samples, image.dtype) == (3, 25, kind)
+    assert image.groups["Instrument"] == {
+        "SpacecraftName": "NEW HORIZONS",
+        "InstrumentId": "LORRI",
+        "TargetName": "IO",
+        "StartTime": "2007-02-28T13:14:22.331",
+        "SpacecraftClockStartCount": "1/0034974379:47125",
+        "ExposureDuration": "0.075",
+    }
+    assert image.groups["Archive"]["SequenceDescription"] == "Io's shine"
+    assert image.groups["Kernels"] == {"NaifFrameCode": "-98301"}
+    assert image.groups["BandBin"] == {"Name": "None", "Center": "600", "Width": "500"}
+
+
+@pytest.mark.parametrize(
+    ("cards", "told"),
+    [
+        ({"FORMAT": 3}, r"FORMAT = 3|another level"),
+        ({"INSTRU": "mvi"}, "no known camera"),
+        ({"NAXIS": 3}, r"NAXIS = 3; right is an image of two axes"),
+        ({"BITPIX": 64}, r"BITPIX = 64; known are 8, 16, 32, -32, -64"),
+        ({"NAXIS2": 9}, r"cut off: \d+ bytes; by LINES and LINE_SAMPLES of its label \(9 x 25"),
+    ],
+)
+def test_a_fits_file_that_is_none_of_lorri_is_refused(tmp_path, cards, told):
+    path = fits(tmp_path / "lor_0034974380_0x630_sci_1.fit", np.zeros((3, 25), "i2"), **LORRI | cards)
+    with pytest.raises(ValueError, match=told) as failure:
+        ingest_module.image(path)
+    assert str(failure.value).startswith(str(path))
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError, match="a FITS header without END"):
+        ingest_module.image(path)

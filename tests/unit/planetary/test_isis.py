@@ -20,13 +20,15 @@ import isis_standin
 from campaign import ROOT
 from darkroom.planetary.engines import isis as isis_engine
 from darkroom.planetary.engines import programs
-from darkroom.planetary.formats import pvl
+from darkroom.planetary.formats import cnet, pvl
 from darkroom.planetary.formats.cubes import Cube, Image
 from darkroom.planetary.formats.cubes import write as write_cube
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.recipes import programs as recipe_programs
 from darkroom.planetary.recipes import steps as recipe_steps
 from darkroom.samples import planetary as planetary_sample
+from planetary_correct_pointing import planetary_correct_pointing
+from planetary_detect_control import planetary_detect_control
 from planetary_import_geometry import attach
 
 RECIPES = isis_standin.recipes()
@@ -76,10 +78,10 @@ def run(recipe, stage, outputs, parameters=None, **inputs):
     return outputs
 
 
-def ingested(recipe, folder):
+def ingested(recipe, folder, **keywords):
     """The cubes of one import with SPICE: part -> path."""
     cubes = {part: folder / f"raw.{part}.cub" for part in recipe.parts or [""]}
-    run(recipe, "import", cubes, source=edr(recipe, folder / "edr"))
+    run(recipe, "import", cubes, source=edr(recipe, folder / "edr", **keywords))
     return {part: run(recipe, "spice", folder / f"spice.{part}.cub", input=cube) for part, cube in cubes.items()}
 
 
@@ -129,6 +131,77 @@ def test_hirise_channels_become_a_mosaic(isis, caplog):
     histitch = [line for line in commands(caplog) if line.startswith("histitch")]
     assert [("from2=" in line) for line in histitch] == [True, False, True, True]
     assert [name for name in left(isis) if name.startswith(".")] == []
+
+
+def control(folder, images=("a", "b", "c"), **options):
+    """Control of three cubes of CTX by the programs; path of the folder with what was made."""
+    recipe, paths = RECIPES["ctx"], []
+    for number, name in enumerate(images, 1):
+        (folder / name).mkdir(exist_ok=True)
+        clock = {"SPACECRAFT_CLOCK_START_COUNT": f"1/{number}:0"}
+        paths.append(ingested(recipe, folder / name, **clock)[""].rename(folder / name / "located.cub"))
+    names = ("network", "residuals", "pointing", "record")
+    made = {name: folder / f"{name}.{end}" for name, end in zip(names, ("net", "csv", "json", "json"), strict=True)}
+    ours = {"adjust": "angles", "sigma": 0.5, "radius": 0, "features": 20, "tiles": 3, "least": 5, "bound": 1}
+    stages = {stage: recipe.stages[stage] for stage in ("features", "combine", "adjust")}
+    asked = {"engine": "isis", "names": list(images), "network": "net", "stages": stages, "parameters": {}}
+    asked["control"] = ours | {"network": "", "held": []} | options
+    planetary_detect_control([str(path) for path in paths], **made, image=asked)
+    return made
+
+
+def test_jigsaw_adjusts_copies(isis, caplog):
+    """Features of each image but the last in those behind it, together; what was adjusted comes by the tables alone."""
+    caplog.set_level("INFO")
+    made = control(isis, held=["b"], radius=100, adjust="velocities")
+    lines = [line for line in caplog.messages if line.startswith(("findfeatures", "cnetcombinept", "jigsaw"))]
+    assert [line.split()[0] for line in lines] == ["findfeatures", "findfeatures", "cnetcombinept", "jigsaw"]
+    assert "pointid=a_????? " in lines[0].replace("'", "") and "maxpoints=60" in lines[0]
+    assert "heldlist=held.lis" in lines[3] and "radius=yes point_radius_sigma=100" in lines[3]
+    assert "camsolve=velocities camera_angles_sigma=0.5" in lines[3]
+    pointing = json.loads(made["pointing"].read_text())
+    turned = {name: block["tables"][0]["fields"]["J2000Q3"] for name, block in pointing.items()}
+    assert turned == {"a": [pytest.approx(0.2474, abs=1e-4)], "b": [0.0], "c": [pytest.approx(0.2474, abs=1e-4)]}
+    for name in "abc":
+        assert Cube(isis / name / "located.cub").table("InstrumentPointing").records["J2000Q3"] == [0.0]
+    _, points = cnet.read(made["network"])
+    assert len(points) == 24 and points[0].measures[0].serial == "CRAFT/CTX/1/1:0"
+    planetary_correct_pointing(isis / "a/located.cub", made["pointing"], isis / "controlled.cub", {"name": "a"})
+    assert Cube(isis / "controlled.cub").table("InstrumentPointing").records["J2000Q3"] == turned["a"]
+    assert not list(isis.glob(".*images*"))
+
+
+def test_a_network_of_the_user_goes_to_jigsaw_at_once(isis, caplog):
+    made = control(isis)
+    made["network"].rename(isis / "mine.net")
+    caplog.set_level("INFO")
+    caplog.clear()
+    control(isis, network=str(isis / "mine.net"))
+    lines = [
+        line.split()[0] for line in caplog.messages if line.startswith(("findfeatures", "cnetcombinept", "jigsaw"))
+    ]
+    assert lines == ["jigsaw"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "kind", "message"),
+    [
+        (
+            "jigsaw=diverges",
+            {},
+            ChildProcessError,
+            r"jigsaw failed \(exit status 2\): .*did not converge within MAXITS",
+        ),
+        ("jigsaw=misses", {}, ValueError, r"images still miss their common places: a by 9.00 pixels, b by 9.00 pixels"),
+        ("", {"least": 50}, ValueError, r"the network is in 3 parts: a; b; c \(places in common: a and b: 12; "),
+        ("findfeatures=fail", {}, ChildProcessError, r"findfeatures failed"),
+    ],
+)
+def test_an_adjustment_that_is_not_good_is_no_product(isis, monkeypatch, fault, options, kind, message):
+    monkeypatch.setenv("ISIS_FAULTS", fault)
+    with pytest.raises(kind, match=message):
+        control(isis, **options)
+    assert not list(isis.glob("*.net")) and not list(isis.glob("*.csv")) and not list(isis.glob("pointing*"))
 
 
 def test_terrain_of_a_stereo_pair(isis):

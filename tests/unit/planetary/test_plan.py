@@ -63,6 +63,30 @@ def names(cubes):
 # Which cubes
 
 
+def test_a_controlled_mosaic_is_made_of_turned_cubes(plan, tmp_path):
+    (tmp_path / "mine.net").touch()
+    made = plan(with_options(ROWS, "mosaic", control={"adjust": "angles", "hold": ["right"], "network": "mine.net"}))
+    mosaic = made["mosaic"]
+    assert names(mosaic.to_control.values()) == ["calibrated", "corrected"]
+    assert names(mosaic.to_project.values()) == ["controlled.left", "controlled.right"]
+    assert {cube.dataset for cube in mosaic.to_project.values()} == {"mosaic"}
+    assert names(made["left"].to_project.values()) == ["calibrated"]
+    own = ["controlled.left.cub", "controlled.right.cub", "control.net", "control.csv"]
+    assert made.products(mosaic.row)[:4] == own
+    assert made.records(mosaic.row) == ["planetary.json", "control.json"]
+    assert mosaic.network == ["mine.net"]
+    asked = planetary_steps.control_of(mosaic)
+    assert (asked["names"], asked["network"], asked["engine"]) == (["left", "right"], "mosaic", "native")
+    options = {"radius": 0, "search": 100, "features": 200, "tiles": 9, "least": 10, "bound": 1, "network": "mine.net"}
+    assert asked["control"] == {"adjust": "angles", "sigma": 0.25, "held": ["right"]} | options
+    plain = plan(ROWS)["mosaic"]
+    assert (plain.controlled, plain.besides, names(plain.to_project.values())) == (
+        False,
+        [],
+        ["calibrated", "corrected"],
+    )
+
+
 def test_a_cube_of_isis_is_one_image_of_its_camera_or_of_any(plan):
     rows = {
         "any": ("", "https://h/M119923055CE.vis.even.lev1.cub", {"geometry": "attached"}),
@@ -306,6 +330,8 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         (with_options(ROWS, "mosaic", images=["left", "rihgt"]), {}, "line 4 options images: 'rihgt' is no planetary image of this sheet; did you mean 'right'?"),
         (with_options(ROWS, "mosaic", images=["left", "mosaic"]), {}, "line 4 options images: 'mosaic' is no planetary image of this sheet"),
         (ROWS | {"sky": ("colour", "", {"images": ["left", "right"]})}, {}, "line 6 options images: a colour image is of three datasets, red, green and blue, not of 2"),
+        (with_options(ROWS, "mosaic", control={"hold": ["lefd"]}), {}, "line 4 options control.hold: 'lefd' is none of its images; did you mean 'left'?"),
+        (with_options(ROWS, "left", control={"adjust": "angles"}), {}, "line 2 options control: is of rows that are made of images, of recipe mosaic, stereo, colour"),
         (with_options(ROWS, "mosaic", equalize={"hold": ["lefd"]}), {}, "line 4 options equalize.hold: 'lefd' is none of its images; did you mean 'left'?"),
         (with_options(ROWS, "left", feather=3), {}, "line 2 options feather: is of rows of recipe mosaic"),
         (with_options(ROWS, "mosaic", shape="short.yaml"), {}, "line 4 options shape: is of images; give it to those that this row is made of"),
@@ -326,7 +352,7 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         ({"a": ("ctx", "sample:ctx", {"map": {"projection": "obliquecylindrical"}})}, {}, "line 2 options map.pole: obliquecylindrical needs it: [latitude, longitude, rotation]"),
         ({"a": ("ctx", "sample:ctx", {"map": {"pole": [20, 30, 0]}})}, {}, "line 2 options map.pole: only projection obliquecylindrical has one"),
         ({"a": ("ctx", "sample:ctx", {"geometry": "attached"})}, {}, "line 2 options geometry: attached is of cubes of ISIS, which have it; this source is none"),
-        ({"a": ("ctx", "sample:ctx", {"shape": "short.yaml"})}, {}, "line 2 options shape: is of engine native, geometry isd or attached"),
+        ({"a": ("ctx", "sample:ctx", {"shape": "short.yaml"})}, {}, "line 2 options shape: is of engine native, geometry isd, spice or attached"),
         ({"a": ("", "m0001.xml", {})}, {}, "line 2 source: PDS4, not read; right is a product of PDS3"),
         (ROWS, {"calibration": {"ecko": True}}, "config.yaml planetary.calibration: 'ecko' is unknown; did you mean 'echo'?"),
         (ROWS, {"instruments": ["gone.py"]}, "config.yaml planetary.instruments.0: 'gone.py' is not there"),

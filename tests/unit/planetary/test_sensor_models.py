@@ -16,6 +16,7 @@ from darkroom.planetary.geometry import distortion, isd, resample
 from darkroom.planetary.geometry.camera import Camera
 from darkroom.planetary.geometry.isd import FRAME, LINE_SCAN, PUSH_FRAME
 from darkroom.planetary.geometry.projection import Mapping
+from darkroom.planetary.instruments import moc
 
 CASES = Path(os.environ.get("CASES", Path(__file__).parents[4] / "shared/cases")) / "planetary/isd_cameras"
 HALF = np.sqrt(0.5)
@@ -126,6 +127,11 @@ MODELS = {  # of one place on the detector and that of the ideal camera, as USGS
         (1, 1),
         (0.9279337415074662, 1.0200274261995939),
     ),
+    "lorri": (
+        {"coefficients": [2.7e-5, -1.9e-5, -2.9e-5]},
+        (3, 4),
+        np.multiply((3, 4), 1 - 25 * 2.7e-5 + 4 * 1.9e-5 + 3 * 2.9e-5),
+    ),
     "radtan": (
         {"coefficients": [0.000031, -0.000056, 1.3e-5, -1.7e-6, 2.9e-8]},
         (5.0000006007539586, 6.0000016383447505),
@@ -144,6 +150,23 @@ def test_distortion_of_usgscsm(kind):
     name, coefficients = distortion.coefficients({kind: content})
     assert distortion.undistorted(place, name, coefficients, 1000.0) == pytest.approx(ideal, abs=1e-8)
     assert distortion.distorted(ideal, name, coefficients, 1000.0) == pytest.approx(place, abs=1e-8)
+
+
+def test_distortion_of_moc_bends_angles():
+    """By MocWideAngleDistortionMap of ISIS, whose polynomial of the way back misses a pixel of 7 um by half."""
+    focal_length = 11.2
+    name, coefficients = distortion.coefficients({"mocwideangle": moc.RED_ANGLES})
+    place = np.array([[0.0, 0.0], [0.0, 6.8], [3.0, -8.0], [0.0, 12.0]])
+    ideal = distortion.undistorted(place, name, coefficients, focal_length)
+    angle = np.arctan(np.hypot(3, 8) / focal_length)
+    odd = [0.9993258, 0.4655529, -0.1548756, 1.827967, -3.057435, 2.226331]
+    back = [0.9995458, -0.4237090, 0.2810857, -0.1697522, 0.068131536, -0.012665644]
+    bent = sum(term * angle ** (2 * number + 1) for number, term in enumerate(odd))
+    assert np.linalg.norm(ideal[2]) == pytest.approx(focal_length * np.tan(bent), rel=1e-12)
+    theirs = sum(term * bent ** (2 * number + 1) for number, term in enumerate(back))
+    assert focal_length * np.tan(theirs) == pytest.approx(np.hypot(3, 8), abs=3.5e-3)
+    assert (ideal[0] == 0).all()
+    assert distortion.distorted(ideal, name, coefficients, focal_length) == pytest.approx(place, abs=1e-8)
 
 
 def test_distortion_of_themis():

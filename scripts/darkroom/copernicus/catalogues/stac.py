@@ -3,6 +3,8 @@
 import contextlib
 import logging
 import warnings
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pystac_client
 import requests
@@ -27,6 +29,7 @@ PROPERTIES = {  # of STAC, as OData calls them
     "product:type": "productType",
     "published": "published",
 }
+PICTURES = {"thumbnail", "overview", "visual"}  # roles
 logging.getLogger("pystac_client").setLevel(logging.WARNING)
 
 
@@ -146,12 +149,13 @@ class Stac:
 
     def _product(self, item):
         """A `Product` of an item."""
-        told, assets = item["properties"], tuple(_assets(item))
+        told, copied = item["properties"], _copied(item)
+        assets = tuple(_copies(item, copied) if copied else _assets(item))
         local = next((asset.name for asset in assets if asset.name and "archive" not in asset.roles), "")
-        parsed = names.parsed(item["id"])
         whole = next((asset for asset in assets if "archive" in asset.roles), None)
         only = assets[0] if len(assets) == 1 else whole
         name = local.partition("/")[0] if local else item["id"]
+        parsed = names.parsed(name)
         begin = told.get("start_datetime") or told.get("datetime") or (parsed.begin if parsed else "")
         attributes = {name: told[key] for key, name in PROPERTIES.items() if told.get(key) is not None}
         if grid := told.get("grid:code"):
@@ -193,6 +197,35 @@ def _assets(item):
             checksum=asset.get("file:checksum", ""),
             roles=tuple(asset.get("roles", ())),
         )
+
+
+def _copied(item):
+    """The name of the product that an item has copies of, each file wherever it may be; "" for files of the product."""
+    if any("file:local_path" in asset for asset in item["assets"].values()):
+        return ""
+    return names.stem(item["properties"].get("s2:product_uri", ""))
+
+
+def _copies(item, product):
+    """The item, which tells what its numbers are, and the files that it has for everybody, in a folder of the product.
+
+    Pictures of it, and what other services have for those who pay for it, are left out.
+    """
+    told = next((link["href"] for link in item.get("links", ()) if link["rel"] == "self"), "")
+    if told:
+        yield Asset("item", f"{product}/{product}.json", told, roles=("metadata",))
+    listed = set()
+    for key, asset in item["assets"].items():
+        name = Path(urlsplit(asset["href"]).path).name
+        if urlsplit(asset["href"]).scheme not in ("http", "https") or name in listed:
+            continue
+        if PICTURES & set(asset.get("roles", ())):
+            continue
+        listed.add(name)
+        yield Asset(
+            key, f"{product}/{name}", asset["href"], "", asset.get("file:size"), asset.get("file:checksum", ""),
+            tuple(asset.get("roles", ())),
+        )  # fmt: skip
 
 
 def _archive_path(assets, name):

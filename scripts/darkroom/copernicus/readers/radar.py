@@ -118,10 +118,13 @@ def _calibrated(counts, gains, gain_row, gain_share, noises, noise_row, noise_sh
         next_gain, next_noise = min(gain + 1, len(gains) - 1), min(noise + 1, len(noises) - 1)
         of_gain, of_noise = gain_share[line], noise_share[line]
         for strip in range(len(factors)):
-            factor = factors[strip, line]
-            for pixel in range(strips[strip], strips[strip + 1]):
-                count = float(counts[line, pixel])
-                level = noises[noise, pixel] * (1 - of_noise) + noises[next_noise, pixel] * of_noise
-                scale = gains[gain, pixel] * (1 - of_gain) + gains[next_gain, pixel] * of_gain
-                power = (count * count - level * factor) / (scale * scale)
-                made[line, pixel] = power if count > 0 else np.nan
+            factor, part = factors[strip, line], slice(strips[strip], strips[strip + 1])
+            given, shown = counts[line, part], made[line, part]
+            level, next_level = noises[noise, part], noises[next_noise, part]
+            scale, next_scale = gains[gain, part], gains[next_gain, part]
+            for at in range(len(given)):
+                count = float(given[at])
+                noisy = level[at] * (1 - of_noise) + next_level[at] * of_noise
+                scaled = scale[at] * (1 - of_gain) + next_scale[at] * of_gain
+                power = (count * count - noisy * factor) / (scaled * scaled)
+                shown[at] = power if count > 0 else np.nan

@@ -17,14 +17,13 @@ from rasterio.warp import transform_geom
 from rasterio.windows import transform as window_transform
 
 from darkroom.copernicus import grid, imagery, names
-from darkroom.copernicus.readers import eopf, eopf_s2, stac_s2
+from darkroom.copernicus.readers import eopf, eopf_s2, mtd_s2, stac_s2
 
 METADATA = re.compile(r"(.*/)?(?P<product>[^/]+\.SAFE)/MTD_MSI(?P<level>L1C|L2A)\.xml")
 IMAGE = re.compile(r".*/IMG_DATA/(R\d\dm/)?[^/]*_(?P<band>B\d\d|B8A|SCL)(_(?P<resolution>\d\d)m)?\.(jp2|tif)")
 FOOTPRINT = re.compile(r".*/QI_DATA/[^/]*MSK_DETFOO[^/]*_(?P<band>B\d\d|B8A)[^/]*\.(gml|jp2|tif)")
 NATIVE = {"B01": 60, "B02": 10, "B03": 10, "B04": 10, "B05": 20, "B06": 20, "B07": 20, "B08": 10, "B8A": 20, "B09": 60}
 NATIVE |= {"B10": 60, "B11": 20, "B12": 20, "SCL": 20}
-OFFSETS_SINCE = (4, 0)  # the baseline
 NOTHING, SATURATED = 0, 65535
 
 
@@ -53,52 +52,11 @@ def scenes(inventory):
                 elif footprint := FOOTPRINT.fullmatch(other):
                     footprints[footprint["band"]] = str(root / other)
             files = {"images": images, "footprints": footprints}
-            listed.append(_scene(root / name, match["product"], match["level"]) | files)
+            tile = told.tile if (told := names.parsed(match["product"])) else ""
+            metadata = mtd_s2.read(root / name, match["level"])
+            listed.append({"product": match["product"], "tile": tile} | metadata | files)
     listed += [*eopf_s2.scenes(inventory), *stac_s2.scenes(inventory)]
     return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
-
-
-def _scene(path, product, level):
-    try:
-        tree = etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True))
-    except (etree.XMLSyntaxError, OSError) as error:
-        raise ValueError(f"{path}: the metadata cannot be read: {error}") from error
-
-    def told(tag):
-        entry = tree.find(f".//{tag}")
-        if entry is None or not (entry.text or "").strip():
-            raise ValueError(f"{path}: has no {tag}; is it the metadata of a product of Sentinel-2 {level}?")
-        return entry.text.strip()
-
-    kind = {"L1C": ("QUANTIFICATION_VALUE", "RADIO_ADD_OFFSET"), "L2A": ("BOA_QUANTIFICATION_VALUE", "BOA_ADD_OFFSET")}
-    quantification, offset = kind[level]
-    baseline = told("PROCESSING_BASELINE")
-    if not re.fullmatch(r"\d\d\.\d\d", baseline):
-        raise ValueError(f"{path}: PROCESSING_BASELINE {baseline!r} is unknown; right is one such as 05.10")
-    bands = {int(one.get("bandId")): _band(one.get("physicalBand")) for one in tree.iter("Spectral_Information")}
-    bands = bands or dict(enumerate(band for band in NATIVE if band != "SCL"))
-    offsets = {bands[int(one.get("band_id"))]: float(one.text) for one in tree.iter(offset)}
-    if not offsets and tuple(map(int, baseline.split("."))) >= OFFSETS_SINCE:
-        raise ValueError(
-            f"{path}: baseline {baseline} has an {offset} for each band, and here is none: a copy whose pixels were "
-            "changed? Use the product of the archive"
-        )
-    name = names.parsed(product)
-    return {
-        "product": product,
-        "begin": told("PRODUCT_START_TIME"),
-        "tile": name.tile if name else "",
-        "level": level,
-        "baseline": baseline,
-        "unit": told("SPACECRAFT_NAME"),
-        "scale": 1 / float(told(quantification)),
-        "offsets": offsets,
-    }
-
-
-def _band(physical):
-    """`B1` as `B01`, `B8A` as it is."""
-    return physical if physical == "B8A" else f"B{int(physical[1:]):02d}"
 
 
 def image_of(scene, band, resolution):
@@ -130,28 +88,28 @@ def opened(path):
     return grid.of_image(path), functools.partial(imagery.numbers, path)
 
 
-def window_of(scene, band, resolution, target, window):
-    """Reflectances of a window of a map, see `grid.brought`; of a scene with footprints, where a detector saw."""
-    source, read = opened(image_of(scene, band, resolution))
-    footprint = scene["footprints"].get(band)
+def reflectances(scene, band, target):
+    """What reads reflectances of windows of a map, see `grid.brought`; with footprints, where a detector saw."""
+    source, read = opened(image_of(scene, band, target.affine.a))
+    footprint, method = scene["footprints"].get(band), grid.method_for(source, target.affine.a)
 
-    def reflectances(part):
+    def of_image(part):
         values = reflectance(scene, band, read(part))
         if footprint:
             values[~seen(footprint, source, part)] = np.nan
         return values
 
-    return grid.brought(reflectances, source, target, window, grid.method_for(source, target.affine.a))
+    return lambda window: grid.brought(of_image, source, target, window, method)
 
 
-def classes_of(scene, target, window):
-    """Classes of the scene classification in a window of a map, by the nearest pixel; NaN where there is none."""
+def classes(scene, target):
+    """What reads classes of the scene classification in windows of a map, by the nearest pixel; NaN for none."""
     source, read = opened(image_of(scene, "SCL", 20))
 
-    def classes(part):
+    def of_image(part):
         return read(part).astype(np.float32)
 
-    return grid.brought(classes, source, target, window, Resampling.nearest)
+    return lambda window: grid.brought(of_image, source, target, window, Resampling.nearest)
 
 
 def seen(path, target, window):

@@ -1,20 +1,20 @@
 """Fields on a regular grid: CAMS columns, Copernicus Land's vegetation, sea surface temperature; each time a layer.
 
-With the option `every`, a layer is the mean of all times of a day, of a week (from Monday) or of a month.
+With the option `every`, a layer is the mean of all times of a day, week or month.
 """
 
 import contextlib
 import functools
-import itertools
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import numpy as np
 from rasterio.features import geometry_mask
 from rasterio.windows import transform as window_transform
 from shapely.geometry import mapping
 
-from darkroom.copernicus import areas, grid, merging
+from darkroom.copernicus import areas, grid
 from darkroom.copernicus.readers import gridded
+from darkroom.copernicus.recipes import periods
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
 from darkroom.copernicus.stack import Layer
 
@@ -66,13 +66,9 @@ def describe(inventory, variant, options):
     notes += [f"of the dekads {options['dekads']} of a month"] if options["dekads"] else []
     if options["nearest"]:
         notes.append(f"the time nearest to {options['nearest']['date']}: {scenes[0]['begin']}")
-    periods = _periods(scenes, options["every"])
-    if options["every"]:
-        counts = [len(some) for _, some in periods]
-        notes.append(f"each {options['every']} is the mean of its times, {min(counts)} to {max(counts)} of them")
-    products = [", ".join(dict.fromkeys(scene["product"] for scene in some)) for _, some in periods]
-    begins, grouped = ([period[at] for period in periods] for at in (0, 1))
-    return Times(target, begins, products, [Layer(name, field["title"], unit)], grouped, notes)
+    begins, groups = periods.grouped(scenes, options["every"])
+    notes += periods.notes(groups, options["every"])
+    return Times(target, begins, periods.products(groups), [Layer(name, field["title"], unit)], groups, notes)
 
 
 def _chosen(scenes, options, root):
@@ -107,21 +103,6 @@ def _nearest(scenes, asked, root):
     return [scene for scene in scenes if scene["begin"] == begin]
 
 
-def _periods(scenes, every):
-    """Begin (ISO 8601) and scenes of each day, week or month; each scene alone where `every` is None."""
-    if not every:
-        return [(scene["begin"], [scene]) for scene in scenes]
-    periods = itertools.groupby(scenes, lambda scene: _begin(scene["begin"], every))
-    return [(begin, list(some)) for begin, some in periods]
-
-
-def _begin(moment, every):
-    """The begin of the day, week or month that a moment is in, as ISO 8601."""
-    day = datetime.fromisoformat(moment).replace(hour=0, minute=0, second=0, microsecond=0)
-    first = {"day": day, "week": day - timedelta(day.weekday()), "month": day.replace(day=1)}[every]
-    return first.isoformat().replace("+00:00", "Z")
-
-
 def fill(times, variant, options, put):
     """Put the field of each time in place, block by block."""
     (layer,) = times.layers
@@ -136,7 +117,7 @@ def fill(times, variant, options, put):
                 images.append((read, place[0]))
             for window in times.grid.windows():
                 shown = (_brought(read, source, times.grid, window) for read, source in images)
-                made = merging.mean(shown) if len(images) > 1 else next(shown)
+                made = periods.mean(shown)
                 if variant.clip:
                     made[_outside(times.grid, window, options["map"]["area"])] = np.nan
                 put(layer.name, at, window, made)

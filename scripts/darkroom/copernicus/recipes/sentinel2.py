@@ -93,28 +93,35 @@ def fill(times, variant, options, put):
     names = [layer.name for layer in times.layers]
     needed = {name: _bands(variant, name, resolution) for name in names}
     for at, scenes in enumerate(times.scenes):
+        readers = [_readers(scene, needed, times.grid, mask) for scene in scenes]
 
-        def block(window, scenes=scenes):
-            return _block(scenes, needed, variant, times.grid, window, mask)
+        def block(window, readers=readers):
+            return _block(readers, needed, window)
 
         for window, values in grid.computed(block, times.grid.windows()):
             for name in names:
                 put(name, at, window, values[name])
 
 
-def _block(scenes, needed, variant, target, window, mask):
+def _readers(scene, needed, target, mask):
+    """The satellite of a scene, and what reads windows of each of its bands, and where it is clear."""
+    bands = sorted({band for given in needed.values() for band in given.values()})
+    reading = {band: safe_s2.reflectances(scene, band, target) for band in bands}
+    return scene["unit"], reading, _clear(scene, target, mask)
+
+
+def _block(readers, needed, window):
     """Each layer in a window; where scenes overlap, the first one that has a value."""
     made = {name: np.full((int(window.height), int(window.width)), np.nan, np.float32) for name in needed}
-    bands = sorted({band for given in needed.values() for band in given.values()})
-    for scene in scenes:
+    for unit, bands, clear in readers:
         with np.errstate(invalid="ignore"):
-            read = {band: safe_s2.window_of(scene, band, target.affine.a, target, window) for band in bands}
+            read = {band: reflectances(window) for band, reflectances in bands.items()}
             if all(np.isnan(values).all() for values in read.values()):
                 continue
-            clear = _clear(scene, target, window, mask)
+            shown = clear(window)
         for name, given in needed.items():
-            values = _values(name, scene["unit"], {letter: read[band] for letter, band in given.items()})
-            made[name] = np.where(np.isnan(made[name]) & clear, values, made[name])
+            values = _values(name, unit, {letter: read[band] for letter, band in given.items()})
+            made[name] = np.where(np.isnan(made[name]) & shown, values, made[name])
     return made
 
 
@@ -122,12 +129,17 @@ def _values(name, unit, bands):
     return bands[name] if name in bands else formulas.index(name, unit)(**bands)
 
 
-def _clear(scene, target, window, mask):
-    """Where a scene is not of a masked class: always, without a scene classification."""
+def _clear(scene, target, mask):
+    """What tells where in a window a scene is not of a masked class: everywhere, without a scene classification."""
     if not mask or "SCL" not in scene["images"]:
-        return True
-    classes = safe_s2.classes_of(scene, target, window)
-    return ~np.isin(classes, mask) & ~np.isnan(classes)
+        return lambda window: True
+    read = safe_s2.classes(scene, target)
+
+    def clear(window):
+        classes = read(window)
+        return ~np.isin(classes, mask) & ~np.isnan(classes)
+
+    return clear
 
 
 def _mask(variant, options):

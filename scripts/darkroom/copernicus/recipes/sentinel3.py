@@ -1,10 +1,16 @@
-"""Sentinel-3 OLCI and SLSTR: a field of each product on one grid, by the overlaps of its pixels, without its flags."""
+"""Sentinel-3 OLCI and SLSTR: a field of each product on one grid, by the overlaps of its pixels, without its flags.
+
+With the option `every`, a layer is the mean of all products of a day, week or month.
+"""
+
+import functools
 
 import numpy as np
 
 from darkroom.copernicus import areas, grid, overlap
 from darkroom.copernicus.merging import COMPARED
 from darkroom.copernicus.readers import sen3
+from darkroom.copernicus.recipes import periods
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
 from darkroom.copernicus.stack import Layer
 
@@ -35,7 +41,8 @@ def describe(inventory, variant, options):
     scenes = sen3.scenes(inventory, field)
     if not scenes:
         raise ValueError(f"{inventory.root}: there is no product of Sentinel-3 (a folder .SEN3)")
-    if variant.merge in COMPARED and len(scenes) < 2:
+    begins, groups = periods.grouped(scenes, options["every"])
+    if variant.merge in COMPARED and len(begins) < 2:
         raise ValueError(f"{variant.name} compares dates, and there is one: {scenes[0]['product']}")
     step = options["map"].get("resolution") or variant.resolution
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
@@ -46,26 +53,51 @@ def describe(inventory, variant, options):
             "angles of the tie grid were brought to the pixels as directions, in metres along and across the track"
         )
     if field.get("flags"):
-        notes.append(f"pixels with one of the flags {', '.join(field['flags']['set'])} are masked")
+        when = "" if field["flags"].get("last", True) else ", but on the last date"
+        notes.append(f"pixels with one of the flags {', '.join(field['flags']['set'])} are masked{when}")
+    elif variant.merge == "anomaly":
+        notes.append("clouds are not masked: ground that was under cold clouds before looks hotter, too")
     if field.get("log10"):
         notes.append(f"stored as log10, given in {field['unit']}")
-    begins, products = ([scene[key] for scene in scenes] for key in ("begin", "product"))
-    return Times(target, begins, products, [Layer(name, field["title"], field["unit"])], scenes, notes)
+    notes += periods.notes(groups, options["every"])
+    layers = [Layer(name, field["title"], field["unit"])]
+    return Times(target, begins, periods.products(groups), layers, groups, notes)
 
 
 def fill(times, variant, options, put):
-    """Put the field of each product in place, block by block."""
+    """Put the field of each product, or the mean of those of a period, in place, block by block."""
     (layer,) = times.layers
     field, place = variant.fields[layer.name], times.grid
-    for at, scene in enumerate(times.scenes):
-        longitudes, latitudes = sen3.places(scene, field)
-        values = sen3.values(scene, field)
-        if values.shape != longitudes.shape:
-            shapes = f"{values.shape} pixels, and places are told of {longitudes.shape}"
-            raise ValueError(f"{scene['folder']}: {layer.name} has {shapes}")
-        orphans, reach = sen3.orphans(scene, field), _reach(longitudes, latitudes)
+    for at, scenes in enumerate(times.scenes):
+        shown = _unmasked(field) if at == len(times.scenes) - 1 else field
+
+        @functools.lru_cache(1)
+        def read(number, scenes=scenes, shown=shown):
+            return _pixels(scenes[number], layer.name, shown)
+
         for window in place.windows():
-            put(layer.name, at, window, _window(values, longitudes, latitudes, orphans, reach, place, window))
+            images = (_window(*read(number), place, window) for number in range(len(scenes)))
+            put(layer.name, at, window, periods.mean(images))
+
+
+def _unmasked(field):
+    """A field as it is read of the last date."""
+    if field.get("flags", {}).get("last", True):
+        return field
+    return {key: told for key, told in field.items() if key != "flags"}
+
+
+def _pixels(scene, name, field):
+    """Values, longitudes and latitudes of all pixels of a product, its orphans, and how far neighbours are apart.
+
+    Raises ValueError for values that are not those of the places.
+    """
+    longitudes, latitudes = sen3.places(scene, field)
+    values = sen3.values(scene, field)
+    if values.shape != longitudes.shape:
+        shapes = f"{values.shape} pixels, and places are told of {longitudes.shape}"
+        raise ValueError(f"{scene['folder']}: {name} has {shapes}")
+    return values, longitudes, latitudes, sen3.orphans(scene, field), _reach(longitudes, latitudes)
 
 
 def _reach(longitudes, latitudes):
@@ -122,4 +154,4 @@ def _turned(degrees):
     return (degrees + 180) % 360 - 180
 
 
-METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers"}))
+METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "every"}))

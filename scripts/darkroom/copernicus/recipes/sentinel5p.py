@@ -1,13 +1,20 @@
-"""Sentinel-5P: columns of gases of good quality, each orbit on one grid by the overlaps of its pixels."""
+"""Sentinel-5P: columns of gases of good quality, each orbit on one grid by the overlaps of its pixels.
+
+With the option `every`, a layer is the mean of all orbits of a day, week or month.
+"""
+
+import functools
 
 import numpy as np
 
 from darkroom.copernicus import areas, grid, overlap, plumes
 from darkroom.copernicus.readers import s5p
+from darkroom.copernicus.recipes import periods
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
 from darkroom.copernicus.stack import Layer
 
 CRS = "EPSG:4326"
+KEPT = 2  # orbits that are in memory between the blocks of a map
 
 
 def patterns(variant, options):
@@ -54,23 +61,40 @@ def describe(inventory, variant, options):
     layers = [Layer(name, column["title"], units.pop())]
     if variant.plume:
         layers.append(Layer(plumes.COVER, "share of a cell that its pixels cover"))
-    begins, products = ([scene[key] for scene in scenes] for key in ("begin", "product"))
-    return Times(target, begins, products, layers, scenes, notes)
+    begins, groups = periods.grouped(scenes, options["every"])
+    notes += periods.notes(groups, options["every"])
+    return Times(target, begins, periods.products(groups), layers, groups, notes)
 
 
 def fill(times, variant, options, put):
-    """Put the column of each orbit in place, block by block."""
+    """Put the column of each orbit, or the mean of those of a period, in place, block by block."""
     layer, *covers = times.layers
-    column, place = variant.columns[layer.name], times.grid
-    for at, scene in enumerate(times.scenes):
-        values, longitudes, latitudes = _pixels(scene, column, _least(column, options))
-        for window in place.windows():
-            west, north = place.affine @ (window.col_off, window.row_off)
-            shape = (int(window.height), int(window.width))
-            mean, cover = overlap.gridded(values, longitudes, latitudes, west, north, place.affine.a, shape)
-            put(layer.name, at, window, mean.astype(np.float32))
+    column, least = variant.columns[layer.name], _least(variant.columns[layer.name], options)
+    for at, scenes in enumerate(times.scenes):
+
+        @functools.lru_cache(KEPT)
+        def read(number, scenes=scenes):
+            return _pixels(scenes[number], column, least)
+
+        for window in times.grid.windows():
+            mean, share = _gridded(map(read, range(len(scenes))), times.grid, window)
+            put(layer.name, at, window, mean)
             for one in covers:
-                put(one.name, at, window, np.minimum(cover, 1).astype(np.float32))
+                put(one.name, at, window, share)
+
+
+def _gridded(orbits, place, window):
+    """The mean of orbits in a window, and the share of each cell that pixels cover, of the orbit that covers most."""
+    west, north = place.affine @ (window.col_off, window.row_off)
+    share = np.zeros((int(window.height), int(window.width)), np.float32)
+
+    def means():
+        for orbit in orbits:
+            mean, cover = overlap.gridded(*orbit, west, north, place.affine.a, share.shape)
+            np.maximum(share, np.minimum(cover, 1), out=share, casting="same_kind")
+            yield mean.astype(np.float32)
+
+    return periods.mean(means()), share
 
 
 def _pixels(scene, column, least):
@@ -89,4 +113,4 @@ def _least(column, options):
     return column["qa"] if options["qa"] is None else options["qa"]
 
 
-METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "qa"}))
+METHOD = Method(patterns, describe, fill, problems, frozenset({"map", "layers", "qa", "every"}))

@@ -1,14 +1,19 @@
 """The planetary stages with the programs of USGS ISIS; `native` has the same functions in our own code."""
 
+import shutil
 from pathlib import Path
 
+from darkroom.files import replacing, write_json
 from darkroom.planetary import recipes
+from darkroom.planetary.control import jigged
+from darkroom.planetary.control.products import write_residuals
 from darkroom.planetary.engines import programs
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.formats.cubes import Cube
 from darkroom.planetary.geometry.projection import OBLIQUE, narrower
 from darkroom.planetary.instruments.calibrate import is_calibrated
 from darkroom.planetary.instruments.calibrate import write as calibrate_natively
+from darkroom.record import write as write_record
 
 THRESHOLD = 30  # of photomet: as much brighter a pixel may become; beyond it is NULL
 # Names that cam2map has for what the options say.
@@ -56,6 +61,31 @@ def correct(cube, corrected, image):
 def backplanes(cube, made, image):
     """Write phase, emission, incidence, latitude and longitude of every pixel."""
     run(image, made, {"input": Path(cube)})
+
+
+def control(cubes, made, image, threads):
+    """Let jigsaw adjust the cameras of images to the places that findfeatures finds; as `native.control`.
+
+    `search` is no option of findfeatures, which looks everywhere; `features` of every tile are its `maxpoints`.
+    """
+    options = image["control"]
+    values = {
+        "network": image["network"],
+        "points": options["features"] * options["tiles"],
+        "camsolve": options["adjust"],
+        "sigma": options["sigma"],
+        "radius": "yes" if options["radius"] else "no",
+        "radius_sigma": options["radius"] or None,
+    }
+    asked = image["stages"], cubes, made["network"], options["network"], options["held"], values
+    with programs.control(*asked, parameters=image["parameters"], threads=threads) as (adjusted, net):
+        found = jigged.of({name: Cube(path) for name, path in adjusted.items()}, net)
+        found.require_fit(options["least"], options["bound"])
+        write_residuals(made["residuals"], found.residuals())
+        write_record(made["record"], found.record())
+        write_json(made["pointing"], found.pointing())
+        with replacing(made["network"]) as partial:
+            shutil.copyfile(net, partial)
 
 
 def template(cubes, grid, given, image):

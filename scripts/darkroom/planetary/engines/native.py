@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from darkroom.files import write_json
 from darkroom.planetary import notes, recipes
 from darkroom.planetary.formats import pds3, pvl, vdcomp
 from darkroom.planetary.formats.cubes import COLOURS, NULL, Cube, Image, at_once
@@ -15,6 +16,7 @@ from darkroom.planetary.geometry.placed import Placed
 from darkroom.planetary.geometry.placed import of as sight_of
 from darkroom.planetary.instruments import ingest, registry
 from darkroom.planetary.instruments.calibrate import write as write_calibrated
+from darkroom.record import write as write_record
 
 ROWS, PIXELS = 256, 1 << 18  # of a block whose angles are all in memory, at most
 BACKPLANES = {
@@ -37,6 +39,14 @@ def import_image(source, cube, image):
         skipped = [] if image["calibrate"] else ["calibration: these are the numbers of the archive's product"]
         made.groups = notes.noted(made.groups, [f"read from {source.name}"], [*told, *skipped])
         write_cube(cube, made)
+
+
+def groups_of(source, image):
+    """The groups that the cube of an image will have, without its pixels. Raises ValueError for one that is packed."""
+    if source.suffix.lower() == ".cub":
+        return Cube(source).groups
+    camera = registry.of_recipe(image["recipe"], image.get("camera", ""))
+    return ingest.image(source, image["part"], image["ingest"], camera).groups
 
 
 def take_cube(source, cube):
@@ -92,6 +102,20 @@ def backplanes(cube, made, image):
     groups = source.groups | {"BandBin": pvl.Block({"Name": names}, "Group")}
     changes = {"groups": groups, "bands": len(names), "dtype": "f4", "base": 0.0, "multiplier": 1.0}
     write_cube(made, source.image(blocks=blocks(), **changes))
+
+
+def control(cubes, made, image, threads):
+    """Find the places that images have in common and the turns by which their cameras agree on them.
+
+    cubes -- name -> path; made -- network, residuals, pointing and record, paths of what is to be written
+    """
+    from darkroom.planetary.control import adjust, products  # here, as no other step needs what they stand on
+
+    found = adjust.adjusted(cubes, image["control"], threads)
+    products.write_network(made["network"], image["network"], found)
+    products.write_residuals(made["residuals"], products.residuals_of(found))
+    write_record(made["record"], products.record_of(found, image["control"]))
+    write_json(made["pointing"], products.pointing_of(found))
 
 
 def template(cubes, grid, given, image):

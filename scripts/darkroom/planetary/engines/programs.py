@@ -66,8 +66,8 @@ def run_stage(steps, outputs, inputs, *, threads=1, attempts=5, pause=20.0):
 
     steps -- as `recipes.steps` gives them; without any the input is copied
     outputs -- path; or part -> path where the program makes several cubes, which it names OUTPUT.PART.cub
-    inputs -- name of a value in the steps (source, input, map, ...) -> path, list of paths (`list`), text, number, or
-        None, which leaves out the parameters that are made of it
+    inputs -- name of a value in the steps (source, input, map, ...) -> path, list of paths (`list`, `nets`), text,
+        number, or None, which leaves out the parameters that are made of it
     threads -- of programs that use several
     attempts, pause -- tries of a spiceinit that asks the web service, seconds before the second one (then twice that)
 
@@ -76,7 +76,7 @@ def run_stage(steps, outputs, inputs, *, threads=1, attempts=5, pause=20.0):
     outputs = outputs if isinstance(outputs, dict) else {"": outputs}
     with working_folder(next(iter(outputs.values()))) as work, stoppable():
         (work / "preferences.pvl").write_text(PREFERENCES.format(threads=threads))
-        values = {"threads": threads} | {name: _placed(value, work) for name, value in inputs.items()}
+        values = {"threads": threads} | {name: _placed(name, value, work) for name, value in inputs.items()}
         for number, step in enumerate(steps, 1):
             last = outputs if number == len(steps) else {"": "step.cub"}
             run = functools.partial(_run, step, number, last, values, work)
@@ -103,14 +103,15 @@ def working_folder(output):
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _placed(value, work):
+def _placed(called, value, work):
     """An input as the programs see it: the name of a link to it, the name of a list of links, or the text itself."""
     if isinstance(value, Path):
         return _link(value, work)
     if isinstance(value, list):
         names = [_link(path, work, f"{number}_{safe_name(path.parent.name)}_") for number, path in enumerate(value, 1)]
-        (work / "cubes.lis").write_text("".join(f"{name}\n" for name in names))
-        return "cubes.lis"
+        listing = "cubes.lis" if called == "list" else f"{called}.lis"
+        (work / listing).write_text("".join(f"{name}\n" for name in names))
+        return listing
     return value
 
 
@@ -364,6 +365,37 @@ def join_channels(stages, channels, output, *, parameters=None, threads=1, attem
                 steps += [bound(step, place) for step in recipe_steps(stages["place"], label, parameters)]
         steps += recipe_steps(stages["balance"], label, parameters)
         run_stage(steps, output, aligned | {"input": aligned[ccds[middle]]}, **how)
+
+
+@contextmanager
+def control(stages, cubes, network, given, held, values, *, parameters=None, threads=1):
+    """Copies of the cubes of some images, name -> path, that jigsaw has adjusted, and its network, for a time.
+
+    stages -- of the recipes: features, combine, adjust; cubes -- name -> path
+    network -- path beside which it works; given -- path of a network that takes the place of features, or ""
+    held -- names of images that stay as they are
+    values -- of the steps: points, camsolve, sigma, ...
+
+    Raises ChildProcessError as `run_stage` does.
+    """
+    with working_folder(f"{network}.images") as work:
+
+        def make(stage, name, **inputs):
+            steps = recipe_steps(stages.get(stage, []), None, parameters)
+            run_stage(steps, work / name, inputs | values, threads=threads)
+            return work / name
+
+        copies = {name: work / f"{safe_name(name)}.cub" for name in cubes}
+        for name, cube in cubes.items():
+            shutil.copyfile(cube, copies[name])
+        nets, names = [], [] if given else list(cubes)
+        for number, name in enumerate(names[:-1]):
+            others = [copies[other] for other in names[number + 1 :]]
+            image = {"image": safe_name(name), "match": copies[name], "list": others}
+            nets.append(make("features", f"{safe_name(name)}.net", **image))
+        net = Path(given) if given else nets[0] if len(nets) == 1 else make("combine", "combined.net", nets=nets)
+        kept = [copies[name] for name in held] or None
+        yield copies, make("adjust", "jigsaw.net", list=list(copies.values()), held=kept, net=net)
 
 
 def bound(step, values):

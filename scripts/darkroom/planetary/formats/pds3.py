@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom.planetary.formats import pvl
+from darkroom.planetary.formats import fits, pvl
 
 OBJECTS = ("IMAGE", "QUBE", "SPECTRAL_QUBE")
 HOLDERS = ("FILE", "UNCOMPRESSED_FILE")  # objects that may stand around the image and its pointer
@@ -83,13 +83,17 @@ class Image:
 
 
 class Product:
-    """A PDS3 product, given by its label, or by its file of data with the label in front or beside it.
+    """A PDS3 product, given by its label, or by its file of data with the label in front or beside it; or a FITS file.
 
-    Raises ProductError or OSError when there is no PDS3 label.
+    Raises ProductError or OSError when there is no such label.
     """
 
     def __init__(self, path):
         self.path = Path(path)
+        if self.path.is_file() and fits.is_fits(self.path):
+            self.label_path = self.path
+            self.label, self.original = fits.label(self.path)
+            return
         self.label_path = _label_path(self.path)
         self.label = pvl.load(self.label_path)
         self.original = pvl.read_head(self.label_path).rstrip() + b"\r\nEND\r\n"

@@ -147,12 +147,17 @@ class Camera:
         spacecraft = _turned(body, isd.position.at(time))
         seen = np.sum((point - spacecraft) * point / isd.radii**2, axis=-1) < 0
         camera = isd.pointing.matrix(time) @ np.swapaxes(body, -1, -2)
-        look = _turned(camera, point - spacecraft)
+        sample, line = self.detected(_turned(camera, point - spacecraft))
+        return np.where(seen, sample, np.nan), line
+
+    def detected(self, look):
+        """Image coordinates of looks (..., 3) in the camera's frame, of any length; errors as of `_frame`."""
+        isd = self.isd
         with np.errstate(invalid="ignore", divide="ignore"):
             plane = look[..., :2] * (isd.signs[0] * isd.signs[1] * isd.focal_length / look[..., 2:])
         plane = np.where((isd.signs[1] * look[..., 2] > 0)[..., None], plane, np.nan)
         place = distorted(plane, isd.distortion, isd.coefficients, isd.focal_length)
-        seen &= np.isfinite(place).all(axis=-1)
+        seen = np.isfinite(place).all(axis=-1)
         place = np.where(np.isfinite(place), place, plane)
         detector = isd.detector[:, 0] + place @ isd.detector[:, 1:].T + isd.boresight
         sample, line = detector[..., 0], detector[..., 1]

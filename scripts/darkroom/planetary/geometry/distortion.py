@@ -2,7 +2,8 @@
 
 Names of the models are those of the entry `optical_distortion` of ISDs. Formulas: ISIS's CameraDistortionMap, and of
 one camera each DawnFcDistortionMap, KaguyaTcCameraDistortionMap, LoHighDistortionMap, LroNarrowAngleDistortionMap,
-NewHorizonsMvic{Tdi,Frame}CameraDistortionMap, TaylorCameraDistortionMap, ThemisIrDistortionMap; USGSCSM's Distortion.
+MocWideAngleDistortionMap, NewHorizonsLorriDistortionMap, NewHorizonsMvic{Tdi,Frame}CameraDistortionMap,
+TaylorCameraDistortionMap, ThemisIrDistortionMap; USGSCSM's Distortion.
 
 Coordinates are arrays (..., 2) in mm; coefficients are one flat array for each model.
 """
@@ -236,6 +237,44 @@ def _radtan(plane, coefficients, focal_length):
     return _solved(lambda place: _radtan_distorted(place, coefficients, focal_length), plane)
 
 
+def _lorri(plane, coefficients, focal_length):
+    """Radial, and by the tilt of the detector (Owen and O'Connell): d (1 - e2 r^2 - e5 y - e6 x)."""
+    cubic, down, across = coefficients
+    x, y = plane[..., :1], plane[..., 1:]
+    return plane * (1 - cubic * (x * x + y * y) - down * y - across * x)
+
+
+def _lorri_distorted(plane, coefficients, focal_length):
+    return _solved(lambda place: _lorri(place, coefficients, focal_length), plane)
+
+
+def _angular_read(content, keywords, half):
+    return [content["scale"], *content["coefficients"]]
+
+
+def _angular(plane, coefficients, focal_length):
+    """The angle off the axis is an odd polynomial of that on the detector, whose lines are scaled (MGS MOC)."""
+    plane = plane / [1, coefficients[0]]
+    length = np.linalg.norm(plane, axis=-1, keepdims=True)
+    angle = np.arctan(length / focal_length)
+    bent = focal_length * np.tan(angle * _power(angle**2, coefficients[1:]))
+    return plane * np.divide(bent, length, out=np.ones_like(length), where=length > 0)
+
+
+def _angular_distorted(plane, coefficients, focal_length):
+    """By Newton's method on the angle."""
+    length = np.linalg.norm(plane, axis=-1, keepdims=True)
+    bent, terms = np.arctan(length / focal_length), coefficients[1:]
+    angle, slopes = bent, terms * (2 * np.arange(len(terms)) + 1)
+    for _ in range(MOST):
+        step = (bent - angle * _power(angle**2, terms)) / _power(angle**2, slopes)
+        angle = angle + step
+        if not np.any(np.abs(step) * focal_length > PRECISION):
+            break
+    place = focal_length * np.tan(angle)
+    return plane * np.divide(place, length, out=np.ones_like(length), where=length > 0) * [1, coefficients[0]]
+
+
 def _lunar_orbiter_read(content, keywords, half):
     """The coefficients of the radius are in the keywords alone."""
     radial = keywords("OD_K")
@@ -309,6 +348,8 @@ MODELS = {
     "cahvor": Model(_plain, _cahvor, _cahvor_distorted, 5),
     "radtan": Model(_plain, _radtan, _radtan_distorted, 5),
     "kplo_shadowcam": Model(_plain, _shadowcam, _shadowcam_distorted, 1),
+    "lorri": Model(_plain, _lorri, _lorri_distorted, 3),
+    "mocwideangle": Model(_angular_read, _angular, _angular_distorted, 7),
     "lunarorbiter": Model(_lunar_orbiter_read, _lunar_orbiter, _lunar_orbiter_distorted, 6),
     "legendre": Model(_legendre_read, _legendre, _legendre_distorted, 54),
 }

@@ -6,6 +6,8 @@ Format of the lines: Cassini ISS EDR Software Interface Specification (JPL D-231
 import numpy as np
 
 from darkroom.planetary.formats import cubes, pvl
+from darkroom.planetary.geometry.isd import FRAME
+from darkroom.planetary.geometry.sensor import Sensor, detector, optics, radial, seconds, square
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import Camera, file
@@ -94,6 +96,10 @@ MT2/RED 727.669 2.19897   MT2/GRN 727.902 3.099   MT2/IRP90 728.488 3.89899   MT
 MT2/IR1 728.493 3.99902   IR2/CL2 852.481 56.186   IR2/RED 785.215 236.842   IR2/GRN 782.41 2.40002
 IR2/HAL 656.25 8.49799   IR2/IRP90 852.542 56.886   IR2/IRP0 852.542 56.886   IR2/IR1 826.318 26.893
 """
+# Of each camera's code: the frame of ISIS's addendum, in which it is turned over, and the radial distortion.
+ISIS_FRAMES = {-82360: 14082360, -82361: 14082361}
+RADIAL = {-82360: 8e-6, -82361: 6.2e-5}
+PIXEL = 12  # micrometers
 
 
 def ingested(product, part, options):
@@ -190,6 +196,28 @@ def _filters(text):
     return dict(zip(words[::3], zip(words[1::3], words[2::3], strict=True), strict=True))
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked (IssNACamera and IssWACamera of ISIS); NAIF's lack the frame that is turned over."""
+    groups = cube.groups
+    instrument, code = groups["Instrument"], int(groups["Kernels"]["NaifFrameCode"])
+    own = ISIS_FRAMES[code]
+    start = kernels.utc(instrument["StartTime"])
+    filters = str(groups["BandBin"]["FilterName"]).replace("/", "_")
+    default = kernels.number(code, "DEFAULT_FOCAL_LENGTH", kernels.number(code, "FOCAL_LENGTH", 0))
+    focal_length = kernels.number(code, f"{filters}_FOCAL_LENGTH", default) or None
+    pixel = kernels.number(code, "PIXEL_SIZE", PIXEL) / 1000
+    entries = {
+        "name_model": FRAME,
+        **optics(kernels, code, **square(pixel), focal_length=focal_length),
+        **detector(512, 512, summing=int(instrument["SummingMode"])),
+        **radial([0, -kernels.number(code, "K1", RADIAL[code]), 0]),
+    }
+    stop = start + seconds(instrument["ExposureDuration"])
+    if kernels.has_frame(own):
+        return Sensor(code, own, start, stop, entries)
+    return Sensor(code, code, start, stop, entries, own=own, turned=np.diag([-1.0, -1.0, 1.0]))
+
+
 CAMERA = Camera(
     name="Cassini ISS",
     label={"INSTRUMENT_ID": ["ISSNA", "ISSWA"]},
@@ -204,6 +232,8 @@ CAMERA = Camera(
         )
     },
     ingest=ingested,
+    sensor=sensor,
+    instrument_ids=("ISSNA", "ISSWA"),
     options={
         "ingest": {"lut": file("look-up table of images with TABLE conversion: Cassini's calibration/lut/lut.tab")}
     },

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.planetary.formats import cubes, pvl
+from darkroom.planetary.geometry.sensor import Sensor, detector, optics, radial, scan, seconds
 from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import FILL_GAPS, FLAT, SOLAR_DISTANCE, UNITS, Camera, file
@@ -49,6 +50,7 @@ WHITE = 3660.5  # DN/ms of a surface of I/F 1
 WHITE_DISTANCE = 2.07e8  # km from the Sun, that this is for
 DARK_TABLE = "Ctx Prefix Dark Pixels"
 PREFIX = 38  # columns of dark pixels before the first sample of the detector
+SPACECRAFT, IK_CODE = -74, -74021
 
 
 def ingested(product, part, options):
@@ -175,6 +177,22 @@ def _stacked(codes):
     return None if codes is None else codes[None]
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked (CTXCamera of ISIS)."""
+    instrument = cube.groups["Instrument"]
+    start = kernels.clock(SPACECRAFT, instrument["SpacecraftClockCount"])
+    line_time = seconds(instrument["LineExposureDuration"]) * int(instrument["SpatialSumming"])
+    stop = start + line_time * cube.lines
+    centre = kernels.number(IK_CODE, "BORESIGHT_SAMPLE") - 0.5, kernels.number(IK_CODE, "BORESIGHT_LINE")
+    entries = {
+        **scan(start, stop, line_time),
+        **optics(kernels, IK_CODE),
+        **detector(*centre, (int(instrument["SampleFirstPixel"]), 0)),
+        **radial(kernels.numbers(IK_CODE, "OD_K")),
+    }
+    return Sensor(IK_CODE, IK_CODE, start, stop, entries)
+
+
 CAMERA = Camera(
     name="CTX",
     label={"INSTRUMENT_ID": "CTX"},
@@ -190,6 +208,7 @@ CAMERA = Camera(
         )
     },
     ingest=ingested,
+    sensor=sensor,
     calibrate=calibrated,
     instrument_ids=("CTX",),
     options={

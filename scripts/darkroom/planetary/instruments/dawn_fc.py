@@ -1,5 +1,7 @@
 """Dawn Framing Cameras, EDR and RDR, as dawnfc2isis makes cubes of them: upside down, filters by its constants."""
 
+from darkroom.planetary.geometry.isd import FRAME
+from darkroom.planetary.geometry.sensor import Sensor, detector, optics, seconds
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import Camera
@@ -30,6 +32,8 @@ FILTERS = (
     (438, 40, "Blue_F8"),
 )
 FRAMES = {"FC1": -203110, "FC2": -203120}
+SPACECRAFT = -203
+DELAY = 0.193  # s from the time of the label to the exposure
 
 
 def ingested(product, part, options):
@@ -54,6 +58,25 @@ def _upside_down(product):
         yield product.rows(first, count)[:, ::-1].astype("f4"), None
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked (DawnFcCamera of ISIS)."""
+    instrument, code = cube.groups["Instrument"], int(cube.groups["Kernels"]["NaifFrameCode"])
+    start = kernels.clock(SPACECRAFT, instrument["SpacecraftClockStartCount"]) + DELAY
+    across, down = (size / 1000 for size in kernels.numbers(code, "PIXEL_SIZE")[:2])
+    entries = {
+        "name_model": FRAME,
+        **optics(
+            kernels,
+            code,
+            samples=kernels.numbers(code, "ITRANSS", [0.0, 1 / across, 0.0]),
+            lines=kernels.numbers(code, "ITRANSL", [0.0, 0.0, 1 / down]),
+        ),
+        **detector(*(centre + 0.5 for centre in kernels.numbers(code, "CCD_CENTER")[:2])),
+        "optical_distortion": {"dawnfc": {"coefficients": kernels.numbers(code, "RAD_DIST_COEFF")[:1]}},
+    }
+    return Sensor(code, code, start, start + seconds(instrument["ExposureDuration"]), entries)
+
+
 CAMERA = Camera(
     name="Dawn FC",
     label={"MISSION_ID": "DAWN", "INSTRUMENT_ID": list(FRAMES)},
@@ -68,4 +91,6 @@ CAMERA = Camera(
         )
     },
     ingest=ingested,
+    sensor=sensor,
+    instrument_ids=tuple(FRAMES),
 )

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from darkroom.planetary.formats import pvl
+from darkroom.planetary.geometry.isd import FRAME
+from darkroom.planetary.geometry.sensor import Sensor, detector, optics, radial
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import Camera
@@ -44,6 +46,8 @@ FILTERS = {
 SUMMED = ((2, 3), (15, 16))  # seconds between which a frame lasts whose pixels are summed by 2 x 2
 REPAIRED = "SSI-4-REDR"  # put together from damaged ones, never summed
 LEVEL = {"DATA_SET_ID": "*SSI-[24]-REDR*"}
+IK_CODE = -77001
+COVERED_UNTIL = "1994-04-01T00:00:00"
 
 
 def ingested(product, part, options):
@@ -86,6 +90,25 @@ def _corner(blocks, lines, samples):
             return
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked (SsiCamera of ISIS): until it was taken off, its cover was a lens."""
+    instrument = cube.groups["Instrument"]
+    start = kernels.utc(instrument["StartTime"])
+    covered = "_COVER" if start < kernels.utc(COVERED_UNTIL) else ""
+    focal_length = kernels.number(IK_CODE, f"FOCAL_LENGTH{covered}")
+    entries = {
+        "name_model": FRAME,
+        **optics(kernels, IK_CODE, focal_length=focal_length),
+        **detector(
+            kernels.number(IK_CODE, "BORESIGHT_SAMPLE") - 0.5,
+            kernels.number(IK_CODE, "BORESIGHT_LINE") - 0.5,
+            summing=int(instrument["Summing"]),
+        ),
+        **radial([0, -kernels.number(IK_CODE, f"K1{covered}"), 0]),
+    }
+    return Sensor(IK_CODE, IK_CODE, start, start, entries)
+
+
 CAMERA = Camera(
     name="Galileo SSI",
     label={
@@ -104,4 +127,6 @@ CAMERA = Camera(
         )
     },
     ingest=ingested,
+    sensor=sensor,
+    instrument_ids=("SOLID STATE IMAGING SYSTEM", "SOLID_STATE_IMAGING"),
 )

@@ -6,6 +6,7 @@ Format of the lines: HiRISE EDR Software Interface Specification (JPL D-32004), 
 import numpy as np
 
 from darkroom.planetary.formats import cubes
+from darkroom.planetary.geometry.sensor import Sensor, detector, optics, radial, scan
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import FILL_GAPS, UNLUT, Camera
@@ -16,6 +17,10 @@ TARGETS = {name.upper(): name for name in ("Mars", "Phobos", "Deimos", "Moon", "
 CCDS = ("RED0", "RED1", "RED2", "RED3", "BG12", "RED4", "IR10", "IR11", "RED5", "BG13", "RED6", "RED7", "RED8", "RED9")
 TABLES = {"NONE": "None", "SQUARE-ROOT": "SquareRoot", "LINEAR": "Linear", "STORED": "Stored"}
 SWITCH = {"ON": "On", "OFF": "Off"}
+FINE_CLOCK, IK_CODE, FRAME_CODE = -74999, -74699, -74690
+# NAIF's codes of the CCDs by CPMM_NUMBER, and the samples of a channel: half of a CCD.
+CCD_CODES = [-74600 - ccd for ccd in (0, 1, 2, 3, 12, 4, 10, 11, 5, 13, 6, 7, 8, 9)]
+CHANNEL = 1024
 
 
 def setting(keyword, default="-9999", words=None):
@@ -181,6 +186,25 @@ def _table(raw, pixels):
     return ingest.stored(*pixels(raw))
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked of a channel (HiriseCamera of ISIS)."""
+    instrument = cube.groups["Instrument"]
+    summing, tdi = int(instrument["Summing"]), int(instrument["Tdi"])
+    row_time = (74 + float(instrument["DeltaLineTimerCount"]) / 16) / 1e6
+    # The clock tells when the first row was read out; its middle is so many rows of both sums earlier or later.
+    start = kernels.clock(FINE_CLOCK, instrument["SpacecraftClockStartCount"]) + row_time * (summing - tdi) / 2
+    stop = start + row_time * summing * cube.lines
+    ccd = CCD_CODES[int(instrument["CpmmNumber"])]
+    first = CHANNEL if int(instrument["ChannelNumber"]) == 0 else 0
+    entries = {
+        **scan(start, stop, row_time * summing),
+        **optics(kernels, ccd, focal_length=kernels.number(IK_CODE, "FOCAL_LENGTH")),
+        **detector(CHANNEL, 0, (first, tdi / 2 - 64), summing),
+        **radial(kernels.numbers(IK_CODE, "OD_K")),
+    }
+    return Sensor(IK_CODE, FRAME_CODE, start, stop, entries, also=(ccd,))
+
+
 CAMERA = Camera(
     name="HiRISE",
     label={"INSTRUMENT_ID": "HIRISE"},
@@ -195,5 +219,7 @@ CAMERA = Camera(
         )
     },
     ingest=ingested,
+    sensor=sensor,
+    instrument_ids=("HIRISE",),
     options={"ingest": {"unlut": UNLUT, "fill_gaps": FILL_GAPS}},
 )

@@ -7,6 +7,8 @@ They are calibrated by their team. The factors are in the product's label (Jauma
 import numpy as np
 
 from darkroom.planetary.formats import cubes
+from darkroom.planetary.geometry.isd import FRAME, LINE_SCAN
+from darkroom.planetary.geometry.sensor import UNDISTORTED, Sensor, detector, optics, seconds, square
 from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import UNITS as UNITS_RULE
@@ -34,6 +36,8 @@ FACTORS = {
     "iof": ("REFLECTANCE_SCALING_FACTOR", None),
     "radiance": ("RADIANCE_SCALING_FACTOR", "RADIANCE_OFFSET"),
 }
+HEAD, SRC = -41210, -41220  # NAIF's codes of HRSC and of the super-resolution channel
+SRC_PIXEL = 0.009  # mm
 
 
 def ingested(product, part, options):
@@ -128,6 +132,40 @@ def scaling(cube, units, notes):
     return float(label[name]), float(label.get(offset_name, 0.0)) if offset_name else 0.0
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked (HrscCamera of ISIS); of the SRC as ALE does."""
+    return _src(cube, kernels) if cube.groups["Instrument"]["InstrumentId"] == "SRC" else _hrsc(cube, kernels)
+
+
+def _hrsc(cube, kernels):
+    code, times = int(cube.groups["Kernels"]["NaifIkCode"]), cube.table("LineScanTimes").records
+    lines, starts, exposures = (np.array(times[name], float) for name in ("LineStart", "EphemerisTime", "ExposureTime"))
+    stop = starts[-1] + exposures[-1] * (cube.lines - lines[-1] + 1)
+    middle = (starts[0] + stop) / 2
+    entries = {
+        "name_model": LINE_SCAN,
+        "line_scan_rate": np.column_stack([lines - 0.5, starts - middle, exposures]).tolist(),
+        "starting_ephemeris_time": starts[0],
+        "center_ephemeris_time": middle,
+        **optics(kernels, code),
+        **detector(2592, 0, summing=int(cube.groups["Instrument"].get("Summing", 1))),
+        **UNDISTORTED,
+    }
+    return Sensor(HEAD, HEAD, starts[0], stop, entries, also=(code,))
+
+
+def _src(cube, kernels):
+    exposure = seconds(cube.groups["Instrument"]["ExposureDuration"])
+    start = kernels.utc(cube.groups["Instrument"]["StartTime"]) - exposure / 2
+    entries = {
+        "name_model": FRAME,
+        **optics(kernels, SRC, **square(SRC_PIXEL)),
+        **detector(512, 512),
+        **UNDISTORTED,
+    }
+    return Sensor(SRC, SRC, start, start + exposure, entries)
+
+
 CAMERA = Camera(
     name="HRSC",
     label={"INSTRUMENT_ID": "HRSC"},
@@ -143,7 +181,8 @@ CAMERA = Camera(
         )
     },
     ingest=ingested,
+    sensor=sensor,
     calibrate=calibrated,
-    instrument_ids=("HRSC",),
+    instrument_ids=("HRSC", "SRC"),
     options={"calibration": {"units": UNITS_RULE}},
 )

@@ -4,6 +4,7 @@ Their numbers are radiance, scaled by the label (Haruyama et al. 2008, Earth Pla
 Earth Planets Space 60, 257).
 """
 
+from darkroom.planetary.geometry.sensor import Sensor, detector, optics, scan, seconds
 from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import UNITS, Camera
@@ -124,6 +125,8 @@ MI_ARCHIVE = {
 }
 # Prefix of a band's name, of its frame's code, code of the camera's pointing, samples of a line.
 MI_CAMERAS = {"MI-VIS": ("MV", "-13133", "-131330", 962), "MI-NIR": ("MN", "-13134", "-131340", 320)}
+SPACECRAFT = -131
+SWATHS = {"NOMINAL": 296, "HALF": 1171}  # samples of the detector before those of a line of a Terrain Camera
 
 
 def ingested(product, part, options):
@@ -169,6 +172,33 @@ def calibrated(cube, options):
     return calibrate.radiance(cube, options, RADIANCE)
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked (KaguyaTcCamera and KaguyaMiCamera of ISIS)."""
+    instrument, codes = cube.groups["Instrument"], cube.groups["Kernels"]
+    code, frame = int(codes["NaifFrameCode"]), int(codes["NaifCkCode"])
+    is_terrain = instrument["InstrumentId"] in TC_KERNELS
+    interval = instrument["LineSamplingInterval" if is_terrain else "CorrectedSamplingInterval"]
+    line_time = seconds(interval[0] if isinstance(interval, list) else interval)
+    if is_terrain:
+        start = kernels.ticks(SPACECRAFT, instrument["SpacecraftClockStartCount"])
+        centre = kernels.number(code, "BORESIGHT_SAMPLE"), kernels.number(code, "BORESIGHT_LINE")
+        first = SWATHS.get(str(instrument["SwathModeId"]).upper(), 0) + 0.5, 1
+    else:
+        start = kernels.utc(instrument["StartTime"])
+        centre, first = [value - 0.5 for value in kernels.numbers(code, "CENTER")[:2]], (0, 0)
+    stop = start + line_time * cube.lines
+    pixel = kernels.number(code, "PIXEL_SIZE")
+    boresight = kernels.numbers(code, "BORESIGHT")
+    distortion = {axis.lower(): kernels.numbers(code, f"DISTORTION_COEF_{axis}") for axis in "XY"}
+    entries = {
+        **scan(start, stop, line_time),
+        **optics(kernels, code, samples=[0.0, 0.0, -1 / pixel], lines=[0.0, 1 / pixel, 0.0]),
+        **detector(*centre, first),
+        "optical_distortion": {"kaguyalism": distortion | {"boresight_x": boresight[0], "boresight_y": boresight[1]}},
+    }
+    return Sensor(code, frame, start, stop, entries)
+
+
 CAMERA = Camera(
     name="Kaguya",
     label={"INSTRUMENT_ID": ["TC[12]", "MI-VIS", "MI-NIR"]},
@@ -193,6 +223,7 @@ CAMERA = Camera(
         ),
     },
     ingest=ingested,
+    sensor=sensor,
     calibrate=calibrated,
     instrument_ids=(*TC_KERNELS, *MI_CAMERAS),
     options={"calibration": {"units": UNITS}},

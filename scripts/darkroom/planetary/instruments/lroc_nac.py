@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.planetary.formats import cubes, pvl
+from darkroom.planetary.geometry.sensor import Sensor, detector, optics, scan, seconds
 from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import FLAT, SOLAR_DISTANCE, UNITS, Camera, file
@@ -64,6 +65,7 @@ LEVELS = 2 * 4096  # decompanded numbers are multiples of half a DN
 ECHO = 0.326  # of a pixel that the next one of the same channel has
 RAMP = 20  # unsummed columns over which the echo sets in at the image's edge
 EDGE = 42  # unsummed columns before the image
+SPACECRAFT = -85
 
 
 def ingested(product, part, options):
@@ -293,6 +295,28 @@ def without_echo(blocks, strength, lag, backwards):
         yield light.T[:, ::direction], codes
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked (LroNarrowAngleCamera of ISIS)."""
+    instrument = cube.groups["Instrument"]
+    code = int(cube.groups["Kernels"]["NaifFrameCode"])
+    slower = kernels.number(code, "MULTIPLI_LINE_ERROR", 0.0045)
+    line_time = seconds(instrument["LineExposureDuration"]) * (1 + slower)
+    line_time += kernels.number(code, "ADDITIVE_LINE_ERROR", 0.0)
+    start = kernels.clock(SPACECRAFT, instrument["SpacecraftClockPrerollCount"])
+    start += kernels.number(code, "ADDITIONAL_PREROLL", 1024.0) * line_time
+    start += kernels.number(code, "CONSTANT_TIME_OFFSET", 0.0)
+    stop = start + line_time * cube.lines
+    centre = kernels.number(code, "BORESIGHT_SAMPLE") - 0.5, kernels.number(code, "BORESIGHT_LINE")
+    first = int(instrument.get("SampleFirstPixel", 0))
+    entries = {
+        **scan(start, stop, line_time),
+        **optics(kernels, code),
+        **detector(*centre, (first, 0), int(instrument["SpatialSumming"])),
+        "optical_distortion": {"lrolrocnac": {"coefficients": kernels.numbers(code, "OD_K")}},
+    }
+    return Sensor(code, code, start, stop, entries, correction="NONE")
+
+
 CAMERA = Camera(
     name="LROC NAC",
     label={"INSTRUMENT_ID": "LROC", "FRAME_ID": ["LEFT", "RIGHT"]},
@@ -308,6 +332,7 @@ CAMERA = Camera(
         )
     },
     ingest=ingested,
+    sensor=sensor,
     calibrate=calibrated,
     instrument_ids=tuple(REFLECTANCE),
     options={

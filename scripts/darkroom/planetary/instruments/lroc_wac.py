@@ -3,6 +3,8 @@
 import numpy as np
 
 from darkroom.planetary.formats import cubes, pds3
+from darkroom.planetary.geometry.isd import PUSH_FRAME
+from darkroom.planetary.geometry.sensor import Sensor, detector, optics, radial, seconds
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import UNLUT, Camera
@@ -36,6 +38,9 @@ MODES = {"COLOR": (UV,) * 2 + (VIS,) * 5, "VIS": (VIS,) * 5, "UV": (UV,) * 2, "B
 UV_SAMPLES = 128  # these filters are summed by 4; their pixels stand in the middle of the line
 IK_CODES = {"vis": "-85621", "uv": "-85626"}
 HEIGHTS = {"vis": VIS, "uv": UV}
+SPACECRAFT = -85
+# NAIF's code of the filter 0 of each camera, detector lines that are summed, and those of a framelet.
+FILTER_CODES = {"uv": (-85640, 4, 16), "vis": (-85628, 1, 14)}
 
 
 def parts(product):
@@ -143,6 +148,35 @@ def recipe(mode, title, parts, names="", examples=()):
     return Recipe(f"LRO LROC wide angle, {title}", names, {"INSTRUMENT_MODE_ID": mode}, examples, parts, isd=ISD)
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked, of the first band (LroWideAngleCamera of ISIS; times as in ALE's descriptions)."""
+    instrument, code = cube.groups["Instrument"], int(cube.groups["Kernels"]["NaifIkCode"])
+    camera = "uv" if code == int(IK_CODES["uv"]) else "vis"
+    first_filter, summing, height = FILTER_CODES[camera]
+    numbers = cube.groups["BandBin"]["FilterNumber"]
+    band = first_filter - int(numbers[0] if isinstance(numbers, tuple) else numbers)
+    exposure, delay = seconds(instrument["ExposureDuration"]), seconds(instrument["InterframeDelay"])
+    start = kernels.clock(SPACECRAFT, instrument["SpacecraftClockStartCount"]) + exposure / 2
+    stop = start + delay * (cube.lines * summing // height)
+    mode = str(instrument["InstrumentModeId"]).upper()
+    mode = f"BW{instrument['Mode']}" if mode == "BW" else mode
+    first = kernels.number(code, f"{mode}_SAMPLE_OFFSET", 0), kernels.number(band, "FILTER_OFFSET")
+    centre = (kernels.number(band, f"BORESIGHT_{axis}") - 0.5 for axis in ("SAMPLE", "LINE"))
+    entries = {
+        "name_model": PUSH_FRAME,
+        "starting_ephemeris_time": start,
+        "exposure_duration": exposure,
+        "interframe_delay": delay,
+        "framelet_height": height,
+        "framelets_flipped": False,
+        "framelet_order_reversed": str(instrument["DataFlipped"]).upper() == "YES",
+        **optics(kernels, band),
+        **detector(*centre, first, summing),
+        **radial(-np.array(kernels.numbers(band, "OD_K"))),
+    }
+    return Sensor(code, code, start, stop, entries, also=(band,), correction="NONE")
+
+
 CAMERA = Camera(
     name="LROC WAC",
     label={"INSTRUMENT_ID": "LROC"},
@@ -158,6 +192,8 @@ CAMERA = Camera(
         "lroc_wac_uv": recipe("UV", "ultraviolet bands only (mode UV)", ULTRAVIOLET),
     },
     ingest=ingested,
+    sensor=sensor,
+    instrument_ids=("WAC-UV", "WAC-VIS"),
     parts=parts,
     options={"ingest": {"unlut": UNLUT}},
 )

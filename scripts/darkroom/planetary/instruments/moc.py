@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.planetary.formats import pvl
+from darkroom.planetary.geometry.sensor import UNDISTORTED, Sensor, detector, optics, scan, seconds
 from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import SOLAR_DISTANCE, UNITS, Camera, file
@@ -47,6 +48,17 @@ DETECTORS = {"MOC-NA": 2048, "MOC-WA": 3456}
 UNEVEN = (13, 27)  # summing modes that take turns between numbers of detectors
 MAPPING = np.datetime64("1999-04-03T01:00:40.441")  # since then gains take account of summing
 AU = 1.4959787066e8  # km, as in moccal
+SPACECRAFT = -94
+TIME_BIAS = -1.15  # s
+# Angles off the axis as odd polynomials of those on the detector, and the scale of its lines.
+RED_ANGLES = {"scale": 1.0, "coefficients": [0.9993258, 0.4655529, -0.1548756, 1.827967, -3.057435, 2.226331]}
+BLUE_ANGLES = {"scale": 1.000452, "coefficients": [1.000246, 0.4612695, 0.2352545, 0.3535922, -0.2853861, 0.5574971]}
+# Optical axis (sample), the line of the detector, and the distortion of each camera.
+OPTICS = {
+    -94031: (1024.5, 0.0, UNDISTORTED["optical_distortion"]),
+    -94032: (1674.65, 6.7785, {"mocwideangle": RED_ANGLES}),
+    -94033: (1688.58, -0.8486, {"mocwideangle": BLUE_ANGLES}),
+}
 
 
 def ingested(product, part, options):
@@ -195,6 +207,24 @@ def detectors(cube, constants, notes):
     return under.reshape(cube.samples, summed, 2).mean(axis=1).T
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked (MocNarrowAngleCamera and MocWideAngleCamera of ISIS)."""
+    instrument, code = cube.groups["Instrument"], int(cube.groups["Kernels"]["NaifFrameCode"])
+    across, down = int(instrument["CrosstrackSumming"]), int(instrument["DowntrackSumming"])
+    start = kernels.clock(SPACECRAFT, instrument["SpacecraftClockCount"])
+    line_time = seconds(instrument["LineExposureDuration"]) * down
+    stop = start + line_time * cube.lines
+    sample, line, distortion = OPTICS[code]
+    entries = {
+        **scan(start, stop, line_time),
+        **optics(kernels, code),
+        **detector(sample - 0.5, 0, (int(instrument["FirstLineSample"]) - 1, line), across),
+        "detector_line_summing": down,
+        "optical_distortion": distortion,
+    }
+    return Sensor(code, code, start, stop, entries, bias=TIME_BIAS)
+
+
 CAMERA = Camera(
     name="MOC",
     label={"INSTRUMENT_ID": ["MOC-NA", "MOC-WA"]},
@@ -210,6 +240,7 @@ CAMERA = Camera(
         )
     },
     ingest=ingested,
+    sensor=sensor,
     calibrate=calibrated,
     instrument_ids=tuple(DETECTORS),
     options={

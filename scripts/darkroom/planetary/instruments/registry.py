@@ -46,9 +46,11 @@ class Camera:
     level -- the same for the level of products that can be read; `wanted` says it in words
     recipes -- name -> Recipe of each kind of its products; what their labels say beyond `label`
     ingest -- function (pds3.Product, part, options) -> cubes.Image
+    sensor -- function (cubes.Cube, kernels) -> geometry.sensor.Sensor, which asks SPICE kernels by the module that
+        it is given, geometry.spice; None where its geometry cannot be had from them
     parts -- function pds3.Product -> names of the cubes that become of a product; None where it is always one
     calibrate -- function (cubes.Cube, options) -> calibrate.Result; None where our own code cannot
-    instrument_ids -- InstrumentId of the cubes that it calibrates, in upper case
+    instrument_ids -- InstrumentId of its cubes, in upper case
     options -- of each section (`ingest`, `calibration`): option -> its rule, a JSON schema
     file -- where it is of the user's own, the path of its file, as `load` puts it there
     """
@@ -59,6 +61,7 @@ class Camera:
     wanted: str
     recipes: dict[str, Recipe]
     ingest: Callable
+    sensor: Callable | None = None
     parts: Callable | None = None
     calibrate: Callable | None = None
     instrument_ids: tuple = ()
@@ -82,7 +85,7 @@ class Camera:
     def recipe(self, name):
         """One of its recipes, with what our own code makes of it."""
         recipe, native = self.recipes[name], "calibrated" if self.calibrate else "ingested"
-        return replace(recipe, label=self.label | recipe.label, native=native)
+        return replace(recipe, label=self.label | recipe.label, native=native, spice="yes" if self.sensor else "no")
 
 
 @functools.cache
@@ -149,6 +152,17 @@ def of_cube(groups):
     return _by_id()[_id(groups).upper()]
 
 
+def sensor_of(groups):
+    """What the camera of a cube asks SPICE kernels, as a function, by the cube's groups.
+
+    Raises ValueError listing the cameras whose geometry can be had from kernels.
+    """
+    by_id = {key: camera for camera in cameras().values() if camera.sensor for key in camera.instrument_ids}
+    if _id(groups).upper() not in by_id:
+        raise ValueError(f"no geometry from kernels for InstrumentId {_id(groups)!r}; known are {', '.join(by_id)}")
+    return by_id[_id(groups).upper()].sensor
+
+
 def calibrates(groups):
     """Whether one of our cameras calibrates a cube, by its groups."""
     return _id(groups).upper() in _by_id()
@@ -159,7 +173,7 @@ def _id(groups):
 
 
 def _by_id():
-    return {key: camera for camera in cameras().values() for key in camera.instrument_ids}
+    return {key: camera for camera in cameras().values() if camera.calibrate for key in camera.instrument_ids}
 
 
 def options(files=()):

@@ -6,6 +6,8 @@ The numbers of an RDR are radiance, scaled by the label (Christensen et al. 2004
 import numpy as np
 
 from darkroom.planetary.formats import cubes, pvl
+from darkroom.planetary.geometry.isd import PUSH_FRAME
+from darkroom.planetary.geometry.sensor import UNDISTORTED, Sensor, detector, optics, scan, seconds
 from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import UNITS, Camera
@@ -30,6 +32,14 @@ ARCHIVE = {
 CALIBRATED = "CALIBRATED_SPECTRAL_RADIANCE"
 RADIANCE = "W / (cm**2 micrometer sr)"
 FRAMES = {"IR": "-53031", "VIS": "-53032"}
+SPACECRAFT = -53
+IR_FOCAL_LENGTH, VIS_FOCAL_LENGTH = 203.9213, 202.059  # mm
+IR_LINE_TIME = 0.0332871  # s
+IR_ROW = 112  # rows of the infrared detector from its middle to the first band
+IR_DISTORTION = (0.00447623, 0.00107556, 0.996005)
+# Row of the infrared detector that each band sees, with time delay integration and without.
+TDI_ROWS = (8.5, 24.5, 50.5, 76.5, 102.5, 128.5, 154.5, 180.5, 205.5, 231.5)
+ROWS = (9, 24, 52, 77, 102, 129, 155, 181, 206, 232)
 
 
 def parts(product):
@@ -101,6 +111,54 @@ def calibrated(cube, options):
     return calibrate.radiance(cube, options, RADIANCE)
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked, of the first band (ThemisIrCamera and ThemisVisCamera of ISIS, ALE's drivers)."""
+    groups = cube.groups
+    instrument, code = groups["Instrument"], int(groups["Kernels"]["NaifFrameCode"])
+    offset = float(instrument.get("SpacecraftClockOffset", 0))
+    start = kernels.clock(SPACECRAFT, f"{float(instrument['SpacecraftClockCount']):.3f}") + offset
+    numbers = groups["BandBin"]["FilterNumber"]
+    bands = [int(number) for number in (numbers if isinstance(numbers, tuple | list) else [numbers])]
+    return (_infrared if code == int(FRAMES["IR"]) else _visible)(cube, kernels, code, start, bands)
+
+
+def _infrared(cube, kernels, code, start, bands):
+    instrument = cube.groups["Instrument"]
+    summing = int(instrument.get("SpatialSumming", 1))
+    rows = TDI_ROWS if instrument["TimeDelayIntegration"] == "ENABLED" else ROWS
+    line_time = IR_LINE_TIME * summing
+    starts = [start + (rows[band - 1] - 0.5) * line_time / summing for band in bands]
+    stop = starts[-1] + line_time * cube.lines
+    alpha, beta, scale = IR_DISTORTION
+    entries = {
+        **scan(starts[0], stop, line_time),
+        **optics(kernels, code, focal_length=IR_FOCAL_LENGTH),
+        **detector(160, 0, (0, IR_ROW), summing),
+        "optical_distortion": {"themisir": {"p_alpha1": alpha, "p_alpha2": beta, "p_k": scale}},
+    }
+    return Sensor(code, code, starts[0], stop, entries)
+
+
+def _visible(cube, kernels, code, start, bands):
+    instrument = cube.groups["Instrument"]
+    exposure, delay = seconds(instrument["ExposureDuration"]), float(instrument["InterframeDelay"])
+    summing, count = int(instrument["SpatialSumming"]), int(instrument["NumFramelets"])
+    starts = [start - exposure + (band - 1) * delay for band in bands]
+    entries = {
+        "name_model": PUSH_FRAME,
+        "starting_ephemeris_time": starts[0],
+        "exposure_duration": exposure,
+        "interframe_delay": delay,
+        "framelet_height": cube.lines / count * summing,
+        "framelets_flipped": True,
+        "framelet_order_reversed": False,
+        **optics(kernels, code, focal_length=VIS_FOCAL_LENGTH),
+        **detector(512, 512, summing=summing),
+        **UNDISTORTED,
+    }
+    return Sensor(code, code, starts[0], max(starts) + count * delay, entries)
+
+
 CAMERA = Camera(
     name="THEMIS",
     label={"INSTRUMENT_ID": "THEMIS"},
@@ -126,6 +184,7 @@ CAMERA = Camera(
         ),
     },
     ingest=ingested,
+    sensor=sensor,
     parts=parts,
     calibrate=calibrated,
     instrument_ids=("THEMIS_IR", "THEMIS_VIS"),

@@ -4,6 +4,8 @@ Filters and frames: the constants of vik2isis.
 """
 
 from darkroom.planetary.formats import pvl
+from darkroom.planetary.geometry.isd import FRAME, VIKING, VIKING_BORESIGHT
+from darkroom.planetary.geometry.sensor import UNDISTORTED, Sensor, detector, optics, spacecraft, square
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import Camera
@@ -35,6 +37,9 @@ FILTERS = {
 }
 SPACECRAFT = {"VIKING_ORBITER_1": -27000, "VIKING_ORBITER_2": -30000}
 CAMERAS = {"VISUAL_IMAGING_SUBSYSTEM_CAMERA_A": 1, "VISUAL_IMAGING_SUBSYSTEM_CAMERA_B": 2}
+PIXEL = 1 / 85  # mm
+CLOCKS = {-27: -27999, -30: -30999}  # of each spacecraft, of which a count is a frame of the vidicon
+CLOCK_UNIT, LONGEST_SHORT = 4.48, 0.42  # s
 
 
 def ingested(product, part, options):
@@ -62,6 +67,23 @@ def ingested(product, part, options):
     return ingest.native(product, groups)
 
 
+def sensor(cube, kernels):
+    """What the kernels are asked (VikingCamera of ISIS)."""
+    instrument, code = cube.groups["Instrument"], int(cube.groups["Kernels"]["NaifFrameCode"])
+    exposure = float(instrument["ExposureDuration"])
+    # The clock counts frames of 4.48 s; an exposure ends at a certain eighth of one, by its length.
+    eighths = 7 if exposure <= LONGEST_SHORT else 3
+    start = kernels.clock(CLOCKS[spacecraft(code)], instrument["SpacecraftClockCount"])
+    start += CLOCK_UNIT * (eighths / 8 + 1 / 64)
+    entries = {
+        "name_model": FRAME,
+        **optics(kernels, code, **square(PIXEL), focal_length=VIKING[code]),
+        **detector(VIKING_BORESIGHT[0] - 0.5, VIKING_BORESIGHT[1] - 0.5),
+        **UNDISTORTED,
+    }
+    return Sensor(code, code, start, start + exposure, entries)
+
+
 CAMERA = Camera(
     name="Viking",
     label={"SPACECRAFT_NAME": list(SPACECRAFT), "INSTRUMENT_NAME": list(CAMERAS)},
@@ -76,4 +98,6 @@ CAMERA = Camera(
         )
     },
     ingest=ingested,
+    sensor=sensor,
+    instrument_ids=tuple(CAMERAS),
 )

@@ -2,6 +2,7 @@
 
 from darkroom.planetary.instruments.mdis.calibrate import DARKS, calibrated
 from darkroom.planetary.instruments.mdis.ingest import CDR, IK_CODES, ingested
+from darkroom.planetary.instruments.mdis.sensor import sensor
 from darkroom.planetary.instruments.registry import FLAT, SOLAR_DISTANCE, UNITS, UNLUT, Camera, file
 from darkroom.planetary.recipes import Recipe
 
@@ -31,6 +32,7 @@ CAMERA = Camera(
         ),
     },
     ingest=ingested,
+    sensor=sensor,
     calibrate=calibrated,
     instrument_ids=tuple(IK_CODES),
     options={

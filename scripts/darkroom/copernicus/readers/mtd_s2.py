@@ -1,0 +1,52 @@
+"""Metadata of Sentinel-2 L1C and L2A, MTD_MSIL1C.xml and MTD_MSIL2A.xml. Format: S2-PDGS-TAS-DI-PSD."""
+
+import re
+
+from lxml import etree
+
+BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
+OFFSETS_SINCE = (4, 0)  # the baseline
+
+
+def read(path, level):
+    """What the metadata of a product tell: begin, level, baseline, unit, scale, and the offset of each band.
+
+    Raises ValueError for a file that cannot be read, lacks something, or leaves a doubt about the offset.
+    """
+    try:
+        tree = etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True))
+    except (etree.XMLSyntaxError, OSError) as error:
+        raise ValueError(f"{path}: the metadata cannot be read: {error}") from error
+
+    def told(tag):
+        entry = tree.find(f".//{tag}")
+        if entry is None or not (entry.text or "").strip():
+            raise ValueError(f"{path}: has no {tag}; is it the metadata of a product of Sentinel-2 {level}?")
+        return entry.text.strip()
+
+    kind = {"L1C": ("QUANTIFICATION_VALUE", "RADIO_ADD_OFFSET"), "L2A": ("BOA_QUANTIFICATION_VALUE", "BOA_ADD_OFFSET")}
+    quantification, offset = kind[level]
+    baseline = told("PROCESSING_BASELINE")
+    if not re.fullmatch(r"\d\d\.\d\d", baseline):
+        raise ValueError(f"{path}: PROCESSING_BASELINE {baseline!r} is unknown; right is one such as 05.10")
+    bands = {int(one.get("bandId")): _band(one.get("physicalBand")) for one in tree.iter("Spectral_Information")}
+    bands = bands or dict(enumerate(BANDS))
+    offsets = {bands[int(one.get("band_id"))]: float(one.text) for one in tree.iter(offset)}
+    if not offsets and tuple(map(int, baseline.split("."))) >= OFFSETS_SINCE:
+        raise ValueError(
+            f"{path}: baseline {baseline} has an {offset} for each band, and here is none: a copy whose pixels were "
+            "changed? Use the product of the archive"
+        )
+    return {
+        "begin": told("PRODUCT_START_TIME"),
+        "level": level,
+        "baseline": baseline,
+        "unit": told("SPACECRAFT_NAME"),
+        "scale": 1 / float(told(quantification)),
+        "offsets": offsets,
+    }
+
+
+def _band(physical):
+    """`B1` as `B01`, `B8A` as it is."""
+    return physical if physical == "B8A" else f"B{int(physical[1:]):02d}"
