@@ -418,7 +418,7 @@ def test_images_that_do_not_overlap_are_named(tmp_path):
     far = [planet.frame_isd(-3.5, 0, 0), planet.frame_isd(-3.0, 0, 0), planet.frame_isd(4.5, 0, 0)]
     seen = planet.see(tmp_path, far)
     with pytest.raises(
-        ValueError, match=r"^control: c overlaps no other image of a, b, c; leave it out, or check its geometry$"
+        ValueError, match=r"^control: no overlap with another image of a, b, c: c; leave out, or check the geometry$"
     ):
         controlled(tmp_path, seen)
     assert not (tmp_path / "control.net").exists()
