@@ -410,5 +410,7 @@ def test_what_kernels_lack_is_told_for_all_images_before_work(messenger, tmp_pat
     with pytest.raises(
         ValueError, match=r"^b: .*lone: no SPK kernel has MESSENGER \(-236\) at 2015-04-24T09:.* TDB; no SPK.*Sun"
     ):
-        check(found, [tmp_path / "inventory.json"] * 2, [str(messenger.kernels), str(lone)], [good, bad])
-    assert not found.exists()
+        check(
+            tmp_path / "none.json", [tmp_path / "inventory.json"] * 2, [str(messenger.kernels), str(lone)], [good, bad]
+        )
+    assert not (tmp_path / "none.json").exists()
