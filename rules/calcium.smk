@@ -165,6 +165,7 @@ rule calcium_detect_cells:
     """Find the cells of the registered movie, and their traces."""
     input:
         movie="<dataset>/movie.h5",
+        motion=lambda wildcards: calcium_plan.motion_of_cells(row(wildcards)),
         rois=lambda wildcards: files_of(calcium_plan.given_cells(row(wildcards)), ".isxd"),
         parts=lambda wildcards: calcium_plan.cell_parts(row(wildcards)),
     output:

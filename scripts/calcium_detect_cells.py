@@ -16,6 +16,7 @@ def calcium_detect_cells(
     *,
     method: str = "cnmfe",
     options: dict,
+    motion: Path | None = None,
     rois: list = (),
     parts: list = (),
     threads: int = 2,
@@ -26,8 +27,8 @@ def calcium_detect_cells(
     cells -- HDF5 (see `results`)
     method -- cnmfe; pca_ica; rois
     options -- what the method asks for, with IDPS's names
+    motion -- for the first one: what `calcium_detect_motion` made
     rois -- for the last one: a cell set (.isxd), or masks (TIFF, a page for each cell)
-
     parts -- what the jobs of `calcium_detect_cells_part` have made, in their order; without any all is done here
 
     Raises ValueError for options that do not fit the movie, and for masks of another size.
@@ -35,6 +36,8 @@ def calcium_detect_cells(
     opened = store.open_movie(movie)
     if method == "rois":
         options = options | {"masks": masks(rois[0], opened.shape[1:])}
+    if motion:
+        options = options | {"shifts": results.load_arrays(motion)[0]["shifts"]}
     if parts:
         detected = gathered(opened, [results.load_shapes(path) for path in parts], options, threads)
     else:
@@ -50,11 +53,11 @@ def gathered(movie, parts, options, threads):
     from darkroom.calcium import cnmfe
 
     options = dict(options)
-    unit = options.pop("output_unit_type")
+    unit, shifts = options.pop("output_unit_type"), options.pop("shifts", None)
     shapes = [None] * sum(map(len, parts))
     for part, of_patches in enumerate(parts):
         shapes[part :: len(parts)] = of_patches
-    return cnmfe.traced(movie, shapes, cnmfe.Options(**options), unit, threads)
+    return cnmfe.traced(movie, shapes, cnmfe.Options(**options), unit, shifts, threads)
 
 
 def finder(method):

@@ -65,7 +65,7 @@ def steps(space, diameter):
         ("calcium_detect_motion", ("corrected", "motion", "shifts", "translations", "crop_rect"), {"options": motion}),
         ("calcium_correct_motion", ("corrected", "motion", "movie"), {}),
         ("calcium_project", ("movie", "projections"), {"cell_diameter": diameter}),
-        ("calcium_detect_cells", ("movie", "cells"), {"options": cells}),
+        ("calcium_detect_cells", ("movie", "motion", "cells"), {"options": cells}),
         ("calcium_detect_events", ("movie", "cells", "events"), {}),
         ("calcium_correct_cells", ("movie", "cells", "events", "table"), {}),
         ("calcium_convert", ("session", "stages", *products, "traces", "event_table", "signals"), {}),

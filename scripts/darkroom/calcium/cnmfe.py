@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage, sparse
+from scipy import ndimage, sparse, stats
 
 from darkroom.calcium import contrast
 from darkroom.calcium.cells import cells_of, level_of, weighted, workers
@@ -20,7 +20,7 @@ from darkroom.calcium.ring import Ring, scales
 
 HELD, COPIES = 100 << 20, 3  # bytes of the patches in memory, which hold their bins so many times
 LOOKS = 2  # at a patch: each finds what the ones before have left
-SPREAD = 10.0  # of ring weights: loose enough that no haze stays where cells are looked for
+SPREAD = 9.0  # of ring weights: loose enough that no haze stays where cells are looked for
 ROUNDS = 2  # of background, traces and shapes after each look
 SWEEPS = 3  # over the cells when their shapes are fitted
 EDGE = 0.1  # share of a footprint's peak below which it ends
@@ -28,7 +28,9 @@ AREAS = 0.1, 1.2  # of a cell's disc: least and most that a footprint has above 
 OVERLAP = 0.2  # cosine of footprints from which cells may be one
 SAME = 0.6  # cosine of footprints from two patches that are one cell
 TRANSIENT = 0.2  # seconds in which an event decays, at least
+SKEWED = 0.5  # least skewness of a trace: haze comes and goes alike, cells had 0.9 and more
 MARGIN = 1.5  # pixels outside its core from which a patch still gives cells
+FOLLOWS = 0.3, 0.5  # shares of a trace that shifts explain, above which it is no cell: with no event left, in any case
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,12 @@ def detect_cells(
     patch_size=80,
     patch_overlap=20,
     output_unit_type="df_over_noise",
+    shifts=None,
     threads=2,
 ):
     """The `Cells` of a registered movie, read twice by blocks; at most `threads` patches are in memory at once.
+
+    shifts -- (frames, 2) by which the frames were moved, where that is known: see `traced`
 
     Pixels that have no value (NaN) in some frame belong to no cell. Bins wait in an unnamed temporary folder.
     Raises ValueError for an option that makes no sense.
@@ -106,7 +111,7 @@ def detect_cells(
         patch_overlap,
     )  # fmt: skip
     of_patches = shapes_in(movie, patches(movie.shape[1:], options), options, threads)
-    return traced(movie, of_patches, options, output_unit_type, threads)
+    return traced(movie, of_patches, options, output_unit_type, shifts, threads)
 
 
 def shapes_in(movie, chosen, options, threads=2):
@@ -452,23 +457,33 @@ def _groups(near, alike):
 # Traces of all cells from all frames
 
 
-def traced(movie, of_patches, options, unit="df_over_noise", threads=2):
+def traced(movie, of_patches, options, unit="df_over_noise", shifts=None, threads=2):
     """The `Cells` of all patches, with traces from every frame.
 
     With footprints A, ring weights W, and D and U to and from the coarse pixels, what is left of a frame y is
     y - U W D (y - A c). Its share in each footprint must be that of A c, which makes c a linear function of y: one
-    sparse product per frame, whatever the size of the movie. What never has an event is haze, not a cell.
+    sparse product per frame, whatever the size of the movie. What never has an event, or comes and goes alike, is
+    haze, not a cell; nor is what does as the `shifts` (frames, 2) did: an edge that registration left moving.
     """
     shape, grid = movie.shape[1:], options.bg_spatial_subsampling
     footprints = _gathered(of_patches, shape)
-    raw = np.zeros((footprints.shape[0], len(movie)), np.float32)
+    raw, edges = np.zeros((footprints.shape[0], len(movie)), np.float32), 0
     if len(raw):
         mean, spread = scales(shape, grid)
         clearing = (footprints - footprints @ spread @ _gathered_rings(of_patches, shape, grid) @ mean).tocsr()
         shares, sums = (clearing @ footprints.T).toarray(), weighted(movie, clearing, threads)
-        active = np.flatnonzero(_fires(_unmixed(shares, sums), movie.timing))
-        footprints, raw = footprints[active], _unmixed(shares[np.ix_(active, active)], sums[active])
-    notes = () if len(raw) else (f"no cell stands out with min_corr {options.min_corr} and min_pnr {options.min_pnr}",)
+        raw = _unmixed(shares, sums)
+        while len(raw):
+            fires, moves = _fires(raw, movie.timing), _follow(raw, movie.timing, shifts)
+            cells = np.flatnonzero(fires & ~moves)
+            edges += np.count_nonzero(fires & moves)
+            if len(cells) == len(raw):
+                break
+            footprints, shares, sums = footprints[cells], shares[np.ix_(cells, cells)], sums[cells]
+            raw = _unmixed(shares, sums)
+    notes = [f"left out: {edges} places that only do as the field has moved"] if edges else []
+    if not len(raw):
+        notes.append(f"no cell stands out with min_corr {options.min_corr} and min_pnr {options.min_pnr}")
     return cells_of(footprints, shape, raw, level_of(movie), unit, notes)
 
 
@@ -479,9 +494,21 @@ def _unmixed(shares, sums):
 
 
 def _fires(traces, timing):
-    """Whether each trace has an event that stands out of all that it does."""
+    """Whether each trace is at rest but for events, of which one at least stands out of all that it does."""
     tau = max(TRANSIENT, float(timing.period))
-    return [len(times) > 0 for times, _ in detect_events(traces, timing.times, tau=tau)]
+    events = detect_events(traces, timing.times, tau=tau)
+    return np.array([len(times) > 0 for times, _ in events]) & (stats.skew(traces, axis=1) > SKEWED)
+
+
+def _follow(traces, timing, shifts):
+    """Whether a weighted sum of shifts (frames, 2) explains most of each trace, or much of it and all events."""
+    if shifts is None:
+        return np.zeros(len(traces), bool)
+    moved, courses = shifts - shifts.mean(0), (traces - traces.mean(1, keepdims=True)).T
+    explained = moved @ np.linalg.lstsq(moved, courses, rcond=None)[0]
+    share = (explained**2).sum(0) / np.maximum((courses**2).sum(0), 1e-12)
+    much, most = FOLLOWS
+    return (share > most) | ((share > much) & ~_fires((courses - explained).T, timing))
 
 
 def _gathered(of_patches, shape):

@@ -96,6 +96,11 @@ def jobs(row):
     return min(JOBS, 1 + local_bytes(row.source) // JOB) if asked == "auto" else asked
 
 
+def motion_of_cells(row):
+    """The file with the motion of the field, where the search for cells looks at it; else none, as an empty list."""
+    return "<dataset>/motion.h5" if row.options["method"] == "cnmfe" else []
+
+
 def _parts(row, kind):
     count = jobs(row)
     return [f"<dataset>/parts/{kind}-{part}of{count}.h5" for part in range(count)] if count > 1 else []

@@ -7,9 +7,21 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+import calcium_recordings
 import calcium_truth
 from darkroom.calcium import cells as kinds
-from darkroom.calcium import cnmfe, contrast, events, longitudinal, metrics, pca_ica, projection, rois, scores
+from darkroom.calcium import (
+    cnmfe,
+    contrast,
+    events,
+    longitudinal,
+    metrics,
+    pca_ica,
+    projection,
+    registration,
+    rois,
+    scores,
+)
 from darkroom.calcium import movie as movies
 from darkroom.samples import calcium
 
@@ -78,6 +90,32 @@ def test_what_never_fires_is_no_cell(scene, cells, shapes):
     more = replace(seen, footprints=np.concatenate([seen.footprints, disc[None].astype(np.float32)]))
     again = cnmfe.traced(movie, [more, *shapes[1:]], ASKED)
     assert away.max() > 6 and np.array_equal(again.traces, cells.traces)
+
+
+def test_edges_that_move_with_the_field_are_no_cells():
+    """In a short movie registration leaves edges of vessels that come and go with the shifts."""
+    recording = calcium_recordings.made(8, frames=300)
+    raw = movies.of_array(recording.read(0, recording.shape[0]))
+    moved = registration.detect_motion(raw, cell_diameter=8)
+    top, left, bottom, right = registration.common_rectangle(moved.shifts, raw.shape[1:])
+    still = registration.corrected(raw.read(), moved.shifts)[:, top : bottom + 1, left : right + 1]
+    origin = np.array([top, left]) - np.median(moved.shifts + recording.shifts[recording.valid], 0)
+    truth = calcium_truth.footprints(recording, still.shape[1:], origin)
+    shapes = cnmfe.shapes_in(movies.of_array(still), cnmfe.patches(still.shape[1:], ASKED), ASKED)
+    without = cnmfe.traced(movies.of_array(still), shapes, ASKED)
+    cells = cnmfe.traced(movies.of_array(still), shapes, ASKED, shifts=moved.shifts)
+    said = calcium_truth.judged(recording, truth, cells)
+    assert (said["recall"], said["precision"]) == (1, 1) and len(without) > len(cells)
+    assert cells.notes == (f"left out: {len(without) - len(cells)} places that only do as the field has moved",)
+
+
+def test_what_comes_and_goes_alike_is_haze(scene):
+    movie = scene[1]
+    times = np.arange(len(movie)) / 20
+    course = np.sin(2 * np.pi * times / 3).astype(np.float32)
+    assert not cnmfe._fires(course[None] + 0.01, movie.timing).any()
+    pulses = np.exp(-(times[:, None] - [2, 7]).clip(0) / 0.5) * (times[:, None] >= [2, 7])
+    assert cnmfe._fires(pulses.sum(1)[None].astype(np.float32) + 0.01 * course, movie.timing).all()
 
 
 def test_small_patches_find_the_same_cells(scene, cells):

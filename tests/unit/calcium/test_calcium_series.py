@@ -354,6 +354,16 @@ def test_a_folder_without_a_movie_and_one_with_a_compressed_one(tmp_path):
         series.sorted_out(tmp_path, ["one/m.tif", "two/m.tif"])
 
 
+def test_what_a_file_manager_leaves_beside_is_no_part(tmp_path):
+    for name in ("m.isxd", ".m.isxd"):
+        part(tmp_path / name, 1_700_000_000)
+    (tmp_path / "._m.isxd").write_bytes(b"Mac OS X")
+    movies, _, _, notes = series.sorted_out(tmp_path, ["._m.isxd", ".DS_Store", "m.isxd"])
+    assert movies == [tmp_path / "m.isxd"]
+    assert notes == [".DS_Store is left out: it is hidden", "._m.isxd is left out: it is hidden"]
+    assert series.sorted_out(tmp_path, [".m.isxd"])[0] == [tmp_path / ".m.isxd"]
+
+
 @pytest.mark.parametrize(
     "text, said", [("2024-05-17T14:03:00", "has no time zone"), ("yesterday", "is no moment"), (2024, "is no moment")]
 )

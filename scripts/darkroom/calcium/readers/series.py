@@ -34,7 +34,9 @@ def sorted_out(root, names):
     movies, signals, stamps, notes = [], [], [], []
     for name in sorted(names, key=natural):
         path, suffix = root / name, Path(name).suffix.lower()
-        if suffix in (".gpio", ".imu"):
+        if len(names) > 1 and any(part.startswith(".") for part in Path(name).parts):
+            notes.append(f"{name} is left out: it is hidden")
+        elif suffix in (".gpio", ".imu"):
             signals.append(path)
         elif suffix == ".isxd" and len(names) > 1 and isxd.kind(path) not in (isxd.MOVIE, isxd.IMAGE):
             if isxd.kind(path) in (isxd.GPIO, isxd.IMU):

@@ -204,8 +204,8 @@ class Terrain:
         pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
         step = max(1, math.ceil(math.sqrt(pixels / LARGEST)))
         if not holds or held[2] > step:
-            self._held = rows, columns, step, self._read(rows, columns, step)
-        return self._held
+            held = self._held = rows, columns, step, self._read(rows, columns, step)
+        return held  # and not what another thread may have put there since
 
     def _read(self, rows, columns, step):
         """Values of a part of the DEM, every so many pixels, in metres; NaN where it has none."""
