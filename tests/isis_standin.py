@@ -440,7 +440,7 @@ class Cube:
         label = (pvl.dumps(whole) + "End\n").encode()
         partial = path.with_name(path.name + ".new")
         partial.write_bytes(label.ljust(LABEL_BYTES, b"\0") + content)
-        partial.replace(path)
+        partial.replace(path.resolve())  # ISIS edits in place, through a link too
 
     @property
     def bands(self):
@@ -603,7 +603,7 @@ def pointing_table(angle):
 def serial(path):
     from darkroom.planetary.formats import serials
 
-    return serials.serial_of(types.SimpleNamespace(path=path, groups=Cube.read(path).groups))
+    return serials.serial_of(types.SimpleNamespace(groups=Cube.read(path).groups)) or path.name
 
 
 def listed(path):

@@ -78,7 +78,7 @@ COMMANDS = {
     "ctxcal iof=yes monthlyflat=no": 2,
     "ctxevenodd": 2,
     "cubenorm": 1,
-    "findfeatures algorithm=sift/sift fastgeom=yes maxpoints=1800 networkid=steady pointid=left_?????": 1,
+    "findfeatures algorithm=sift/sift fastgeom=yes maxpoints=1800 networkid=steady 'pointid=left_?????'": 1,
     "findrx": 1,
     "gllssi2isis framemode=auto": 1,
     "gllssical units=iof scale=1.0": 1,

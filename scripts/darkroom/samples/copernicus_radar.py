@@ -60,12 +60,13 @@ def safe(folder, begin, number):
         image = f"s1a-iw-grd-{polarisation}-{times}"
         chance = np.random.default_rng([SEED, number, at])
         _tiff(folder / f"measurement/{image}.tiff", counts(sigma0(begin) * (1 if at == 2 else 4), chance))
-        values = {"polarisation": polarisation.upper(), "start": copernicus.stamp(begin), "grid": _grid()}
+        header = HEADER.format(polarisation=polarisation.upper(), start=copernicus.stamp(begin))
+        values = {"header": header, "grid": _grid()}
         annotation = folder / "annotation"
         values |= {"lines": LINES, "pixels": PIXELS, "spacing": SPACING}
         write_bytes(annotation / f"{image}.xml", ANNOTATION.format(**values).encode())
-        write_bytes(annotation / f"calibration/calibration-{image}.xml", _calibration().encode())
-        write_bytes(annotation / f"calibration/noise-{image}.xml", _noise().encode())
+        write_bytes(annotation / f"calibration/calibration-{image}.xml", _calibration(header).encode())
+        write_bytes(annotation / f"calibration/noise-{image}.xml", _noise(header).encode())
     corners = [ground(line, pixel) for line, pixel in ((0, 0), (0, PIXELS), (LINES, PIXELS), (LINES, 0), (0, 0))]
     border = " ".join(f"{latitude:.6f},{longitude:.6f}" for longitude, latitude in corners)
     begins = {"begin": copernicus.stamp(begin), "orbit": (int(parts[6]) - 73) % 175 + 1, "border": border}
@@ -109,7 +110,7 @@ def _grid():
     )
 
 
-def _calibration():
+def _calibration(header):
     pixels = _knots(PIXELS, 13)
     gains = " ".join(f"{_between(GAIN, pixel, PIXELS):.9e}" for pixel in pixels)
     listed = f'<pixel count="{len(pixels)}">{" ".join(map(str, pixels))}</pixel>'
@@ -117,10 +118,10 @@ def _calibration():
     vectors = "".join(
         f"<calibrationVector><line>{line}</line>{listed}{tables}</calibrationVector>" for line in _knots(LINES, 4)
     )
-    return f"<calibration><calibrationVectorList>{vectors}</calibrationVectorList></calibration>"
+    return f"<calibration>{header}<calibrationVectorList>{vectors}</calibrationVectorList></calibration>"
 
 
-def _noise():
+def _noise(header):
     pixels, lines = _knots(PIXELS, 13), _knots(LINES, 19)
     listed = f"<pixel>{' '.join(map(str, pixels))}</pixel>"
     lut = " ".join(f"{_between(NOISE, pixel, PIXELS):.9e}" for pixel in pixels)
@@ -135,16 +136,19 @@ def _noise():
         f"<line>{' '.join(map(str, lines))}</line><noiseAzimuthLut>{factors}</noiseAzimuthLut></noiseAzimuthVector>"
     )
     return (
-        f"<noise><noiseRangeVectorList>{vectors}</noiseRangeVectorList>"
+        f"<noise>{header}<noiseRangeVectorList>{vectors}</noiseRangeVectorList>"
         f"<noiseAzimuthVectorList>{azimuth}</noiseAzimuthVectorList></noise>"
     )
 
 
+HEADER = (
+    "<adsHeader><missionId>S1A</missionId><productType>GRD</productType><polarisation>{polarisation}</polarisation>"
+    "<startTime>{start}</startTime></adsHeader>"
+)
 ANNOTATION = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <product>
-  <adsHeader><missionId>S1A</missionId><productType>GRD</productType><polarisation>{polarisation}</polarisation>
-    <startTime>{start}</startTime></adsHeader>
+  {header}
   <imageAnnotation><imageInformation>
     <rangePixelSpacing>{spacing}</rangePixelSpacing><azimuthPixelSpacing>{spacing}</azimuthPixelSpacing>
     <numberOfSamples>{pixels}</numberOfSamples><numberOfLines>{lines}</numberOfLines>

@@ -116,6 +116,17 @@ def test_noise_of_old_products_and_of_one_azimuth_value(archive, tmp_path):
     assert plain - doubled == pytest.approx(noise / gain**2, rel=1e-3)
 
 
+def test_azimuth_noise_goes_on_where_its_blocks_end_too_early():
+    """Of one swath two blocks, of which the second ends before the image; of the other none at all."""
+    first, second = ([0, 99], [2.0, 4.0]), ([100, 150], [5.0, 7.0])
+    blocks = [(100, 150, 0, 9, *map(np.array, second)), (-3, 99, 0, 9, *map(np.array, first))]
+    table = radar_images.Lut(np.array([0.0]), np.array([0.0]), np.ones((1, 1)))
+    image = radar_images.Image("", (200, 20), 10.0, np.zeros((0, 4)), table, table, blocks, lambda window: None)
+    factors, strips = image._azimuth_factors(np.arange(200), np.arange(20))
+    assert strips.tolist() == [0, 10, 20] and factors[1].tolist() == [1] * 200
+    assert factors[0, [0, 99, 100, 150, 160, 199]] == pytest.approx([2, 4, 5, 7, 7, 7])
+
+
 def test_each_swath_has_its_own_azimuth_noise(archive, tmp_path):
     half = radar.PIXELS // 2
     second = f"<noiseAzimuthVector><swath>IW2</swath><firstAzimuthLine>0</firstAzimuthLine><firstRangeSample>{half}</firstRangeSample><lastAzimuthLine>{radar.LINES - 1}</lastAzimuthLine><lastRangeSample>{radar.PIXELS - 1}</lastRangeSample><line>0</line><noiseAzimuthLut>0.0</noiseAzimuthLut></noiseAzimuthVector>"
@@ -265,6 +276,11 @@ def test_what_cannot_be_made_is_one_line(archive, tmp_path):
     paths = edited(archive, tmp_path / "other", "annotation", ("<numberOfLines>360", "<numberOfLines>361"))
     with pytest.raises(
         ValueError, match="has 360 lines of 480 pixels, and its annotation tells of 361 lines of 480 pixels"
+    ):
+        safe_s1.opened(paths)
+    paths = edited(archive, tmp_path / "swapped", "noise", ("<polarisation>VH", "<polarisation>VV"))
+    with pytest.raises(
+        ValueError, match=r"noise-.*: its polarisation is VV, and that of the annotation VH: it is another"
     ):
         safe_s1.opened(paths)
     paths = edited(archive, tmp_path / "cut", "calibration", ("</calibrationVectorList>.*", ""))

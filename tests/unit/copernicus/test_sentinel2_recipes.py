@@ -1,5 +1,6 @@
 """Indices of Sentinel-2: offsets, no data, grids of two resolutions, zones and dates, and what is refused."""
 
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -74,6 +75,15 @@ def test_one_surface_has_one_index_by_the_metadata_of_each_baseline(tmp_path, ba
 def test_a_copy_whose_offset_is_in_doubt_is_refused(tmp_path):
     made.safe(tmp_path / "raw", bands(0), baseline="0510", offset=None)
     with pytest.raises(ValueError, match=r"MTD_MSIL2A\.xml: baseline 05\.10 has an BOA_ADD_OFFSET for each band"):
+        run(tmp_path)
+
+
+def test_a_band_without_an_offset_beside_others_with_one_is_refused(tmp_path):
+    made.safe(tmp_path / "raw", bands())
+    metadata = next((tmp_path / "raw").rglob("MTD_MSIL2A.xml"))
+    text = re.sub(r'<BOA_ADD_OFFSET band_id="3">.*?</BOA_ADD_OFFSET>', "", metadata.read_text())
+    metadata.write_text(text)
+    with pytest.raises(ValueError, match=r"its metadata tell no offset of B04, and of others they do"):
         run(tmp_path)
 
 

@@ -3,15 +3,17 @@
 import csv
 import json
 import re
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import rasterio
 import scipy.optimize
 from scipy.spatial.transform import Rotation
 
 import planetary_planet as planet
-from darkroom.planetary.control import features
+from darkroom.planetary.control import adjust, features
 from darkroom.planetary.control.bundle import Adjustment
 from darkroom.planetary.control.network import Network
 from darkroom.planetary.engines import native
@@ -23,6 +25,7 @@ from darkroom.planetary.geometry.camera import of as camera_of
 from darkroom.planetary.geometry.isd import from_isd
 from planetary_correct_pointing import planetary_correct_pointing
 from planetary_detect_control import planetary_detect_control
+from planetary_import_geometry import give_shape
 
 OPTIONS = {
     "adjust": "angles",
@@ -129,7 +132,7 @@ def test_residuals_are_those_of_the_cameras_that_were_written(case):
         camera = cameras[row["image"]]
         sample, line = camera.image(float(row["latitude"]), float(row["longitude"]))
         residual = float(row["residual_sample"]), float(row["residual_line"])
-        assert (float(row["sample"]) - sample, float(row["line"]) - line) == pytest.approx(residual, abs=0.01)
+        assert (float(row["sample"]) - sample, float(row["line"]) - line) == pytest.approx(residual, abs=0.03)
         squares.append(np.sum(np.square(residual)))
     record = json.loads(made["record"].read_text())["checks"]["planetary_control"]
     assert record["measures"] == len(rows)
@@ -174,8 +177,8 @@ def test_what_was_done_stands_in_the_cubes(case):
 
 
 def test_the_same_images_give_the_same_bytes(case, tmp_path):
-    _, seen, made = case
-    if len(seen) > 3:
+    folder, seen, made = case
+    if "both" not in folder.name:
         pytest.skip("once is enough")
     again = controlled(tmp_path, seen)
     for name, path in made.items():
@@ -213,6 +216,27 @@ def test_a_mosaic_has_no_seams_any_more(case):
     assert after.mean() > 0.7
 
 
+def test_points_lie_on_the_heights_of_a_dem(tmp_path):
+    """Of a plateau 500 m above the sphere; what the images show does not know of it, and hardly changes by it."""
+    heights = np.full((60, 60), 500, "f4")
+    place = {"crs": "+proj=longlat +R=2439400 +no_defs", "transform": rasterio.Affine(0.02, 0, 149.4, 0, -0.02, 20.6)}
+    size = {"width": 60, "height": 60, "count": 1, "dtype": "float32"}
+    with rasterio.open(tmp_path / "dem.tif", "w", driver="GTiff", **size, **place) as dem:
+        dem.write(heights, 1)
+    seen = []
+    for each in planet.see(tmp_path, KINDS["both"][:2], 31):
+        path = each.path.with_name(f"shaped_{each.path.name}")
+        give_shape(each.path, path, str(tmp_path / "dem.tif"))
+        seen.append(planet.Seen(path, each.truth, each.off))
+    made = controlled(tmp_path, seen)
+    with made["residuals"].open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 40
+    assert {float(row["radius"]) for row in rows} == {2439900.0}
+    assert json.loads(made["record"].read_text())["checks"]["planetary_control"]["rms_after"] < 0.5
+    assert {point.radius_source for point in cnet.read(made["network"])[1]} == {cnet.DEM}
+
+
 def test_a_held_image_brings_the_others_to_where_they_are(tmp_path):
     """With one image whose pointing is right, that of all is right in the end."""
     seen = planet.see(tmp_path, KINDS["frames"], 21)
@@ -238,8 +262,12 @@ def test_a_network_that_is_given_takes_the_place_of_features(case, tmp_path):
     header, points = cnet.read(made["network"])
     for point in points[::2]:
         point.ignore = 1
+    points[1].type = cnet.FIXED
     cnet.write(tmp_path / "half.net", header, points)
     half = controlled(tmp_path, seen, network=str(tmp_path / "half.net"), least=3)
+    notes = json.loads(half["record"].read_text())["notes"]
+    assert notes[0].startswith(f"control: points from half.net, {len(points[::2])} of {len(points)} left out")
+    assert notes[1] == "control: 1 points of known place in half.net, taken as unknown"
     assert json.loads(half["record"].read_text())["checks"]["planetary_control"]["points"] <= len(points[1::2])
     for point in points:
         point.measures = point.measures[:1]
@@ -337,6 +365,14 @@ def test_angles_that_change_with_time_are_found(tmp_path):
     assert (moving.rates + rates)[1] / [pixel, pixel, 0.005] == pytest.approx(np.zeros(3), abs=0.1)
 
 
+def test_a_pair_that_hangs_together_by_others_alone_is_told(small):
+    network, _ = small
+    few = network.common[0, 2]
+    told = adjust.weak(network, {(0, 1), (0, 2)}, few + 1)
+    assert f"control: a and c overlap, and have {few} places in common" in told
+    assert adjust.weak(network, {(0, 2)}, few) == ()
+
+
 def test_measures_that_do_not_fit_are_left_out(small):
     network, cameras = small
     wrong = network.place.copy()
@@ -409,6 +445,16 @@ def test_images_that_still_miss_are_named(tmp_path):
     ):
         controlled(tmp_path, seen, bound=0.01)
     assert not (tmp_path / "control.net").exists()
+
+
+def test_an_image_that_comes_twice_is_named(tmp_path):
+    seen = planet.see(tmp_path, KINDS["frames"][:2])
+    shutil.copyfile(seen[0].path, tmp_path / "c.cub")
+    seen.append(planet.Seen(tmp_path / "c.cub", seen[0].truth, seen[0].off))
+    with pytest.raises(
+        ValueError, match=r"^control: a and c are one image, MeSSEnGeR/MDIS-NAC/2/.*; leave one of them out$"
+    ):
+        controlled(tmp_path, seen)
 
 
 def test_a_map_is_refused(tmp_path):

@@ -76,10 +76,13 @@ class Image:
         ends = [end for _, _, left, right, *_ in self.azimuth_noise for end in (left, right + 1)]
         strips = np.unique(np.clip([pixels[0], *ends], pixels[0], pixels[-1] + 1))
         strips = strips[strips <= pixels[-1]]
-        factors = np.ones((len(strips), len(lines)))
-        for first, last, left, right, at, values in self.azimuth_noise:
-            rows, columns = (lines >= first) & (lines <= last), (strips >= left) & (strips <= right)
-            factors[np.ix_(columns, rows)] = np.interp(lines[rows], at, values)
+        factors = np.full((len(strips), len(lines)), np.nan)
+        for first, _, left, right, at, values in sorted(self.azimuth_noise, key=lambda block: block[0]):
+            columns = (strips >= left) & (strips <= right)
+            # The first block is held before it begins, and each until the next one: the last may end too early.
+            taken = (lines >= first) | np.isnan(factors[columns])
+            factors[columns] = np.where(taken, np.interp(lines, at, values), factors[columns])
+        factors[np.isnan(factors)] = 1
         return factors, np.append(strips, pixels[-1] + 1) - pixels[0]
 
     def places(self):

@@ -16,6 +16,13 @@ from darkroom.copernicus.readers import eopf_s1, radar
 ANNOTATION = re.compile(
     r"(.*/)?(?P<product>[^/]+\.SAFE)/annotation/(?P<image>s1\w-\w+-grd-(?P<pol>vv|vh|hh|hv)-[\w-]+)\.xml"
 )
+HEADER = (
+    "missionId",
+    "polarisation",
+    "startTime",
+    "absoluteOrbitNumber",
+    "missionDataTakeId",
+)  # what files of one share
 LUTS = {"sigma0": "sigmaNought", "beta0": "betaNought", "gamma0": "gamma"}
 
 
@@ -59,7 +66,9 @@ def opened(paths, kind="sigma0"):
     """
     if "group" in paths:
         return eopf_s1.image(paths["group"], kind)
-    annotation, noise = _parsed(paths["annotation"]), _parsed(paths["noise"])
+    annotation, calibration, noise = (_parsed(paths[file]) for file in ("annotation", "calibration", "noise"))
+    for file, tree in (("calibration", calibration), ("noise", noise)):
+        _require_same(annotation, tree, paths[file])
     told = [
         _text(annotation, f".//imageInformation/{name}", paths["annotation"])
         for name in ("numberOfLines", "numberOfSamples", "rangePixelSpacing")
@@ -79,7 +88,7 @@ def opened(paths, kind="sigma0"):
         shape,
         float(told[2]),
         np.array(points),
-        _lut(_parsed(paths["calibration"]), "calibrationVector", LUTS[kind], paths["calibration"]),
+        _lut(calibration, "calibrationVector", LUTS[kind], paths["calibration"]),
         range_noise(noise, paths["noise"]),
         azimuth_noise(noise, shape),
         functools.partial(imagery.numbers, paths["measurement"]),
@@ -105,6 +114,16 @@ def azimuth_noise(noise, shape):
         lines, factors = _numbers(vector, "line"), _numbers(vector, "noiseAzimuthLut")
         blocks.append((*(int(end) if end else other for end, other in zip(ends, whole, strict=True)), lines, factors))
     return blocks
+
+
+def _require_same(annotation, tree, path):
+    """Raise ValueError for a file whose header tells of another image than that of the annotation."""
+    for name in HEADER:
+        ours, theirs = (one.findtext(f"adsHeader/{name}") for one in (annotation, tree))
+        if ours and theirs and ours != theirs:
+            raise ValueError(
+                f"{path}: its {name} is {theirs}, and that of the annotation {ours}: it is another image's"
+            )
 
 
 def _require_shape(path, shape):

@@ -63,6 +63,7 @@ def describe(inventory, variant, options):
         for scene in scenes
     ]
     for scene in scenes:
+        _require_offsets(scene, {band for bands in needed.values() for band in bands.values()})
         _require_footprints(scene, {band for bands in needed.values() for band in bands.values()}, options)
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     crs = grid.named(options["map"]["crs"]) if options["map"].get("crs") else ""
@@ -77,6 +78,14 @@ def describe(inventory, variant, options):
     made = [_described(name, needed[name], scenes[0]) for name in names]
     products = [", ".join(scene["product"] for scene in group) for group in passes]
     return Times(target, [group[0]["begin"] for group in passes], products, made, passes, notes)
+
+
+def _require_offsets(scene, bands):
+    """Raise ValueError for a band of a scene that has no offset, where others have one."""
+    if lacking := sorted(bands - scene["offsets"].keys()) if any(scene["offsets"].values()) else []:
+        raise ValueError(
+            f"{scene['product']}: its metadata tell no offset of {', '.join(lacking)}, and of others they do"
+        )
 
 
 def _require_footprints(scene, bands, options):

@@ -2,13 +2,14 @@
 
 import logging
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from darkroom.planetary.control.bundle import Adjustment, Solution
 from darkroom.planetary.control.features import View, tracks
 from darkroom.planetary.control.network import Network, places_of, require_fit
-from darkroom.planetary.formats import cnet, serials
+from darkroom.planetary.formats import cnet
 from darkroom.planetary.formats.cubes import Cube
 from darkroom.planetary.geometry.camera import Camera
 from darkroom.planetary.geometry.camera import of as camera_of
@@ -23,11 +24,12 @@ CLOSE = 10  # pixels by which the cameras of a first adjustment may be off
 class Control:
     """Images with their Solution.
 
-    views -- with the cameras as they were
+    views -- with the cameras as they were; notes -- what a user has to know of the network
     """
 
     views: list
     solution: Solution
+    notes: tuple = ()
 
     @property
     def cameras(self):
@@ -52,6 +54,7 @@ def adjusted(paths, options, threads=1):
     """
     views = [view(name, path) for name, path in paths.items()]
     require_one_body(views)
+    require_distinct(views)
     held = tuple(number for number, each in enumerate(views) if each.name in options["held"])
     how = Adjustment(
         np.radians(options["sigma"]),
@@ -60,10 +63,14 @@ def adjusted(paths, options, threads=1):
         held=held,
     )
     if options["network"]:
-        control = fitted(views, how, given(options["network"], views), options["least"])
+        network, notes = given(options["network"], views)
+        control = replace(fitted(views, how, network, options["least"]), notes=notes)
     else:
-        control = fitted(views, how, measured(views, options, options["search"], threads), options["least"])
-        control = fitted(views, how, measured(moved(control), options, CLOSE, threads), options["least"])
+        network, _ = measured(views, options, options["search"], threads)
+        control = fitted(views, how, network, options["least"])
+        network, overlapping = measured(moved(control), options, CLOSE, threads)
+        control = fitted(views, how, network, options["least"])
+        control = replace(control, notes=weak(control.solution.network, overlapping, options["least"]))
     require_fit({each.name: control.solution.of_image(at)[1] for at, each in enumerate(views)}, options["bound"])
     return control
 
@@ -77,27 +84,40 @@ def fitted(views, how, network, least):
 
 
 def given(path, views):
-    """The Network of a file of ISIS's form: of its points those that two views or more show.
+    """The Network of a file of ISIS's form, of its points those that two views or more show; and what is said of it.
 
     Raises ValueError naming the file when there are none.
     """
     _, points = cnet.read(path)
-    number = {serials.serial_of(each.cube): number for number, each in enumerate(views)}
+    number = {each.serial: number for number, each in enumerate(views)}
     if not (places := places_of(points, number)):
         raise ValueError(
             f"{path}: none of its {len(points)} points is in two of the images, whose serial numbers are "
             f"{', '.join(number)}"
         )
-    return Network.of([each.name for each in views], places)
+    known = sum(point.type not in (0, cnet.FREE) for point in points)
+    notes = [f"control: points from {Path(path).name}, {len(points) - len(places)} of {len(points)} left out"]
+    notes += [f"control: {known} points of known place in {Path(path).name}, taken as unknown"] if known else []
+    return Network.of([each.name for each in views], places), tuple(notes)
 
 
 def measured(views, options, search, threads):
-    """The whole Network of what views show."""
+    """The whole Network of what views show, and pairs of numbers of views that overlap."""
     places, overlapping = tracks(views, options["features"], search, options["tiles"], threads)
     network = Network.of([view.name for view in views], places)
     logger.info("%d places, %d measures, within %d pixels", network.points, len(network.image), search)
     network.require_whole(options["least"], overlapping)
-    return network
+    return network, overlapping
+
+
+def weak(network, overlapping, least):
+    """What is said of pairs that overlap and hang together by others alone."""
+    common, names = network.common, network.names
+    return tuple(
+        f"control: {names[one]} and {names[other]} overlap, and have {common[one, other]} places in common"
+        for one, other in sorted(overlapping)
+        if common[one, other] < least
+    )
 
 
 def moved(control):
@@ -114,6 +134,14 @@ def view(name, path):
     if camera.isd.framelets:
         raise ValueError(f"{path}: is of framelets; control is of frames and line scans")
     return View(name, cube, camera)
+
+
+def require_distinct(views):
+    """Raise ValueError naming two images that are one, as their serial numbers tell: no network can hold both."""
+    first = {}
+    for each in views:
+        if (other := first.setdefault(each.serial, each.name)) != each.name:
+            raise ValueError(f"control: {other} and {each.name} are one image, {each.serial}; leave one of them out")
 
 
 def require_one_body(views):

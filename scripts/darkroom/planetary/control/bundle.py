@@ -18,9 +18,9 @@ from darkroom.planetary.geometry.camera import Camera, spherical
 from darkroom.planetary.geometry.pointing import turned, turns
 
 STEP = 1e-3  # pixels, of a difference that makes a derivative
-ROUNDS = 6  # of leaving out what does not fit
+ROUNDS = 12  # of leaving out what does not fit
 FAR = 4.0  # robust standard deviations of residuals, beyond which a measure is left out
-FINE = 0.25  # pixels that a measure may always miss
+FINE = 0.75  # pixels that a measure may always miss
 PRECISION = 1e-12  # relative, of the solution
 NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
 
@@ -86,10 +86,10 @@ class Adjustment:
 
 
 def _fitting(residuals):
-    """Which residuals (n, 2) are like most of them."""
+    """Which residuals (n, 2) are like most of them; the worst go first, as they spoil those of others."""
     lengths = np.linalg.norm(residuals, axis=1)
     spread = NORMAL * np.median(np.abs(residuals))
-    return lengths <= max(FAR * spread, FINE)
+    return lengths <= max(FAR * spread, FINE, lengths.max(initial=0) / 2)
 
 
 class _System:
@@ -121,13 +121,12 @@ class _System:
         """Of the measures of an image the times, the spacecraft (n, 3) in km, from body to camera (n, 3, 3); and lines
         that pass while what a line scan sees moves by a line of its detector."""
         camera, place = self.cameras[number], self.network.place[self.of_image[number]]
-        isd, line = camera.isd, place[:, 1]
-        if not isd.line_time or not len(line):
-            return isd.time(line) * np.ones(len(line)), *_sight(isd, isd.time(line)), 1.0
-        near = isd.time(line[0] + np.array([-0.5, 0.5]))
-        spacecraft, matrix = _sight(isd, near)
+        isd, time = camera.isd, camera.isd.time(place[:, 1])
+        if not isd.line_time or not len(place):
+            return np.broadcast_to(time, len(place)), *_sight(isd, time), 1.0
+        spacecraft, matrix = _sight(isd, isd.time(place[0, 1] + np.array([-0.5, 0.5])))
         _, offset = camera.detected(np.einsum("nij,nj->ni", matrix, camera.ground(*place[0]).point - spacecraft))
-        return isd.time(line), *_sight(isd, isd.time(line)), 1 / (offset[0] - offset[1])
+        return time, *_sight(isd, time), 1 / (offset[0] - offset[1])
 
     def _points(self, cameras):
         """Points (p, 3) where cameras see the places, their means on the shape; and km that make a pixel (p,)."""
@@ -137,11 +136,12 @@ class _System:
             camera = cameras[number]
             ground = camera.ground(*self.network.place[rows].T)
             points[rows], pixel[rows] = ground.point, camera.resolution(ground) / 1000
-        point, count = self.network.point, np.bincount(self.network.point)
-        sums = [np.bincount(point, values) for values in (*points.T, pixel)]
-        *mean, size = np.array(sums) / count
-        mean = np.stack(mean, axis=1)
-        return self._on_shape(mean), size
+        met = np.isfinite(points[:, 0])  # others look beside the body, or where a DEM has no heights
+        point, several = self.network.point[met], len(np.unique(self.network.point))
+        sums = [np.bincount(point, values, several) for values in (*points[met].T, pixel[met], np.ones(len(point)))]
+        with np.errstate(invalid="ignore"):
+            *mean, size = np.array(sums[:-1]) / sums[-1]
+        return self._on_shape(np.stack(mean, axis=1)), size
 
     def _on_shape(self, points):
         """Points (p, 3) moved up or down to the shape that the cameras see."""

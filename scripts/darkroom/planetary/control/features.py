@@ -17,6 +17,7 @@ from skimage.measure import ransac
 from skimage.transform import SimilarityTransform
 
 from darkroom.planetary.formats.cubes import Cube
+from darkroom.planetary.formats.serials import serial_of
 from darkroom.planetary.geometry import resample
 from darkroom.planetary.geometry.camera import Camera, cartesian
 from darkroom.planetary.geometry.projection import Mapping
@@ -29,7 +30,7 @@ AROUND = 16.0  # pixels around by which brightness and contrast are levelled
 SHARP = 2.0  # pixels of the smoothing of what is taken for a feature
 APART_FEATURES = 5  # pixels between two features
 TOLERANCE = 2.0  # pixels by which a match may miss where the others of its tile put it
-LEAST = 6  # matches of two images in a tile that agree
+LEAST, SHARE = 6, 0.5  # matches of two images in a tile that agree, and their part of all
 TRIALS = 500
 PATCH, REACH = 14, 10  # pixels on each side of a feature that are compared, and by which it may lie elsewhere
 ALIKE = 0.5  # correlation of two images of a place
@@ -42,6 +43,11 @@ class View:
     name: str
     cube: Cube
     camera: Camera
+
+    @property
+    def serial(self):
+        """What a network calls it: its serial number, or its name where that is not known."""
+        return serial_of(self.cube) or self.name
 
 
 @dataclass(frozen=True)
@@ -83,24 +89,30 @@ def chosen_tiles(views, most):
     metres = 1000 * cartesian(latitude, longitude, views[0].camera.isd.radii)
     middles = []
     for pair in itertools.combinations(range(len(views)), 2):
-        common = np.flatnonzero(shown[pair[0]] & shown[pair[1]])
-        if not len(common):
-            continue
-        apart = APART * SIDE * np.maximum(coarsest[common], 1e-9)
-        away = np.min([np.linalg.norm(metres[common] - metres[each], axis=1) for each in middles] or [[np.inf]], axis=0)
-        away = np.broadcast_to(away, len(common)).copy()
-        has = sum(shown[pair[0], each] and shown[pair[1], each] for each in middles)
-        while has < most and (away > apart).any():
-            # The first is where most views are; the others are far from all that there are.
-            ranks = away if np.isfinite(away).all() else shown[:, common].sum(axis=0)
-            best = common[np.argmax(np.where(away > apart, ranks, -1))]
-            middles.append(best)
-            away = np.minimum(away, np.linalg.norm(metres[common] - metres[best], axis=1))
-            has += 1
+        both = shown[pair[0]] & shown[pair[1]]
+        common = np.flatnonzero(both)
+        if len(common):
+            # The first of all is where most views are.
+            first = common[shown[:, common].sum(axis=0).argmax()]
+            room = most - int(both[middles].sum())
+            middles += _spread(metres, common, APART * SIDE * coarsest[common], middles, first, room)
     return [
         Tile(latitude[each], longitude[each], coarsest[each], tuple(np.flatnonzero(shown[:, each]).tolist()))
         for each in middles
     ]
+
+
+def _spread(metres, common, apart, taken, first, most):
+    """Places, at most so many of `common`, each as far as can be from all others and those that are taken, and by more
+    than `apart`; `first` where none is taken."""
+    chosen = []
+    while len(chosen) < most:
+        near = [np.linalg.norm(metres[common] - metres[each], axis=1) for each in (*taken, *chosen)]
+        away = np.min(near, axis=0) if near else np.where(common == first, np.inf, 0)
+        if not (away > apart).any():
+            break
+        chosen.append(common[np.argmax(np.where(away > apart, away, -1))])
+    return chosen
 
 
 def _lattice(camera):
@@ -204,7 +216,7 @@ def matched(one, other, places, search):
         max_trials=TRIALS,
         rng=0,
     )
-    if model is None or agree is None or agree.sum() < LEAST:
+    if model is None or agree is None or agree.sum() < max(LEAST, SHARE * len(there)):
         return nothing
     nothing[there[agree]] = found[there[agree]]
     return nothing

@@ -7,7 +7,8 @@ import numpy as np
 
 from darkroom.planetary.control import products
 from darkroom.planetary.control.network import Network, places_of, require_fit
-from darkroom.planetary.formats import cnet, serials
+from darkroom.planetary.formats import cnet
+from darkroom.planetary.formats.serials import serial_of
 from darkroom.planetary.geometry.camera import spherical
 from darkroom.record import Record
 
@@ -24,7 +25,7 @@ class Jigged:
     @property
     def measures(self):
         """Pairs of point and measure that were used, with the names of their images; others are ignored or rejected."""
-        names = {serials.serial_of(cube): name for name, cube in self.cubes.items()}
+        names = {serial_of(cube): name for name, cube in self.cubes.items()}
         return [
             (point, measure, names[measure.serial])
             for point in self.points
@@ -42,7 +43,7 @@ class Jigged:
 
     def require_fit(self, least, bound):
         """Raise ValueError when the network does not hang together, or images miss by more than so many pixels."""
-        number = {serials.serial_of(cube): number for number, cube in enumerate(self.cubes.values())}
+        number = {serial_of(cube): number for number, cube in enumerate(self.cubes.values())}
         network = Network.of(list(self.cubes), places_of(self.points, number))
         network.require_whole(least, network.pairs)
         require_fit({name: rms for name, (rms, _) in self.missed.items()}, bound)

@@ -8,8 +8,9 @@ import numpy as np
 
 from darkroom import files
 from darkroom.planetary.control.bundle import Solution
-from darkroom.planetary.formats import cnet, serials
+from darkroom.planetary.formats import cnet
 from darkroom.planetary.formats.cubes import Table
+from darkroom.planetary.formats.serials import serial_of
 from darkroom.planetary.geometry.camera import spherical
 from darkroom.planetary.geometry.pointing import table_of
 from darkroom.record import Record
@@ -36,7 +37,7 @@ def write_network(path, name, control):
     Its times are that of its last image, so that the same images make the same bytes.
     """
     views, found, network = control.views, control.solution, control.solution.network
-    serial = [serials.serial_of(view.cube) for view in views]
+    serial = [view.serial for view in views]
     times = [str(view.cube.groups.get("Instrument", {}).get("StartTime", "")) for view in views]
     source = cnet.DEM if views[0].camera.terrain else cnet.ELLIPSOID
     metres = found.points * 1000
@@ -105,7 +106,7 @@ def _point(number):
 def record_of(control, options):
     """The Record of a control."""
     found, network = control.solution, control.solution.network
-    images, notes = [], []
+    images, notes = [], list(control.notes)
     for number, view in enumerate(control.views):
         before, after, measures = found.of_image(number)
         told = {"image": view.name, "measures": measures, "rms_before": before, "rms_after": after}
@@ -114,8 +115,8 @@ def record_of(control, options):
             told["angles_change"] = np.degrees(found.rates[number]).tolist()
         images.append(told)
         notes.append(sentence(view.name, found, number))
-        if not serials.is_known(view.cube):
-            notes.append(f"control.net: {view.cube.path.name} stands for {view.name}, whose serial number is not known")
+        if not serial_of(view.cube):
+            notes.append(f"control.net: {view.name} has its own name there; what ISIS calls it is not known")
     largest = np.degrees(np.abs(found.angles).max(initial=0.0))
     if largest > 3 * options["sigma"]:
         notes.append(f"control: an angle changed by {largest:.3g} degrees; its a priori error is {options['sigma']:g}")

@@ -47,20 +47,7 @@ NAMES = {
 
 
 def serial_of(cube):
-    """The serial number of a cube, or the name of its file where ISIS would have another that is not known here: then
-    its programs cannot tell which image is meant, as `is_known` says."""
-    keywords = _keywords(cube)
-    if keywords is None:
-        return cube.path.name
-    return "/".join(NAMES.get(value.upper(), value) for value in keywords)
-
-
-def is_known(cube):
-    """Whether the serial number of a cube is that of ISIS."""
-    return _keywords(cube) is not None
-
-
-def _keywords(cube):
+    """The serial number that ISIS makes for a cube; None where it is not known here, or a keyword is missing."""
     instrument = cube.groups.get("Instrument", {})
     name = str(instrument.get("InstrumentId", "")).upper()
     fitting = [begin for begin in KEYWORDS if name.startswith(begin)]
@@ -70,5 +57,7 @@ def _keywords(cube):
     for keyword in KEYWORDS[max(fitting, key=len)]:
         group, _, key = keyword.rpartition(".")
         values.append(cube.groups.get(group or "Instrument", {}).get(key))
-    firsts = [value[0] if isinstance(value, tuple) else value for value in values]
-    return None if None in firsts else [str(value) for value in firsts]
+    if None in values:
+        return None
+    firsts = (str(value[0] if isinstance(value, tuple) else value) for value in values)
+    return "/".join(NAMES.get(first.upper(), first) for first in firsts)

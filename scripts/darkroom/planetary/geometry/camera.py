@@ -59,6 +59,11 @@ class Camera:
 
             self.terrain = Terrain(isd.shape, isd.radii)
 
+    @property
+    def precision(self):
+        """Lines of a scan by which positions may be off, as their times are numbers of 16 digits."""
+        return abs(4 * np.spacing(self.isd.start) / self.isd.line_time) if self.isd.line_time else 0.0
+
     def ground(self, sample, line):
         """What image coordinates see: a Ground of their common shape."""
         sample, line = np.asarray(sample, float), np.asarray(line, float)
@@ -98,13 +103,18 @@ class Camera:
         normal = self.terrain.normals(ground.point)
         return _angle(normal, ground.spacecraft - ground.point), _angle(normal, ground.sun - ground.point)
 
-    def image(self, latitude, longitude):
+    def image(self, latitude, longitude, radius=None):
         """Image coordinates (sample, line) of points on the ground; NaN where the camera cannot see them.
+
+        radius -- their distances from the body's centre in km, by default those of the surface
 
         They may lie outside the image. ISIS accepts the line of a line-scan image within 0.01; here it converges.
         """
-        surface = self.terrain.points if self.terrain else partial(cartesian, radii=self.isd.radii)
-        point = surface(latitude, longitude)
+        if radius is None:
+            surface = self.terrain.points if self.terrain else partial(cartesian, radii=self.isd.radii)
+            point = surface(latitude, longitude)
+        else:
+            point = cartesian(latitude, longitude, np.ones(3)) * np.asarray(radius)[..., None]
         if self.isd.framelets:
             return self._push(point)
         if self.isd.line_time:

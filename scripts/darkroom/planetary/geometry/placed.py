@@ -29,7 +29,7 @@ class Outline(NamedTuple):
 class Placed:
     """A projected cube. Raises ValueError naming it and the key that is missing or wrong in its group Mapping."""
 
-    terrain = None  # what a map shows is in its place
+    terrain, precision = None, 0.0  # what a map shows is in its place
 
     def __init__(self, cube):
         self.mapping = Mapping.of_cube(cube)

@@ -16,6 +16,8 @@ TOLERANCE = 1e-4  # image pixels by which the other positions of a cell may be o
 # Quadratic Lagrange weights (CELL, 3) of the three positions along a side.
 PART = np.arange(CELL) / CELL
 WEIGHTS = np.stack([(1 - PART) * (1 - 2 * PART), 4 * PART * (1 - PART), PART * (2 * PART - 1)], axis=1)
+FLAT = 1e-3  # km between the lowest and the highest level of a DEM, at least
+BETWEEN = 1 / 6  # of the way between them, where a cubic through four levels is off most, nearly
 WORST = CELL // 4  # where a quadratic through the three is off most, nearly
 
 
@@ -42,38 +44,85 @@ def project(read, camera, mapping, interpolation="bilinear", rows=None):
 def positions(camera, mapping, first, lines):
     """Image coordinates (sample, line) of the pixels of some lines of a map, counted from 0; NaN where not seen.
 
-    Within cells of 16 x 16 pixels they are biquadratic between 3 x 3 exact ones, where that is right within 1e-4
-    pixels at the worst place; every other cell, and every cell on an edge of the image or of a framelet, is exact
-    throughout; so is a map on the heights of a DEM.
+    Within cells of 16 x 16 pixels they are biquadratic between 3 x 3 exact ones, and on a DEM cubic between exact ones
+    at four distances from the body's centre, where that is right within 1e-4 pixels at the worst place, or as far as
+    times of lines can be told; every other cell, and every cell on an edge of the image or of a framelet, is exact
+    throughout.
     """
-    if camera.terrain:  # whose relief no cell follows
-        line = np.arange(first + 1.0, first + lines + 1)[:, None]
-        return _exact(camera, mapping, np.arange(1.0, mapping.samples + 1)[None, :], line)
+    heights = _Heights(camera, mapping, first, lines) if camera.terrain else None
+    if heights and heights.levels is None:  # beside the DEM
+        return np.full((2, lines, mapping.samples), np.nan)
+    levels = heights.levels if heights else [None]
     down, across = -(-lines // CELL), -(-mapping.samples // CELL)
     row, column = first + 1 + CELL * np.arange(down)[:, None], 1 + CELL * np.arange(across)[None, :]
     half = np.arange(2 * max(down, across) + 1) * (CELL // 2)
-    exact = _exact(camera, mapping, 1 + half[None, : 2 * across + 1], first + 1 + half[: 2 * down + 1, None])
-    cells = np.lib.stride_tricks.sliding_window_view(exact, (3, 3), axis=(1, 2))[:, ::2, ::2]
+    nodes = 1 + half[None, : 2 * across + 1], first + 1 + half[: 2 * down + 1, None]
+    exact = np.stack([_exact(camera, mapping, *nodes, level) for level in levels])
+    cells = np.lib.stride_tricks.sliding_window_view(exact, (3, 3), axis=(-2, -1))[:, :, ::2, ::2]
     size = np.array([camera.samples, camera.lines]).reshape(2, 1, 1, 1, 1)
     with np.errstate(invalid="ignore"):
         before, behind = cells < 0.5 + TOLERANCE, cells > size + 0.5 - TOLERANCE
         # In a cell that no edge crosses, all positions lie beyond the same edge, or all lie within the image.
-        beyond = (before.all((3, 4)) | behind.all((3, 4))).any(0)
-        whole = beyond | ~(before | behind).any((0, 3, 4))
-        off = WEIGHTS[WORST] @ cells @ WEIGHTS[WORST] - _exact(camera, mapping, column + WORST, row + WORST)
-        rough = ~(whole & (np.abs(off) < TOLERANCE).all(0))
-    pieces = camera.piece(cells[1])
-    rough |= (pieces != pieces[..., :1, :1]).any((2, 3))
-    places = (WEIGHTS @ cells @ WEIGHTS.T).swapaxes(2, 3).reshape(2, down * CELL, across * CELL)
-    places = places[:, :lines, : mapping.samples]
+        beyond = (before.all((0, -2, -1)) | behind.all((0, -2, -1))).any(0)
+        whole = beyond | ~(before | behind).any((0, 1, -2, -1))
+        worst = np.stack([_exact(camera, mapping, column + WORST, row + WORST, level) for level in levels])
+        off = WEIGHTS[WORST] @ cells @ WEIGHTS[WORST] - worst
+        if heights:
+            middle = _exact(camera, mapping, column + CELL // 2, row + CELL // 2, heights.between)
+            off = np.concatenate([off, [np.tensordot(_cubic_weights(BETWEEN), cells[..., 1, 1], 1) - middle]])
+        rough = ~(whole & (np.abs(off) < max(TOLERANCE, camera.precision)).all((0, 1)))
+    pieces = camera.piece(cells[:, 1])
+    rough |= (pieces != pieces[:1, ..., :1, :1]).any((0, -2, -1))
+    places = (WEIGHTS @ cells @ WEIGHTS.T).swapaxes(3, 4).reshape(len(levels), 2, down * CELL, across * CELL)
+    places = places[..., :lines, : mapping.samples]
+    places = heights.joined(places) if heights else places[0]
     row, column = np.nonzero(np.kron(rough, np.ones((CELL, CELL), bool))[:lines, : mapping.samples])
-    places[:, row, column] = _exact(camera, mapping, column + 1.0, row + first + 1.0)
+    radius = heights.radius[row, column] if heights else None
+    places[:, row, column] = _exact(camera, mapping, column + 1.0, row + first + 1.0, radius)
     return places
 
 
-def _exact(camera, mapping, sample, line):
-    """Image coordinates (2, ...) of pixels of a map."""
-    return np.stack(camera.image(*mapping.ground(sample, line)))
+class _Heights:
+    """Distances of the ground from the body's centre in some lines of a map, km.
+
+    radius -- (lines, samples), NaN beside the DEM; levels -- four from the lowest to the highest, None where all is NaN
+    """
+
+    def __init__(self, camera, mapping, first, lines):
+        line = np.arange(first + 1.0, first + lines + 1)[:, None]
+        places = mapping.ground(np.arange(1.0, mapping.samples + 1)[None, :], line)
+        self.radius = camera.terrain.radius(*places)
+        self.levels = None
+        if np.isfinite(self.radius).any():
+            low, high = np.nanmin(self.radius), np.nanmax(self.radius)
+            self.levels = np.linspace(low, max(high, low + FLAT), 4)
+
+    @property
+    def between(self):
+        """Where a cubic through the levels is off most, nearly."""
+        return self.levels[0] + BETWEEN * (self.levels[-1] - self.levels[0])
+
+    def joined(self, places):
+        """Positions (2, lines, samples) at the ground's distances, of those (4, 2, lines, samples) at the levels."""
+        weights = _cubic_weights((self.radius - self.levels[0]) / (self.levels[-1] - self.levels[0]))
+        return sum(weight * place for weight, place in zip(weights, places, strict=True))
+
+
+def _cubic_weights(part):
+    """Cubic Lagrange weights of four places at equal distances, at parts of the way from the first to the last."""
+    first, second, third = 3 * part - 1, 3 * part - 2, part - 1
+    return (
+        -first * second * third / 2,
+        9 * part * second * third / 2,
+        -9 * part * first * third / 2,
+        part * first * second / 2,
+    )
+
+
+def _exact(camera, mapping, sample, line, radius=None):
+    """Image coordinates (2, ...) of pixels of a map; radius -- on a DEM, their distances from the body's centre."""
+    at = () if radius is None else (radius,)
+    return np.stack(camera.image(*mapping.ground(sample, line), *at))
 
 
 class _Window:

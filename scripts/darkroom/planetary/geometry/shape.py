@@ -59,9 +59,8 @@ class Terrain:
 
     def radius(self, latitude, longitude):
         """Distance from the centre of the body, in km, of places at planetocentric coordinates; NaN outside the DEM."""
-        latitude, longitude = np.broadcast_arrays(np.asarray(latitude, float), np.asarray(longitude, float))
-        row, column = self._pixel(latitude, longitude)
-        value = self._at(row, column)
+        latitude, longitude = np.asarray(latitude, float), np.asarray(longitude, float)
+        value = self._at(*np.broadcast_arrays(*self._pixel(latitude, longitude)))
         angle = np.radians(latitude)
         below = self.equatorial * self.polar / np.hypot(self.polar * np.cos(angle), self.equatorial * np.sin(angle))
         return np.where(value > RADII * 1000 * self.equatorial, value / 1000, below + value / 1000)
@@ -152,6 +151,7 @@ class Terrain:
         if self.crs.is_geographic:
             x, y = (longitude - self.transform.c) % 360 + self.transform.c, graphic
         else:
+            graphic, longitude = np.broadcast_arrays(graphic, longitude)
             seen = np.isfinite(graphic) & np.isfinite(longitude)
             x, y = np.full((2, *graphic.shape), np.nan)
             x[seen], y[seen] = rasterio.warp.transform(self._geographic, self.crs, longitude[seen], graphic[seen])
@@ -204,8 +204,8 @@ class Terrain:
         pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
         step = max(1, math.ceil(math.sqrt(pixels / LARGEST)))
         if not holds or held[2] > step:
-            self._held = rows, columns, step, self._read(rows, columns, step)
-        return self._held
+            held = self._held = rows, columns, step, self._read(rows, columns, step)
+        return held  # and not what another thread may have put there since
 
     def _read(self, rows, columns, step):
         """Values of a part of the DEM, every so many pixels, in metres; NaN where it has none."""

@@ -4,6 +4,7 @@ Their numbers are radiance, scaled by the label (Haruyama et al. 2008, Earth Pla
 Earth Planets Space 60, 257).
 """
 
+from darkroom.planetary.formats import pds3
 from darkroom.planetary.geometry.sensor import Sensor, detector, optics, scan, seconds
 from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
@@ -178,7 +179,7 @@ def sensor(cube, kernels):
     code, frame = int(codes["NaifFrameCode"]), int(codes["NaifCkCode"])
     is_terrain = instrument["InstrumentId"] in TC_KERNELS
     interval = instrument["LineSamplingInterval" if is_terrain else "CorrectedSamplingInterval"]
-    line_time = seconds(interval[0] if isinstance(interval, list) else interval)
+    line_time = seconds(pds3.sequence(interval)[0])
     if is_terrain:
         start = kernels.ticks(SPACECRAFT, instrument["SpacecraftClockStartCount"])
         centre = kernels.number(code, "BORESIGHT_SAMPLE"), kernels.number(code, "BORESIGHT_LINE")
