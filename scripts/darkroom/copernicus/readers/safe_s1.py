@@ -16,13 +16,7 @@ from darkroom.copernicus.readers import eopf_s1, radar
 ANNOTATION = re.compile(
     r"(.*/)?(?P<product>[^/]+\.SAFE)/annotation/(?P<image>s1\w-\w+-grd-(?P<pol>vv|vh|hh|hv)-[\w-]+)\.xml"
 )
-HEADER = (
-    "missionId",
-    "polarisation",
-    "startTime",
-    "absoluteOrbitNumber",
-    "missionDataTakeId",
-)  # what files of one share
+HEADER = ("missionId", "polarisation", "startTime", "absoluteOrbitNumber", "missionDataTakeId")  # of one image's files
 LUTS = {"sigma0": "sigmaNought", "beta0": "betaNought", "gamma0": "gamma"}
 
 

@@ -82,7 +82,8 @@ def describe(inventory, variant, options):
 
 def _require_offsets(scene, bands):
     """Raise ValueError for a band of a scene that has no offset, where others have one."""
-    if lacking := sorted(bands - scene["offsets"].keys()) if any(scene["offsets"].values()) else []:
+    lacking = sorted(bands - scene["offsets"].keys())
+    if lacking and any(scene["offsets"].values()):
         raise ValueError(
             f"{scene['product']}: its metadata tell no offset of {', '.join(lacking)}, and of others they do"
         )
