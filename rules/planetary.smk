@@ -63,7 +63,7 @@ def camera_descriptions(batch):
 
 
 def kernels_found(batch):
-    """What SPICE kernels cover, where an image of a batch asks for them."""
+    """What SPICE kernels cover, where an image of a batch asks for them; a new row of the sheet does not change that."""
     of_each = batch.each(lambda dataset, _: PLANETARY[dataset].asks_kernels)
     return lambda wildcards: ["<results>/<campaign>/kernels.json"] if any(of_each(wildcards)) else []
 

@@ -20,7 +20,7 @@ def planetary_check_kernels(kernels_found: Path, inventories: list, places: list
 
     Raises ValueError naming what each image lacks, by body, frame and time.
     """
-    indexes, lacking = kernels.write(kernels_found, places), []
+    indexes, lacking = kernels.index(places), []
     for inventory, image in zip(inventories, asked, strict=True):
         try:
             groups = native.groups_of(images.image_file(inventory, image), image)
@@ -31,9 +31,9 @@ def planetary_check_kernels(kernels_found: Path, inventories: list, places: list
         except ValueError as error:
             lacking.append(f"{image['dataset']}: {error}")
     if lacking:
-        Path(kernels_found).unlink()
         more = f"; and {len(lacking) - MOST} images more" if len(lacking) > MOST else ""
         raise ValueError("; ".join(lacking[:MOST]) + more)
+    kernels.write(kernels_found, indexes)
 
 
 if __name__ == "__main__":

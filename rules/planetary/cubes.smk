@@ -65,7 +65,7 @@ for batch in batches(CAMPAIGN.rows, LOCATED, ("{dataset}", "{part}"), "{part}", 
             cubes=batch.files("ingested{}.cub"),
             inventories=batch.each(lambda dataset, part: f"<resources>/{dataset}/inventory.json"),
             cameras=camera_descriptions(batch),
-            kernels_found=kernels_found(batch),
+            kernels_found=ancient(kernels_found(batch)),
             isis=ISIS,
         output:
             located=temp(batch.files("located{}.cub")),
@@ -99,6 +99,7 @@ for batch in batches(CAMPAIGN.rows, IMAGES, ("{dataset}", "{part}"), "{part}", c
         input:
             inventories=batch.each(lambda dataset, part: f"<resources>/{dataset}/inventory.json"),
             cameras=own_cameras(batch),
+            kernels_found=ancient(kernels_found(batch)),
             isis=ISIS,
         output:
             cubes=batch.files("ingested{}.cub"),

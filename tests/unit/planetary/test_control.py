@@ -239,7 +239,7 @@ def test_points_lie_on_the_heights_of_a_dem(tmp_path):
 
 def test_a_held_image_brings_the_others_to_where_they_are(tmp_path):
     """With one image whose pointing is right, that of all is right in the end."""
-    seen = planet.see(tmp_path, KINDS["frames"], 21)
+    seen = planet.see(tmp_path, KINDS["frames"][:3], 21)
     (tmp_path / "true").mkdir()
     seen[0], *_ = planet.see(tmp_path / "true", KINDS["frames"][:1], 21, pixels=0.0)
     controlled(tmp_path, seen, held=["a"])
@@ -253,7 +253,9 @@ def test_a_held_image_brings_the_others_to_where_they_are(tmp_path):
 
 def test_a_network_that_is_given_takes_the_place_of_features(case, tmp_path):
     """That of the first control gives the same turns; what was ignored in it since is left out."""
-    _, seen, made = case
+    folder, seen, made = case
+    if "both" not in folder.name:
+        pytest.skip("once is enough")
     again = controlled(tmp_path, seen, network=str(made["network"]))
     first, second = (json.loads(each["record"].read_text())["checks"]["planetary_control"] for each in (made, again))
     assert second["measures"] == pytest.approx(first["measures"], abs=3)
@@ -416,7 +418,7 @@ def test_images_that_do_not_overlap_are_named(tmp_path):
     far = [planet.frame_isd(-3.5, 0, 0), planet.frame_isd(-3.0, 0, 0), planet.frame_isd(4.5, 0, 0)]
     seen = planet.see(tmp_path, far)
     with pytest.raises(
-        ValueError, match=r"^control: c overlaps no other image of a, b, c; leave it out, or check its geometry$"
+        ValueError, match=r"^control: no overlap with another image of a, b, c: c; leave out, or check the geometry$"
     ):
         controlled(tmp_path, seen)
     assert not (tmp_path / "control.net").exists()

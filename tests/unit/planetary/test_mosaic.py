@@ -101,7 +101,7 @@ def test_a_cube_that_is_no_map_is_named(tmp_path):
 class Plate:
     """A camera whose pixels are degrees: sample = longitude, line = 90 - latitude, moved by parts of a pixel."""
 
-    terrain = None
+    terrain, precision = None, 0.0
 
     def __init__(self, shape, right=0.0, down=0.0):
         (self.lines, self.samples), self.right, self.down = shape, right, down

@@ -166,13 +166,14 @@ def test_the_way_of_light_is_taken_as_the_kernels_say(mission, tmp_path, correct
 
 
 def test_an_orthoimage_of_a_line_scan_is_exact_within_its_clock(mission, tmp_path):
-    """A line of 2 ms is 1e-4 of what the numbers of ephemeris time can tell, and hills of 4 km move it by several."""
+    """A line of 2 ms is 1e-4 of what the numbers of ephemeris time can tell, and hills of 6 km move it by several."""
     described, _ = ephemeris.described(image(), [mission])
     plain = isd.from_isd(described, image().groups["Instrument"], LINES, SAMPLES)
-    seen = Camera(plain).ground(np.array([1.0, 5000, 1, 5000]), np.array([1.0, 1, 1500, 1500]))
+    plain = dataclasses.replace(plain, lines=300)
+    seen = Camera(plain).ground(np.array([1.0, 5000, 1, 5000]), np.array([1.0, 1, 300, 300]))
     west, south = seen.longitude.min() - 0.1, seen.latitude.min() - 0.1
     rows, columns = np.mgrid[:400, :400]
-    heights = (2000 * np.sin(rows / 30) * np.cos(columns / 25)).astype("f4")
+    heights = (3000 * np.sin(rows / 8) * np.cos(columns / 7)).astype("f4")
     transform = rasterio.transform.from_origin(west, south + 0.004 * 400, 0.004, 0.004)
     crs = CRS.from_dict({"proj": "longlat", "a": RADII[0] * 1000, "b": RADII[2] * 1000, "no_defs": True})
     profile = {"driver": "GTiff", "width": 400, "height": 400, "count": 1, "dtype": "float32"}
@@ -184,7 +185,7 @@ def test_an_orthoimage_of_a_line_scan_is_exact_within_its_clock(mission, tmp_pat
     line = np.arange(middle + 1.0, middle + 49)[:, None]
     exact = np.stack(camera.image(*mapping.ground(np.arange(1.0, mapping.samples + 1)[None, :], line)))
     made = resample.positions(camera, mapping, middle, 48)
-    within = (exact[0] > 0.5) & (exact[0] < SAMPLES) & (exact[1] > 0.5) & (exact[1] < LINES)
+    within = (exact[0] > 0.5) & (exact[0] < SAMPLES) & (exact[1] > 0.5) & (exact[1] < 300)
     assert within.any()
     assert np.abs(made - exact)[:, within].max() < 1e-3
     flat = np.stack(Camera(plain).image(*mapping.ground(np.arange(1.0, mapping.samples + 1)[None, :], line)))
@@ -378,10 +379,11 @@ def messenger(tmp_path_factory):
 
 
 def test_a_frame_has_the_camera_that_its_description_says(messenger, tmp_path):
-    """Kernels and ISD of one pose: every pixel sees the same place, in the same light."""
+    """Kernels and ISD of one pose: pixels see the same place, in the same light."""
     attach(messenger.cube, messenger.path.with_suffix(".isd.json"), tmp_path / "isd.cub")
     attach_kernels(messenger.cube, [messenger.kernels], tmp_path / "spice.cub")
-    ours, theirs = (Camera(isd.of(tmp_path / f"{name}.cub")).backplanes(0, 512) for name in ("spice", "isd"))
+    places = np.meshgrid(np.linspace(1, 512, 20), np.linspace(1, 512, 20))
+    ours, theirs = (Camera(isd.of(tmp_path / f"{name}.cub")).ground(*places) for name in ("spice", "isd"))
     for plane in ("latitude", "longitude", "phase", "emission", "incidence"):
         assert getattr(ours, plane) == pytest.approx(getattr(theirs, plane), abs=1e-7)  # a tick of the clock are 3 mm
     done = str(Cube(tmp_path / "spice.cub").groups["Darkroom"]["Done"])
@@ -408,5 +410,7 @@ def test_what_kernels_lack_is_told_for_all_images_before_work(messenger, tmp_pat
     with pytest.raises(
         ValueError, match=r"^b: .*lone: no SPK kernel has MESSENGER \(-236\) at 2015-04-24T09:.* TDB; no SPK.*Sun"
     ):
-        check(found, [tmp_path / "inventory.json"] * 2, [str(messenger.kernels), str(lone)], [good, bad])
-    assert not found.exists()
+        check(
+            tmp_path / "none.json", [tmp_path / "inventory.json"] * 2, [str(messenger.kernels), str(lone)], [good, bad]
+        )
+    assert not (tmp_path / "none.json").exists()

@@ -61,8 +61,8 @@ class Network:
         alone = [name for number, name in enumerate(names) if not any(number in pair for pair in overlapping)]
         if alone:
             raise ValueError(
-                f"control: {', '.join(alone)} overlaps no other image of {', '.join(names)}; leave it out, or check "
-                "its geometry"
+                f"control: no overlap with another image of {', '.join(names)}: {', '.join(alone)}; leave out, or "
+                "check the geometry"
             )
         pieces, piece = connected_components(common >= least, directed=False)
         if pieces == 1:

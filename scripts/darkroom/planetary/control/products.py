@@ -121,7 +121,7 @@ def record_of(control, options):
     if largest > 3 * options["sigma"]:
         notes.append(f"control: an angle changed by {largest:.3g} degrees; its a priori error is {options['sigma']:g}")
     if not options["held"]:
-        notes.append("control: no image is held; all together look where they did on the mean")
+        notes.append("control: no image is held; all together look nearly where they did on the mean")
     several = int((np.bincount(network.point) > 2).sum())
     figures = {
         "passed": True,

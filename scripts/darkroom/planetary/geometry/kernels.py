@@ -37,7 +37,7 @@ AREAS = {
     **{-82: "cassini", -85: "lro", -94: "mgs", -98: "newhorizons", -131: "kaguya", -203: "dawn", -226: "rosetta"},
     **{-236: "messenger"},
 }
-PREDICTED = re.compile(r"(^|[_\W])(pred|predict|predicted|p)([_\W]|$)|_pred", re.IGNORECASE)
+PREDICTED = re.compile("pred", re.IGNORECASE)
 GENERIC = re.compile(r"^pck\d+$", re.IGNORECASE)  # constants of all bodies, which those of a mission go before
 
 
@@ -257,7 +257,7 @@ def _is_of(kernel, wanted):
 
 def missing(kernels, wanted):
     """What an image needs and kernels have not, in sentences."""
-    told = f"{spice.label(wanted.spacecraft)}"
+    told = spice.label(wanted.spacecraft)
     lacking = []
     for kind in ("LSK", "SCLK", "IK", "PCK"):
         if not any(kernel.kind == kind for kernel in kernels):
@@ -272,12 +272,10 @@ def missing(kernels, wanted):
     return lacking
 
 
-def write(path, places):
-    """Write what all kernels of places cover, to be looked up once for many images, and return it, as `index` does."""
-    listed = index(places)
-    rows = {place: None if one is None else [vars(kernel) for kernel in one] for place, one in listed.items()}
+def write(path, indexes):
+    """Write what `index` has found, so that it is looked up once for many images."""
+    rows = {place: None if one is None else [vars(kernel) for kernel in one] for place, one in indexes.items()}
     files.write_json(Path(path), rows)
-    return listed
 
 
 @functools.cache
