@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage, sparse, stats
+from scipy import ndimage, sparse
 
 from darkroom.calcium import contrast
 from darkroom.calcium.cells import cells_of, level_of, weighted, workers
@@ -28,9 +28,8 @@ AREAS = 0.1, 1.2  # of a cell's disc: least and most that a footprint has above 
 OVERLAP = 0.2  # cosine of footprints from which cells may be one
 SAME = 0.6  # cosine of footprints from two patches that are one cell
 TRANSIENT = 0.2  # seconds in which an event decays, at least
-SKEWED = 0.5  # least skewness of a trace: haze comes and goes alike, cells had 0.9 and more
 MARGIN = 1.5  # pixels outside its core from which a patch still gives cells
-FOLLOWS = 0.3, 0.5  # shares of a trace that shifts explain, above which it is no cell: with no event left, in any case
+FOLLOWS = 0.25, 0.5  # shares of a trace that shifts explain, above which it is no cell: with no event left, in any case
 
 
 @dataclass(frozen=True)
@@ -462,8 +461,8 @@ def traced(movie, of_patches, options, unit="df_over_noise", shifts=None, thread
 
     With footprints A, ring weights W, and D and U to and from the coarse pixels, what is left of a frame y is
     y - U W D (y - A c). Its share in each footprint must be that of A c, which makes c a linear function of y: one
-    sparse product per frame, whatever the size of the movie. What never has an event, or comes and goes alike, is
-    haze, not a cell; nor is what does as the `shifts` (frames, 2) did: an edge that registration left moving.
+    sparse product per frame, whatever the size of the movie. What never has an event is haze, not a cell; nor is what
+    does as the `shifts` (frames, 2) did: an edge that registration left moving.
     """
     shape, grid = movie.shape[1:], options.bg_spatial_subsampling
     footprints = _gathered(of_patches, shape)
@@ -494,10 +493,9 @@ def _unmixed(shares, sums):
 
 
 def _fires(traces, timing):
-    """Whether each trace is at rest but for events, of which one at least stands out of all that it does."""
+    """Whether each trace has an event that stands out of all that it does."""
     tau = max(TRANSIENT, float(timing.period))
-    events = detect_events(traces, timing.times, tau=tau)
-    return np.array([len(times) > 0 for times, _ in events]) & (stats.skew(traces, axis=1) > SKEWED)
+    return np.array([len(times) > 0 for times, _ in detect_events(traces, timing.times, tau=tau)])
 
 
 def _follow(traces, timing, shifts):

@@ -109,15 +109,6 @@ def test_edges_that_move_with_the_field_are_no_cells():
     assert cells.notes == (f"left out: {len(without) - len(cells)} places that only do as the field has moved",)
 
 
-def test_what_comes_and_goes_alike_is_haze(scene):
-    movie = scene[1]
-    times = np.arange(len(movie)) / 20
-    course = np.sin(2 * np.pi * times / 3).astype(np.float32)
-    assert not cnmfe._fires(course[None] + 0.01, movie.timing).any()
-    pulses = np.exp(-(times[:, None] - [2, 7]).clip(0) / 0.5) * (times[:, None] >= [2, 7])
-    assert cnmfe._fires(pulses.sum(1)[None].astype(np.float32) + 0.01 * course, movie.timing).all()
-
-
 def test_small_patches_find_the_same_cells(scene, cells):
     recording, movie, truth = scene
     cut = cnmfe.detect_cells(movie, **OPTIONS, patch_size=48, patch_overlap=16)
