@@ -34,10 +34,10 @@ class Control:
     @property
     def cameras(self):
         """The adjusted cameras."""
-        found = self.solution
+        solution = self.solution
         return [
             Camera(turned(view.camera.isd, *turn))
-            for view, *turn in zip(self.views, found.angles, found.rates, strict=True)
+            for view, *turn in zip(self.views, solution.angles, solution.rates, strict=True)
         ]
 
 

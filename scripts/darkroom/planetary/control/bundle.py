@@ -70,11 +70,11 @@ class Adjustment:
 
         In every round points lie on the shape where the cameras of the last one see them.
         """
-        measures, found = len(network.image), (np.zeros((len(cameras), 3)),) * 2
+        measures, turns_of_all = len(network.image), (np.zeros((len(cameras), 3)),) * 2
         for number in range(ROUNDS):
-            system = _System(network, cameras, self, *found)
+            system = _System(network, cameras, self, *turns_of_all)
             unknowns = system.solved()
-            *found, points = system.split(unknowns)
+            *turns_of_all, points = system.split(unknowns)
             residuals = system.missed(unknowns)
             good = _fitting(residuals)
             if (good.all() and number) or not good.any():
@@ -82,7 +82,9 @@ class Adjustment:
             network = network.only(good)
         network, still = system.network, np.zeros((len(cameras), 3))
         before = _System(network, cameras, self, still, still)
-        return Solution(network, measures - len(network.image), *found, points, before.missed(before.start), residuals)
+        return Solution(
+            network, measures - len(network.image), *turns_of_all, points, before.missed(before.start), residuals
+        )
 
 
 def _fitting(residuals):
@@ -219,7 +221,7 @@ class _System:
         """The unknowns that fit best."""
         if not np.isfinite(self.missed(self.start)).all():
             raise ValueError("control: a camera does not see the places that its image shows; check its geometry")
-        found = least_squares(
+        optimum = least_squares(
             self.equations,
             self.start,
             self.derivatives,
@@ -229,7 +231,7 @@ class _System:
             gtol=PRECISION,
             tr_options={"atol": PRECISION, "btol": PRECISION, "maxiter": 2000, "regularize": False},
         )
-        return found.x
+        return optimum.x
 
 
 def _sight(isd, time):

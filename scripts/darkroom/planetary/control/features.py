@@ -68,8 +68,8 @@ def tracks(views, features, search, tiles, threads=1):
     chosen = chosen_tiles(views, tiles)
     with ThreadPoolExecutor(threads) as pool:
         of_tiles = pool.map(partial(tracks_in, views, features=features, search=search), chosen)
-        found = [track for tracks_of_tile in of_tiles for track in tracks_of_tile]
-    return found, {pair for tile in chosen for pair in itertools.combinations(tile.views, 2)}
+        every_track = [track for tracks_of_tile in of_tiles for track in tracks_of_tile]
+    return every_track, {pair for tile in chosen for pair in itertools.combinations(tile.views, 2)}
 
 
 def chosen_tiles(views, most):
@@ -131,7 +131,7 @@ def tracks_in(views, tile, features, search):
     """
     grid = _grid(tile, views[tile.views[0]].camera.isd)
     pictures = {number: levelled(views[number], grid) for number in tile.views}
-    taken, found = {number: np.zeros((0, 2)) for number in tile.views}, []
+    taken, measured = {number: np.zeros((0, 2)) for number in tile.views}, []
     for place, number in enumerate(tile.views[:-1]):
         own = marked(pictures[number], features, taken[number])
         seen = {number: own} | {
@@ -139,8 +139,8 @@ def tracks_in(views, tile, features, search):
         }
         for other, places in seen.items():
             taken[other] = np.concatenate([taken[other], places[np.isfinite(places[:, 0])]])
-        found += _measures(views, grid, seen)
-    return found
+        measured += _measures(views, grid, seen)
+    return measured
 
 
 def _grid(tile, isd):
@@ -200,16 +200,16 @@ def matched(one, other, places, search):
     nothing = np.full(places.shape, np.nan)
     if len(places) < LEAST or (shift := common_shift(one, other, search)) is None:
         return nothing
-    found = nothing.copy()
+    alike = nothing.copy()
     for number, place in enumerate(places):
         patch, window = _cut(one, place, PATCH), _cut(other, place + shift, PATCH + REACH)
         if patch is not None and window is not None:
-            found[number] = place + shift + most_alike(window, patch)
-    there = np.flatnonzero(np.isfinite(found[:, 0]))
+            alike[number] = place + shift + most_alike(window, patch)
+    there = np.flatnonzero(np.isfinite(alike[:, 0]))
     if len(there) < LEAST:
         return nothing
     model, agree = ransac(
-        (places[there].astype(float), found[there]),
+        (places[there].astype(float), alike[there]),
         SimilarityTransform,
         min_samples=2,
         residual_threshold=TOLERANCE,
@@ -218,7 +218,7 @@ def matched(one, other, places, search):
     )
     if model is None or agree is None or agree.sum() < max(LEAST, SHARE * len(there)):
         return nothing
-    nothing[there[agree]] = found[there[agree]]
+    nothing[there[agree]] = alike[there[agree]]
     return nothing
 
 

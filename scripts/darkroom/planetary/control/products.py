@@ -36,11 +36,11 @@ def write_network(path, name, control):
 
     Its times are that of its last image, so that the same images make the same bytes.
     """
-    views, found, network = control.views, control.solution, control.solution.network
+    views, solution, network = control.views, control.solution, control.solution.network
     serial = [view.serial for view in views]
     times = [str(view.cube.groups.get("Instrument", {}).get("StartTime", "")) for view in views]
     source = cnet.DEM if views[0].camera.terrain else cnet.ELLIPSOID
-    metres = found.points * 1000
+    metres = solution.points * 1000
     points = [
         cnet.Point(
             _point(number),
@@ -53,7 +53,7 @@ def write_network(path, name, control):
         )
         for number in range(len(metres))
     ]
-    rows = (network.point, network.image, network.place.tolist(), found.residuals.tolist())
+    rows = (network.point, network.image, network.place.tolist(), solution.residuals.tolist())
     for point, image, place, residual in zip(*rows, strict=True):
         points[point].measures.append(
             cnet.Measure(
@@ -72,10 +72,10 @@ def write_network(path, name, control):
 
 def residuals_of(control):
     """Rows of the table of residuals, see `write_residuals`."""
-    found, network = control.solution, control.solution.network
-    ground = _ground(found.points * 1000)
+    solution, network = control.solution, control.solution.network
+    ground = _ground(solution.points * 1000)
     for row, point in enumerate(network.point):
-        pixels = (*network.place[row], *found.residuals[row], *found.before[row])
+        pixels = (*network.place[row], *solution.residuals[row], *solution.before[row])
         yield _point(point), network.names[network.image[row]], *pixels, *ground[point]
 
 
@@ -105,19 +105,19 @@ def _point(number):
 
 def record_of(control, options):
     """The Record of a control."""
-    found, network = control.solution, control.solution.network
+    solution, network = control.solution, control.solution.network
     images, notes = [], list(control.notes)
     for number, view in enumerate(control.views):
-        before, after, measures = found.of_image(number)
+        before, after, measures = solution.of_image(number)
         told = {"image": view.name, "measures": measures, "rms_before": before, "rms_after": after}
-        told["angles"] = np.degrees(found.angles[number]).tolist()
+        told["angles"] = np.degrees(solution.angles[number]).tolist()
         if options["adjust"] == "velocities":
-            told["angles_change"] = np.degrees(found.rates[number]).tolist()
+            told["angles_change"] = np.degrees(solution.rates[number]).tolist()
         images.append(told)
-        notes.append(sentence(view.name, found, number))
+        notes.append(sentence(view.name, solution, number))
         if not serial_of(view.cube):
             notes.append(f"control.net: {view.name} has its own name there; what ISIS calls it is not known")
-    largest = np.degrees(np.abs(found.angles).max(initial=0.0))
+    largest = np.degrees(np.abs(solution.angles).max(initial=0.0))
     if largest > 3 * options["sigma"]:
         notes.append(f"control: an angle changed by {largest:.3g} degrees; its a priori error is {options['sigma']:g}")
     if not options["held"]:
@@ -128,9 +128,9 @@ def record_of(control, options):
         "points": network.points,
         "points_of_three_or_more": several,
         "measures": len(network.image),
-        "rejected": found.rejected,
-        "rms_before": _rms(found.before),
-        "rms_after": _rms(found.residuals),
+        "rejected": solution.rejected,
+        "rms_before": _rms(solution.before),
+        "rms_after": _rms(solution.residuals),
         "images": images,
     }
     software = files.versions("numpy", "scipy", "scikit-image")
@@ -141,11 +141,11 @@ def _rms(residuals):
     return math.sqrt(float(np.mean(np.sum(residuals**2, axis=1))))
 
 
-def sentence(name, found: Solution, number):
+def sentence(name, solution: Solution, number):
     """What was done to the pointing of an image."""
-    before, after, measures = found.of_image(number)
-    angles = ", ".join(f"{angle:.6f}" for angle in np.degrees(found.angles[number]))
-    change = found.rates[number]
+    before, after, measures = solution.of_image(number)
+    angles = ", ".join(f"{angle:.6f}" for angle in np.degrees(solution.angles[number]))
+    change = solution.rates[number]
     linear = f", and ({', '.join(f'{angle:.6f}' for angle in np.degrees(change))}) later" if change.any() else ""
     return (
         f"control: {name} turned by ({angles}) degrees{linear} in the frame of its camera; {measures} places, "
