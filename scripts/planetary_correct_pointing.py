@@ -16,10 +16,10 @@ def planetary_correct_pointing(cube: Path, pointing: Path, controlled: Path, ima
     controlled -- the copy, whose tables of pointing (and position, where that was adjusted) are others
     image -- the name of the image in the control
     """
-    found, source = files.read_json(pointing)[image["name"]], cubes.Cube(cube)
-    changed = {block["name"]: products.table(block) for block in found["tables"]}
+    adjusted, source = files.read_json(pointing)[image["name"]], cubes.Cube(cube)
+    changed = {block["name"]: products.table(block) for block in adjusted["tables"]}
     tables = [changed.get(name) or source.table(name) for name in source.tables]
-    groups = notes.noted(source.groups, done=[found["told"]])
+    groups = notes.noted(source.groups, done=[adjusted["told"]])
     cubes.write(controlled, source.image(blocks=source.stored(), groups=groups, tables=tables))
 
 

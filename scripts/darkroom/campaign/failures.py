@@ -18,9 +18,8 @@ ERRORS = [
 FIELD = re.compile(r"^ {4}(?: {8})?(\w+): (.*)$", re.MULTILINE)
 LOGS = re.compile(r"([^,]+?)(?: \(check log file\(s\) for error details\))?(?:,|$)")
 RAISED = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\w*: (.*)")  # the last line of a traceback
-LEVEL = re.compile(
-    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) ", re.MULTILINE
-)  # as `entrypoint` begins a line of a log
+# How `entrypoint` begins a line of a log.
+LEVEL = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) ", re.MULTILINE)
 CUT = "ended from outside, as by a signal or for want of memory"
 # By why SLURM ended a job: what is to be said, and the resource that a user can ask for.
 ENDED = {"memory": ("for want of memory", "mem_mb"), "time": ("by its time limit", "runtime")}

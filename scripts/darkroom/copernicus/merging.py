@@ -3,6 +3,7 @@
 import csv
 import functools
 import io
+import itertools
 
 import numpy as np
 
@@ -83,11 +84,16 @@ def highest(images):
 
 
 def mean(images):
-    """The mean of images (float32) that come one after another, where they have values; NaN where there is none."""
-    first = next(images)
+    """The mean of images (float32) that come one after another, where they have values; NaN where there is none.
+
+    One alone is given as it is.
+    """
+    first, second = next(images), next(images, None)
+    if second is None:
+        return first
     count = (~np.isnan(first)).astype(np.int32)
     total = np.where(count, first, 0).astype(np.float64)
-    for image in images:
+    for image in itertools.chain((second,), images):
         seen = ~np.isnan(image)
         np.add(total, image, out=total, where=seen)
         count += seen

@@ -421,12 +421,7 @@ class Plan:
     def located(self) -> list[Cube]:
         """The cubes that get the geometry of their camera."""
         images = (made for made in map(self.__getitem__, self.datasets) if isinstance(made, Image))
-        return [
-            image.cube("located", part)
-            for image in images
-            if image.located and not image.joined
-            for part in image.parts
-        ]
+        return [image.cube("located", part) for image in images if image.is_located for part in image.parts]
 
     @property
     def of_kernels(self) -> list[Cube]:

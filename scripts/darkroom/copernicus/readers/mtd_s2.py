@@ -5,7 +5,7 @@ import re
 from lxml import etree
 
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
-OFFSETS_SINCE = (4, 0)  # the baseline
+OFFSETS_SINCE = "04.00"  # the baseline
 
 
 def read(path, level):
@@ -32,7 +32,7 @@ def read(path, level):
     bands = {int(one.get("bandId")): _band(one.get("physicalBand")) for one in tree.iter("Spectral_Information")}
     bands = bands or dict(enumerate(BANDS))
     offsets = {bands[int(one.get("band_id"))]: float(one.text) for one in tree.iter(offset)}
-    if not offsets and tuple(map(int, baseline.split("."))) >= OFFSETS_SINCE:
+    if not offsets and baseline >= OFFSETS_SINCE:
         raise ValueError(
             f"{path}: baseline {baseline} has an {offset} for each band, and here is none: a copy whose pixels were "
             "changed? Use the product of the archive"

@@ -19,7 +19,6 @@ from darkroom.copernicus.readers import mtd_s2
 ITEM = re.compile(r"(?P<folder>(.*/)?(?P<product>S2[A-Z]_MSIL[12][AC]_\w+))/(?P=product)\.json")
 BAND = re.compile(r"(.*_)?(?P<band>B\d\d|B8A|SCL)(_\d\dm)?")
 APPLIED = "earthsearch:boa_offset_applied"
-OFFSETS_SINCE = "04.00"  # the baseline
 DARKEST = -0.05  # reflectance: what is left of the dark after correction is nearer to 0
 FEW = 0.05  # of the pixels
 LOOKED_AT = 512  # pixels of a side
@@ -116,13 +115,13 @@ def _require_certain(path, baseline, harmonised, images, scale, offsets):
     """Raise ValueError where offsets, baseline, what is said of the pixels, and the pixels do not go together."""
     listed = sorted(set(offsets.values()))
     if not any(listed):
-        if not harmonised and baseline >= OFFSETS_SINCE:
+        if not harmonised and baseline >= mtd_s2.OFFSETS_SINCE:
             raise ValueError(
                 f"{path}: baseline {baseline} has an offset for each band, and here is none, nor that it is in the "
                 f"pixels already ({APPLIED}); use the product of the archive"
             )
         return
-    if baseline < OFFSETS_SINCE:
+    if baseline < mtd_s2.OFFSETS_SINCE:
         raise ValueError(f"{path}: tells the offsets {listed}, and baseline {baseline} has none")
     shifted = [band for band, offset in offsets.items() if _is_shifted(images[band], scale, offset)]
     if harmonised and not shifted:

@@ -12,7 +12,7 @@ from rasterio.features import geometry_mask
 from rasterio.windows import transform as window_transform
 from shapely.geometry import mapping
 
-from darkroom.copernicus import areas, grid
+from darkroom.copernicus import areas, grid, merging
 from darkroom.copernicus.readers import gridded
 from darkroom.copernicus.recipes import periods
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
@@ -117,7 +117,7 @@ def fill(times, variant, options, put):
                 images.append((read, place[0]))
             for window in times.grid.windows():
                 shown = (_brought(read, source, times.grid, window) for read, source in images)
-                made = periods.mean(shown)
+                made = merging.mean(shown)
                 if variant.clip:
                     made[_outside(times.grid, window, options["map"]["area"])] = np.nan
                 put(layer.name, at, window, made)

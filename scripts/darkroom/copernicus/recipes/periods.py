@@ -3,8 +3,6 @@
 import itertools
 from datetime import datetime, timedelta
 
-from darkroom.copernicus import merging
-
 
 def grouped(scenes, every):
     """Begins (ISO 8601) and lists of the scenes of each day, week or month; of each scene alone where `every` is None.
@@ -35,10 +33,3 @@ def notes(groups, every):
 def products(groups):
     """The products that each time is made of."""
     return [", ".join(dict.fromkeys(scene["product"] for scene in some)) for some in groups]
-
-
-def mean(images):
-    """The mean of one or more images (float32) where they have values; one alone as it is."""
-    first = next(images)
-    second = next(images, None)
-    return first if second is None else merging.mean(itertools.chain((first, second), images))

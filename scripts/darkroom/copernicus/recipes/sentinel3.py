@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from darkroom.copernicus import areas, grid, overlap
+from darkroom.copernicus import areas, grid, merging, overlap
 from darkroom.copernicus.merging import COMPARED
 from darkroom.copernicus.readers import sen3
 from darkroom.copernicus.recipes import periods
@@ -77,7 +77,7 @@ def fill(times, variant, options, put):
 
         for window in place.windows():
             images = (_window(*read(number), place, window) for number in range(len(scenes)))
-            put(layer.name, at, window, periods.mean(images))
+            put(layer.name, at, window, merging.mean(images))
 
 
 def _unmasked(field):

@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from darkroom.copernicus import areas, grid, overlap, plumes
+from darkroom.copernicus import areas, grid, merging, overlap, plumes
 from darkroom.copernicus.readers import s5p
 from darkroom.copernicus.recipes import periods
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
@@ -94,7 +94,7 @@ def _gridded(orbits, place, window):
             np.maximum(share, np.minimum(cover, 1), out=share, casting="same_kind")
             yield mean.astype(np.float32)
 
-    return periods.mean(means()), share
+    return merging.mean(means()), share
 
 
 def _pixels(scene, column, least):

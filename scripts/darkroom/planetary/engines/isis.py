@@ -79,11 +79,11 @@ def control(cubes, made, image, threads):
     }
     asked = image["stages"], cubes, made["network"], options["network"], options["held"], values
     with programs.control(*asked, parameters=image["parameters"], threads=threads) as (adjusted, net):
-        found = jigged.of({name: Cube(path) for name, path in adjusted.items()}, net)
-        found.require_fit(options["least"], options["bound"])
-        write_residuals(made["residuals"], found.residuals())
-        write_record(made["record"], found.record())
-        write_json(made["pointing"], found.pointing())
+        solved = jigged.of({name: Cube(path) for name, path in adjusted.items()}, net)
+        solved.require_fit(options["least"], options["bound"])
+        write_residuals(made["residuals"], solved.residuals())
+        write_record(made["record"], solved.record())
+        write_json(made["pointing"], solved.pointing())
         with replacing(made["network"]) as partial:
             shutil.copyfile(net, partial)
 

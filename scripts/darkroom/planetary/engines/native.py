@@ -111,11 +111,11 @@ def control(cubes, made, image, threads):
     """
     from darkroom.planetary.control import adjust, products  # here, as no other step needs what they stand on
 
-    found = adjust.adjusted(cubes, image["control"], threads)
-    products.write_network(made["network"], image["network"], found)
-    products.write_residuals(made["residuals"], products.residuals_of(found))
-    write_record(made["record"], products.record_of(found, image["control"]))
-    write_json(made["pointing"], products.pointing_of(found))
+    solved = adjust.adjusted(cubes, image["control"], threads)
+    products.write_network(made["network"], image["network"], solved)
+    products.write_residuals(made["residuals"], products.residuals_of(solved))
+    write_record(made["record"], products.record_of(solved, image["control"]))
+    write_json(made["pointing"], products.pointing_of(solved))
 
 
 def template(cubes, grid, given, image):

@@ -30,7 +30,6 @@ META = (".tm", ".mk")
 SLACK = 60.0  # seconds before and after an image within which kernels may be needed,
 LIGHT = 6 * 3600.0  # and before it for positions, seconds that light takes from the Sun, to Pluto and farther
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-EPOCH = np.datetime64("2000-01-01T12:00:00")
 # Folders of ISISDATA by NAIF's codes of spacecraft.
 AREAS = {
     **{-27: "viking1", -30: "viking2", -41: "mex", -53: "odyssey", -61: "juno", -74: "mro", -77: "galileo"},
@@ -148,15 +147,15 @@ def in_metakernel(path):
     lists |= {key: [value] for key, value in re.findall(r"(\w+)\s*\+?=\s*'([^']*)'", text)}
     symbols = dict(zip(lists.get("PATH_SYMBOLS", []), lists.get("PATH_VALUES", []), strict=True))
     listed = [name for one in re.findall(r"KERNELS_TO_LOAD\s*\+?=\s*\((.*?)\)", text, re.S) for name in _quoted(one)]
-    found, missing = [], []
+    there, missing = [], []
     for name in listed:
         for symbol, value in symbols.items():
             name = name.replace(f"${symbol}", value)
         whole = next((at for at in (Path(name), *(up / name for up in path.resolve().parents)) if at.is_file()), None)
-        (missing if whole is None else found).append(whole or name)
+        (missing if whole is None else there).append(whole or name)
     if missing:
         raise ValueError(f"{path}: {len(missing)} of {len(listed)} kernels are not there: {', '.join(missing[:3])}")
-    return found
+    return there
 
 
 def _quoted(text):
@@ -360,7 +359,7 @@ def _time(text):
     year, month, day, clock = text.split()[:4]
     number = MONTHS.index(month[:3].upper()) + 1
     time = f"{year}-{number:02}-{int(day):02}T{clock}"
-    return float((np.datetime64(time) - EPOCH) / np.timedelta64(1, "us")) / 1e6
+    return float((np.datetime64(time) - spice.EPOCH) / np.timedelta64(1, "us")) / 1e6
 
 
 def _files(root, groups):

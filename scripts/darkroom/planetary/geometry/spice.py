@@ -19,6 +19,7 @@ from darkroom.planetary.geometry.isd import LINE_SCAN
 from darkroom.planetary.geometry.sensor import spacecraft
 
 J2000 = 1  # NAIF's code of the frame
+EPOCH = np.datetime64("2000-01-01T12:00:00")  # of ephemeris time
 BY_POINTING, FIXED = 3, 4  # classes of frames: of CK kernels, and those that do not turn against another
 SHORT = 1000  # lines from which a scan is long: of so many one has a position and pointing of its own, or more often
 LINES, RATE = 10, 10
@@ -328,7 +329,4 @@ def label(code):
 
 def told(time):
     """An ephemeris time in words."""
-    return (
-        np.datetime_as_string(np.datetime64("2000-01-01T12:00:00", "ms") + np.timedelta64(round(time * 1000), "ms"))
-        + " TDB"
-    )
+    return f"{EPOCH + np.timedelta64(round(time * 1000), 'ms')} TDB"

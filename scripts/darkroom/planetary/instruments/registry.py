@@ -147,9 +147,10 @@ def of_cube(groups):
 
     Raises ValueError listing what can be calibrated.
     """
-    if not calibrates(groups):
-        raise ValueError(f"no calibration for InstrumentId {_id(groups)!r}; known are {', '.join(_by_id())}")
-    return _by_id()[_id(groups).upper()]
+    by_id = _by_id("calibrate")
+    if _id(groups).upper() not in by_id:
+        raise ValueError(f"no calibration for InstrumentId {_id(groups)!r}; known are {', '.join(by_id)}")
+    return by_id[_id(groups).upper()]
 
 
 def sensor_of(groups):
@@ -157,7 +158,7 @@ def sensor_of(groups):
 
     Raises ValueError listing the cameras whose geometry can be had from kernels.
     """
-    by_id = {key: camera for camera in cameras().values() if camera.sensor for key in camera.instrument_ids}
+    by_id = _by_id("sensor")
     if _id(groups).upper() not in by_id:
         raise ValueError(f"no geometry from kernels for InstrumentId {_id(groups)!r}; known are {', '.join(by_id)}")
     return by_id[_id(groups).upper()].sensor
@@ -165,15 +166,16 @@ def sensor_of(groups):
 
 def calibrates(groups):
     """Whether one of our cameras calibrates a cube, by its groups."""
-    return _id(groups).upper() in _by_id()
+    return _id(groups).upper() in _by_id("calibrate")
 
 
 def _id(groups):
     return groups.get("Instrument", {}).get("InstrumentId", "")
 
 
-def _by_id():
-    return {key: camera for camera in cameras().values() if camera.calibrate for key in camera.instrument_ids}
+def _by_id(ability):
+    """InstrumentId -> camera, of those that have this of their functions."""
+    return {key: camera for camera in cameras().values() if getattr(camera, ability) for key in camera.instrument_ids}
 
 
 def options(files=()):
