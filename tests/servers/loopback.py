@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import functools
+import random
 import signal
 import socket
 import subprocess
@@ -10,15 +11,35 @@ import sys
 import time
 
 PR_SET_PDEATHSIG = 1
+OURS = (10_000, 32_000)
+_claims = []  # of ports, held while this process lives
 
 
 def free_ports(count):
-    """Ports of 127.0.0.1 that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Ports of 127.0.0.1 that nobody listens on, and that no other process of the tests is given while this one lives.
+
+    They lie below those that the kernel hands out by itself: else a connection or another server may take a port
+    between this answer and its server's start, and the test talks to a stranger.
+    """
+    ports = []
+    while len(ports) < count:
+        port = random.randrange(*OURS)
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            _claims.append(_claimed(port))
+            ports.append(port)
+    return ports
+
+
+def _claimed(port):
+    """A name of the kernel's (Linux) that one process at a time can hold. Raises OSError where another has it."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0darkroom-tests-port-{port}")
+    except OSError:
+        claim.close()
+        raise
+    return claim
 
 
 def start(command, log, environment=None, folder=None):
