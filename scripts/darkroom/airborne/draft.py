@@ -24,6 +24,15 @@ EPOCHS = ("1970-01-01", "1980-01-06", "1993-01-01", "2000-01-01", "2001-01-01", 
 SECONDS = ("s", "sec", "second", "seconds")
 AT_LAUNCH = 60  # seconds below which the first time counts from a launch, not from midnight
 LEAPING = EPOCHS[1:3]
+# Dates in file names: yyyyddd with a time to the tenth, as GOES-R has them, yyyymmdd, and the day of a year.
+STAMPS = (
+    re.compile(r"^OR_\w+_s(?P<date>\d{7})(?P<time>\d{6})\d{1,2}(?!\d)"),
+    re.compile(r"(?<!\d)(?P<date>\d{8})(?P<time>\d{6}|\d{4}|\d{2})?(?!\d)"),
+    re.compile(r"(?<!\d)(?P<date>\d{4}[.-]?\d{3})(?P<time>\d{6}|\d{4})?(?!\d)"),
+)
+UNKNOWN = "yyyy-mm-ddThh:mm:ss"  # in the place of a moment that a person must give
+DECIMAL = re.compile(r"\d+\.\d*")  # which may be a day of the year, but is more often a number
+CLOCK_OF_NAME = re.compile(r"(?<!\d)(?P<time>\d{6}|\d{4})(?!\d)")
 DATES, CLOCKS = ("%m/%d/%Y", "%d.%m.%Y", "%d/%m/%Y"), ("%H:%M:%S", "%I:%M:%S %p", "%H:%M")
 SINCE_PARTS = ("Year", "Month", "Day", "Hour", "Minute", "Second")
 SINCE = "{Year}-{Month}-{Day} {Hour}:{Minute}:{Second}"
@@ -123,6 +132,9 @@ def draft(path):
     place = next((item for item in variables.values() if table.get(item.source, {}).get("name") == "latitude"), None)
     if place is not None and len(place.shape) > 1:
         form["feature"] = "swath"
+    elif form["reader"] in ("netcdf", "table") and _goes_back(moments(variables["time"])):
+        form["feature"] = "swath"
+        notes.append("time goes backwards in it: as a swath it keeps its rows in their order, which no trajectory may")
     elif any(item.dims[:1] == (rows,) and len(item.dims) == 2 for item in variables.values()) and _bins(
         variables, table
     ):
@@ -130,7 +142,7 @@ def draft(path):
     if place is None:
         form["position"] = position_of(header)
         notes.append(
-            f"no latitude and longitude were found; `position` is {form['position']}: give numbers, labels "
+            f"no latitude and longitude were found; `position` is {form['position']}: give degrees in place of 0, labels "
             "of the header, or `navigation`"
         )
     form["variables"] = table
@@ -165,6 +177,12 @@ def draft(path):
     return drafted, notes
 
 
+def _goes_back(times):
+    """Whether times go back somewhere, but not throughout."""
+    steps = np.diff(times[~np.isnat(times)]).astype(np.int64)
+    return bool((steps < 0).any() and (steps > 0).any())
+
+
 def _read(path, form, notes):
     """(variables, header) of a file by a form without a table; how its time is put together goes to the form."""
     tried = {"variables": {}, "groups": _groups(path.name, form)} | form
@@ -182,14 +200,20 @@ def _read(path, form, notes):
             day = moments(variables["time"]).min().astype("datetime64[D]")
         except ValueError:
             continue
-        unsure = 2 if "variable" not in time else 0 if _is_near(day, tried["groups"]) else 1
+        unsure = 2 * ("variable" not in time) + (not _is_near(day, tried["groups"]))
         read_so.setdefault(unsure, (time, variables, header))
         if 0 in read_so:
             break
     if not read_so:
-        raise ValueError(f"{path}: no time was found; tell `time` in the format by hand (see the tutorial)")
+        variables, header, *_ = read(path, tried | {"time": {"since": EPOCHS[0]}})
+        form["time"] = {"since": UNKNOWN}
+        notes.append(
+            f"no time was found; put the moment of the file for {UNKNOWN} in `time`, or the variable that has it: "
+            "{variable: NAME, units: 'seconds since 2012-09-07'}; docs/collections.md has more ways"
+        )
+        return variables, header
     form["time"], variables, header = read_so[min(read_so)]
-    doubt = ", which is not the day that the file name tells" if min(read_so) == 1 else ""
+    doubt = ", which is not the day that the file name tells" if min(read_so) % 2 else ""
     notes.append(f"time is taken for {form['time']}{doubt}: see whether that is so")
     if form["time"].get("units", "").endswith(LEAPING):
         notes.append("such counts often have leap seconds in them, by which time would be late: see whether that is so")
@@ -236,6 +260,7 @@ def _times(told, groups):
         if UNIX[0] < float(likely[name]) < UNIX[1] and (epoch == EPOCHS[0] or "date" in groups):
             yield {"variable": name, "units": f"seconds since {epoch}"}
     starts = [label for label, value in header.items() if _is_moment(value) and not LATER.search(label)]
+    starts = [label for label in starts if not DECIMAL.fullmatch(header[label].strip())]
     starts.sort(key=lambda label: not START.search(label))
     if set(SINCE_PARTS) <= set(header):
         starts.insert(0, SINCE)
@@ -248,7 +273,9 @@ def _times(told, groups):
             unit = columns[name][1] or "seconds"
             is_from_launch = "time" in groups and unit[:1] == "s" and 0 <= likely[name] < AT_LAUNCH
             yield {"variable": name, "units": f"{unit} since {{date}}" + ("T{time}" if is_from_launch else "")}
-    if "date" in groups:  # of a sounding without times of its levels
+    # Of what has no times of its rows: the moment that the header or the file name tells.
+    yield from ({"since": label} for label in starts if START.search(label))
+    if "date" in groups:
         yield {"since": "{date}T{time}" if "time" in groups else "{date}"}
 
 
@@ -409,24 +436,34 @@ def _fits(its_units, canonical):
 def names_of(name):
     """An expression for names like this one: its date and time are groups, other numbers may be others."""
     stem, dot, ending = name.rpartition(".") if re.search(r"\.[A-Za-z]\w{0,4}$", name) else (name, "", "")
-    parts, seen = [], set()
-    for part in re.split(r"(\d+)", stem):
-        if len(part) in (12, 14) and "date" not in seen and _is_moment(part[:8]):
-            seen |= {"date", "time"}
-            parts.append(rf"(?P<date>\d{{8}})(?P<time>\d{{{len(part) - 8}}})")
-            continue
-        group = {8: "date", 6: "time", 4: "time"}.get(len(part)) if part.isdigit() else None
-        if group == "time" and "date" not in seen:
-            group = None
-        if group == "date" and not _is_moment(part):
-            group = None
-        if group and group not in seen:
-            seen.add(group)
-            parts.append(rf"(?P<{group}>\d{{{len(part)}}})")
-        else:
-            parts.append(r"\d+" if part.isdigit() else re.escape(part))
-    ends = re.escape(dot + ending)
-    return f"(?P<granule>{''.join(parts)}){ends}"
+    stamps = (match for form in STAMPS for match in form.finditer(stem))
+    stamp = next((match for match in stamps if _is_moment(match["date"])), None)
+    if stamp is None:
+        return f"(?P<granule>{_alike(stem)}){re.escape(dot + ending)}"
+    before, inside, after = stem[: stamp.start()], _grouped(stamp), _alike(stem[stamp.end() :])
+    clock = None if stamp["time"] else CLOCK_OF_NAME.search(stem, stamp.end())
+    if clock:
+        after = _alike(stem[stamp.end() : clock.start()]) + _grouped(clock) + _alike(stem[clock.end() :])
+    return f"(?P<granule>{_alike(before)}{inside}{after}){re.escape(dot + ending)}"
+
+
+def _grouped(match):
+    """The text of a match as an expression, with its groups."""
+    parts, end = [], match.start()
+    for group in (name for name, value in match.groupdict().items() if value):
+        parts += [_alike(match.string[end : match.start(group)]), f"(?P<{group}>{_of_digits(match[group])})"]
+        end = match.end(group)
+    return "".join([*parts, _alike(match.string[end : match.end()])])
+
+
+def _of_digits(text):
+    """An expression for a text with as many digits in the same places."""
+    return re.sub(r"\d+", lambda digits: rf"\d{{{len(digits[0])}}}", re.escape(text))
+
+
+def _alike(text):
+    """An expression for a text with other numbers in it."""
+    return "".join(r"\d+" if part.isdigit() else re.escape(part) for part in re.split(r"(\d+)", text))
 
 
 def platform(name, header):

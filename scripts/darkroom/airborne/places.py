@@ -19,8 +19,14 @@ def locate(variables, position, header, navigation, flags, path):
     position -- `latitude`, `longitude`, `altitude` of the format: a number, or the label in the header that has it
     navigation -- the granule whose positions at the same times count, or None
 
-    Raises ValueError for a label that is not there or tells no number, and for navigation of other times.
+    Raises ValueError for a label that is not there or tells no number, for the 0 N 0 E of a draft, and for navigation
+    of other times.
     """
+    if position.get("latitude") == position.get("longitude") == 0 and "latitude" not in variables:
+        raise ValueError(
+            f"{path}: `position` is 0 N 0 E, where no instrument is; right are its degrees, labels of the header that "
+            "have them, or `navigation`"
+        )
     rows, dims = variables["time"].shape, variables["time"].dims
     for name, place in position.items():
         if name in variables:

@@ -11,6 +11,11 @@ from darkroom.airborne.granule import Granule, moments
 from darkroom.airborne.screen import screen
 from darkroom.airborne.times import FIRST, LAST, moment
 
+# What dimensions are called that have a variable of this name, and its standard name (compliance checkers want that).
+COORDINATES = {
+    "lat": "latitude", "lon": "longitude", "height": "height", "depth": "depth", "pressure": "air_pressure",
+    "latitude": "latitude", "longitude": "longitude",
+}  # fmt: skip
 READERS = {"swath": "netcdf"}  # another name of a reader
 
 
@@ -64,6 +69,7 @@ def read(match, path, companion=None, navigation=None):
     granule = Granule(match.granule, match.collection, names, feature, variables, header, flags)
     _put_in_order(granule, path, lines)
     screen(granule)
+    _name_dimensions(granule)
     _flag_date(granule, match)
     for name, variable in granule.variables.items():
         if variable.dims == (name,) and variable.fill is not None and not variable.missing(variable.array()).any():
@@ -131,6 +137,24 @@ def _put_in_order(granule, path, lines):
         for name, variable in granule.variables.items():
             dims = tuple("obs" if dim == "time" else dim for dim in variable.dims)
             granule.variables[name] = replace(variable, dims=dims)
+
+
+def _name_dimensions(granule):
+    """Give names of their own to dimensions that a reader of CF would take for a coordinate that is not there.
+
+    Such are those called by a quantity without a variable of it, and heights beside a track, which CF knows in curtains
+    alone (9.1).
+    """
+    anew = {}
+    for variable in granule.variables.values():
+        for dim, length in zip(variable.dims, variable.shape, strict=True):
+            named = granule.variables.get(dim)
+            its = named.attrs.get("standard_name", "") if named and named.dims == (dim,) else ""
+            beside = granule.feature == "trajectory" and its in ("height", "altitude", "depth")
+            if dim in COORDINATES and (its != COORDINATES[dim] or beside) and dim != granule.rows:
+                anew[dim] = f"{dim}_{length}"
+    for name, variable in granule.variables.items() if anew else ():
+        granule.variables[name] = replace(variable, dims=tuple(anew.get(dim, dim) for dim in variable.dims))
 
 
 def where(wrong, lines):

@@ -4,8 +4,8 @@ Files of its ancestor, the NASA Ames format, are alike with blanks for commas, n
 short names in the comments.
 
 Format: NASA ESDS-RFC-029 "ICARTT File Format Standards V2.0", Gaines and Hipskind (1998) for 2310: the first line gives
-the number of header lines; time is seconds from midnight of the date on line 7; each variable has its own scale factor
-and missing value, and comments give codes for what is beyond the limits of detection.
+the number of header lines; time is seconds from midnight of the date on line 7, in NASA Ames also hours or days; each
+variable has its own scale factor and missing value, and comments give codes for what is beyond the limits of detection.
 """
 
 import itertools
@@ -58,7 +58,7 @@ def read(path, form):
 def _tables(path, head, length, form, variables, flags):
     """Put the columns of the body to the variables; returns the line of each row."""
     codes = head.codes()
-    midnight = f"seconds since {head.date} 00:00:00"
+    midnight = f"{counted(head.independent)} since {head.date} 00:00:00"
     if head.kind == "1001":
         values = text.table(path, length, [column.name for column in head.columns], blanks=head.is_ames)
         if not len(values):
@@ -83,6 +83,14 @@ def _put(variables, flags, form, column, values, dims, codes, time_units=""):
         return
     told = {"units": column.units} | ({"scale_factor": column.scale} if column.scale != 1 else {})
     put(variables, flags, form["variables"], column.name, values, dims, told, [column.missing], codes, column.long_name)
+
+
+def counted(independent):
+    """What the independent variable counts from midnight: the unit that its line names first, or seconds."""
+    if independent.units in times.UNITS:
+        return times.UNITS[independent.units]
+    words = re.findall("[a-z]+", f"{independent.name} {independent.units} {independent.long_name}".lower())
+    return next((word for word in words if word in times.NANOSECONDS), "seconds")
 
 
 class Column:

@@ -54,6 +54,9 @@ def _variables(path, sources, form, time, layout, used, header):
             names[name] = _put_text(variables, flags, form, name, source, layout)
         else:
             names[name] = _put_numbers(variables, flags, form, path, name, source, layout)
+    if rest := netcdf_file.rest_of_block(path):
+        note = f"{rest} bytes below the last record, up to the end of a block, are none of the header's; they were left out"
+        flags.append({"flag": "rest_of_block", "note": note})
     if left_out:
         note = f"netCDF of CF has no type for {', '.join(left_out)}; left out"
         flags.append({"flag": "left_out", "note": note})

@@ -12,6 +12,7 @@ import numpy as np
 CLASSIC = {b"CDF\1": ("I", "I"), b"CDF\2": ("I", "Q"), b"CDF\5": ("Q", "Q")}
 PACKED, SLACK = 1100, 1 << 26  # deflate packs 1032 bytes into one at most; small arrays may be of fill values alone
 PADDING = 4  # of the last variable, which need not be there
+BLOCK = 1024  # of what old libraries wrote at once: what the buffer had before may stand below the last record
 SIZES = (0, 1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8)  # bytes of a value by the number of its type
 
 
@@ -49,11 +50,21 @@ def _require_classic_size(path, size):
         raise ValueError(f"{path}: the header of the netCDF file is damaged: it names what is not there") from error
     if size < whole:
         raise ValueError(f"{path}: the file is cut: {size} bytes; by its header it has {whole}")
-    if whole and size >= whole + PADDING:
+    if whole and size >= whole + PADDING and not _fills_block(size, whole):
         raise ValueError(
             f"{path}: {size} bytes; by its header it has {whole}: what is too much may stand anywhere, or the number "
             "of records was not updated"
         )
+
+
+def rest_of_block(path):
+    """Bytes below the last record of a file of a classic format that fill the last block; most often none."""
+    size, whole = Path(path).stat().st_size, classic_size(path)
+    return size - whole if whole and size >= whole + PADDING and _fills_block(size, whole) else 0
+
+
+def _fills_block(size, whole):
+    return size == -(-whole // BLOCK) * BLOCK
 
 
 def _sizes(group):
