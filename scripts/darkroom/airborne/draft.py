@@ -26,7 +26,7 @@ AT_LAUNCH = 60  # seconds below which the first time counts from a launch, not f
 LEAPING = EPOCHS[1:3]
 # Dates in file names: yyyyddd with a time to the tenth, as GOES-R has them, yyyymmdd, and the day of a year.
 STAMPS = (
-    re.compile(r"^OR_\w+_s(?P<date>\d{7})(?P<time>\d{6})\d{1,2}(?!\d)"),
+    re.compile(r"^OR_[\w-]+_s(?P<date>\d{7})(?P<time>\d{6})\d{1,2}(?!\d)"),
     re.compile(r"(?<!\d)(?P<date>\d{8})(?P<time>\d{6}|\d{4}|\d{2})?(?!\d)"),
     re.compile(r"(?<!\d)(?P<date>\d{4}[.-]?\d{3})(?P<time>\d{6}|\d{4})?(?!\d)"),
 )
@@ -39,7 +39,7 @@ SINCE = "{Year}-{Month}-{Day} {Hour}:{Minute}:{Second}"
 # Standard name -> what variables are called that mean it, and what they are not called.
 GUESSES = {
     "latitude": (r"^lat(i|itude)?(/n)?$|(^|[_/ ])lat(itude)?$|^gps_?lat|latitude", r"ac_?lat|aircraft"),
-    "longitude": (r"^lon(g|gitude)?(/e)?$|(^|[_/ ])long?(itude)?$|^gps_?lon|longitude", r"ac_?lon|aircraft"),
+    "longitude": (r"^lon(g|gitude)?(/e)?$|(^|[_/ ])lon(gitude)?$|^gps_?lon|longitude", r"ac_?lon|aircraft"),
     "altitude": (r"gps.*alt|alt.*(msl|gps)|^alt(itude)?$|^hght$|msl.*alt|geometric.*height", r"press|radar|range"),
     "barometric_altitude": (r"press.*alt|alt.*press", r"cabin"),
     "geopotential_height": (r"geopot|^gph|^geoz$|^hght$", r"$^"),
@@ -74,6 +74,11 @@ GUESSES = {
     "brightness_temperature": (r"^tb\b|^tb_|brightness", r"$^"),
     "equivalent_reflectivity_factor": (r"^(.*/)?dbz|reflectiv", r"height"),
 }
+# Words of what is told of a quantity, and is not itself one.
+ABOUT = re.compile(
+    r"(^|[_ ])(qc|qa|quality|flags?|std|stdev|stddev|sdev|sigma|err|error|uncertainty|variance|precision|bias)($|[_ ])"
+    r"|deviation"
+)
 # Quantity -> what labels of a header are called that have it of a place.
 PLACES = {
     "latitude": r"(^|[^a-z])lat(itude)?($|[^a-z])",
@@ -139,11 +144,14 @@ def draft(path):
         variables, table
     ):
         form["feature"] = "trajectoryProfile"
+    elif _heights(variables, rows):
+        form["feature"] = "swath"
+        notes.append("it has heights of bins, which are no altitudes: a swath, as CF has no such trajectory")
     if place is None:
         form["position"] = position_of(header)
         notes.append(
-            f"no latitude and longitude were found; `position` is {form['position']}: give degrees in place of 0, labels "
-            "of the header, or `navigation`"
+            f"no latitude and longitude were found; `position` is {form['position']}: give degrees in place of 0, "
+            "labels of the header, or `navigation`"
         )
     form["variables"] = table
     told = {
@@ -327,6 +335,18 @@ def _bins(variables, table):
     )
 
 
+def _heights(variables, rows):
+    """Whether there are heights of bins that some variable has, which every row has the same of."""
+    heights = {
+        item.dims for item in variables.values() if len(item.dims) == 1 and _is_vertical(item) and item.dims != (rows,)
+    }
+    return any(item.dims[:1] == (rows,) and item.dims[1:] in heights for item in variables.values())
+
+
+def _is_vertical(item):
+    return item.attrs.get("standard_name") in ("height", "depth", "altitude") or "positive" in item.attrs
+
+
 def codes_of(item):
     """Values of a variable that look like codes for missing ones: an extreme that is such a code, far off the rest."""
     if item.is_text or not item.dims or item.dtype.kind not in "iuf" or item.shape[0] == 0:
@@ -418,6 +438,8 @@ def guess(item):
     """The standard name that a variable most likely has, by its name and units, or ""."""
     words = [item.source.rpartition("/")[2].lower(), str(item.attrs.get("long_name", "")).lower()]
     its_units = item.attrs.get("units", "")
+    if any(map(ABOUT.search, words)):
+        return ""
     for word in words:
         for standard_name, (called, not_called) in GUESSES.items():
             named = re.search(called, word) and not any(re.search(not_called, one) for one in words)

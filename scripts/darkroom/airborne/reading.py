@@ -140,18 +140,13 @@ def _put_in_order(granule, path, lines):
 
 
 def _name_dimensions(granule):
-    """Give names of their own to dimensions that a reader of CF would take for a coordinate that is not there.
-
-    Such are those called by a quantity without a variable of it, and heights beside a track, which CF knows in curtains
-    alone (9.1).
-    """
+    """Give other names to dimensions that are called by a quantity, but have no variable of it."""
     anew = {}
     for variable in granule.variables.values():
         for dim, length in zip(variable.dims, variable.shape, strict=True):
             named = granule.variables.get(dim)
             its = named.attrs.get("standard_name", "") if named and named.dims == (dim,) else ""
-            beside = granule.feature == "trajectory" and its in ("height", "altitude", "depth")
-            if dim in COORDINATES and (its != COORDINATES[dim] or beside) and dim != granule.rows:
+            if dim in COORDINATES and its != COORDINATES[dim] and dim != granule.rows:
                 anew[dim] = f"{dim}_{length}"
     for name, variable in granule.variables.items() if anew else ():
         granule.variables[name] = replace(variable, dims=tuple(anew.get(dim, dim) for dim in variable.dims))

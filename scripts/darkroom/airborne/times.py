@@ -106,7 +106,8 @@ def moment(text, first=FIRST):
     """A date not before `first`, with a time and a zone where they are told, as datetime64[ns] in UTC.
 
     Years have four digits: `2012-09-07`, `2012/9/7 12:41`, `20120907T124116Z`, `2012-09-07 12:41:16.5 -05:00`,
-    `07-Sep-2012 12:41:16`, `12:41:16 7 Sep 2012 GMT`, and days of the year `2012-251`, `2012251T1241`; a zone without a sign is ahead, as UDUNITS has it.
+    `07-Sep-2012 12:41:16`, `12:41:16 7 Sep 2012 GMT`, and with the day of the year `2012-251`, `2012251T1241`; a zone
+    without a sign is ahead, as UDUNITS has it.
     Raises ValueError for what is no date.
     """
     match = MOMENT.fullmatch(_in_order(" ".join(str(text).split())))

@@ -44,10 +44,16 @@ def read(path, form):
     head = Header(path, rows, fields[1], is_ames="," not in text.text(first))
     short = [column.name for column in head.columns]
     last = [name.strip() for name in head.rows[-1].split(",")]
-    if head.kind == "1001" and not head.is_ames and last != short:
+    is_named = head.kind == "1001" and not head.is_ames
+    if is_named and [name.casefold() for name in last] != [name.casefold() for name in short]:
         raise ValueError(f"{path} line {length}: the columns are {last}, but the header above describes {short}")
     told = {"Format": f"ICARTT {', '.join(fields[1:])}"} | head.first | head.comments
     flags, variables = list(head.flags), {}
+    if is_named and last != short:
+        others = ", ".join(f"{one} ({other})" for one, other in zip(short, last, strict=True) if one != other)
+        flags.append(
+            {"flag": "names_in_other_letters", "note": f"above the columns names have other capitals: {others}"}
+        )
     try:
         lines = _tables(path, head, length, form, variables, flags)
     except ValueError as error:

@@ -5,6 +5,7 @@ their lengths. What CF's netCDF has no type for is left out, and named.
 """
 
 import functools
+import re
 
 import netCDF4
 import numpy as np
@@ -55,7 +56,7 @@ def _variables(path, sources, form, time, layout, used, header):
         else:
             names[name] = _put_numbers(variables, flags, form, path, name, source, layout)
     if rest := netcdf_file.rest_of_block(path):
-        note = f"{rest} bytes below the last record, up to the end of a block, are none of the header's; they were left out"
+        note = f"{rest} bytes below the last record, up to the end of a block, are no values; they were left out"
         flags.append({"flag": "rest_of_block", "note": note})
     if left_out:
         note = f"netCDF of CF has no type for {', '.join(left_out)}; left out"
@@ -113,6 +114,7 @@ def _put_numbers(variables, flags, form, path, name, source, layout):
     for key in ("scale_factor", "add_offset"):
         told[key] = netcdf_file.number(told.get(key), 1.0 if key == "scale_factor" else 0.0)
     _stored_ranges(told, dtype)
+    flags += _flags_of_cf(name, told)
     fills = [
         value
         for key in ("_FillValue", "missing_value")
@@ -161,6 +163,29 @@ def _from_file(path, name, load):
             return load(file[name], first, last)
 
     return rows
+
+
+def _flags_of_cf(name, told):
+    """Bring what codes of a variable mean to CF's types, and yield a flag where that cannot be.
+
+    Numbers may be told as text such as `0b, 1b`, and meanings as a list of texts.
+    """
+    if "flag_meanings" in told and not isinstance(told["flag_meanings"], str):
+        told["flag_meanings"] = " ".join(
+            str(word).strip().replace(" ", "_") for word in np.ravel(told["flag_meanings"])
+        )
+    if "flag_meanings" in told:
+        told["flag_meanings"] = re.sub(r"[^\w\s.+@-]", "_", told["flag_meanings"], flags=re.ASCII)
+    for key in ("flag_values", "flag_masks"):
+        words = told.get(key, [])
+        words = re.split(r"[,\s]+", words.strip()) if isinstance(words, str) else np.ravel(words).tolist()
+        numbers = [re.fullmatch(r"([-+]?\d+)[bsuBSUlL]*", str(word).strip()) for word in words]
+        if all(numbers) and key in told:
+            told[key] = [int(number[1]) for number in numbers]
+        elif key in told:
+            del told[key]
+            told.pop("flag_meanings", None)
+            yield {"flag": "codes_left_out", "note": f"{key} of {name} are {', '.join(map(str, words))}, no numbers"}
 
 
 def _stored_ranges(told, dtype):
