@@ -14,7 +14,7 @@ from darkroom.airborne.extent import time_text
 from darkroom.airborne.granule import moments
 from darkroom.airborne.readers import netcdf_file, table, text
 from darkroom.airborne.readers.clock import TIME_OF_DAY
-from darkroom.airborne.screen import possible_range
+from darkroom.airborne.screen import is_about, possible_range
 from darkroom.airborne.times import moment
 
 HDF5, CLASSIC = b"\x89HDF\r\n\x1a\n", b"CDF"
@@ -74,11 +74,6 @@ GUESSES = {
     "brightness_temperature": (r"^tb\b|^tb_|brightness", r"$^"),
     "equivalent_reflectivity_factor": (r"^(.*/)?dbz|reflectiv", r"height"),
 }
-# Words of what is told of a quantity, and is not itself one.
-ABOUT = re.compile(
-    r"(^|[_ ])(qc|qa|quality|flags?|std|stdev|stddev|sdev|sigma|err|error|uncertainty|variance|precision|bias)($|[_ ])"
-    r"|deviation"
-)
 # Quantity -> what labels of a header are called that have it of a place.
 PLACES = {
     "latitude": r"(^|[^a-z])lat(itude)?($|[^a-z])",
@@ -135,7 +130,9 @@ def draft(path):
     table = table_of(variables, notes)
     rows = variables["time"].dims[0]
     place = next((item for item in variables.values() if table.get(item.source, {}).get("name") == "latitude"), None)
-    if place is not None and len(place.shape) > 1:
+    if place is not None and _is_grid(variables, table):
+        form["feature"] = "grid"
+    elif place is not None and len(place.shape) > 1:
         form["feature"] = "swath"
     elif form["reader"] in ("netcdf", "table") and _goes_back(moments(variables["time"])):
         form["feature"] = "swath"
@@ -335,6 +332,13 @@ def _bins(variables, table):
     )
 
 
+def _is_grid(variables, table):
+    """Whether latitude and longitude are of dimensions of their own."""
+    sides = [item for item in variables.values() if table.get(item.source, {}).get("name") in ("latitude", "longitude")]
+    dims = {item.dims for item in sides if len(item.shape) == 1 and item.shape[0] > 1}
+    return len(sides) == len(dims) == 2
+
+
 def _heights(variables, rows):
     """Whether there are heights of bins that some variable has, which every row has the same of."""
     heights = {
@@ -353,7 +357,8 @@ def codes_of(item):
         return []
     stored = np.concatenate([np.ravel(block) for _, _, block in item.blocks()])
     values = np.unique(stored[~item.missing(stored) & np.isfinite(stored)])
-    likely = [value for value in values[[0, -1]] if _is_code(value)] if values.size > 2 else []
+    ends = values[[0, -1]] if values.size > 2 else []
+    likely = [value for value in ends if _is_code(value) or _is_code(float(f"{item.physical(value):.5g}"))]
     rest = values[~np.isin(values, likely)]
     if not rest.size:
         return []
@@ -438,7 +443,7 @@ def guess(item):
     """The standard name that a variable most likely has, by its name and units, or ""."""
     words = [item.source.rpartition("/")[2].lower(), str(item.attrs.get("long_name", "")).lower()]
     its_units = item.attrs.get("units", "")
-    if any(map(ABOUT.search, words)):
+    if is_about(item):
         return ""
     for word in words:
         for standard_name, (called, not_called) in GUESSES.items():

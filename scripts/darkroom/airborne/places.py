@@ -49,7 +49,7 @@ def require_rows(variables, flags, path):
     if latitude.shape != longitude.shape and math.prod(latitude.shape) * math.prod(longitude.shape) != 1:
         raise ValueError(
             f"{path}: {latitude.source} is of shape {latitude.shape}, {longitude.source} of {longitude.shape}; right "
-            "is a position for each time: a track, a curtain or a swath, not a grid"
+            "is a position for each time; for a grid of latitudes and longitudes the feature is `grid`"
         )
     if latitude.shape[:1] == rows:
         return
@@ -65,6 +65,18 @@ def require_rows(variables, flags, path):
         note = f"{name} is {place.values()[0]:g} throughout, by {one.source or 'the collection'}"
         flags.append({"flag": "fixed_position", "note": note})
         variables[name] = place
+
+
+def require_grid(variables, path):
+    """Raise ValueError where latitude and longitude are no sides of a grid: two points or more, which go one way."""
+    for name in ("latitude", "longitude"):
+        side = variables[name]
+        steps = np.diff(side.values()) if side.dims == (name,) else np.zeros(0)
+        if not steps.size or not ((steps > 0).all() or (steps < 0).all()):
+            raise ValueError(
+                f"{path}: {side.source} is no side of a grid; right are two values or more that go up or down "
+                "throughout, on a dimension of their own"
+            )
 
 
 def told(header, label, name, path):

@@ -109,12 +109,79 @@ def test_one_position_counts_for_all_rows_and_west_is_negative(tmp_path):
     assert granule.variables["latitude"].shape == (ROWS,)
 
 
-def test_a_grid_is_no_track(tmp_path):
-    time = (("time",), np.arange(1), {"units": "seconds since 2020-02-28 00:00:00"})
-    grid = {name: ((name,), np.linspace(0, 9, size), {}) for name, size in (("lat", 4), ("lon", 5))}
-    path = file_of(tmp_path, "grid.nc", time=time, **grid)
-    with pytest.raises(ValueError, match=r"lat is of shape \(4,\), lon of \(5,\); right is a position for each time"):
+def grid(longitude, **time):
+    """Rain of two times on a grid, longitudes before latitudes as IMERG has them, packed, and with bounds."""
+    longitude = np.asarray(longitude, "f4")
+    latitude = np.array([9, 8, 7, 6], "f4")
+    rain = np.arange(2 * longitude.size * 4, dtype=np.int16).reshape(2, longitude.size, 4)
+    rain[0, 0, 0] = -9990
+    return time | {
+        "lon": (("lon",), longitude, {"units": "degrees_east"}),
+        "lat": (("lat",), latitude, {"units": "degrees_north"}),
+        "lat_bnds": (("lat", "bnds"), np.stack([latitude - 0.5, latitude + 0.5], 1), {}),
+        "rain": (("time", "lon", "lat"), rain, {"units": "mm/h", "scale_factor": 0.1}),
+    }
+
+
+TIMES = {"time": (("time",), np.arange(2.0), {"units": "hours since 2020-02-28 00:00:00"})}
+
+
+@pytest.mark.parametrize(
+    ("longitude", "box"),
+    [
+        ([260, 261, 262], (-100, 6, -98, 9)),
+        ([179, 180, 181], (179, 6, -179, 9)),
+        (np.arange(0, 360, 10), (-180, 6, 180, 9)),
+    ],
+)
+def test_a_grid_has_its_sides_and_its_box(tmp_path, longitude, box):
+    path = file_of(tmp_path, "grid.nc", **grid(longitude, **TIMES))
+    granule, _ = drafted(path, tmp_path)
+    assert granule.extent.box == box
+    cf.write(granule, tmp_path / "made.nc")
+    passed, text = airborne_files.compliance(tmp_path / "made.nc", "cf:1.8", tmp_path)
+    assert passed, text
+    with netCDF4.Dataset(path) as source, netCDF4.Dataset(tmp_path / "made.nc") as made:
+        assert made["rain"].dimensions == ("time", "latitude", "longitude")
+        right = np.ma.masked_equal(source["rain"][:], -999).transpose(0, 2, 1)
+        np.testing.assert_allclose(made["rain"][:].filled(np.nan), right.filled(np.nan), rtol=1e-6)
+        np.testing.assert_array_equal(made["longitude"][:], source["lon"][:])
+
+
+def test_a_grid_of_one_moment_of_its_name(tmp_path):
+    fields = {name: field for name, field in grid([1, 2, 3]).items() if name != "rain"}
+    fields["rain"] = (("lat", "lon"), np.ones((4, 3), "f4"), {"units": "mm/h"})
+    granule, _ = drafted(file_of(tmp_path, "rain_20200228_S150000.nc", **fields), tmp_path)
+    assert granule.times.tolist() == [np.datetime64("2020-02-28T15:00:00", "ns").astype(int)]
+    assert granule.variables["rain"].dims == ("latitude", "longitude")
+
+
+def test_a_grid_whose_sides_turn_is_none(tmp_path):
+    path = file_of(tmp_path, "grid.nc", **grid([1, 3, 2], **TIMES))
+    with pytest.raises(ValueError, match="lon is no side of a grid; right are two values or more that go up or down"):
         drafted(path, tmp_path)
+
+
+def test_a_grid_is_no_track(tmp_path):
+    """A collection that calls it one is told what it is."""
+    path = file_of(tmp_path, "grid.nc", **grid([1, 2, 3], **TIMES))
+    its, _ = draft.draft(path)
+    its["formats"][0]["feature"] = "trajectory"
+    (tmp_path / "track.yaml").write_text(draft.written(its, []))
+    match = collection.match(path.name, collection.load([tmp_path / "track.yaml"]))
+    with pytest.raises(ValueError, match=r"lat is of shape \(4,\), lon of \(3,\); .* the feature is `grid`"):
+        reading.read(match, path)
+
+
+def test_an_anomaly_may_be_what_the_quantity_cannot(tmp_path):
+    time = (("t",), np.arange(ROWS), {"units": "seconds since 2020-02-28 00:00:00"})
+    attributes = {"units": "m s-1", "standard_name": "wind_speed"}
+    winds = {name: (("t",), np.full(ROWS, -2.0), attributes) for name in ("wind_anomaly", "wind")}
+    granule, _ = drafted(file_of(tmp_path, "winds.nc", time=time, **winds, **track()), tmp_path)
+    missing = {
+        item.source: bool(np.isnan(item.values()).all()) for item in granule.variables.values() if not item.is_text
+    }
+    assert (missing["wind_anomaly"], missing["wind"]) == (False, True)
 
 
 @pytest.mark.parametrize(

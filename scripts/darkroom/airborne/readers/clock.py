@@ -115,6 +115,8 @@ class Clock:
 
     def _one_moment(self, moment):
         """The same moment for each row of the latitude, or of the first variable that has rows."""
+        if self.form["feature"] == "grid":
+            return self._variable(np.full(1, moment), "", ("time",)), ("time",), []
         names = [name for name in (*self.form["variables"], *self.sources) if name in self.sources]
         first = next((self.sources[name] for name in names if self.sources[name].ndim), None)
         if first is None:
