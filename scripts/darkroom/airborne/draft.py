@@ -30,6 +30,7 @@ STAMPS = (
     re.compile(r"(?<!\d)(?P<date>\d{8})(?P<time>\d{6}|\d{4}|\d{2})?(?!\d)"),
     re.compile(r"(?<!\d)(?P<date>\d{4}[.-]?\d{3})(?P<time>\d{6}|\d{4})?(?!\d)"),
 )
+FASTEST = 10_000_000  # ns between samples
 UNKNOWN = "yyyy-mm-ddThh:mm:ss"  # in the place of a moment that a person must give
 DECIMAL = re.compile(r"\d+\.\d*")  # which may be a day of the year, but is more often a number
 CLOCK_OF_NAME = re.compile(r"(?<!\d)(?P<time>\d{6}|\d{4})(?!\d)")
@@ -38,8 +39,11 @@ SINCE_PARTS = ("Year", "Month", "Day", "Hour", "Minute", "Second")
 SINCE = "{Year}-{Month}-{Day} {Hour}:{Minute}:{Second}"
 # Standard name -> what variables are called that mean it, and what they are not called.
 GUESSES = {
-    "latitude": (r"^lat(i|itude)?(/n)?$|(^|[_/ ])lat(itude)?$|^gps_?lat|latitude", r"ac_?lat|aircraft"),
-    "longitude": (r"^lon(g|gitude)?(/e)?$|(^|[_/ ])lon(gitude)?$|^gps_?lon|longitude", r"ac_?lon|aircraft"),
+    "latitude": (r"^lat(i|itude)?(/n)?$|(^|[_/ ])lat(itude)?$|^(gps_?)?lat_|^gps_?lat|latitude", r"ac_?lat|aircraft"),
+    "longitude": (
+        r"^lon(g|gitude)?(/e)?$|(^|[_/ ])lon(gitude)?$|^(gps_?)?lon_|^gps_?lon|longitude",
+        r"ac_?lon|aircraft",
+    ),
     "altitude": (r"gps.*alt|alt.*(msl|gps)|^alt(itude)?$|^hght$|msl.*alt|geometric.*height", r"press|radar|range"),
     "barometric_altitude": (r"press.*alt|alt.*press", r"cabin"),
     "geopotential_height": (r"geopot|^gph|^geoz$|^hght$", r"$^"),
@@ -138,17 +142,18 @@ def draft(path):
         form["feature"] = "swath"
         notes.append("time goes backwards in it: as a swath it keeps its rows in their order, which no trajectory may")
     elif any(item.dims[:1] == (rows,) and len(item.dims) == 2 for item in variables.values()) and _bins(
-        variables, table
+        variables, table, rows
     ):
         form["feature"] = "trajectoryProfile"
     elif _heights(variables, rows):
         form["feature"] = "swath"
         notes.append("it has heights of bins, which are no altitudes: a swath, as CF has no such trajectory")
-    if place is None:
+    named = {table[item.source]["name"]: item for item in variables.values() if item.source in table}
+    if place is None or places.is_nowhere(named):
         form["position"] = position_of(header)
         notes.append(
-            f"no latitude and longitude were found; `position` is {form['position']}: give degrees in place of 0, "
-            "labels of the header, or `navigation`"
+            "no latitude and longitude were found, or none that tell a place; `position` is "
+            f"{form['position']}: give degrees in place of 0, labels of the header, or `navigation`"
         )
     form["variables"] = table
     told = {
@@ -182,6 +187,12 @@ def draft(path):
     return drafted, notes
 
 
+def _is_hasty(times):
+    """Whether times follow faster than instruments measure: hours that were taken for seconds do."""
+    steps = np.diff(times[~np.isnat(times)]).astype(np.int64)
+    return steps.size > 1 and 0 < np.median(np.abs(steps)) < FASTEST
+
+
 def _goes_back(times):
     """Whether times go back somewhere, but not throughout."""
     steps = np.diff(times[~np.isnat(times)]).astype(np.int64)
@@ -202,10 +213,11 @@ def _read(path, form, notes):
     for time in _times(clues(path, form["reader"]), tried["groups"]):
         try:
             variables, header, *_ = read(path, tried | {"time": time})
-            day = moments(variables["time"]).min().astype("datetime64[D]")
+            its = moments(variables["time"])
         except ValueError:
             continue
-        unsure = 2 * ("variable" not in time) + (not _is_near(day, tried["groups"]))
+        unsure = 2 * ("variable" not in time) + (not _is_near(its.min().astype("datetime64[D]"), tried["groups"]))
+        unsure += 4 * _is_hasty(its)
         read_so.setdefault(unsure, (time, variables, header))
         if 0 in read_so:
             break
@@ -278,6 +290,8 @@ def _times(told, groups):
             unit = columns[name][1] or "seconds"
             is_from_launch = "time" in groups and unit[:1] == "s" and 0 <= likely[name] < AT_LAUNCH
             yield {"variable": name, "units": f"{unit} since {{date}}" + ("T{time}" if is_from_launch else "")}
+            if not columns[name][1]:
+                yield {"variable": name, "units": "hours since {date}"}
     # Of what has no times of its rows: the moment that the header or the file name tells.
     yield from ({"since": label} for label in starts if START.search(label))
     if "date" in groups:
@@ -326,10 +340,10 @@ def _is_place(header, label, name):
         return False
 
 
-def _bins(variables, table):
-    return any(
-        table.get(item.source, {}).get("name") == "altitude" and len(item.shape) == 1 for item in variables.values()
-    )
+def _bins(variables, table, rows):
+    """Whether there are altitudes of bins."""
+    altitudes = [item for item in variables.values() if table.get(item.source, {}).get("name") == "altitude"]
+    return any(len(item.dims) == 1 and item.dims != (rows,) for item in altitudes)
 
 
 def _is_grid(variables, table):
@@ -445,6 +459,8 @@ def guess(item):
     its_units = item.attrs.get("units", "")
     if is_about(item):
         return ""
+    if (told := item.attrs.get("source_standard_name")) in ("latitude", "longitude"):
+        return told
     for word in words:
         for standard_name, (called, not_called) in GUESSES.items():
             named = re.search(called, word) and not any(re.search(not_called, one) for one in words)

@@ -181,7 +181,8 @@ def swath_variable(granule):
     """The first measured variable of a swath (scan, spot, ...), or its latitude."""
     places = [granule.variables[name] for name in ("latitude", "longitude")]
     several = (item for item in granule.variables.values() if item.dims[:2] == places[0].dims)
-    return next((item for item in several if item not in places), places[0])
+    measured = (item for item in several if item not in places and " since " not in item.attrs.get("units", ""))
+    return next(measured, places[0])
 
 
 def draw_swath(granule, axes):

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 
+from darkroom.airborne.extent import good
 from darkroom.airborne.granule import Variable, moments
 
 NAMES = {"latitude": "degrees_north", "longitude": "degrees_east", "altitude": "m"}
@@ -14,7 +15,7 @@ GAP = np.timedelta64(120, "s")  # between two positions that nothing is looked u
 
 
 def locate(variables, position, header, navigation, flags, path):
-    """Add positions that the variables lack, and flag where they come from.
+    """Add positions that the variables lack, or have nowhere on the Earth, and flag where they come from.
 
     position -- `latitude`, `longitude`, `altitude` of the format: a number, or the label in the header that has it
     navigation -- the granule whose positions at the same times count, or None
@@ -27,6 +28,11 @@ def locate(variables, position, header, navigation, flags, path):
             f"{path}: `position` is 0 N 0 E, where no instrument is; right are its degrees, labels of the header that "
             "have them, or `navigation`"
         )
+    if position and is_nowhere(variables):
+        for name in SIDES:
+            del variables[name]
+        note = "latitude and longitude are missing or 0 throughout in the file; they are left out"
+        flags.append({"flag": "position_left_out", "note": note})
     rows, dims = variables["time"].shape, variables["time"].dims
     for name, place in position.items():
         if name in variables:
@@ -38,6 +44,14 @@ def locate(variables, position, header, navigation, flags, path):
         flags.append({"flag": "fixed_position", "note": f"{name} is {degrees:g} throughout, {where}"})
     if navigation and not {"latitude", "longitude"} <= set(variables):
         look_up(variables, navigation, flags, path)
+
+
+def is_nowhere(variables):
+    """Whether variables have latitudes and longitudes, and none of them tells a place."""
+    if not set(SIDES) <= set(variables):
+        return False
+    latitude, longitude = (variables[name].values() for name in SIDES)
+    return latitude.shape == longitude.shape and not good(latitude, longitude).any()
 
 
 def require_rows(variables, flags, path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.airborne import places
+from darkroom.airborne.extent import good
 from darkroom.airborne.granule import Granule, moments
 from darkroom.airborne.screen import screen
 from darkroom.airborne.times import FIRST, LAST, moment
@@ -78,8 +79,10 @@ def read(match, path, companion=None, navigation=None):
     for name, variable in granule.variables.items():
         if variable.dims == (name,) and variable.fill is not None and not variable.missing(variable.array()).any():
             granule.variables[name] = replace(variable, fill=None)  # a coordinate has no missing value (CF 2.5.1)
-    if not np.isfinite(np.add(*granule.positions()[1:])).any():
-        raise ValueError(f"{path}: all positions are missing")
+    if not good(*granule.positions()[1:]).any():
+        raise ValueError(
+            f"{path}: all positions are missing or 0 N 0 E; `position` of the format may tell where it was"
+        )
     return granule
 
 

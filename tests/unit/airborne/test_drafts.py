@@ -349,3 +349,39 @@ def test_the_rest_of_a_block_of_an_old_file_is_no_data(tmp_path):
     path.write_bytes(content + b"\x42" * 100)
     with pytest.raises(ValueError, match="what is too much may stand anywhere"):
         drafted(path, tmp_path)
+
+
+def test_a_place_of_zeros_is_none_and_the_collection_may_tell_it(tmp_path):
+    time = (("time",), np.arange(ROWS), {"units": "seconds since 2020-02-28 00:00:00"})
+    zeros = {name: ((), np.array(0.0), {"units": "degree"}) for name in ("latitude", "longitude")}
+    path = file_of(tmp_path, "ceilometer.nc", {"Site_latitude": 40.9, "Site_longitude": -73.1}, time=time, **zeros)
+    granule, _ = drafted(path, tmp_path)
+    assert granule.extent.box == (-73.1, 40.9, -73.1, 40.9)
+    assert "position_left_out" in [flag["flag"] for flag in granule.flags]
+    match = collection.match(path.name, collection.load([tmp_path / "draft.yaml"]))
+    del match.form["position"]
+    with pytest.raises(ValueError, match="all positions are missing or 0 N 0 E; `position` of the format"):
+        reading.read(match, path)
+
+
+def test_hours_without_a_unit_are_no_seconds(tmp_path):
+    hours = (("t",), 9.5 + np.arange(ROWS) / 3600, {})
+    granule, _ = drafted(file_of(tmp_path, "lidar_20160920.nc", gps_time=hours, **track()), tmp_path)
+    assert [str(granule.start)[:19], str(granule.end)[:19]] == ["2016-09-20T09:30:00", "2016-09-20T09:30:05"]
+
+
+def test_samples_within_a_second_are_no_curtain(tmp_path):
+    """As aircraft have them at 25 Hz; positions are known by their standard names."""
+    time = (("Time",), np.arange(ROWS), {"units": "seconds since 2018-01-15 00:00:00 +0000"})
+    places_of = {
+        name: (("Time",), start + np.arange(ROWS) / 100, {"units": its, "standard_name": quantity})
+        for name, quantity, its, start in (
+            ("GGLT", "latitude", "degree_N", 10),
+            ("GGLN", "longitude", "degree_E", 20),
+            ("GGALT", "altitude", "m", 1000),
+        )
+    }
+    gust = (("Time", "sps25"), np.zeros((ROWS, 25)), {"units": "m/s", "standard_name": "upward_air_velocity"})
+    granule, _ = drafted(file_of(tmp_path, "rf01h.nc", Time=time, WIC=gust, **places_of), tmp_path)
+    assert granule.feature == "trajectory"
+    assert granule.extent.box == (20, 10, 20.05, 10.05)
