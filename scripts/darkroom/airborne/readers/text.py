@@ -10,6 +10,7 @@ import numpy as np
 
 BLOCK = 1 << 20  # bytes of text that are parsed at a time
 END_MARK = re.compile(rb"(?<=\n)[\0\x1a]\r?\n?\Z")  # a last line of one zero or Ctrl-Z, as programs of old end a file
+LONGEST_MARK = 4  # bytes of such a line, with the line end before it
 
 
 def lines(path):
@@ -17,12 +18,18 @@ def lines(path):
 
     Raises ValueError for an empty file, for UTF-16, and for one that holds zero bytes.
     """
-    content = END_MARK.sub(b"", Path(path).read_bytes())
+    content = without_end_mark(Path(path).read_bytes())
     require_text(path, content)
     rows = [line.rstrip() for line in content.removeprefix(codecs.BOM_UTF8).split(b"\n")]
     while not rows[-1]:
         rows.pop()
     return rows
+
+
+def without_end_mark(content):
+    """The content of a text file without a mark that ends it."""
+    mark = END_MARK.search(content[-LONGEST_MARK:])
+    return content[: mark.start() - min(LONGEST_MARK, len(content))] if mark else content
 
 
 def require_text(path, content, line=1):
@@ -48,7 +55,7 @@ def head(path, number):
 def unfinished(path):
     """Flags of how a text file ends: without a line end, so that a number may have lost digits; with a mark."""
     with Path(path).open("rb") as file:
-        file.seek(max(-4, -Path(path).stat().st_size), os.SEEK_END)
+        file.seek(max(-LONGEST_MARK, -Path(path).stat().st_size), os.SEEK_END)
         end = file.read()
     if END_MARK.search(end):
         return [
@@ -117,7 +124,7 @@ def table(path, skip, names, blanks=False):
         at = 0
         while block := file.read(BLOCK):
             block += file.readline()
-            block = END_MARK.sub(b"", block) if file.tell() == size else block
+            block = without_end_mark(block) if file.tell() == size else block
             require_text(path, block if block.strip() else b"x", skip + at + 1)
             if blanks:
                 block = b"\n".join(b",".join(row.split()) for row in block.split(b"\n"))
