@@ -17,7 +17,7 @@ from darkroom.airborne.readers.clock import TIME_OF_DAY
 from darkroom.airborne.screen import is_about, possible_range
 from darkroom.airborne.times import moment
 
-HDF5, CLASSIC = b"\x89HDF\r\n\x1a\n", b"CDF"
+HDF5, HDF4, CLASSIC = b"\x89HDF\r\n\x1a\n", b"\x0e\x03\x13\x01", b"CDF"
 UNIX = (1e8, 4e9)  # what counts of seconds since an epoch are
 # Days that counts of seconds begin with: Unix, GPS, TAI93, J2000, LabVIEW and MATLAB's of instruments.
 EPOCHS = ("1970-01-01", "1980-01-06", "1993-01-01", "2000-01-01", "2001-01-01", "1904-01-01")
@@ -108,6 +108,8 @@ def reader_of(path):
         return "avaps"
     if rows and rows[0].startswith(b"Data Type") and any(row.startswith(b"-----") for row in rows):
         return "eol"
+    if start.startswith(HDF4):
+        raise ValueError(f"{path}: an HDF4 file; right is netCDF or HDF5, which tools of HDF and NCO make of it")
     if re.search(rb"\bXX(AA|BB|CC|DD)\s+\d{5}\s+99\d{3}\s", start):
         return "tempdrop"
     if b"\0" not in start and table.Block.found([text.text(row) for row in rows], {}):
@@ -127,29 +129,14 @@ def draft(path):
         "names": names_of(path.name),
         "sample_file_name": path.name,
         "reader": reader_of(path),
-        "feature": "trajectory",
+        "feature": "trajectory",  # by which it is read first
     }
     form["granule"], notes = "{granule}", []
     variables, header = _read(path, form, notes)
     table = table_of(variables, notes)
-    rows = variables["time"].dims[0]
-    place = next((item for item in variables.values() if table.get(item.source, {}).get("name") == "latitude"), None)
-    if place is not None and _is_grid(variables, table):
-        form["feature"] = "grid"
-    elif place is not None and len(place.shape) > 1:
-        form["feature"] = "swath"
-    elif form["reader"] in ("netcdf", "table") and _goes_back(moments(variables["time"])):
-        form["feature"] = "swath"
-        notes.append("time goes backwards in it: as a swath it keeps its rows in their order, which no trajectory may")
-    elif any(item.dims[:1] == (rows,) and len(item.dims) == 2 for item in variables.values()) and _bins(
-        variables, table, rows
-    ):
-        form["feature"] = "trajectoryProfile"
-    elif _heights(variables, rows):
-        form["feature"] = "swath"
-        notes.append("it has heights of bins, which are no altitudes: a swath, as CF has no such trajectory")
     named = {table[item.source]["name"]: item for item in variables.values() if item.source in table}
-    if place is None or places.is_nowhere(named):
+    form["feature"] = feature_of(variables, named, form["reader"], notes)
+    if "latitude" not in named or places.is_nowhere(named):
         form["position"] = position_of(header)
         notes.append(
             "no latitude and longitude were found, or none that tell a place; `position` is "
@@ -185,6 +172,50 @@ def draft(path):
     }  # fmt: skip
     notes.append("look at title, summary, project, platform, instrument, institution and keywords: they are guesses")
     return drafted, notes
+
+
+def feature_of(variables, named, reader_name, notes):
+    """The form of the product that variables fit; `named` are those of the table, by their names there."""
+    rows = variables["time"].dims[0]
+    if _is_grid(named):
+        return "grid"
+    if "latitude" in named and len(named["latitude"].shape) > 1:
+        return "swath"
+    if reader_name in ("netcdf", "table") and _goes_back(moments(variables["time"])):
+        notes.append("time goes backwards in it: as a swath it keeps its rows in their order, which no trajectory may")
+        return "swath"
+    if _has_bins(variables, rows) and "altitude" in named and _is_of_bins(named["altitude"], rows):
+        return "trajectoryProfile"
+    if any(
+        _is_vertical(item) and _is_of_bins(item, rows) and _is_used(item.dims, variables, rows)
+        for item in variables.values()
+    ):
+        notes.append("it has heights of bins, which are no altitudes: a swath, as CF has no such trajectory")
+        return "swath"
+    return "trajectory"
+
+
+def _is_grid(named):
+    """Whether latitude and longitude are of dimensions of their own."""
+    sides = [named[name] for name in ("latitude", "longitude") if name in named]
+    return len({item.dims for item in sides if len(item.shape) == 1 and item.shape[0] > 1}) == 2
+
+
+def _has_bins(variables, rows):
+    return any(item.dims[:1] == (rows,) and len(item.dims) == 2 for item in variables.values())
+
+
+def _is_of_bins(item, rows):
+    return len(item.dims) == 1 and item.dims != (rows,)
+
+
+def _is_used(dims, variables, rows):
+    """Whether some variable has the dimensions of another one in each row."""
+    return any(item.dims == (rows, *dims) for item in variables.values())
+
+
+def _is_vertical(item):
+    return item.attrs.get("standard_name") in ("height", "depth", "altitude") or "positive" in item.attrs
 
 
 def _is_hasty(times):
@@ -338,31 +369,6 @@ def _is_place(header, label, name):
         return abs(places.told(header, label, name, "")) <= {"latitude": 90, "longitude": 360}.get(name, 9000)
     except ValueError:
         return False
-
-
-def _bins(variables, table, rows):
-    """Whether there are altitudes of bins."""
-    altitudes = [item for item in variables.values() if table.get(item.source, {}).get("name") == "altitude"]
-    return any(len(item.dims) == 1 and item.dims != (rows,) for item in altitudes)
-
-
-def _is_grid(variables, table):
-    """Whether latitude and longitude are of dimensions of their own."""
-    sides = [item for item in variables.values() if table.get(item.source, {}).get("name") in ("latitude", "longitude")]
-    dims = {item.dims for item in sides if len(item.shape) == 1 and item.shape[0] > 1}
-    return len(sides) == len(dims) == 2
-
-
-def _heights(variables, rows):
-    """Whether there are heights of bins that some variable has, which every row has the same of."""
-    heights = {
-        item.dims for item in variables.values() if len(item.dims) == 1 and _is_vertical(item) and item.dims != (rows,)
-    }
-    return any(item.dims[:1] == (rows,) and item.dims[1:] in heights for item in variables.values())
-
-
-def _is_vertical(item):
-    return item.attrs.get("standard_name") in ("height", "depth", "altitude") or "positive" in item.attrs
 
 
 def codes_of(item):

@@ -2,12 +2,14 @@
 
 import re
 
+import matplotlib.figure
 import netCDF4
 import numpy as np
 import pytest
 
 import airborne_files
-from darkroom.airborne import cf, collection, draft, places, reading, times
+from darkroom.airborne import cf, collection, draft, pictures, places, reading, times
+from darkroom.airborne.told import told
 
 START = np.datetime64("2020-02-01T11:33:16")
 ROWS = 6
@@ -385,3 +387,27 @@ def test_samples_within_a_second_are_no_curtain(tmp_path):
     granule, _ = drafted(file_of(tmp_path, "rf01h.nc", Time=time, WIC=gust, **places_of), tmp_path)
     assert granule.feature == "trajectory"
     assert granule.extent.box == (20, 10, 20.05, 10.05)
+
+
+def test_a_grid_is_described_by_its_box_and_drawn_as_a_map(tmp_path):
+    granule, _ = drafted(file_of(tmp_path, "grid.nc", **grid([260, 261, 262], **TIMES)), tmp_path)
+    tells = told(granule, "2026-01-01T00:00:00Z")
+    assert tells["geometry"] == {"BoundingRectangles": [(-100.0, 6.0, -98.0, 9.0)]}
+    assert (tells["begin"], tells["end"]) == ("2020-02-28T00:00:00Z", "2020-02-28T01:00:00Z")
+    assert tells["day_night"] == "Both"  # the sun sets there then
+    path = tmp_path / "made.nc"
+    cf.write(granule, path)
+    axes = matplotlib.figure.Figure().subplots()
+    pictures.draw_panel(path, axes)
+    assert not axes.texts
+    drawn = axes.collections[0].get_array()
+    np.testing.assert_allclose(drawn.filled(np.nan)[:, 1:], [[0.4, 0.8], [0.5, 0.9], [0.6, 1.0], [0.7, 1.1]])
+    longitude, latitude = pictures.read_track(path)
+    assert (longitude.tolist(), latitude.tolist()) == ([260, 262, 262, 260, 260], [9, 9, 6, 6, 9])
+
+
+def test_hdf4_is_named(tmp_path):
+    path = tmp_path / "lis.hdf"
+    path.write_bytes(b"\x0e\x03\x13\x01" + bytes(100))
+    with pytest.raises(ValueError, match="an HDF4 file; right is netCDF or HDF5"):
+        draft.draft(path)

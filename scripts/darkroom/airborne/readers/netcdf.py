@@ -226,11 +226,8 @@ class Layout:
         self.sides = {}
         if self.feature == "grid":
             self.sides = {source.dimensions[0]: name for name, source in places.items() if source.ndim == 1}
-        self.row_dims |= {
-            source.dimensions[0]
-            for source in places.values()
-            if source.shape[:1] == (length,) and self.feature != "grid"
-        }
+        else:
+            self.row_dims |= {place.dimensions[0] for place in places.values() if place.shape[:1] == (length,)}
         its_own = str(row_dims[0]) if row_dims else "sample"
         its_own = "sample" if its_own == "time" or its_own.startswith("phony_dim") else its_own
         self.rows = {"trajectory": "time", "trajectoryProfile": "profile", "grid": "time"}.get(self.feature, its_own)
