@@ -8,6 +8,7 @@ H.6.3); a swath has no feature type. Stored values are those of the source.
 import itertools
 import math
 import os
+import re
 
 import netCDF4
 import numpy as np
@@ -37,6 +38,12 @@ UPWARD = (
     "height_above_reference_ellipsoid",
 )  # of which CF wants `positive`
 AUXILIARY = {"coverage_content_type": "coordinate"}
+# Methods of CF, appendix E.
+METHODS = (
+    "point", "sum", "maximum", "maximum_absolute_value", "median", "mid_range", "minimum", "minimum_absolute_value",
+    "mean", "mean_absolute_value", "mean_of_upper_decile", "mode", "range", "root_mean_square", "standard_deviation",
+    "sum_of_squares", "variance",
+)  # fmt: skip
 ON_SCALE = ("degC", "K")
 
 
@@ -362,6 +369,8 @@ def variable_attributes(granule, name, conventions):
         attrs.setdefault("positive", "up")
     if beside := _coordinates_of(granule, name):
         attrs["coordinates"] = " ".join(beside)
+    if not _are_cell_methods(attrs.get("cell_methods", ""), {*_target_dims(granule, name), *beside, "area"}):
+        attrs["source_cell_methods"] = attrs.pop("cell_methods")
     if conventions == "CF-1.11":
         if (
             attrs.get("units") in ON_SCALE
@@ -379,6 +388,13 @@ def variable_attributes(granule, name, conventions):
     if kind.kind == "f":
         attrs |= {key: kind.type(attrs[key]) for key in ("scale_factor", "add_offset") if key in attrs}
     return attrs
+
+
+def _are_cell_methods(text, names):
+    """Whether a text says, as CF has it (7.3), by what methods values are of cells of dimensions or coordinates."""
+    words = re.sub(r"\([^)]*\)", "", str(text)).split()
+    known = (word.removesuffix(":") in (names if word.endswith(":") else METHODS) for word in words)
+    return all(known) and (not words or (words[0].endswith(":") and not words[-1].endswith(":")))
 
 
 def _coordinates_of(granule, name):

@@ -72,7 +72,7 @@ LIMITS = {
 # Words of what is told of a quantity and is not the quantity: it may have values that the quantity cannot have.
 ABOUT = re.compile(
     r"(^|[_ ])(qc|qa|flags?|std|stdev|stddev|sdev|sigma|err|error|uncertainty|variance|precision|bias)($|[_ ])"
-    r"|deviation|anomaly|difference|quality (check|flag|code|indicator|of)|data quality"
+    r"|deviation|cosine|anomaly|difference|quality (check|flag|code|indicator|of)|data quality"
 )
 
 

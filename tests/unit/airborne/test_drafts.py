@@ -26,6 +26,7 @@ def file_of(folder, name, attributes=None, **variables):
                 if dim not in file.dimensions:
                     file.createDimension(dim, length)
             file.createVariable(called, values.dtype, dims).setncatts(attrs)
+            file[called].set_auto_maskandscale(False)
             file[called][...] = values
     return path
 
@@ -285,6 +286,7 @@ def test_what_is_told_of_a_quantity_is_not_the_quantity(tmp_path):
             np.full(ROWS, 512.0),
             {"units": "1", "long_name": "Quality check results: relative humidity"},
         ),
+        "cosine_solar_zenith_angle": (("t",), np.full(ROWS, -0.5), {"units": "1"}),
         "rh_std": (("t",), np.full(ROWS, -1.0), {"units": "%", "long_name": "relative humidity, standard deviation"}),
         "qc_down_long": (("t",), np.full(ROWS, 999.0), {"units": "1"}),
     }
@@ -323,6 +325,24 @@ def test_dimensions_and_codes_are_as_cf_has_them(tmp_path):
         assert made["state"].flag_values.tolist() == [0, 1]
         assert made["state"].flag_meanings == "good value_is___0_W_m_2"
         np.testing.assert_array_equal(made["height"][:], [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("time: mean", True),
+        ("time: mean (interval: 1 s) area: point", True),
+        ("time: trend", False),
+        ("levels: mean", False),
+        ("mean", False),
+    ],
+)
+def test_cell_methods_that_cf_does_not_know_are_those_of_the_source(tmp_path, told, kept):
+    time = (("t",), np.arange(ROWS), {"units": "seconds since 2020-02-28 00:00:00"})
+    state = (("t",), np.zeros(ROWS), {"cell_methods": told})
+    granule, _ = drafted(file_of(tmp_path, "state.nc", time=time, state=state, **track()), tmp_path)
+    attributes = cf.variable_attributes(granule, "state", "CF-1.8")
+    assert attributes["cell_methods" if kept else "source_cell_methods"] == told
 
 
 def test_codes_that_are_no_numbers_are_left_out_and_said(tmp_path):
