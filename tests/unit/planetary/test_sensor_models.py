@@ -16,7 +16,6 @@ from darkroom.planetary.geometry import distortion, isd, resample
 from darkroom.planetary.geometry.camera import Camera
 from darkroom.planetary.geometry.isd import FRAME, LINE_SCAN, PUSH_FRAME
 from darkroom.planetary.geometry.projection import Mapping
-from darkroom.planetary.instruments import moc
 
 CASES = Path(os.environ.get("CASES", Path(__file__).parents[4] / "shared/cases")) / "planetary/isd_cameras"
 HALF = np.sqrt(0.5)
@@ -155,7 +154,7 @@ def test_distortion_of_usgscsm(kind):
 def test_distortion_of_moc_bends_angles():
     """By MocWideAngleDistortionMap of ISIS, whose polynomial of the way back misses a pixel of 7 um by half."""
     focal_length = 11.2
-    name, coefficients = distortion.coefficients({"mocwideangle": moc.RED_ANGLES})
+    name, coefficients = distortion.coefficients({"mocwideangle": isd.RED_ANGLES})
     place = np.array([[0.0, 0.0], [0.0, 6.8], [3.0, -8.0], [0.0, 12.0]])
     ideal = distortion.undistorted(place, name, coefficients, focal_length)
     angle = np.arctan(np.hypot(3, 8) / focal_length)
@@ -226,6 +225,26 @@ def test_a_line_scan_may_change_its_rate():
     sample, line = np.meshgrid([7.0, 8.5, 10.0], np.arange(5, 15.0))
     seen = even.ground(sample, line)
     assert np.abs(np.array(even.image(seen.latitude, seen.longitude)) - (sample, line)).max() < 1e-3
+
+
+@pytest.mark.parametrize(("code", "axis", "line"), [(-94031, 1024.5, 0.0), (-94032, 1674.65, 6.7785)])
+def test_moc_of_ale_has_the_optics_of_isis(code, axis, line):
+    """As MocNarrowAngleCamera and MocWideAngleCamera: the first sample is 673, four of a line and four lines are one."""
+    ale = fly_by(
+        line_scan_rate=[[0.5, -3.2, 0.1]],
+        center_ephemeris_time=1002.4,
+        detector_center={"line": 0.5, "sample": 1727.5},
+        starting_detector_sample=673,
+        optical_distortion={"radial": {"coefficients": [0, -0.007, 0.007]}},
+    )
+    ale["instrument_pointing"]["time_dependent_frames"] = [code, 1]
+    made = isd.from_isd(ale, {"CrosstrackSumming": "4", "DowntrackSumming": "4"})
+    assert (made.line_time, made.start) == pytest.approx((0.4, 999.2))
+    assert made.boresight == pytest.approx((axis, -line))
+    assert Camera(made)._detector(1.0, 0) == 673 + 1.5  # LineScanCameraDetectorMap: the middle of 673 to 676
+    assert made.distortion == ("radial" if code == -94031 else "mocwideangle")
+    assert made.coefficients.any() == (code != -94031)
+    assert isd.from_isd(ale).summing == made.summing == (4, 4)
 
 
 def test_lines_without_positions_are_not_guessed():
