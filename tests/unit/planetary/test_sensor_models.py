@@ -247,6 +247,20 @@ def test_moc_of_ale_has_the_optics_of_isis(code, axis, line):
     assert isd.from_isd(ale).summing == made.summing == (4, 4)
 
 
+def test_hirise_of_ale_has_the_channel_of_isis():
+    """ALE's looks through the middle of the telescope; the cube tells its CCD, its half of that, and its binning."""
+    ccd = {"INS-74612_ITRANSS": [1001.28, 0.0163, -83.3333], "INS-74612_ITRANSL": [6850.08, 83.3333, 0.0163]}
+    ale = fly_by(naif_keywords=ccd, detector_center={"line": 0, "sample": 0}, starting_detector_line=0)
+    instrument = {"InstrumentId": "HIRISE", "CpmmNumber": "4", "ChannelNumber": "1", "Summing": "4", "Tdi": "64"}
+    made = isd.from_isd(ale, instrument)
+    assert made.detector.tolist() == list(ccd.values())
+    assert (made.boresight, made.summing) == ((1024.5, 32), (4, 4))
+    assert Camera(made)._detector(1.0, 0) == 1 + 1.5  # the middle of pixels 1 to 4
+    assert Camera(isd.from_isd(ale, instrument | {"ChannelNumber": "0"}))._detector(1.0, 0) == 1025 + 1.5
+    with pytest.raises(ValueError, match="no naif_keywords.INS-74602_ITRANSS"):
+        isd.from_isd(ale, instrument | {"CpmmNumber": "2"})
+
+
 def test_lines_without_positions_are_not_guessed():
     late = camera(fly_by(line_scan_rate=[[0.5, -0.8, 0.1], [8.5, 9.0, 0.1]]))
     assert np.isfinite(late.ground(8.5, 8.0).latitude)

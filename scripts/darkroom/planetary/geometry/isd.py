@@ -35,6 +35,9 @@ MOC = {
     -94032: (1674.65, 6.7785, {"mocwideangle": RED_ANGLES}),
     -94033: (1688.58, -0.8486, {"mocwideangle": BLUE_ANGLES}),
 }
+# NAIF codes of the CCDs of HiRISE by CpmmNumber; pixels of a channel, of which a CCD has two.
+HIRISE = [-74600 - ccd for ccd in (0, 1, 2, 3, 12, 4, 10, 11, 5, 13, 6, 7, 8, 9)]
+CHANNEL = 1024
 # Cameras of ISIS that look against the z axis of their frame: LORRI, and those on film of Lunar Orbiter and Apollo.
 AGAINST_AXIS = {-98301, -98302, *(-530000 - 1000 * orbiter - camera for orbiter in range(1, 6) for camera in (1, 2))}
 AGAINST_AXIS |= {-915240, -916240, -917240}
@@ -276,7 +279,7 @@ def from_isd(isd, instrument=None, lines=None, samples=None):
     keywords = isd.get("naif_keywords", {})
     pointing = _entry(isd, "instrument_pointing")
     code = _instrument_code(keywords, pointing)
-    isd = _moc_of_isis(isd, instrument or {}, code)
+    isd = _hirise_of_isis(_moc_of_isis(isd, instrument or {}, code), instrument or {})
     model = isd.get("name_model", FRAME)
     if model not in (FRAME, LINE_SCAN, PUSH_FRAME):
         raise ValueError(f"name_model {model} is not supported; supported are {FRAME}, {LINE_SCAN}, {PUSH_FRAME}")
@@ -324,6 +327,30 @@ def _moc_of_isis(isd, instrument, code):
         "detector_line_summing": summed,
         "line_scan_rate": [[edge, first, exposure * summed]],
         "optical_distortion": distortion,
+    }
+
+
+def _hirise_of_isis(isd, instrument):
+    """A description of ALE of a channel of HiRISE with the detector that ISIS has; others as they are.
+
+    ALE's looks through the middle of the telescope, with pixels that are not summed, whatever the channel.
+    """
+    if instrument.get("InstrumentId") != "HIRISE" or _entry(isd, "detector_center", "sample"):
+        return isd
+    ccd, detector = hirise_channel(instrument)
+    axes = {"focal2pixel_samples": f"INS{ccd}_ITRANSS", "focal2pixel_lines": f"INS{ccd}_ITRANSL"}
+    return isd | detector | {name: _entry(isd, "naif_keywords", keyword) for name, keyword in axes.items()}
+
+
+def hirise_channel(instrument):
+    """NAIF code of the CCD that a channel of HiRISE is of, and the entries of its detector (HiriseCamera of ISIS)."""
+    summing = int(instrument["Summing"])
+    return HIRISE[int(instrument["CpmmNumber"])], {
+        "detector_center": {"sample": float(CHANNEL), "line": 0.0},
+        "starting_detector_sample": 0.0 if int(instrument["ChannelNumber"]) else float(CHANNEL),
+        "starting_detector_line": int(instrument["Tdi"]) / 2 - 64,
+        "detector_sample_summing": summing,
+        "detector_line_summing": summing,
     }
 
 
