@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from darkroom.planetary.formats import cubes
-from darkroom.planetary.geometry import distortion, isd, resample
+from darkroom.planetary.geometry import detectors, distortion, isd, resample
 from darkroom.planetary.geometry.camera import Camera
 from darkroom.planetary.geometry.isd import FRAME, LINE_SCAN, PUSH_FRAME
 from darkroom.planetary.geometry.projection import Mapping
@@ -154,7 +154,7 @@ def test_distortion_of_usgscsm(kind):
 def test_distortion_of_moc_bends_angles():
     """By MocWideAngleDistortionMap of ISIS, whose polynomial of the way back misses a pixel of 7 um by half."""
     focal_length = 11.2
-    name, coefficients = distortion.coefficients({"mocwideangle": isd.RED_ANGLES})
+    name, coefficients = distortion.coefficients({"mocwideangle": detectors.RED_ANGLES})
     place = np.array([[0.0, 0.0], [0.0, 6.8], [3.0, -8.0], [0.0, 12.0]])
     ideal = distortion.undistorted(place, name, coefficients, focal_length)
     angle = np.arctan(np.hypot(3, 8) / focal_length)
@@ -245,6 +245,21 @@ def test_moc_of_ale_has_the_optics_of_isis(code, axis, line):
     assert made.distortion == ("radial" if code == -94031 else "mocwideangle")
     assert made.coefficients.any() == (code != -94031)
     assert isd.from_isd(ale).summing == made.summing == (4, 4)
+
+
+def test_galileo_of_ale_has_the_optics_of_isis():
+    """As SsiCamera and its RadialDistortionMap: (1 + K1 r^2) about pixel (400, 400), four pixels of a summed frame one."""
+    ale = frame(
+        detector_center={"line": 400.0, "sample": 400.0},
+        optical_distortion={"radial": {"coefficients": [-2.4976983626e-05]}},
+    )
+    ale["instrument_pointing"]["time_dependent_frames"] = [-77001, 1]
+    made = isd.from_isd(ale, {"Summing": "2"})
+    assert (made.boresight, made.summing) == ((400, 400), (2, 2))
+    place = np.array([3.0, 4.0])
+    seen = distortion.undistorted(place, made.distortion, made.coefficients, 1500.0)
+    assert seen == pytest.approx(place * (1 - 2.4976983626e-05 * 25), abs=1e-12)
+    assert isd.from_isd(ale).summing == (1, 1)
 
 
 def test_hirise_of_ale_has_the_channel_of_isis():

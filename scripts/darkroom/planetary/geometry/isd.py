@@ -18,7 +18,7 @@ import numpy as np
 
 from darkroom import files
 from darkroom.planetary.formats import cubes
-from darkroom.planetary.geometry import distortion
+from darkroom.planetary.geometry import detectors, distortion
 
 FRAME, LINE_SCAN, PUSH_FRAME = (f"USGS_ASTRO_{name}_SENSOR_MODEL" for name in ("FRAME", "LINE_SCANNER", "PUSH_FRAME"))
 OPTICS = "DarkroomCamera"  # object of a cube with all of a camera that is not in its tables
@@ -26,18 +26,6 @@ BODIES = {199: "Mercury", 299: "Venus", 301: "Moon", 399: "Earth", 401: "Phobos"
 # Focal lengths in mm and the boresight of the Viking vidicons, by NAIF code (constants of ISIS's VikingCamera).
 VIKING = {-27001: 474.398, -27002: 474.448, -30001: 474.610, -30002: 474.101}
 VIKING_BORESIGHT = (602.0, 528.0)
-# Optical axis (sample), line of the detector and distortion of the cameras of MOC, by NAIF code (ISIS's Moc*Camera): of
-# the wide angles that of angles off the axis, odd polynomials of those on the detector, and the scale of its lines.
-RED_ANGLES = {"scale": 1.0, "coefficients": [0.9993258, 0.4655529, -0.1548756, 1.827967, -3.057435, 2.226331]}
-BLUE_ANGLES = {"scale": 1.000452, "coefficients": [1.000246, 0.4612695, 0.2352545, 0.3535922, -0.2853861, 0.5574971]}
-MOC = {
-    -94031: (1024.5, 0.0, {"radial": {"coefficients": [0.0, 0.0, 0.0]}}),
-    -94032: (1674.65, 6.7785, {"mocwideangle": RED_ANGLES}),
-    -94033: (1688.58, -0.8486, {"mocwideangle": BLUE_ANGLES}),
-}
-# NAIF codes of the CCDs of HiRISE by CpmmNumber; pixels of a channel, of which a CCD has two.
-HIRISE = [-74600 - ccd for ccd in (0, 1, 2, 3, 12, 4, 10, 11, 5, 13, 6, 7, 8, 9)]
-CHANNEL = 1024
 # Cameras of ISIS that look against the z axis of their frame: LORRI, and those on film of Lunar Orbiter and Apollo.
 AGAINST_AXIS = {-98301, -98302, *(-530000 - 1000 * orbiter - camera for orbiter in range(1, 6) for camera in (1, 2))}
 AGAINST_AXIS |= {-915240, -916240, -917240}
@@ -279,7 +267,7 @@ def from_isd(isd, instrument=None, lines=None, samples=None):
     keywords = isd.get("naif_keywords", {})
     pointing = _entry(isd, "instrument_pointing")
     code = _instrument_code(keywords, pointing)
-    isd = _hirise_of_isis(_moc_of_isis(isd, instrument or {}, code), instrument or {})
+    isd = detectors.as_isis_has_it(isd, code, instrument or {})
     model = isd.get("name_model", FRAME)
     if model not in (FRAME, LINE_SCAN, PUSH_FRAME):
         raise ValueError(f"name_model {model} is not supported; supported are {FRAME}, {LINE_SCAN}, {PUSH_FRAME}")
@@ -305,53 +293,6 @@ def from_isd(isd, instrument=None, lines=None, samples=None):
         **timing,
     )
     return replace(camera, signs=_signs(camera))
-
-
-def _moc_of_isis(isd, instrument, code):
-    """A description of ALE of a camera of MOC with the optics that ISIS has; others as they are.
-
-    ALE's coefficients are of the NAIF kernel's formula, in which radii are no millimetres: with them, samples of one
-    line lie degrees apart. Its axis is that of the kernel, it counts the first sample from 1, and says of pixels and
-    lines that are summed only how long all together take.
-    """
-    if code not in MOC or not any(_entry(isd, "optical_distortion").get("radial", {}).get("coefficients", ())):
-        return isd
-    sample, line, distortion = MOC[code]
-    (edge, first, exposure), *_ = _entry(isd, "line_scan_rate")
-    summed = max(1, round(-2 * first / exposure / _entry(isd, "image_lines")))
-    return isd | {
-        "detector_center": {"sample": sample - 0.5, "line": 0.0},
-        "starting_detector_sample": isd.get("starting_detector_sample", 1) - 1,
-        "starting_detector_line": line,
-        "detector_sample_summing": int(instrument.get("CrosstrackSumming", summed)),
-        "detector_line_summing": summed,
-        "line_scan_rate": [[edge, first, exposure * summed]],
-        "optical_distortion": distortion,
-    }
-
-
-def _hirise_of_isis(isd, instrument):
-    """A description of ALE of a channel of HiRISE with the detector that ISIS has; others as they are.
-
-    ALE's looks through the middle of the telescope, with pixels that are not summed, whatever the channel.
-    """
-    if instrument.get("InstrumentId") != "HIRISE" or _entry(isd, "detector_center", "sample"):
-        return isd
-    ccd, detector = hirise_channel(instrument)
-    axes = {"focal2pixel_samples": f"INS{ccd}_ITRANSS", "focal2pixel_lines": f"INS{ccd}_ITRANSL"}
-    return isd | detector | {name: _entry(isd, "naif_keywords", keyword) for name, keyword in axes.items()}
-
-
-def hirise_channel(instrument):
-    """NAIF code of the CCD that a channel of HiRISE is of, and the entries of its detector (HiriseCamera of ISIS)."""
-    summing = int(instrument["Summing"])
-    return HIRISE[int(instrument["CpmmNumber"])], {
-        "detector_center": {"sample": float(CHANNEL), "line": 0.0},
-        "starting_detector_sample": 0.0 if int(instrument["ChannelNumber"]) else float(CHANNEL),
-        "starting_detector_line": int(instrument["Tdi"]) / 2 - 64,
-        "detector_sample_summing": summing,
-        "detector_line_summing": summing,
-    }
 
 
 def _signs(camera):

@@ -6,7 +6,7 @@ Format of the lines: HiRISE EDR Software Interface Specification (JPL D-32004), 
 import numpy as np
 
 from darkroom.planetary.formats import cubes
-from darkroom.planetary.geometry.isd import hirise_channel
+from darkroom.planetary.geometry.detectors import hirise_channel
 from darkroom.planetary.geometry.sensor import Sensor, optics, radial, scan
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.planetary.formats import pvl
-from darkroom.planetary.geometry.isd import MOC
+from darkroom.planetary.geometry.detectors import MOC
 from darkroom.planetary.geometry.sensor import Sensor, detector, optics, scan, seconds
 from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
