@@ -262,6 +262,25 @@ def test_galileo_of_ale_has_the_optics_of_isis():
     assert isd.from_isd(ale).summing == (1, 1)
 
 
+def test_themis_infrared_of_ale_has_the_rows_of_isis():
+    """As ThemisIrCamera: its middle between samples 160 and 161, the first band 112 rows from the axis."""
+    ale = fly_by(detector_center={"line": 0, "sample": 0}, starting_detector_sample=160.5, starting_detector_line=0)
+    ale["instrument_pointing"]["time_dependent_frames"] = [-53031, 1]
+    made = isd.from_isd(ale)
+    assert (made.boresight, Camera(made)._detector(1.0, 0)) == ((160.5, -112), 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "first"), [({"InstrumentModeId": "COLOR"}, 264), ({"InstrumentModeId": "BW", "Mode": "2"}, 0)]
+)
+def test_wac_of_ale_begins_where_its_mode_reads(mode, first):
+    """As LroWideAngleCamera: four samples from 264 on are the first of an ultraviolet image in colour."""
+    offsets = {"INS-85626_COLOR_SAMPLE_OFFSET": 264, "INS-85626_BW2_SAMPLE_OFFSET": 0}
+    ale = orbit(naif_keywords=offsets, starting_detector_sample=0, detector_sample_summing=4)
+    made = isd.from_isd(ale, {"InstrumentId": "WAC-UV"} | mode)
+    assert Camera(made)._detector(1.0, 0) == first + 2.5
+
+
 def test_hirise_of_ale_has_the_channel_of_isis():
     """ALE's looks through the middle of the telescope; the cube tells its CCD, its half of that, and its binning."""
     ccd = {"INS-74612_ITRANSS": [1001.28, 0.0163, -83.3333], "INS-74612_ITRANSL": [6850.08, 83.3333, 0.0163]}

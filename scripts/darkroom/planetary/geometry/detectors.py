@@ -1,7 +1,9 @@
-"""Cameras whose descriptions by ALE are not those of ISIS: MOC, HiRISE, Galileo SSI; their detectors as ISIS has them.
+"""Cameras whose descriptions by ALE are not those of ISIS: their detectors as ISIS has them.
 
-Source: Moc{Narrow,Wide}AngleCamera, HiriseCamera and SsiCamera of ISIS 8.3.
+Source: Moc{Narrow,Wide}AngleCamera, HiriseCamera, SsiCamera, ThemisIrCamera and LroWideAngleCamera of ISIS 8.3.
 """
+
+import re
 
 # MOC by NAIF code: optical axis (sample), line of the detector, and distortion; of the wide angles that of angles off
 # the axis, odd polynomials of those on the detector, and the scale of its lines.
@@ -16,6 +18,9 @@ MOC = {
 HIRISE = [-74600 - ccd for ccd in (0, 1, 2, 3, 12, 4, 10, 11, 5, 13, 6, 7, 8, 9)]
 CHANNEL = 1024
 SSI = -77001
+THEMIS_IR = -53031
+IR_AXIS, IR_ROW = 160, 112  # optical axis of THEMIS infrared (sample), and rows from it to the first band
+WAC = ("WAC-UV", "WAC-VIS")
 
 
 def as_isis_has_it(isd, code, instrument):
@@ -29,6 +34,10 @@ def as_isis_has_it(isd, code, instrument):
         return _moc(isd, code, instrument)
     if code == SSI:
         return _ssi(isd, instrument)
+    if code == THEMIS_IR:
+        return _themis(isd)
+    if instrument.get("InstrumentId") in WAC:
+        return _wac(isd, instrument)
     return _hirise(isd, instrument) if instrument.get("InstrumentId") == "HIRISE" else isd
 
 
@@ -91,6 +100,29 @@ def hirise_channel(instrument):
         "detector_sample_summing": summing,
         "detector_line_summing": summing,
     }
+
+
+def _themis(isd):
+    """ALE's have no rows from the axis to the first band, and older ones the axis at the other end."""
+    return isd | {
+        "detector_center": {"sample": float(IR_AXIS), "line": 0.0},
+        "starting_detector_sample": 0.0,
+        "starting_detector_line": float(IR_ROW),
+    }
+
+
+def _wac(isd, instrument):
+    """ALE's begin with the detector's first sample; modes of the camera read a part of it, as the keywords say."""
+    name = rf"INS-\d+_{wac_mode(instrument)}_SAMPLE_OFFSET"
+    offsets = [value for key, value in isd.get("naif_keywords", {}).items() if re.fullmatch(name, key)]
+    first = isd.get("starting_detector_sample") or next(iter(offsets), 0)
+    return isd | {"starting_detector_sample": float(first)}
+
+
+def wac_mode(instrument):
+    """The mode of an image of the LROC WAC as keywords have it."""
+    mode = str(instrument["InstrumentModeId"]).upper()
+    return f"BW{instrument['Mode']}" if mode == "BW" else mode
 
 
 def _radial(isd):
