@@ -262,6 +262,16 @@ def test_galileo_of_ale_has_the_optics_of_isis():
     assert isd.from_isd(ale).summing == (1, 1)
 
 
+def test_lorri_of_ale_has_the_axis_of_isis():
+    """As NewHorizonsLorriCamera: the middle of its 1024 x 1024 pixels, and the distortion of its kernel."""
+    own = {"INS-98301_OOC_CCD_CENTER": [511.5, 511.5], "INS-98301_OOC_EM": [2.7e-5, -1.9e-5, -2.9e-5]}
+    ale = frame(naif_keywords=own, detector_center={"line": 0.0, "sample": 0.0})
+    ale["instrument_pointing"]["time_dependent_frames"] = [-98301, 1]
+    made = isd.from_isd(ale)
+    assert (made.boresight, made.distortion) == ((512.5, 512.5), "lorri")
+    assert made.coefficients.tolist() == own["INS-98301_OOC_EM"]
+
+
 def test_themis_infrared_of_ale_has_the_rows_of_isis():
     """As ThemisIrCamera: its middle between samples 160 and 161, the first band 112 rows from the axis."""
     ale = fly_by(detector_center={"line": 0, "sample": 0}, starting_detector_sample=160.5, starting_detector_line=0)

@@ -1,6 +1,7 @@
 """Cameras whose descriptions by ALE are not those of ISIS: their detectors as ISIS has them.
 
-Source: Moc{Narrow,Wide}AngleCamera, HiriseCamera, SsiCamera, ThemisIrCamera and LroWideAngleCamera of ISIS 8.3.
+Source: Moc{Narrow,Wide}AngleCamera, HiriseCamera, SsiCamera, ThemisIrCamera, LroWideAngleCamera and
+NewHorizonsLorriCamera of ISIS 8.3.
 """
 
 import re
@@ -20,6 +21,7 @@ CHANNEL = 1024
 SSI = -77001
 THEMIS_IR = -53031
 IR_AXIS, IR_ROW = 160, 112  # optical axis of THEMIS infrared (sample), and rows from it to the first band
+LORRI = (-98301, -98302)
 WAC = ("WAC-UV", "WAC-VIS")
 
 
@@ -36,6 +38,8 @@ def as_isis_has_it(isd, code, instrument):
         return _ssi(isd, instrument)
     if code == THEMIS_IR:
         return _themis(isd)
+    if code in LORRI:
+        return _lorri(isd, code)
     if instrument.get("InstrumentId") in WAC:
         return _wac(isd, instrument)
     return _hirise(isd, instrument) if instrument.get("InstrumentId") == "HIRISE" else isd
@@ -109,6 +113,16 @@ def _themis(isd):
         "starting_detector_sample": 0.0,
         "starting_detector_line": float(IR_ROW),
     }
+
+
+def _lorri(isd, code):
+    """ALE's takes the boresight, a direction, for a pixel, so that its axis is at a corner; no distortion."""
+    keywords = isd.get("naif_keywords", {})
+    centre, terms = (keywords.get(f"INS{code}_OOC_{name}") for name in ("CCD_CENTER", "EM"))
+    if centre is None or any(isd.get("detector_center", {}).values()):
+        return isd
+    bent = {"optical_distortion": {"lorri": {"coefficients": terms[:3]}}} if terms else {}
+    return isd | {"detector_center": {"sample": centre[0] + 0.5, "line": centre[1] + 0.5}} | bent
 
 
 def _wac(isd, instrument):
