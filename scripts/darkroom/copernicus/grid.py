@@ -13,7 +13,7 @@ from rasterio.transform import array_bounds
 from rasterio.warp import reproject, transform_bounds, transform_geom
 from rasterio.windows import Window, from_bounds
 from rasterio.windows import transform as window_transform
-from shapely.geometry import mapping, shape
+from shapely.geometry import box, mapping, shape
 
 from darkroom.copernicus import areas, imagery
 
@@ -111,8 +111,7 @@ def covering(grids, resolution, crs="", area=None):
     boxes = np.array([_bounds_in(grid, crs) for grid in grids])
     west, south, east, north = *boxes[:, :2].min(0), *boxes[:, 2:].max(0)
     if area is not None:
-        placed = shape(transform_geom("EPSG:4326", crs, mapping(area)))
-        sides = placed.bounds
+        sides = _sides(area, crs, west, east)
         if sides[0] >= east or sides[2] <= west or sides[1] >= north or sides[3] <= south:
             there = ", ".join(f"{side:.3f}" for side in transform_bounds(crs, "EPSG:4326", west, south, east, north))
             asked = ", ".join(f"{side:.3f}" for side in area.bounds)
@@ -128,6 +127,16 @@ def covering(grids, resolution, crs="", area=None):
     if width * height > LARGEST:
         raise ValueError(f"a map of {width} x {height} pixels is too large; give map an area or a coarser resolution")
     return Grid(crs, (resolution, 0.0, left, 0.0, -resolution, top), width, height)
+
+
+def _sides(area, crs, west, east):
+    """West, south, east, north of an area in a system; in degrees of that of it which is between two longitudes, which
+    may go on beyond 180."""
+    placed = shape(transform_geom("EPSG:4326", crs, mapping(area)))
+    if CRS.from_string(crs).is_geographic:
+        between = areas.around(placed).intersection(box(west, -90, east, 90))
+        placed = placed if between.is_empty else between
+    return placed.bounds
 
 
 def around(longitudes, latitudes, step):
