@@ -251,17 +251,6 @@ def test_clouds_are_masked_by_the_nearest_pixel_of_the_classification(tmp_path):
     assert not np.isnan(layer(run(tmp_path, mask=[]), "NDVI")).any()
 
 
-def test_all_clouds_are_a_clear_result(tmp_path):
-    made.safe(tmp_path / "raw", bands() | {"SCL_20m": np.full((16, 16), 9)})
-    assert np.isnan(layer(run(tmp_path), "NDVI")).all()
-    shown = [tmp_path / name for name in ("stack.nc", "map.tif", "statistics.csv")]
-    copernicus_merge(*shown, recipe="s2_index")
-    copernicus_check(*shown, tmp_path / "copernicus.json", recipe="s2_index")
-    copernicus_plot(*shown, tmp_path / "preview.png", tmp_path / "item.json", recipe="s2_index")
-    (note,) = files.read_json(tmp_path / "copernicus.json")["notes"]
-    assert note == "2023-06-22T10:16:01.024000Z: no pixel of NDVI is valid: all is masked or without data"
-
-
 def test_scenes_a_pixel_apart_and_of_another_zone_lie_where_they_should(tmp_path):
     ramp = np.tile(np.arange(32) * 100 + 1500, (32, 1))
     made.safe(tmp_path / "raw", {"B04_10m": ramp}, west=399_960)

@@ -235,6 +235,10 @@ def test_what_cannot_be_made_is_one_line(tmp_path):
     path.unlink()
     with pytest.raises(ValueError, match=r"has no LST_in\.nc"):
         run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
+    nowhere = np.full(longitudes.shape, -(2**31) * 1e-6)  # fill, as it is stored
+    product(tmp_path / "nowhere", "SL_2_LST___", files, nowhere, nowhere)
+    with pytest.raises(ValueError, match=r"geodetic_in\.nc tells the place of no pixel"):
+        run(tmp_path / "nowhere", tmp_path / "stack.nc", "s3_lst")
     only = tmp_path / "one"
     stored = np.zeros(longitudes.shape, "i2")
     heat = {"S9_BT_in.nc": ("S9_BT_in", stored, {"units": "K"}), "flags_in.nc": files["flags_in.nc"]}

@@ -46,7 +46,7 @@ def describe(inventory, variant, options):
         raise ValueError(f"{variant.name} compares dates, and there is one: {scenes[0]['product']}")
     step = options["map"].get("resolution") or variant.resolution
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
-    target = grid.covering([grid.around(*sen3.places(scene, field), step) for scene in scenes], step, CRS, area)
+    target = grid.covering([_extent(scene, field, step) for scene in scenes], step, CRS, area)
     notes.append(f"a cell of {step:g} degrees has the mean of its pixels by their overlaps")
     if field.get("tie"):
         notes.append(
@@ -62,6 +62,14 @@ def describe(inventory, variant, options):
     notes += periods.notes(groups, options["every"])
     layers = [Layer(name, field["title"], field["unit"])]
     return Times(target, begins, periods.products(groups), layers, groups, notes)
+
+
+def _extent(scene, field, step):
+    """The grid over the pixels of a product. Raises ValueError for one that tells no place of any."""
+    longitudes, latitudes = sen3.places(scene, field)
+    if np.isnan(longitudes + latitudes).all():
+        raise ValueError(f"{scene['folder']}: {field['places'][0]} tells the place of no pixel")
+    return grid.around(longitudes, latitudes, step)
 
 
 def fill(times, variant, options, put):

@@ -33,7 +33,7 @@ def problems(variant, options):
 def describe(inventory, variant, options):
     """The orbits of the products in an inventory.
 
-    Raises ValueError for products of another gas, for files that lack something, and where no pixel is good.
+    Raises ValueError for products of another gas, and for files that lack something.
     """
     (name,) = layers_of(variant, options)
     column, scenes = variant.columns[name], s5p.scenes(inventory)
@@ -48,9 +48,11 @@ def describe(inventory, variant, options):
         raise ValueError(f"{inventory.root}: products have {name} in {' and in '.join(sorted(units))}")
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     step = options["map"].get("resolution") or variant.resolution
-    extents = [extent for scene in scenes if (extent := _extent(scene, column, _least(column, options), step))]
+    # What is all masked, or is so in the area, is shown as such.
+    good = [] if area is not None else _extents(scenes, column, _least(column, options), step)
+    extents = good or _extents(scenes, column, None, step)
     if not extents:
-        raise ValueError(f"{inventory.root}: no pixel of {name} has a quality above {_least(column, options)} percent")
+        raise ValueError(f"{inventory.root}: no pixel of {name} has corners on the ground")
     target = grid.covering(extents, step, CRS, area)
     notes.append(
         f"pixels with a quality (qa_value) above {_least(column, options)} percent, none of those that hold a pole"
@@ -103,10 +105,10 @@ def _pixels(scene, column, least):
     return values[~polar], longitudes[~polar], latitudes[~polar]
 
 
-def _extent(scene, column, least, step):
-    """The grid over the good pixels of an orbit; None where it has none."""
-    _, longitudes, latitudes = _pixels(scene, column, least)
-    return grid.around(longitudes, latitudes, step) if len(longitudes) else None
+def _extents(scenes, column, least, step):
+    """The grids over the good pixels of those orbits that have some; over all pixels where `least` is None."""
+    places = (_pixels(scene, column, least)[1:] for scene in scenes)
+    return [grid.around(longitudes, latitudes, step) for longitudes, latitudes in places if len(longitudes)]
 
 
 def _least(column, options):
