@@ -19,6 +19,7 @@ from darkroom.copernicus import areas, imagery
 
 BLOCK = 1024  # pixels of a side that are worked on at a time: a tile of Sentinel-2's JPEG 2000
 LARGEST = 1 << 31  # pixels of a map
+DEGREE = 111_195.0  # metres of latitude, on the sphere of the Earth's mean radius
 AHEAD = 4  # blocks that are computed before any is written
 
 
@@ -88,6 +89,11 @@ def named(text):
     return f"EPSG:{crs.to_epsg()}"
 
 
+def metres(side, crs):
+    """Metres of a side of a pixel; of degrees as those of latitude are. crs -- "" for that of an image."""
+    return side * DEGREE if crs and CRS.from_user_input(crs).is_geographic else side
+
+
 def problems(shown):
     """What is wrong with the option `map` of a row, a sentence each."""
     for key, read in (("area", areas.read), ("crs", named)):
@@ -96,6 +102,9 @@ def problems(shown):
                 read(shown[key])
             except ValueError as error:
                 yield str(error) if key == "crs" else f"map {error}"
+            else:
+                if key == "crs" and CRS.from_user_input(shown[key]).is_geographic and not shown.get("resolution"):
+                    yield f"map.resolution: is missing; {shown[key]} is in degrees, and so are the sides of its pixels"
 
 
 def covering(grids, resolution, crs="", area=None):
