@@ -269,6 +269,20 @@ def test_scenes_a_pixel_apart_and_of_another_zone_lie_where_they_should(tmp_path
         assert np.nanmean(layer(both, "B04", at)) == pytest.approx(value, abs=1e-6), both.grid
 
 
+def test_a_tile_over_the_date_line_goes_on_beyond_180_degrees(tmp_path):
+    ramp = np.tile(np.arange(200) * 10 + 1500, (200, 1))
+    made.safe(tmp_path / "raw", {"B04_10m": ramp}, tile="T60KXF", epsg=32760, west=816_980, north=8_000_020)
+    shown = run(tmp_path, layers="B04", map={"crs": "EPSG:4326", "resolution": 0.0001})
+    west, _, east, _ = shown.grid.bounds
+    assert 179.9 < west < 180 < east < 180.1
+    (across, down), values = shown.grid.centres(), layer(shown, "B04")
+    row, column = 100, np.flatnonzero(across > 180.002)[0]
+    (x,), _ = rasterio.warp.transform("EPSG:4326", "EPSG:32760", [across[column] - 360], [down[row]])
+    assert values[row, column] == pytest.approx(0.05 + ((x - 816_980) / 10 - 0.5) * 0.001, abs=1e-4)
+    with pytest.raises(ValueError, match="an image lies at both ends of EPSG:3857"):
+        run(tmp_path, layers="B04", map={"crs": "EPSG:3857"})
+
+
 def test_a_part_of_the_map_is_the_same_part(tmp_path):
     noise = np.random.default_rng(1).integers(1100, 5000, (64, 64))
     made.safe(tmp_path / "raw", {"B04_10m": noise})
