@@ -159,8 +159,7 @@ def _figures(grid, weights, get, layer, at):
         squares += area @ np.einsum("ij,ij->i", chosen, chosen, dtype=np.float64)
         if layer.unit == "dB":
             energy += area @ np.where(good, decibels.power(chosen), 0).sum(1, dtype=np.float64)
-        lowest = min(lowest, np.where(good, values, np.float32(np.inf)).min())
-        highest = max(highest, np.where(good, values, np.float32(-np.inf)).max())
+        lowest, highest = min(lowest, np.fmin.reduce(values, None)), max(highest, np.fmax.reduce(values, None))
         sample.append(values[::step, ::step][good[::step, ::step]])
     if not valid:
         return (pixels, 0, *[""] * 7)
