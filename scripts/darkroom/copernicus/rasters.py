@@ -46,9 +46,10 @@ def writing(path, grid, layers, dtype, nodata, tags, colors=None, powers=()):
                 yield put
             if float_values := dtype.startswith("float"):
                 _write_overviews(staged, np.array([layer.name in powers for layer in layers]))
+            predictor = "floating_point" if float_values else "standard"
             rasterio.shutil.copy(
                 staged, partial, driver="COG", compress="zstd", level=1, blocksize=TILE, bigtiff="if_safer",
-                predictor="floating_point" if float_values else "standard", overview_resampling="nearest", num_threads=2,
+                predictor=predictor, overview_resampling="nearest", num_threads=2,
             )  # fmt: skip
         finally:
             shutil.rmtree(folder)

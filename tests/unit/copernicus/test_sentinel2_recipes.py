@@ -240,6 +240,13 @@ def test_eopf_zarr_whose_offset_is_in_doubt_is_refused(tmp_path):
     eopf(tmp_path / "raw", {"measurements/reflectance/r10m/b04": flat(0.1)}, "zarr", add_offset=0)
     with pytest.raises(ValueError, match="baseline 0511 has an add_offset for each band, and here is none"):
         run(tmp_path, layers="B04")
+    for packing, says in (
+        ({"scale_factor": "none"}, "r10m/b04: its scale_factor or add_offset is no number"),
+        ({"scale_factor": 1}, "r10m/b04: has a scale of 1; right is"),
+    ):
+        eopf(tmp_path / "raw", {"measurements/reflectance/r10m/b04": flat(0.1)}, "zarr", **packing)
+        with pytest.raises(ValueError, match=says):
+            run(tmp_path, layers="B04")
 
 
 def test_clouds_are_masked_by_the_nearest_pixel_of_the_classification(tmp_path):

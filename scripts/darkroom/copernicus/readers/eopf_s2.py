@@ -62,9 +62,12 @@ def _scene(product, images):
             packed = eopf.attributes(first)
             if "scale_factor" not in packed:
                 raise ValueError(f"{first}: has no scale_factor; is it the reflectance of a product?")
-            scale = mtd_s2.scale(float(packed["scale_factor"]), first)
-            scales.add(scale)
-            offsets[band] = round(float(packed.get("add_offset", 0)) / scale, 6)
+            try:
+                scale, offset = float(packed["scale_factor"]), float(packed.get("add_offset", 0))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{first}: its scale_factor or add_offset is no number: {error}") from None
+            scales.add(mtd_s2.scale(scale, first))
+            offsets[band] = round(offset / scale, 6)
     if len(scales) != 1:
         raise ValueError(f"{product}: its bands have the scales {sorted(scales)}; right is one")
     if told.version >= OFFSETS_SINCE and not any(offsets.values()):
