@@ -14,6 +14,7 @@ import copernicus_orbit as made
 from copernicus_recipe import project
 from darkroom.copernicus import overlap, variants
 from darkroom.copernicus.readers import s5p
+from darkroom.copernicus.recipes import sentinel5p
 from darkroom.copernicus.recipes.registry import method
 
 OPTIONS = {"layers": [], "map": {}, "qa": None, "every": None}
@@ -216,6 +217,22 @@ def test_orbits_of_a_month_are_one_time_with_their_mean(tmp_path):
     june, july = layer(shown, at=0), layer(shown, at=1)
     assert june[0] == pytest.approx([2e-5, 3e-5, 3e-5, 4e-5], rel=1e-5)
     assert july[0] == pytest.approx([7e-5, 7e-5, 7e-5, np.nan], rel=1e-5, nan_ok=True)
+
+
+def test_an_orbit_is_read_once_for_several_blocks_of_a_large_map(tmp_path, monkeypatch):
+    longitudes, latitudes = made.swath(2, 6, 5, 44, 1.0, lean=0)
+    for day, value in ((22, 2e-5), (23, 4e-5)):
+        values = np.full((2, 6), value)
+        made.orbit(tmp_path / "raw", values, longitudes, latitudes, begin=f"202306{day}T110302", number=29400 + day)
+    taken = []
+    pixels = sentinel5p._pixels
+    monkeypatch.setattr(sentinel5p, "_pixels", lambda *given: taken.append(given[0]["product"]) or pixels(*given))
+    area = [5, 44, 11, 44.1]
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", every="month", map={"resolution": 0.001, "area": area})
+    assert shown.grid.width == 6000 and len(list(shown.grid.windows())) == 6
+    assert layer(shown) == pytest.approx(np.full((100, 6000), 3e-5), rel=1e-6)
+    described = 2  # once each
+    assert len(taken) == described + 2 * 2  # for the first four blocks and for the last two
 
 
 def test_quality_as_a_share_and_corners_that_are_missing(tmp_path):

@@ -83,9 +83,11 @@ def fill(times, variant, options, put):
         def read(number, scenes=scenes, shown=shown):
             return _pixels(scenes[number], layer.name, shown)
 
-        for window in place.windows():
-            images = (_window(*read(number), place, window) for number in range(len(scenes)))
-            put(layer.name, at, window, merging.mean(images))
+        def image(pixels, window):
+            return _window(*pixels, place, window)
+
+        for window, made in merging.means(place.windows(), range(len(scenes)), read, image):
+            put(layer.name, at, window, made)
 
 
 def _unmasked(field):
