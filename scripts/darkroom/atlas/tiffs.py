@@ -149,7 +149,9 @@ def _ome_pixels(tiff, number):
 
 def _ome_sizes(pixels):
     sizes = [(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "XYZ"]
-    return [size * NM[unit] if size and unit in NM else None for size, unit in sizes]
+    # Of OME's units only those in small letters are meant (Mm is no mm), and the one that is named after a person.
+    units = [unit.replace("Å", "å") for _, unit in sizes]
+    return [size * NM[unit] if size and unit in NM else None for (size, _), unit in zip(sizes, units, strict=True)]
 
 
 def _imagej_sizes(tiff):

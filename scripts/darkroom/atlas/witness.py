@@ -67,8 +67,10 @@ def _numbers(source):
 
 
 def _nrrd(source):
-    """The numbers of an NRRD as pynrrd reads them; of one that is too large for that, as they are imported."""
-    if math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize > MOST:
+    """The numbers of an NRRD as pynrrd reads them; of one that it cannot read or that is too large for it, as they are
+    imported."""
+    large = math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize > MOST
+    if large or (source["packed"] and source["skip"]):  # pynrrd leaves the bytes out before and after it unpacks
         return arrays.OPENERS["nrrd"](source)
     import nrrd
 

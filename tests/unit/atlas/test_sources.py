@@ -323,7 +323,7 @@ def test_a_slide_of_jpeg_tiles(noise, make, block, tmp_path):
 
 
 def test_calibration_of_imagej(noise, make, tmp_path):
-    for unit, nanometres in (("um", 1000), ("micron", 1000), ("\\u00B5m", 1000), ("mm", 1e6)):
+    for unit, nanometres in (("um", 1000), ("micron", 1000), ("\\u00B5m", 1000), ("mm", 1e6), ("inch", 25.4e6)):
         metadata = {"spacing": 3.0, "unit": unit, "axes": "ZYX"}
         options = {"imagej": True, "resolution": (2, 4), "metadata": metadata}
         tifffile.imwrite(tmp_path / "v.tif", noise(5, 12, 17), **options)
@@ -659,6 +659,40 @@ def test_nrrd_with_channels_and_spacings(noise, make, refuses, tmp_path):
     refuses(tmp_path / "v.nrrd", "v.nrrd")
     nrrd.write(str(tmp_path / "v.nrrd"), noise(7, 8, 9), {"space": "RAS", "space directions": np.zeros((3, 3))})
     refuses(tmp_path / "v.nrrd", "its space directions are singular, they flatten the volume")
+
+
+@pytest.mark.parametrize(
+    ("unit", "lengths"),
+    [('"µm" "µm" "µm"', [1e3] * 3), ('"microns" "um" "micrometers"', [1e3] * 3), ('"um" "um" "mm"', [1e3, 1e3, 1e6])],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize(
+    "line", ["spacings: 2 3 4\nunits: {}", "space: RAS\nspace directions: (2,0,0) (0,3,0) (0,0,4)\nspace units: {}"]
+)
+def test_units_of_nrrd(line, encoding, unit, lengths, noise, make, tmp_path):
+    values = noise(7, 8, 9)
+    head = f"NRRD0004\ntype: uchar\ndimension: 3\nsizes: 7 8 9\nencoding: raw\n{line.format(unit)}\n\n"
+    (tmp_path / "v.nrrd").write_bytes(head.encode(encoding) + values.tobytes(order="F"))
+    volume = make(tmp_path / "v.nrrd")
+    assert volume.scales[0]["resolution"] == [2 * lengths[0], 3 * lengths[1], 4 * lengths[2]]
+    assert np.array_equal(volume.voxels()[..., 0], values)
+
+
+def test_headers_of_nrrd(noise, make, refuses, tmp_path):
+    values = noise(7, 8, 9)
+    path, head = tmp_path / "v.nrrd", "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 7 8 9\n"
+    path.write_bytes(f"{head}encoding: gzip\nbyte skip: 5\n\n".encode() + gzip.compress(b"12345" + values.tobytes("F")))
+    volume = make(path, resolution=1000)
+    assert np.array_equal(volume.voxels()[..., 0], values)
+    assert volume.check()["passed"]
+    path.write_bytes(f"{head}encoding: hex\n\n".encode() + values.tobytes("F").hex().encode())
+    refuses(path, "v.nrrd", "its encoding is hex; right are raw, gzip, bzip2 and ascii")
+    path.write_text(f"{head}encoding: raw\ndata file: LIST\na.raw\nb.raw\n")
+    refuses(path, "v.nrrd", "its values are in several files")
+    path.write_bytes(f"{head}encoding: raw\nspacings: 1 1 1\nunits: mm mm s\n\n".encode() + values.tobytes("F"))
+    refuses(path, "v.nrrd", "its units mm, mm, s are not three lengths, such as mm or um")
+    path.write_bytes(f"{head}encoding: raw\nspacings: 1 1 1\naxis mins: 4 5 6\n\n".encode() + values.tobytes("F"))
+    assert "the axis mins of the NRRD are not used" in make(path).notes
 
 
 # Precomputed
