@@ -13,6 +13,8 @@ from pathlib import Path
 
 import lxml.etree
 
+from darkroom.atlas import tables
+
 # What columns of a table are called, the first that is there.
 COLUMNS = {
     "id": ("index", "id", "label", "value", "label-value", "idx", "structure_id"),
@@ -34,7 +36,6 @@ LINES = (
 HEX = re.compile("(?:#|0x)?([0-9a-f]{6})(?:[0-9a-f]{2})?", re.IGNORECASE)
 CODES = "color_hex_triplet", "hex"
 TRIPLE = re.compile(r"(?:rgba?)?\s*[(\[]?\s*([\d.]+(?:[,\s]+[\d.]+){2,3})\s*[)\]]?", re.IGNORECASE)
-MARKS = b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"  # of UTF-16 and UTF-8, at the start of a text
 NOTHING = "", "n/a"  # BIDS: what is not told
 LIMIT = 1 << 64
 
@@ -49,7 +50,7 @@ def read(path):
     try:
         if content.lstrip().startswith(b"<"):
             regions = _from_xml(content)
-        elif (text := _text(path, content).lstrip()).startswith("<"):
+        elif (text := tables.text(path, content).lstrip()).startswith("<"):
             regions = _from_xml(re.sub(r"^<\?xml.*?\?>", "", text).encode())  # its encoding is not the one it names
         elif text[:1] in ("{", "["):
             regions = list(_from_json(json.loads(text, parse_float=Decimal)))
@@ -80,14 +81,6 @@ def _require_root(path, label, parents):
         if label in seen:
             raise ValueError(f"{path}: label {label} is its own ancestor")
         seen.add(label)
-
-
-def _text(path, content):
-    try:
-        return content.decode("utf-16" if content.startswith(MARKS[:2]) else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path}: line {line} is not UTF-8 text; save the table as UTF-8") from error
 
 
 def _checked(region, top):
@@ -180,10 +173,8 @@ def _from_lines(text):
     for pattern in LINES:
         if lines and pattern.fullmatch(lines[0]):
             return [_matched(line, pattern) for line in lines]
-    # The mark between columns is the one that makes the most of them.
-    marks = {mark: len(next(csv.reader(lines[:1], delimiter=mark), ())) for mark in ",\t;"}
-    rows = csv.DictReader(io.StringIO("\n".join(lines)), delimiter=max(marks, key=marks.get), strict=True)
-    return [_row(row) for row in rows]
+    mark = tables.delimiter("".join(lines[:1]))
+    return [_row(row) for row in csv.DictReader(io.StringIO("\n".join(lines)), delimiter=mark, strict=True)]
 
 
 def _matched(line, pattern):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from darkroom.atlas import tables
 from darkroom.atlas.numbering import some
 
 
@@ -29,14 +30,16 @@ def read(path):
     Raises ValueError naming the file, and the section that is wrong.
     """
     try:
-        content = json.loads(Path(path).read_text("utf-8-sig"))
+        content = json.loads(tables.text(path))
         sections = [_section(path, slide) for slide in content["slices"]]
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if str(error).startswith(str(path)):
+            raise
         raise ValueError(f"{path} is no JSON of QuickNII or DeepSlice: {error!r}") from error
     if not sections:
         raise ValueError(f"{path}: no section of it is placed")
-    size = re.search(r"(\d+)\s*um", str(content.get("target", "")))
-    return sections, int(size[1]) * 1000.0 if size else None
+    size = re.search(r"(\d+(?:\.\d+)?)\s*um", str(content.get("target", "")))
+    return sections, float(size[1]) * 1000 if size else None
 
 
 def _section(path, slide):

@@ -41,6 +41,7 @@ PACKING = (1, 5, 8, 32946, 32773)  # TIFF: none, LZW, deflate, PackBits
 PACKED, SLACK = 3000, 1 << 26  # bytes that LZW makes of one, at most (deflate: 1032); no small image is worth a word
 KEPT = 1 << 28  # bytes of pictures of a slab that are decoded at a go, and stay
 TURN = 274  # the orientation tag of TIFF and EXIF
+WHITE = "gray whose 0 is white"  # of a band with a sign or of floats, which has no black to turn it to
 
 # Decoding a truncated PNG at one go succeeds silently in GDAL 3.10; row by row it fails, as it should. Neither
 # sidecar files nor the listing of a folder of 10,000 sections at each opening is wanted, nor 5 % of the memory of the
@@ -329,6 +330,8 @@ def describe_pages(slices, kind):
         notes.append(f"palette images: expanded to {'RGB' if palette == 3 else 'grey, 0 to 255'}")
     if header.inverted and kind == "image":
         notes.append(f"0 is white by the tag of the files: {header.inverted} - value is stored, so that black is 0")
+    if WHITE in header.colours:
+        notes.append(f"0 is white by the tag of the files; their values of {header.dtype} are kept as they are stored")
     bands = [number for number, colour in enumerate(header.colours, 1) if colour != "alpha"]
     if len(bands) < len(header.colours):
         notes.append("the alpha channel is dropped; colours are kept as they are stored")
@@ -376,7 +379,9 @@ def _header(page):
         raise ValueError(f"{page} is not an image that can be read: {error}") from error
     if tiff:
         turn = int(tiff.tags[TURN].value) if TURN in tiff.tags else 1
-        if tiff.photometric == 0 and np.dtype(header.dtype).kind == "u" and tiff.bitspersample > 8:
+        if tiff.photometric == 0 and np.dtype(header.dtype).kind != "u":
+            header = header._replace(colours=(WHITE,))
+        elif tiff.photometric == 0 and tiff.bitspersample > 8:
             header = header._replace(inverted=2**tiff.bitspersample - 1, colours=("gray",))
     elif start.startswith(b"\x89PNG"):
         turn = png_turn(path)

@@ -10,6 +10,7 @@ import tifffile
 
 from darkroom.atlas import damage
 from darkroom.atlas.lengths import NM
+from darkroom.atlas.numbering import some
 
 ORIENTATION = 274  # a tag
 JOINED = ("generic", "uniform", "shaped")  # kinds of series whose pages, written one by one, are one stack
@@ -76,7 +77,12 @@ def _layout(path, tiff, number, time):
     if mapped:
         damage.require_bytes(path, start + math.prod(shape) * dtype.itemsize)
     elif not len(there) == len(pages) == planes:
-        raise ValueError(f"{path}: {len(there)} of {planes} pages are there")
+        lost = [number for number, page in enumerate(pages) if page is None]
+        which = f" (counted from 0 along {leading}, {some(lost)} are missing)" if lost else ""
+        raise ValueError(
+            f"{path}: {len(there)} of {planes} pages are there{which}; right is a file of them all, or one of each, whose "
+            "gaps `missing` fills"
+        )
     files = {_file_of(page, path) for page in there}
     paged = len(there) == planes  # ImageJ has one page for all planes of a large file
     slices = _slices(path, sizes, pages, at, alone=len(tiff.pages) == 1) if paged else []

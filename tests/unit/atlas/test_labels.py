@@ -189,6 +189,23 @@ def test_names_reach_the_ome_zarr(labelled):
     ImageLabel.from_zarr(zarr.open_group(folder / "volume.ome.zarr", mode="r"))
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_table_names_the_channels_of_an_image(first, noise, tmp_path):
+    (tmp_path / "t.csv").write_text(f"index,name\n{first},left\n{first + 1},right\n")
+    np.save(tmp_path / "v.npy", noise(5, 6, 7, 2))
+    (tmp_path / "i.json").write_text(json.dumps(inventory(tmp_path / "v.npy")))
+    atlas_import(
+        tmp_path / "i.json", tmp_path / "p.json", definition.complete({"resolution": 1000}), tmp_path / "t.csv"
+    )
+    planned = json.loads((tmp_path / "p.json").read_text())
+    assert planned["channels"] == ["left", "right"] and not planned["regions"]
+    (tmp_path / "t.csv").write_text("index,name\n5,left\n6,right\n")
+    with pytest.raises(ValueError, match="labels has 2 rows, 5 to 6; those of an image name its 2 channels"):
+        atlas_import(
+            tmp_path / "i.json", tmp_path / "p.json", definition.complete({"resolution": 1000}), tmp_path / "t.csv"
+        )
+
+
 def test_a_table_is_of_labels(tmp_path):
     np.save(tmp_path / "v.npy", np.zeros((3, 4, 5), "u1"))
     (tmp_path / "inventory.json").write_text(json.dumps(inventory(tmp_path / "v.npy")))

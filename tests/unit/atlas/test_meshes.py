@@ -140,12 +140,20 @@ def test_a_mesh_of_a_file(suffix, turned, make, tmp_path):
     assert len(source.get(7, lod=0)[7].faces) > 10
 
 
+@pytest.mark.parametrize("table", ["File;Label;Unit\na.STL;5;µm\n", "file\tlabel\tunit\na.STL\t5\tum\n"])
+def test_what_programs_make_of_tables(table, tmp_path):
+    (tmp_path / "t.csv").write_text(table, "utf-16")
+    assert surfaces.table(tmp_path / "t.csv") == [(tmp_path / "a.STL", 5, 1000)]
+
+
 @pytest.mark.parametrize(
     ("table", "text"),
     [
         ("name,label\na.stl,1\n", "its columns are name, label; right are file, label"),
         ("file,label\na.stl,x\n", "line 2: label 'x' is no whole number from 1"),
-        ("file,label\na.vtk,1\n", "a.vtk is no mesh that can be read"),
+        (f"file,label\na.stl,{2**64}\n", "is no whole number from 1 to 2^64 - 1"),
+        ("file,label\n,1\n", "line 2: '' is no mesh that can be read"),
+        ("file,label\na.vtk,1\n", "'a.vtk' is no mesh that can be read"),
         ("file,label,unit\na.stl,1,parsec\n", "line 2: unit 'parsec' is no length"),
         ("file,label\na.stl,1\nb.stl,1\n", "label 1 has more than one mesh"),
     ],

@@ -81,6 +81,17 @@ def test_white_is_zero(kind, compression, noise, pictures, make, block):
     assert np.array_equal(make(root, resolution=1000, type="segmentation", encoding="raw").voxels(), block(planes))
 
 
+@pytest.mark.parametrize("kind", ["int8", "int16", "float32"])
+def test_white_is_zero_with_a_sign(kind, noise, pictures, make, block):
+    """There is no value that stands for black: values are kept, and the tag is noted."""
+    planes = noise(3, 20, 31, dtype=kind)
+    root = pictures({f"s{number}.tif": plane for number, plane in enumerate(planes)}, photometric="miniswhite")
+    volume = make(root, resolution=1000)
+    assert np.array_equal(volume.voxels(), block(planes))
+    assert "0 is white by the tag of the files; their values of" in volume.notes
+    assert volume.check()["passed"]
+
+
 def test_an_orientation_tag_of_pages(noise, make, block, tmp_path):
     planes = noise(3, 20, 31)
     tifffile.imwrite(tmp_path / "v.tif", planes, photometric="minisblack", extratags=[(274, "H", 1, 3, True)])
