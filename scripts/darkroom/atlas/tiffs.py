@@ -80,8 +80,8 @@ def _layout(path, tiff, number, time):
         lost = [number for number, page in enumerate(pages) if page is None]
         which = f" (counted from 0 along {leading}, {some(lost)} are missing)" if lost else ""
         raise ValueError(
-            f"{path}: {len(there)} of {planes} pages are there{which}; right is a file of them all, or one of each, whose "
-            "gaps `missing` fills"
+            f"{path}: {len(there)} of {planes} pages are there{which}; right is a file of them all, or one of each, "
+            "whose gaps `missing` fills"
         )
     files = {_file_of(page, path) for page in there}
     paged = len(there) == planes  # ImageJ has one page for all planes of a large file

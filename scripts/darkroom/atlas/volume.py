@@ -14,9 +14,9 @@ def plan(source, options, named=()):
     """The volume that `options` (the atlas section of the config) make of a described source.
 
     `named` are the rows of a table of labels (`label_tables.read`), or of channels. Returns a JSON-able dict: `source`,
-    `orientation`, `values` (see `converter`), `info` (what Neuroglancer reads), `transform` (4x4, nm to nm, or None), names of
-    `channels`, named `regions`, `compresslevel`, `cut` (`regions.cut`), `estimate`, `notes`. Raises ValueError for
-    options that do not fit the source or each other.
+    `orientation`, `values` (see `converter`), `info` (what Neuroglancer reads), `transform` (4x4, nm to nm, or None),
+    names of `channels`, named `regions`, `compresslevel`, `cut` (`regions.cut`), `estimate`, `notes`. Raises ValueError
+    for options that do not fit the source or each other.
     """
     notes = list(source["notes"])
     there = placement.placed(source, options, notes)
