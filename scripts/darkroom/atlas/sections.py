@@ -21,7 +21,7 @@ import rasterio
 import rasterio.errors
 
 from darkroom.atlas import damage, pictures, tiffs
-from darkroom.atlas.numbering import by_channel, ordered, some
+from darkroom.atlas.numbering import by_channel, by_time, ordered, some
 
 SLIDES = (".svs", ".ndpi", ".scn")
 TIFFS = (".tif", ".tiff", ".btf", *SLIDES)
@@ -209,9 +209,10 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0, cha
     """
     if slices:
         order, record, unsure = *_listed(root, names, slices), None
-        files_of, named = {name: [name] for name in order if name}, []
+        files_of, named, times = {name: [name] for name in order if name}, [], []
     else:
         _require_images(root, names)
+        names, time, times = _at_time(root, names, time)
         try:
             files_by_channel = by_channel(names, channels)
             named, first = list(files_by_channel), next(iter(files_by_channel.values()), {name: name for name in names})
@@ -221,7 +222,7 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0, cha
             order, record, unsure = ordered(files_of, missing)
         except ValueError as error:
             raise ValueError(f"{root}: {error}") from error
-    notes = [unsure] if unsure else []
+    notes = times + ([unsure] if unsure else [])
     if missing == "ignore":
         notes += [f"{record}; nothing was put in their place"] if record else []
         order = [name for name in order if name]
@@ -254,6 +255,15 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0, cha
         source |= {"pages": [pages[number] for number in range(len(order))]}
         source["shape"][0] = len(order)
     return source | about | {"blank_value": blank_value}
+
+
+def _at_time(root, names, time):
+    """Files of the time that is read, where the names of files tell times; the time to read of each file, and notes."""
+    times = by_time(names)
+    if len(times) < 2:
+        return names, time, []
+    chosen = damage.chosen_time(root, len(times), time)
+    return times[chosen], None, [f"time {chosen} of 0 to {len(times) - 1} is read, which the names of the files tell"]
 
 
 def _planes(root, files, series, time):

@@ -177,6 +177,7 @@ NAMES = {
     "folders and names": ["ch1/s1_ch1.png", "ch1/s2_ch1.png", "ch2/s1_ch2.png", "ch2/s2_ch2.png"],
     "folders and words": ["DAPI/s1_DAPI.png", "DAPI/s2_DAPI.png", "GFP/s1_GFP.png", "GFP/s2_GFP.png"],
     "words": ["s1_DAPI.png", "s2_DAPI.png", "s1_GFP.png", "s2_GFP.png"],
+    "words with numbers": ["s1_Cy5.png", "s2_Cy5.png", "s1_DAPI.png", "s2_DAPI.png"],
     "in front": ["C1-s1.png", "C1-s2.png", "C2-s1.png", "C2-s2.png"],
 }
 
@@ -260,6 +261,23 @@ def test_time_of_tiff_and_zarr(noise, make, refuses, block, tmp_path):
         assert np.array_equal(volume.voxels(), block(planes[1]))
         assert volume.check()["passed"]
         assert "time 1 of 0 to 2 is read" in volume.notes
+
+
+@pytest.mark.parametrize("name", ["t{}_z{}.png", "t{}/z{}.png", "a_T00{}_Z00{}.tif", "time {}/s{}_ch1.png"])
+def test_times_that_names_tell(name, noise, pictures, make, refuses, block):
+    planes = noise(6, 12, 17)
+    names = [name.format(time, place) for time in range(2) for place in range(3)]
+    root = pictures(dict(zip(names, planes, strict=True)))
+    refuses(root, "the axis t (2) is time, neither space nor channel; choose one with `time`, from 0 to 1")
+    volume = make(root, resolution=1000, time=1)
+    assert np.array_equal(volume.voxels(), block(planes[3:]))
+    assert "time 1 of 0 to 1 is read, which the names of the files tell" in volume.notes
+
+
+def test_a_letter_t_that_is_no_time(noise, pictures, make, block):
+    planes = noise(4, 12, 17)
+    root = pictures({f"t{number}.png": plane for number, plane in enumerate(planes)})
+    assert np.array_equal(make(root, resolution=1000).voxels(), block(planes))
 
 
 def test_time_is_never_depth(noise, refuses, tmp_path):
@@ -541,6 +559,7 @@ def test_labels_with_a_slope(make, refuses, tmp_path):
 # Names
 
 ORDERS = {
+    "below 0 and above": (["z+0", "z+1", "z-1", "z-2"], ["z-2", "z-1", "z+0", "z+1"], None),
     "below 0": (["z0", "z1", "z-1", "z-2"], ["z-2", "z-1", "z0", "z1"], None),
     "below 0, 10": (["b-10", "b-9", "b0", "b9"], None, "section numbers are missing"),
     "decimals": (
