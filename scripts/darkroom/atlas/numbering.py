@@ -110,7 +110,7 @@ def _same_numbers(names):
 
 
 def _same_rests(names):
-    """Files that one word tells apart, with or without a number, with the same rest: s1_Cy5, s1_DAPI, s2_Cy5, s2_DAPI."""
+    """Files that one word tells apart, the rest being the same: s1_Cy5, s1_DAPI, s2_Cy5, s2_DAPI."""
     splits = {name: re.split(r"([_\-. /]+)", name) for name in names}
     if len({len(split) for split in splits.values()}) != 1:
         return {}
