@@ -71,6 +71,16 @@ def test_surfaces_are_where_the_labels_are(meshed):
                 assert enclosed(mesh) > 0
 
 
+def test_nothing_stays_of_a_job_that_was_killed(meshed, tmp_path):
+    labels = np.zeros((8, 9, 10), "u1")
+    labels[2:4, 2:4, 2:4] = 3
+    volume, _ = meshed(labels)
+    whole = volume.files()
+    (volume.folder / "mesh/.0.shard.123.part").write_bytes(b"half")
+    atlas_convert_meshes(volume.plan_file, volume.folder / "info", volume.folder / "mesh/info", tmp_path / "check.json")
+    assert volume.files() == whole
+
+
 def test_many_labels_share_an_index(meshed, monkeypatch):
     monkeypatch.setattr(meshes, "PER_INDEX", 4)
     labels = np.zeros((12, 20, 20), "u4")
@@ -138,6 +148,19 @@ def test_a_mesh_of_a_file(suffix, turned, make, tmp_path):
         low, high = [5000 - high[1], low[0] + 2000, low[2]], [5000 - low[1], high[0] + 2000, high[2]]
     assert np.allclose(corners.min(axis=0), low, atol=1) and np.allclose(corners.max(axis=0), high, atol=1)
     assert len(source.get(7, lod=0)[7].faces) > 10
+
+
+def test_a_matrix_in_a_file_is_told(tmp_path):
+    mesh, matrix = box([0, 0, 0], [1, 2, 3]), np.diag([2.0, 1, 1, 1])
+    faces = nibabel.gifti.GiftiDataArray(mesh.faces.astype("i4"), intent="NIFTI_INTENT_TRIANGLE")
+    for xform, told in ((matrix, True), (np.eye(4), False)):
+        space = nibabel.gifti.GiftiCoordSystem(1, 4, xform)
+        points = mesh.vertices.astype("f4")
+        points = nibabel.gifti.GiftiDataArray(points, intent="NIFTI_INTENT_POINTSET", coordsys=space)
+        nibabel.save(nibabel.GiftiImage(darrays=[points, faces]), tmp_path / "m.gii")
+        vertices, _, notes = mesh_files.load(tmp_path / "m.gii")
+        assert np.array_equal(vertices, mesh.vertices)
+        assert any("m.gii has a matrix to another space, which is not used" in note for note in notes) == told
 
 
 @pytest.mark.parametrize("table", ["File;Label;Unit\na.STL;5;µm\n", "file\tlabel\tunit\na.STL\t5\tum\n"])

@@ -452,6 +452,20 @@ def test_ome_zarr_of_before(version, nested, noise, make, block, tmp_path):
     assert volume.check()["passed"]
 
 
+def test_labels_within_an_ome_zarr(noise, make, refuses, tmp_path):
+    affine = {"coordinateTransformations": [{"type": "scale", "scale": [2, 0.5, 0.25]}]}
+    for name in ("v.zarr", "v.zarr/labels/cells"):
+        group = zarr.open_group(tmp_path / name, mode="a", zarr_format=3)
+        group.create_array("0", data=noise(5, 6, 7))
+        axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "zyx"]
+        image = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [{"path": "0", **affine}]}]}
+        group.attrs["ome"] = image
+    zarr.open_group(tmp_path / "v.zarr/labels", mode="a", zarr_format=3).attrs["ome"] = {"labels": ["cells"]}
+    assert "left out of the source: its labels (cells)" in make(tmp_path / "v.zarr").notes
+    assert make(tmp_path / "v.zarr/labels/cells", type="segmentation").voxels().shape == (7, 6, 5, 1)
+    refuses(tmp_path / "v.zarr/labels", "labels is a group of labels (cells), of which one can be read")
+
+
 def test_two_zarrs_in_a_folder(noise, refuses, tmp_path):
     for name in "ab":
         ome_zarr(tmp_path / f"{name}.zarr", noise(3, 12, 17), "zyx", "0.4")
