@@ -69,7 +69,7 @@ def describe(path, time=None):
         stored_dtype=stored.str,
         offset=offset,
         packed=packed,
-        skip=max(skip, 0),
+        skip=skip,
         notes=notes,
         **_geometry(path, header, axes, notes),
     )
@@ -90,6 +90,8 @@ def _place(path, header, start):
     """The file with the values, where they begin in it, and the bytes to leave out there (-1: what is too much)."""
     skip = int(header.get("byte skip", header.get("byteskip", 0)))
     lines = int(header.get("line skip", header.get("lineskip", 0)))
+    if skip < -1:
+        raise ValueError(f"{path}: its byte skip is {skip}; right is a number from 0, or -1 for all but the values")
     name = header.get("data file", header.get("datafile"))
     if name is None:
         file, offset = path, start

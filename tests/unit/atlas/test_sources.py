@@ -729,6 +729,14 @@ def test_headers_of_nrrd(noise, make, refuses, tmp_path):
     volume = make(path, resolution=1000)
     assert np.array_equal(volume.voxels()[..., 0], values)
     assert volume.check()["passed"]
+    (tmp_path / "w.gz").write_bytes(gzip.compress(b"header" + values.tobytes("F")))
+    for skip in (6, -1):
+        (tmp_path / "w.nhdr").write_text(f"{head}encoding: gzip\nbyte skip: {skip}\ndata file: w.gz\n")
+        volume = make(tmp_path, ["w.gz", "w.nhdr"], resolution=1000)
+        assert np.array_equal(volume.voxels()[..., 0], values)
+        assert volume.check()["passed"]
+    (tmp_path / "w.nhdr").write_text(f"{head}encoding: gzip\nbyte skip: -5\ndata file: w.gz\n")
+    refuses(tmp_path, "w.nhdr: its byte skip is -5; right is a number from 0, or -1", names=["w.gz", "w.nhdr"])
     path.write_bytes(f"{head}encoding: hex\n\n".encode() + values.tobytes("F").hex().encode())
     refuses(path, "v.nrrd", "its encoding is hex; right are raw, gzip, bzip2 and ascii")
     path.write_text(f"{head}encoding: raw\ndata file: LIST\na.raw\nb.raw\n")
