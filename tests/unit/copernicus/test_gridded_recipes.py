@@ -402,7 +402,7 @@ def test_what_cannot_be_made_is_one_line(sea):
         run(sea / "timeless", sea / "stack.nc", "cams_columns")
     path = sea / "raw/sst_0.nc"
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ValueError, match=r"sst_0\.nc: cannot be read"):
+    with pytest.raises(ValueError, match=r"sst_0\.nc: the file is cut: 2000 bytes"):
         run(sea / "raw", sea / "stack.nc", "cmems_sst")
     (sea / "none").mkdir()
     with pytest.raises(ValueError, match=r"there is no netCDF file \(\.nc\) with tcno2"):

@@ -12,6 +12,7 @@ import netCDF4
 import numpy as np
 from cf_units import Unit
 
+from darkroom import damage, netcdf_file
 from darkroom.copernicus import names
 from darkroom.copernicus.grid import Grid
 from darkroom.copernicus.readers import grib
@@ -63,12 +64,7 @@ def opened(path):
         with grib.opened(path) as fields:
             yield fields
         return
-    try:
-        dataset = netCDF4.Dataset(path)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read, it is damaged or no netCDF: {error}") from error
-    with dataset:
-        dataset.set_auto_maskandscale(False)
+    with netcdf_file.opened(path) as dataset:
         yield dataset
 
 
@@ -102,8 +98,9 @@ def _begin(dataset, leading, index, path):
             variable = dataset[name]
             value = variable[tuple(places[axis] for axis in variable.dimensions)]
             calendar = getattr(variable, "calendar", "standard")
-            moment = netCDF4.num2date(float(value), variable.units, calendar, only_use_cftime_datetimes=False)
-            return moment.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
+            with damage.named(path, f"file whose {name}"):
+                moment = netCDF4.num2date(float(value), variable.units, calendar, only_use_cftime_datetimes=False)
+                return moment.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
     told = names.parsed(path.name)
     if told is None or any(index):
         raise ValueError(f"{path}: does not tell its time, neither by a variable time nor by its name")

@@ -11,7 +11,8 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from darkroom.copernicus import names
+from darkroom import netcdf_file
+from darkroom.copernicus import areas, names
 
 BOUNDS = "SUPPORT_DATA/GEOLOCATIONS"
 
@@ -54,24 +55,18 @@ def pixels(scene, column, least, factor):
     """
     with _product(scene) as product:
         variable, quality = _variable(product, scene, column["variable"]), _variable(product, scene, "qa_value")
-        for one in (variable, quality):
-            one.set_auto_maskandscale(False)
-        try:
-            values, percent = variable[0], quality[0]
-            filled = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
-            unknown = getattr(quality, "_FillValue", 255)
-            good = (percent > least) & (percent != unknown) & (values != filled) & np.isfinite(values)
-            read = _corners_of_cells if column.get("axes") else _corners_of_pixels
-            west_east, south_north = read(product, scene, column, good)
-        except (OSError, RuntimeError) as error:
-            raise ValueError(f"{scene['path']}: cannot be read, it is damaged or cut off: {error}") from error
+        values, percent = variable[0], quality[0]
+        filled = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
+        unknown = getattr(quality, "_FillValue", 255)
+        good = (percent > least) & (percent != unknown) & (values != filled) & np.isfinite(values)
+        read = _corners_of_cells if column.get("axes") else _corners_of_pixels
+        west_east, south_north = read(product, scene, column, good)
+    areas.require_places(scene["path"], west_east, south_north)
     return values[good].astype(np.float64) * factor, west_east, south_north
 
 
 def _corners_of_pixels(product, scene, column, good):
     corners = [_variable(product, scene, f"{BOUNDS}/{axis}_bounds") for axis in ("longitude", "latitude")]
-    for one in corners:
-        one.set_auto_maskandscale(False)
     return tuple(one[0][good].astype(np.float64) for one in corners)
 
 
@@ -93,11 +88,7 @@ def _edges(middles, at):
 @contextlib.contextmanager
 def _product(scene):
     """The group PRODUCT of a file, as long as the block lasts."""
-    try:
-        dataset = netCDF4.Dataset(scene["path"])
-    except OSError as error:
-        raise ValueError(f"{scene['path']}: cannot be read, it is damaged or no netCDF: {error}") from error
-    with dataset:
+    with netcdf_file.opened(scene["path"]) as dataset:
         if "PRODUCT" not in dataset.groups:
             raise ValueError(f"{scene['path']}: has no group PRODUCT; right is a product of level 2")
         yield dataset["PRODUCT"]

@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 
 import numpy as np
-from lxml import etree
 
-from darkroom.copernicus import imagery, names
+from darkroom import damage
+from darkroom.copernicus import imagery, names, trees
 from darkroom.copernicus.readers import eopf_s1, radar
 
 ANNOTATION = re.compile(
@@ -60,18 +60,21 @@ def opened(paths, kind="sigma0"):
     """
     if "group" in paths:
         return eopf_s1.image(paths["group"], kind)
-    annotation, calibration, noise = (_parsed(paths[file]) for file in ("annotation", "calibration", "noise"))
+    annotation, calibration, noise = (trees.parsed(paths[file]) for file in ("annotation", "calibration", "noise"))
     for file, tree in (("calibration", calibration), ("noise", noise)):
         _require_same(annotation, tree, paths[file])
     told = [
         _text(annotation, f".//imageInformation/{name}", paths["annotation"])
         for name in ("numberOfLines", "numberOfSamples", "rangePixelSpacing")
     ]
-    shape = int(told[0]), int(told[1])
-    points = [
-        [float(point.findtext(name)) for name in ("line", "pixel", "longitude", "latitude")]
-        for point in annotation.iter("geolocationGridPoint")
-    ]
+    with damage.named(paths["annotation"], "annotation of a GRD product"):
+        shape, spacing = (int(told[0]), int(told[1])), float(told[2])
+        points = [
+            [float(point.findtext(name)) for name in ("line", "pixel", "longitude", "latitude")]
+            for point in annotation.iter("geolocationGridPoint")
+        ]
+    with damage.named(paths["noise"], "noise of a GRD product"):
+        azimuth = azimuth_noise(noise, shape)
     if len(points) < 4:
         raise ValueError(
             f"{paths['annotation']}: has {len(points)} points of its geolocation grid; right are 4 or more"
@@ -80,11 +83,11 @@ def opened(paths, kind="sigma0"):
     return radar.Image(
         paths["measurement"],
         shape,
-        float(told[2]),
+        spacing,
         np.array(points),
         _lut(calibration, "calibrationVector", LUTS[kind], paths["calibration"]),
         range_noise(noise, paths["noise"]),
-        azimuth_noise(noise, shape),
+        azimuth,
         functools.partial(imagery.numbers, paths["measurement"]),
     )
 
@@ -129,13 +132,6 @@ def _require_shape(path, shape):
         raise ValueError(f"{path}: has {size}, and its annotation tells of {told}: is it another product's?")
 
 
-def _parsed(path):
-    try:
-        return etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
-    except (etree.XMLSyntaxError, OSError) as error:
-        raise ValueError(f"{path}: cannot be read: {error}") from error
-
-
 def _text(tree, place, path):
     text = tree.findtext(place)
     if not text:
@@ -150,13 +146,14 @@ def _numbers(vector, name):
 def _lut(tree, vector, values, path):
     """The vectors of a file as one table: each of them brought to the pixels of the first."""
     lines, rows, pixels = [], [], None
-    for one in tree.iter(vector):
-        at, numbers = _numbers(one, "pixel"), _numbers(one, values)
-        if not len(at) or len(at) != len(numbers):
-            raise ValueError(f"{path}: a {vector} has {len(at)} pixels and {len(numbers)} of {values}")
-        pixels = at if pixels is None else pixels
-        lines.append(float(one.findtext("line")))
-        rows.append(numbers if np.array_equal(at, pixels) else np.interp(pixels, at, numbers))
+    with damage.named(path, f"table of {values}"):
+        for one in tree.iter(vector):
+            at, numbers = _numbers(one, "pixel"), _numbers(one, values)
+            if not len(at) or len(at) != len(numbers):
+                raise ValueError(f"{path}: a {vector} has {len(at)} pixels and {len(numbers)} of {values}")
+            pixels = at if pixels is None else pixels
+            lines.append(float(one.findtext("line")))
+            rows.append(numbers if np.array_equal(at, pixels) else np.interp(pixels, at, numbers))
     if not lines:
         raise ValueError(f"{path}: has no {vector}; is it of another product?")
     order = np.argsort(lines, kind="stable")

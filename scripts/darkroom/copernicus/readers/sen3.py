@@ -6,14 +6,15 @@ made: products of collection 005 have it in them. Its orphans are pixels that fo
 beside it by the rows that they are of. Angles are told on a tie grid, 16 pixels apart across the track.
 """
 
+import contextlib
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 from cf_units import Unit
 from scipy.interpolate import RegularGridInterpolator
 
-from darkroom.copernicus import names
+from darkroom import netcdf_file
+from darkroom.copernicus import areas, names
 
 
 def scenes(inventory, field):
@@ -51,8 +52,13 @@ def files(field):
 
 
 def places(scene, field):
-    """Longitudes and latitudes (float64) of the middles of all pixels, NaN where none are told."""
-    return _floats(scene, *field["places"])
+    """Longitudes and latitudes (float64) of the middles of all pixels, NaN where none are told.
+
+    Raises ValueError for a file whose numbers are no places.
+    """
+    longitudes, latitudes = _floats(scene, *field["places"])
+    areas.require_places(Path(scene["folder"], field["places"][0]), longitudes, latitudes)
+    return longitudes, latitudes
 
 
 def values(scene, field):
@@ -168,11 +174,12 @@ def _file(scene, kinds):
     return next(path for path in (Path(scene["folder"], kind) for kind in kinds) if path.exists())
 
 
+@contextlib.contextmanager
 def _opened(path):
-    try:
-        return netCDF4.Dataset(path)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read, it is damaged or no netCDF: {error}") from error
+    """A netCDF file whose values come in their units, masked."""
+    with netcdf_file.opened(path) as dataset:
+        dataset.set_auto_maskandscale(True)
+        yield dataset
 
 
 def _variable(dataset, kinds):
