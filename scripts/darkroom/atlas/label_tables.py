@@ -13,6 +13,7 @@ from pathlib import Path
 
 import lxml.etree
 
+from darkroom import damage
 from darkroom.atlas import tables
 
 # What columns of a table are called, the first that is there.
@@ -47,7 +48,7 @@ def read(path):
     Raises ValueError naming the file and the line for a table that cannot be read, or has a label twice.
     """
     content = Path(path).read_bytes()
-    try:
+    with damage.named(path, "table of labels"):
         if content.lstrip().startswith(b"<"):
             regions = _from_xml(content)
         elif (text := tables.text(path, content).lstrip()).startswith("<"):
@@ -58,10 +59,6 @@ def read(path):
             regions = _from_lines(text)
         top = 1 if _are_shares([region["colour"] for region in regions if "colour" in region]) else 255
         regions = [_checked(region, top) for region in regions]
-    except (ValueError, KeyError, TypeError, AttributeError, lxml.etree.XMLSyntaxError, csv.Error) as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise ValueError(f"{path} is no table of labels that can be read: {error}") from error
     if not regions:
         raise ValueError(f"{path}: there is no label in it; right are columns such as index, name, color")
     seen = set()
@@ -187,9 +184,9 @@ def _matched(line, pattern):
 def _row(row):
     """A row of a table, or an object, under our names."""
     if None in row:
+        fields = [field.strip() for value in row.values() for field in (value if isinstance(value, list) else [value])]
         raise ValueError(
-            f"the row {', '.join(filter(None, list(row.values())[:-1]))}, {', '.join(row[None])} has more fields than "
-            f"there are columns; a name with commas needs quotes"
+            f"the row {', '.join(fields)} has more fields than there are columns; a name with commas needs quotes"
         )
     cells = {str(key).strip().lower(): value for key, value in row.items()}
     number = _column("id", cells)

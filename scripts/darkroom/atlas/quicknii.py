@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from darkroom import damage
 from darkroom.atlas import tables
 from darkroom.atlas.numbering import some
 
@@ -29,13 +30,9 @@ def read(path):
 
     Raises ValueError naming the file, and the section that is wrong.
     """
-    try:
+    with damage.named(path, "JSON of QuickNII or DeepSlice"):
         content = json.loads(tables.text(path))
         sections = [_section(path, slide) for slide in content["slices"]]
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise ValueError(f"{path} is no JSON of QuickNII or DeepSlice: {error!r}") from error
     if not sections:
         raise ValueError(f"{path}: no section of it is placed")
     size = re.search(r"(\d+(?:\.\d+)?)\s*um", str(content.get("target", "")))

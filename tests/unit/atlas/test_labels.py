@@ -109,7 +109,7 @@ def test_the_encoding_that_an_xml_names(tmp_path):
         (b"index,name,color\n1,a,blue\n", "'blue' is no colour of label 1; right are six hexadecimal digits"),
         (b"index,name,r,g,b\n1,a,300,0,0\n", "the colour 300, 0, 0 of label 1 is outside 0 to 255"),
         (b"index,name,r,g,b\n1,a,-2,0,0\n", "the colour -2, 0, 0 of label 1 is outside 0 to 255"),
-        (b"index,name\n1,Cortex, left\n", "the row 1, Cortex,  left has more fields than there are columns"),
+        (b"index,name\n1,Cortex, left\n", "the row 1, Cortex, left has more fields than there are columns"),
         (b'index,name\n1,"a\n2,b\n', "is no table of labels that can be read"),
         (b"1,a\n2,b,c\n", "the line '2,b,c' is not like the others"),
         (b"index,name\n1.5,a\n", "'1.5' is no label; labels are whole numbers"),
