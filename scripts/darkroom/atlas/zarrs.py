@@ -36,6 +36,8 @@ def describe(folder, series=None, time=None):
     about = attributes(folder)
     if labels := attributes(folder / "labels").get("labels"):
         notes.append(f"left out of the source: its labels ({some(labels)}), each of which is a source of its own")
+    if about.get("image-label"):
+        notes.append("left out of the source: the colours and properties of its labels; `labels` takes a table of them")
     axes, place, names = None, {}, []
     if multiscales := about.get("multiscales"):
         try:

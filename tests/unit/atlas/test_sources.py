@@ -459,10 +459,12 @@ def test_labels_within_an_ome_zarr(noise, make, refuses, tmp_path):
         group.create_array("0", data=noise(5, 6, 7))
         axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "zyx"]
         image = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [{"path": "0", **affine}]}]}
-        group.attrs["ome"] = image
+        group.attrs["ome"] = image | ({"image-label": {"version": "0.5"}} if "cells" in name else {})
     zarr.open_group(tmp_path / "v.zarr/labels", mode="a", zarr_format=3).attrs["ome"] = {"labels": ["cells"]}
     assert "left out of the source: its labels (cells)" in make(tmp_path / "v.zarr").notes
-    assert make(tmp_path / "v.zarr/labels/cells", type="segmentation").voxels().shape == (7, 6, 5, 1)
+    labels = make(tmp_path / "v.zarr/labels/cells", type="segmentation")
+    assert labels.voxels().shape == (7, 6, 5, 1)
+    assert "left out of the source: the colours and properties of its labels" in labels.notes
     refuses(tmp_path / "v.zarr/labels", "labels is a group of labels (cells), of which one can be read")
 
 
