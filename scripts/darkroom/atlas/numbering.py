@@ -112,8 +112,8 @@ def _same_numbers(names):
 def _same_rests(names):
     """Files that one word tells apart, the rest being the same: s1_Cy5, s1_DAPI, s2_Cy5, s2_DAPI."""
     splits = {name: re.split(r"([_\-. /]+)", name) for name in names}
-    if len({len(split) for split in splits.values()}) != 1:
-        return {}
+    if len({len(split) for split in splits.values()}) != 1 or len({split[-1] for split in splits.values()}) > 1:
+        return {}  # a picture beside its preview, s1.tif and s1.jpg, is no other channel
     columns = enumerate(zip(*splits.values(), strict=True))
     words = [place for place, column in columns if len({re.sub(r"\d", "", word) for word in column}) > 1]
     if len(words) != 1:

@@ -507,6 +507,9 @@ def _require_images(root, names):
             f"{root}: not a section image: {some(strays)}. Choose the sections with `filter`, "
             f"such as filter: '.*{re.escape(usual)}$'"
         )
+    count = Counter(name.rpartition(".")[0] for name in names)
+    if same := [name for name in names if count[name.rpartition(".")[0]] > 1]:
+        raise ValueError(f"{root}: files that differ in their ending alone: {some(same)}. Choose with `filter`")
 
 
 def _listed(root, names, slices):

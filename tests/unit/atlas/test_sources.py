@@ -203,6 +203,13 @@ def test_channels_by_a_pattern(noise, pictures, make, refuses, block):
     refuses(root, "channel red has no slice that goes with GFP_2.png", channels="^([A-Za-z]+)_")
 
 
+def test_previews_are_no_channels(noise, pictures, make, refuses, block):
+    names, planes = ["s1.jpg", "s2.jpg", "s1.tif", "s2.tif"], noise(4, 12, 17)
+    root = pictures(dict(zip(names, planes, strict=True)))
+    refuses(root, "files that differ in their ending alone: s1.jpg, s1.tif, s2.jpg, s2.tif. Choose with `filter`")
+    assert np.array_equal(make(root, names[2:], resolution=1000).voxels(), block(planes[2:]))
+
+
 def test_no_channels_where_none_are_wanted_or_told(noise, pictures, make, block):
     planes = noise(4, 12, 17)
     root = pictures({f"c{number}.png": plane for number, plane in enumerate(planes, 1)})
