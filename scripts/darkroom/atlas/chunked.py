@@ -13,7 +13,7 @@ import numpy as np
 import tensorstore
 
 from darkroom import files
-from darkroom.atlas import blocks, damage
+from darkroom.atlas import blocks
 
 UNPACK = {"": bytes, ".gz": imagecodecs.gzip_decode, ".br": imagecodecs.brotli_decode}
 ENCODINGS = ("raw", "jpeg", "png", "compressed_segmentation")
@@ -61,6 +61,8 @@ def describe(folder, root, names, kind):
     prefix = f"{(folder / key).relative_to(root)}/"
     expected = math.prod(-(-extent // side) for extent, side in zip(size, sides, strict=True))
     there = sum(name.startswith(prefix) for name in names)
+    if not there:
+        raise ValueError(f"{folder}: no chunk of its first scale, {key}, is there")
     if "sharding" not in scale and there < expected:
         notes.append(f"{expected - there} of {expected} chunks of the source are missing: their voxels are 0")
     affine = np.diag([*resolution, 1.0])
@@ -145,7 +147,7 @@ class Chunks:
                 if path.is_file():
                     try:
                         return unpack(path.read_bytes())
-                    except damage.ERRORS as error:
+                    except Exception as error:
                         raise ValueError(f"{path} is damaged or cut short ({error})") from error
         return None
 

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import tifffile
 
-from darkroom.atlas import damage
+from darkroom import damage
+from darkroom.atlas import demands
 from darkroom.atlas.lengths import NM
+from darkroom.atlas.numbering import some
 
 ORIENTATION = 274  # a tag
 JOINED = ("generic", "uniform", "shaped")  # kinds of series whose pages, written one by one, are one stack
@@ -35,11 +37,8 @@ def look(path, series=None, time=None):
 
     Raises ValueError for a file that is no TIFF, pages that make no stack, and a time that is not chosen.
     """
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            return _layout(path, tiff, series, time)
-    except damage.ERRORS as error:
-        raise error if str(path) in str(error) else damage.unreadable(path, "TIFF", error) from error
+    with damage.named(path, "TIFF"), tifffile.TiffFile(path) as tiff:
+        return _layout(path, tiff, series, time)
 
 
 def _layout(path, tiff, number, time):
@@ -63,7 +62,7 @@ def _layout(path, tiff, number, time):
             f"{path}: pages run along {' and '.join(several)}; only one axis of slices (and C) can be read"
         )
     times = sizes.get("T", 1)
-    at = damage.chosen_time(path, times, time)
+    at = demands.chosen_time(path, times, time)
     if times > 1:
         notes.append(f"time {at} of 0 to {times - 1} is read")
     planes = math.prod(sizes.values())
@@ -74,9 +73,14 @@ def _layout(path, tiff, number, time):
     plain = key.photometric in (1, 2) and not key.extrasamples and not {"C", "S"} <= set(axes) and upright
     mapped = start is not None and shape == chosen[0].shape and (plain or len(there) == 1) and planes > 1
     if mapped:
-        damage.require_bytes(path, start + math.prod(shape) * dtype.itemsize)
+        demands.require_bytes(path, start + math.prod(shape) * dtype.itemsize)
     elif not len(there) == len(pages) == planes:
-        raise ValueError(f"{path}: {len(there)} of {planes} pages are there")
+        lost = [number for number, page in enumerate(pages) if page is None]
+        which = f" (counted from 0 along {leading}, {some(lost)} are missing)" if lost else ""
+        raise ValueError(
+            f"{path}: {len(there)} of {planes} pages are there{which}; right is a file of them all, or one of each, "
+            "whose gaps `missing` fills"
+        )
     files = {_file_of(page, path) for page in there}
     paged = len(there) == planes  # ImageJ has one page for all planes of a large file
     slices = _slices(path, sizes, pages, at, alone=len(tiff.pages) == 1) if paged else []
@@ -149,7 +153,9 @@ def _ome_pixels(tiff, number):
 
 def _ome_sizes(pixels):
     sizes = [(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "XYZ"]
-    return [size * NM[unit] if size and unit in NM else None for size, unit in sizes]
+    # Of OME's units only those in small letters are meant (Mm is no mm), and the one that is named after a person.
+    units = [unit.replace("Å", "å") for _, unit in sizes]
+    return [size * NM[unit] if size and unit in NM else None for (size, _), unit in zip(sizes, units, strict=True)]
 
 
 def _imagej_sizes(tiff):

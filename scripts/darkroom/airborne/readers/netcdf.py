@@ -10,8 +10,8 @@ import re
 import netCDF4
 import numpy as np
 
+from darkroom import netcdf_file, whole_files
 from darkroom.airborne import granule
-from darkroom.airborne.readers import netcdf_file
 from darkroom.airborne.readers.clock import Clock
 from darkroom.airborne.readers.columns import put
 
@@ -57,7 +57,7 @@ def _variables(path, sources, form, time, layout, used, header):
             names[name] = _put_text(variables, flags, form, name, source, layout)
         else:
             names[name] = _put_numbers(variables, flags, form, path, name, source, layout)
-    if rest := netcdf_file.rest_of_block(path):
+    if rest := whole_files.rest_of_block(path):
         note = f"{rest} bytes below the last record, up to the end of a block, are no values; they were left out"
         flags.append({"flag": "rest_of_block", "note": note})
     if left_out:

@@ -11,6 +11,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
+from darkroom import netcdf_file
 from darkroom.copernicus import names
 
 BOUNDS = "SUPPORT_DATA/GEOLOCATIONS"
@@ -48,30 +49,32 @@ def unit(scene, column):
 def pixels(scene, column, least, factor):
     """Pixels of good quality: values (n), and longitudes and latitudes of their corners (n, 4) in degrees.
 
-    least -- the whole percents that qa_value has to be above
+    least -- the whole percents that qa_value has to be above; None for all pixels, whatever they hold
 
     Raises ValueError for a file that is damaged or has no corners.
     """
     with _product(scene) as product:
         variable, quality = _variable(product, scene, column["variable"]), _variable(product, scene, "qa_value")
-        for one in (variable, quality):
-            one.set_auto_maskandscale(False)
-        try:
-            values, percent = variable[0], quality[0]
-            filled = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
-            unknown = getattr(quality, "_FillValue", 255)
-            good = (percent > least) & (percent != unknown) & (values != filled) & np.isfinite(values)
-            read = _corners_of_cells if column.get("axes") else _corners_of_pixels
-            west_east, south_north = read(product, scene, column, good)
-        except (OSError, RuntimeError) as error:
-            raise ValueError(f"{scene['path']}: cannot be read, it is damaged or cut off: {error}") from error
-    return values[good].astype(np.float64) * factor, west_east, south_north
+        values = variable[0]
+        good = np.ones(values.shape, bool) if least is None else _good(variable, quality, least)
+        read = _corners_of_cells if column.get("axes") else _corners_of_pixels
+        west_east, south_north = read(product, scene, column, good)
+    placed = ((np.abs(west_east) <= 360) & (np.abs(south_north) <= 90)).all(1)  # others are fill, or no numbers
+    return values[good][placed].astype(np.float64) * factor, west_east[placed], south_north[placed]
+
+
+def _good(variable, quality, least):
+    """Which pixels have a value, and a quality above so many percents."""
+    values, percent = variable[0], quality[0]
+    if percent.dtype.kind == "f":  # of files that were written anew: shares, as qa_value is of percents
+        percent = np.round(percent * 100)
+    filled = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
+    unknown = getattr(quality, "_FillValue", 255)
+    return (percent > least) & (quality[0] != unknown) & (values != filled) & np.isfinite(values)
 
 
 def _corners_of_pixels(product, scene, column, good):
     corners = [_variable(product, scene, f"{BOUNDS}/{axis}_bounds") for axis in ("longitude", "latitude")]
-    for one in corners:
-        one.set_auto_maskandscale(False)
     return tuple(one[0][good].astype(np.float64) for one in corners)
 
 
@@ -93,11 +96,7 @@ def _edges(middles, at):
 @contextlib.contextmanager
 def _product(scene):
     """The group PRODUCT of a file, as long as the block lasts."""
-    try:
-        dataset = netCDF4.Dataset(scene["path"])
-    except OSError as error:
-        raise ValueError(f"{scene['path']}: cannot be read, it is damaged or no netCDF: {error}") from error
-    with dataset:
+    with netcdf_file.opened(scene["path"]) as dataset:
         if "PRODUCT" not in dataset.groups:
             raise ValueError(f"{scene['path']}: has no group PRODUCT; right is a product of level 2")
         yield dataset["PRODUCT"]

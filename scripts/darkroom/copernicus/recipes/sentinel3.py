@@ -4,6 +4,7 @@ With the option `every`, a layer is the mean of all products of a day, week or m
 """
 
 import functools
+import math
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from darkroom.copernicus.recipes.registry import Method, Times, layers_of, probl
 from darkroom.copernicus.stack import Layer
 
 CRS = "EPSG:4326"
+ABSURD = 200  # cells of a map for each pixel; over a pole or the date line 30 are due
 NEAR = 2  # pixels around those in a window that may reach into it
 
 
@@ -46,7 +48,8 @@ def describe(inventory, variant, options):
         raise ValueError(f"{variant.name} compares dates, and there is one: {scenes[0]['product']}")
     step = options["map"].get("resolution") or variant.resolution
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
-    target = grid.covering([grid.around(*sen3.places(scene, field), step) for scene in scenes], step, CRS, area)
+    most = math.inf if area or options["map"].get("resolution") else ABSURD
+    target = grid.covering([_extent(scene, field, step, most) for scene in scenes], step, CRS, area)
     notes.append(f"a cell of {step:g} degrees has the mean of its pixels by their overlaps")
     if field.get("tie"):
         notes.append(
@@ -64,6 +67,23 @@ def describe(inventory, variant, options):
     return Times(target, begins, periods.products(groups), layers, groups, notes)
 
 
+def _extent(scene, field, step, most):
+    """The grid over a product.
+
+    Raises ValueError for one that tells no place of any pixel, and where it has more than `most` cells for each pixel.
+    """
+    longitudes, latitudes = sen3.places(scene, field)
+    if np.isnan(longitudes + latitudes).all():
+        raise ValueError(f"{scene['folder']}: {field['places'][0]} tells the place of no pixel")
+    extent = grid.around(longitudes, latitudes, step)
+    if extent.width * extent.height > most * longitudes.size:
+        raise ValueError(
+            f"{scene['folder']}: its {longitudes.size} pixels would make {extent.width} x {extent.height} cells: some "
+            "of its places are far from the others, it is damaged; to go on, give map an area"
+        )
+    return extent
+
+
 def fill(times, variant, options, put):
     """Put the field of each product, or the mean of those of a period, in place, block by block."""
     (layer,) = times.layers
@@ -75,9 +95,11 @@ def fill(times, variant, options, put):
         def read(number, scenes=scenes, shown=shown):
             return _pixels(scenes[number], layer.name, shown)
 
-        for window in place.windows():
-            images = (_window(*read(number), place, window) for number in range(len(scenes)))
-            put(layer.name, at, window, merging.mean(images))
+        def image(pixels, window):
+            return _window(*pixels, place, window)
+
+        for window, made in merging.means(place.windows(), range(len(scenes)), read, image):
+            put(layer.name, at, window, made)
 
 
 def _unmasked(field):
