@@ -4,7 +4,9 @@ Their libraries believe the headers: they read zeros where a file is cut, give m
 to no end where something stands twice.
 """
 
+import contextlib
 import math
+import mmap
 import struct
 from pathlib import Path
 
@@ -14,6 +16,8 @@ PADDING = 4  # of the last variable, which need not be there
 BLOCK = 1024  # of what old libraries wrote at once: what the buffer had before may stand below the last record
 SIZES = (0, 1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8)  # bytes of a value by the number of its type
 HDF5 = b"\x89HDF\r\n\x1a\n"
+HEAP, OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<HH4xQ")  # heads of a global heap and of an object in it
+SEARCHED = 1 << 26  # bytes at each end of a file in which heaps are looked for
 PACKED, SLACK = 1100, 1 << 26  # deflate packs 1032 bytes into one at most; small arrays may be of fill values alone
 
 
@@ -27,8 +31,9 @@ def require(path):
         raise ValueError(f"{path}: the file is empty")
     try:
         whole, padding = classic_size(path), PADDING
-        if not whole:
-            whole, padding = hdf5_size(path), 1
+        if not whole and (whole := hdf5_size(path)):
+            padding = 1
+            _require_heaps(path)
     except (struct.error, IndexError, OverflowError, OSError) as error:
         raise ValueError(f"{path}: the header of the file is damaged: it names what is not there") from error
     if size < whole:
@@ -38,6 +43,36 @@ def require(path):
             f"{path}: {size} bytes; by its header it has {whole}: what is too much may stand anywhere, or the header "
             "was not updated"
         )
+
+
+def _require_heaps(path):
+    """Refuse an HDF5 file with a global heap of free space without length, over which HDF5 itself goes round for ever.
+
+    Format: HDF5 File Format Specification 3.0, III.E.
+    """
+    with Path(path).open("rb") as file, contextlib.closing(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)) as content:
+        at = content.find(b"GCOL", 0, SEARCHED)
+        while at >= 0:
+            if not _is_heap_walked(content, at):
+                raise ValueError(f"{path}: the file is damaged: the heap of texts and references at byte {at}")
+            start = max(at + 4, len(content) - SEARCHED if at + 4 > SEARCHED else 0)
+            at = content.find(b"GCOL", start)
+
+
+def _is_heap_walked(content, begin):
+    """Whether the objects of a heap come to its end; true of what only begins like one."""
+    if begin + HEAP.size > len(content):
+        return True
+    _, version, size = HEAP.unpack_from(content, begin)
+    at, end = begin + HEAP.size, begin + size
+    if version != 1 or end > len(content):
+        return True
+    while at + OBJECT.size <= end:
+        index, _, length = OBJECT.unpack_from(content, at)
+        if not index and not length:
+            return False
+        at += OBJECT.size + -(-length // 8) * 8 if index else length
+    return True
 
 
 def rest_of_block(path):

@@ -8,6 +8,7 @@ import struct
 import time
 from pathlib import Path
 
+import h5py
 import netCDF4
 import nibabel
 import numpy as np
@@ -136,6 +137,36 @@ def test_hdf5_that_speaks_of_more_than_it_could_hold(tmp_path):
         file.createDimension("time", 10**9)
         file.createVariable("far", "f8", ("time",), zlib=True)[:1] = [1.0]
     assert "a.nc" in refused("far has 8000000000 bytes by its header", opened, tmp_path / "a.nc")
+
+
+def hdf5(path):
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("time", 3)
+        file.createVariable("time", "f8", ("time",))[:] = [1, 2, 3]
+        file.createVariable("words", str, ("time",))[:] = np.array(["one", "two", "three"], object)
+    return path.read_bytes()
+
+
+def test_hdf5_of_another_length_than_its_superblock_says(tmp_path):
+    path = tmp_path / "a.nc"
+    whole = hdf5(path)
+    assert opened(path)["time"] == [1, 2, 3]
+    for size in (len(whole) - 1, len(whole) + 1):
+        path.write_bytes((whole + whole)[:size])
+        assert "a.nc" in refused(f"by its header it has {len(whole)}", opened, path)
+    with h5py.File(path, "w", userblock_size=512, libver="latest") as file:
+        file["time"] = [1, 2, 3]
+    path.write_bytes(bytes(512) + path.read_bytes())  # as h5jam does
+    assert opened(path)["time"] == [1, 2, 3]
+
+
+def test_hdf5_over_whose_heap_its_library_goes_round_for_ever(tmp_path):
+    path = tmp_path / "a.nc"
+    content = bytearray(hdf5(path))
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 32] = bytes(16)
+    path.write_bytes(content)
+    assert "a.nc" in refused("heap of texts and references", opened, path)
 
 
 @cases

@@ -156,7 +156,7 @@ def array(path):
 
 
 def mesh(path):
-    vertices, faces = mesh_files.load(path)
+    vertices, faces, *_ = mesh_files.load(path)
     return [vertices, faces]
 
 

@@ -38,7 +38,7 @@ END_MARKS = {
     b"\xffO\xffQ": b"\xff\xd9",
 }
 PLACES, WHOLE = (273, 279, 324, 325), {3, 4, 16}  # tags that tell where strips and tiles lie; types of such a tag
-PACKING = (1, 5, 8, 32946, 32773)  # TIFF: none, LZW, deflate, PackBits
+PACKING = (1, 5, 7, 8, 32946, 32773)  # TIFF: none, LZW, JPEG, deflate, PackBits
 PACKED, SLACK = 3000, 1 << 26  # bytes that LZW makes of one, at most (deflate: 1032); no small image is worth a word
 KEPT = 1 << 28  # bytes of pictures of a slab that are decoded at a go, and stay
 TURN = 274  # the orientation tag of TIFF and EXIF

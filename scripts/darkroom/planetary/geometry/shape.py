@@ -43,12 +43,12 @@ class Terrain:
                 raise ValueError(f"{path}: a DEM whose pixels have no size, by its geotransform")
             self.size, self.transform, self.crs = (dem.height, dem.width), dem.transform, dem.crs
             self.scale, self.offset = dem.scales[0], dem.offsets[0]
-        parameters = self.crs.to_dict()
-        if "R" not in parameters and "a" not in parameters:
-            raise ValueError(f"{path}: its CRS tells no radius; give it one of the body, such as IAU_2015:49900")
-        self.equatorial = float(parameters.get("R") or parameters["a"]) / 1000
-        flattening = 1 / float(parameters["rf"]) if "rf" in parameters else 0.0
-        self.polar = float(parameters["b"]) / 1000 if "b" in parameters else self.equatorial * (1 - flattening)
+            parameters = self.crs.to_dict()
+            if "R" not in parameters and "a" not in parameters:
+                raise ValueError(f"{path}: its CRS tells no radius; give it one of the body, such as IAU_2015:49900")
+            self.equatorial = float(parameters.get("R") or parameters["a"]) / 1000
+            flattening = 1 / float(parameters["rf"]) if "rf" in parameters else 0.0
+            self.polar = float(parameters["b"]) / 1000 if "b" in parameters else self.equatorial * (1 - flattening)
         if not math.isclose(self.equatorial, radii[0], rel_tol=0.05):
             raise ValueError(
                 f"{path}: is of a body of {self.equatorial:.6g} km, the image shows one of {radii[0]:.6g} km"
