@@ -358,3 +358,4 @@ def test_a_template_of_another_body_is_refused(tmp_path):
     options = written(tmp_path, TEMPLATE | {"TargetName": "Mars"})
     with pytest.raises(ValueError, match="the map is of Mars, by its map"):
         grid.require_body(grid.given(options), "Mercury")
+    grid.require_body({"TargetName": "Moon"}, "UNKNOWN")

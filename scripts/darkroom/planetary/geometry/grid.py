@@ -2,6 +2,7 @@
 
 import math
 
+from darkroom.planetary.bodies import BODIES
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.geometry import projection
 
@@ -46,9 +47,9 @@ def given(options):
 
 
 def require_body(given, target):
-    """Raise ValueError when a map is of another body than its image."""
-    body = given.get("TargetName", target)
-    if target and str(body).lower() != str(target).lower():
+    """Raise ValueError when a map is of another body than its image, of those that have a number."""
+    body = str(given.get("TargetName", target))
+    if body.lower() != target.lower() and {body.lower(), target.lower()} <= BODIES.keys():
         raise ValueError(f"the map is of {body}, by its map.crs or template; the image shows {target}")
 
 
