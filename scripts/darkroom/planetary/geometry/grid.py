@@ -54,17 +54,21 @@ def require_body(given, target):
 
 
 def in_its_domain(template):
-    """A template whose longitudes are those of its domain; one that says none has the domain of its range."""
-    if not {"MinimumLongitude", "MaximumLongitude"} <= template.keys():
+    """A template whose longitudes are those of its domain; one that says none has the domain of its range.
+
+    A range that is none stays, for `projection.Mapping` to name its keys.
+    """
+    try:
+        low, high = (float(template[f"{end}Longitude"]) for end in ("Minimum", "Maximum"))
+        if "LongitudeDomain" not in template:
+            low, high, domain = in_domain(low, high)
+            return template | {"MinimumLongitude": low, "MaximumLongitude": high, "LongitudeDomain": str(domain)}
+    except (KeyError, ValueError):
         return template
-    low, high = (float(template[f"{end}Longitude"]) for end in ("Minimum", "Maximum"))
-    if "LongitudeDomain" in template:
-        first = 0 if str(template["LongitudeDomain"]) == "360" else -180
-        beside = low < high and (high <= first or low >= first + 360)
-        turn = 360 * math.floor((low - first) / 360) if beside else 0
-        return template | {"MinimumLongitude": low - turn, "MaximumLongitude": high - turn}
-    low, high, domain = in_domain(low, high)
-    return template | {"MinimumLongitude": low, "MaximumLongitude": high, "LongitudeDomain": str(domain)}
+    first = 0 if str(template["LongitudeDomain"]) == "360" else -180
+    beside = low < high and (high <= first or low >= first + 360)
+    turn = 360 * math.floor((low - first) / 360) if beside else 0
+    return template | {"MinimumLongitude": low - turn, "MaximumLongitude": high - turn}
 
 
 def in_domain(low, high, domain=None):
