@@ -62,6 +62,8 @@ def copernicus_plot(
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     axes = figure.add_subplot(grid[0])
     draw_map(variant, classes or map, bool(classes), axes)
+    if not rows:
+        axes.text(0.5, 0.5, "all is masked or without data", ha="center", transform=axes.transAxes, path_effects=[HALO])
     if targets:
         draw_targets(files.read_json(targets)["features"], map, axes)
     if hotspots:

@@ -73,7 +73,7 @@ rule copernicus_merge:
         dataset=MAPPED,
     conda:
         "../../envs/copernicus.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 700 * attempt,
     params:

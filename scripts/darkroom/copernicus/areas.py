@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
+import shapely.affinity
 from shapely.geometry import box, mapping, shape
 from shapely.ops import unary_union
 from shapely.validation import explain_validity
@@ -162,6 +163,11 @@ def _within_world(geometry):
         if not piece.is_empty and (piece.area or not geometry.area):
             pieces.append(piece)
     return unary_union(pieces)
+
+
+def around(geometry):
+    """A geometry of the world, and the same once more on both sides of it: where maps over the antimeridian show it."""
+    return unary_union([shapely.affinity.translate(geometry, turn) for turn in (-360, 0, 360)])
 
 
 def footprint(wkt):

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
@@ -13,12 +14,15 @@ from rasterio.transform import array_bounds
 from rasterio.warp import reproject, transform_bounds, transform_geom
 from rasterio.windows import Window, from_bounds
 from rasterio.windows import transform as window_transform
-from shapely.geometry import mapping, shape
+from shapely.geometry import box, mapping, shape
 
 from darkroom.copernicus import areas, imagery
 
 BLOCK = 1024  # pixels of a side that are worked on at a time: a tile of Sentinel-2's JPEG 2000
 LARGEST = 1 << 31  # pixels of a map
+HALF = 2e7  # metres: half of the way around the world
+DEGREE = 111_195.0  # metres of latitude, on the sphere of the Earth's mean radius
+NEAR, EDGE = 0.5, 0.05  # degrees: around images, within which an area is looked at; of a piece of its border
 AHEAD = 4  # blocks that are computed before any is written
 
 
@@ -88,6 +92,11 @@ def named(text):
     return f"EPSG:{crs.to_epsg()}"
 
 
+def metres(side, crs):
+    """Metres of a side of a pixel; of degrees as those of latitude are. crs -- "" for that of an image."""
+    return side * DEGREE if crs and CRS.from_user_input(crs).is_geographic else side
+
+
 def problems(shown):
     """What is wrong with the option `map` of a row, a sentence each."""
     for key, read in (("area", areas.read), ("crs", named)):
@@ -96,6 +105,9 @@ def problems(shown):
                 read(shown[key])
             except ValueError as error:
                 yield str(error) if key == "crs" else f"map {error}"
+            else:
+                if key == "crs" and CRS.from_user_input(shown[key]).is_geographic and not shown.get("resolution"):
+                    yield f"map.resolution: is missing; {shown[key]} is in degrees, and so are the sides of its pixels"
 
 
 def covering(grids, resolution, crs="", area=None):
@@ -109,12 +121,14 @@ def covering(grids, resolution, crs="", area=None):
     """
     crs = crs or grids[0].crs
     boxes = np.array([_bounds_in(grid, crs) for grid in grids])
+    if not CRS.from_string(crs).is_geographic and np.ptp(boxes[:, ::2], 1).max() > HALF:
+        raise ValueError(f"an image lies at both ends of {crs}, over the date line; give map another crs")
     west, south, east, north = *boxes[:, :2].min(0), *boxes[:, 2:].max(0)
     if area is not None:
-        placed = shape(transform_geom("EPSG:4326", crs, mapping(area)))
-        sides = placed.bounds
-        if sides[0] >= east or sides[2] <= west or sides[1] >= north or sides[3] <= south:
-            there = ", ".join(f"{side:.3f}" for side in transform_bounds(crs, "EPSG:4326", west, south, east, north))
+        there = transform_bounds(crs, "EPSG:4326", west, south, east, north, densify_pts=21)
+        sides = _sides(area, crs, there)
+        if not sides or sides[0] >= east or sides[2] <= west or sides[1] >= north or sides[3] <= south:
+            there = ", ".join(f"{side:.3f}" for side in there)
             asked = ", ".join(f"{side:.3f}" for side in area.bounds)
             raise ValueError(f"the area [{asked}] does not meet the images, which cover [{there}]")
         west, south, east, north = (
@@ -128,6 +142,21 @@ def covering(grids, resolution, crs="", area=None):
     if width * height > LARGEST:
         raise ValueError(f"a map of {width} x {height} pixels is too large; give map an area or a coarser resolution")
     return Grid(crs, (resolution, 0.0, left, 0.0, -resolution, top), width, height)
+
+
+def _sides(area, crs, there):
+    """West, south, east, north in a system of that of an area which is near; None where nothing of it is.
+
+    there -- the same of the images in degrees; over the date line these go on beyond 180, or their west is beyond
+        their east
+    """
+    west, south, east, north = there
+    near = box(west - NEAR, south - NEAR, east + NEAR + 360 * (east < west), north + NEAR)
+    shown = areas.around(area).intersection(near)
+    if shown.is_empty:
+        return None
+    # Its borders are as straight in degrees as they were given, and are not so in the system.
+    return shape(transform_geom("EPSG:4326", crs, mapping(shapely.segmentize(shown, EDGE)))).bounds
 
 
 def around(longitudes, latitudes, step):
@@ -195,4 +224,7 @@ def method_for(source, resolution):
 
 
 def _bounds_in(grid, crs):
-    return grid.bounds if grid.crs == crs else transform_bounds(grid.crs, crs, *grid.bounds, densify_pts=21)
+    if grid.crs == crs:
+        return grid.bounds
+    west, south, east, north = transform_bounds(grid.crs, crs, *grid.bounds, densify_pts=21)
+    return west, south, east + 360 * (east < west), north  # over the date line it goes on beyond 180 degrees

@@ -3,7 +3,6 @@
 import csv
 import functools
 import io
-import itertools
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from darkroom.copernicus.stack import Layer
 COLUMNS = ("begin", "layer", "unit", "pixels", "valid", "mean", "std", "min", "q02", "median", "q98", "max")
 TOGETHER = ("median", "anomaly")  # of what all times have to be known together
 MOST = 1 << 24  # values that are
+AT_ONCE = 4  # blocks whose sums are in memory together
 SAMPLE = 1 << 22  # values of which quantiles are taken
 NO_CLASS = 255
 COMPARED = {  # how the last date is compared: with what before, and in words
@@ -84,21 +84,55 @@ def highest(images):
 
 
 def mean(images):
-    """The mean of images (float32) that come one after another, where they have values; NaN where there is none.
+    """The mean of images (float32) that come one after another, see `Mean`."""
+    made = Mean()
+    for image in images:
+        made.add(image)
+    return made.value()
+
+
+class Mean:
+    """The mean of images (float32) that are added, where they have values; NaN where there is none.
 
     One alone is given as it is.
     """
-    first, second = next(images), next(images, None)
-    if second is None:
-        return first
-    count = (~np.isnan(first)).astype(np.int32)
-    total = np.where(count, first, 0).astype(np.float64)
-    for image in itertools.chain((second,), images):
+
+    def __init__(self):
+        self._first = self._total = self._count = None
+
+    def add(self, image):
+        if self._first is None:
+            self._first = image
+            return
+        if self._total is None:
+            self._count = (~np.isnan(self._first)).astype(np.int32)
+            self._total = np.where(self._count, self._first, 0).astype(np.float64)
         seen = ~np.isnan(image)
-        np.add(total, image, out=total, where=seen)
-        count += seen
-    with np.errstate(invalid="ignore"):
-        return (total / count).astype(np.float32)
+        np.add(self._total, image, out=self._total, where=seen)
+        self._count += seen
+
+    def value(self):
+        if self._total is None:
+            return self._first
+        with np.errstate(invalid="ignore"):
+            return (self._total / self._count).astype(np.float32)
+
+
+def means(windows, scenes, read, shown):
+    """Each window with the mean of all scenes in it.
+
+    read -- what a scene holds: once for AT_ONCE windows, as it is slow, and all of them would not fit into memory
+    shown -- shown(what was read, window): an image (float32)
+    """
+    listed = list(windows)
+    for first in range(0, len(listed), AT_ONCE):
+        some = listed[first : first + AT_ONCE]
+        made = [Mean() for _ in some]
+        for scene in scenes:
+            held = read(scene)
+            for one, window in zip(made, some, strict=True):
+                one.add(shown(held, window))
+        yield from ((window, one.value()) for window, one in zip(some, made, strict=True))
 
 
 def median(images):
@@ -159,8 +193,7 @@ def _figures(grid, weights, get, layer, at):
         squares += area @ np.einsum("ij,ij->i", chosen, chosen, dtype=np.float64)
         if layer.unit == "dB":
             energy += area @ np.where(good, decibels.power(chosen), 0).sum(1, dtype=np.float64)
-        lowest = min(lowest, np.where(good, values, np.float32(np.inf)).min())
-        highest = max(highest, np.where(good, values, np.float32(-np.inf)).max())
+        lowest, highest = min(lowest, np.fmin.reduce(values, None)), max(highest, np.fmax.reduce(values, None))
         sample.append(values[::step, ::step][good[::step, ::step]])
     if not valid:
         return (pixels, 0, *[""] * 7)

@@ -46,9 +46,10 @@ def writing(path, grid, layers, dtype, nodata, tags, colors=None, powers=()):
                 yield put
             if float_values := dtype.startswith("float"):
                 _write_overviews(staged, np.array([layer.name in powers for layer in layers]))
+            predictor = "floating_point" if float_values else "standard"
             rasterio.shutil.copy(
                 staged, partial, driver="COG", compress="zstd", level=1, blocksize=TILE, bigtiff="if_safer",
-                predictor="floating_point" if float_values else "standard", overview_resampling="nearest",
+                predictor=predictor, overview_resampling="nearest", num_threads=2,
             )  # fmt: skip
         finally:
             shutil.rmtree(folder)
@@ -79,8 +80,12 @@ def _write_overviews(path, powers):
 def halved(values):
     """The means of two by two pixels (band, height, width) where they are not NaN; an odd side ends in half of them."""
     _, height, width = values.shape
-    whole = np.pad(values, ((0, 0), (0, height % 2), (0, width % 2)), constant_values=np.nan)
-    quarters = [whole[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+    if height % 2 or width % 2:
+        values = np.pad(values, ((0, 0), (0, height % 2), (0, width % 2)), constant_values=np.nan)
+    quarters = [values[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+    total = sum(quarters)
+    if not np.isnan(total).any():  # in a third of the time of the others
+        return total / np.float32(4)
     seen = [~np.isnan(quarter) for quarter in quarters]
     total = sum(np.where(there, quarter, 0) for there, quarter in zip(seen, quarters, strict=True))
     with np.errstate(invalid="ignore"):

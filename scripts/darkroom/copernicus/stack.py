@@ -20,7 +20,7 @@ from darkroom import files
 from darkroom.copernicus.grid import Grid
 
 CHUNK = 512  # pixels of a side, of which the blocks that are worked on are whole numbers
-SAMPLED = 8  # rows of a chunk that are packed to see what comes of it
+SAMPLED = 4  # rows of a chunk that are packed to see what comes of it
 WORTH = 0.7  # of the bytes: what does not become so small is stored as it is
 UNFILTERED = 0b11  # neither of the two filters was used
 EPOCH = "seconds since 1970-01-01 00:00:00"
@@ -76,8 +76,10 @@ def _put(variable, at, window, values, pool):
         part = values[row : row + high, column : column + wide]
         if np.isnan(part).all():  # as what is not stored is read
             return None
-        chunk = np.full((high, wide), np.nan, np.float32)
-        chunk[: part.shape[0], : part.shape[1]] = part
+        chunk = np.ascontiguousarray(part)
+        if part.shape != (high, wide):
+            chunk = np.full((high, wide), np.nan, np.float32)
+            chunk[: part.shape[0], : part.shape[1]] = part
         some = chunk[:: max(1, high // SAMPLED)]
         if len(_deflated(some)) > WORTH * some.nbytes:
             return chunk, UNFILTERED

@@ -86,6 +86,19 @@ def test_old_and_new_axes_of_cams_are_one_answer(tmp_path):
         run(tmp_path / "new", tmp_path / "none.nc", "cams_columns", layers="tc_ch4", step=6)
 
 
+def test_old_files_of_several_forecast_hours_are_told_apart_by_their_names(tmp_path):
+    values, *place = world()
+    for hour in (0, 3, 12):
+        path = tmp_path / f"raw/z_cams_c_ecmf_20200708000000_prod_fc_sfc_{hour:03d}_tcno2.nc"
+        field(path, "tcno2", values + hour, *place, [("time", seconds(DAYS[0]) + hour * 3600, TIME)], units="kg m-2")
+    for step, begin in ((None, "2020-07-08T00:00:00Z"), (12, "2020-07-08T12:00:00Z")):
+        times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "cams_columns", step=step)
+        assert times.begins == [begin]
+        assert np.sort(layer(shown), 1) == pytest.approx(np.sort(values + (step or 0), 1))
+    with pytest.raises(ValueError, match=r"has the forecast hours \[0.0, 3.0, 12.0\], and not 6"):
+        run(tmp_path / "raw", tmp_path / "none.nc", "cams_columns", step=6)
+
+
 def hourly(folder, new, moments, values):
     """Analyses of CAMS at some moments, a file each, on the axes of old or of new."""
     for moment, entry in zip(moments, values, strict=True):
@@ -291,6 +304,78 @@ def test_a_cut_out_over_the_date_line(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("longitudes", "west"),
+    [
+        ([178, 179, -180, -179], 177.5),
+        ([358, 359, 0, 1], -2.5),
+        ([181, 182, 183, 184], -179.5),
+        ([178, 179, 180, 181], 177.5),
+    ],
+)
+def test_a_cut_out_lies_where_it_is_however_its_longitudes_are_counted(tmp_path, longitudes, west):
+    values = np.arange(8.0).reshape(2, 4)
+    field(tmp_path / "raw/a.nc", "tcno2", values, [1, 0], longitudes, [("time", 0, TIME)], units="1")
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "cams_columns")
+    assert shown.grid.bounds[0] == west and np.array_equal(layer(shown), values)
+
+
+@pytest.mark.parametrize(
+    ("area", "columns"),
+    [([178, 0, -178, 3], [2, 3, 4, 5]), ([-180, 0, -178, 3], [4, 5]), ([176, 0, 178, 3], [0, 1])],
+)
+def test_an_area_on_either_side_of_the_date_line_is_that_of_a_cut_out_over_it(tmp_path, area, columns):
+    values = np.arange(24.0).reshape(3, 8)
+    axes = [("time", 0, TIME)]
+    field(tmp_path / "raw/a.nc", "analysed_sst", values, [2.5, 1.5, 0.5], np.arange(176.5, 184), axes, units="celsius")
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "cmems_sst_mask", map={"area": area})
+    assert np.array_equal(layer(shown), values[:, columns])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stored", "told"),
+    [
+        ("f4", -9999.9, {"missing_value": np.float64(-9999.9)}),
+        ("f4", netCDF4.default_fillvals["f4"], {}),
+        ("f8", np.inf, {}),
+        ("i2", 900, {"valid_min": np.int16(0), "valid_max": np.int16(210)}),
+        ("i2", -1, {"valid_range": np.array([0, 210], "i2")}),
+        ("i2", 900, {"valid_range": np.array([0.0, 21.0]), "scale_factor": 0.1}),
+        ("i2", 900, {"missing_value": "900"}),
+        ("u1", 132, {"flag_values": "132, 133"}),
+        ("i1", -5, {"_Unsigned": "true", "_FillValue": np.int8(-1)}),
+        ("i1", -1, {"_Unsigned": "true", "_FillValue": np.int8(-1)}),
+    ],
+)
+def test_what_is_no_measurement_however_the_file_says_so(tmp_path, dtype, stored, told):
+    values = np.full((2, 3), 100.0)
+    values[0, 0] = stored
+    field(tmp_path / "raw/a.nc", "LAI", values, [1, 0], [0, 1, 2], [("time", 0, TIME)], dtype, **told)
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "cgls_vegetation", layers="LAI")
+    assert np.isnan(layer(shown)).tolist() == [[True, False, False], [False] * 3]
+    assert np.nanmax(layer(shown)) == pytest.approx(100 * told.get("scale_factor", 1))
+
+
+def test_an_unsigned_byte_is_more_than_127(tmp_path):
+    path = tmp_path / "raw/a.nc"
+    axes = [("time", 0, TIME)]
+    told = {"_Unsigned": "true", "scale_factor": 0.004, "add_offset": -0.08}
+    field(path, "NDVI", np.full((2, 2), -56), [1, 0], [0, 1], axes, "i1", **told)
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "cgls_vegetation")
+    assert layer(shown) == pytest.approx(xarray.load_dataset(path).NDVI.values[0])
+    assert layer(shown) == pytest.approx(np.full((2, 2), 0.72))
+
+
+def test_pieces_of_one_time_are_one_and_their_mean_where_they_overlap(tmp_path):
+    for name, west, value in (("a", 0, 1.0), ("b", 2, 3.0)):
+        longitudes = np.arange(west, west + 4)
+        field(tmp_path / f"raw/{name}.nc", "LAI", np.full((2, 4), value), [1, 0], longitudes, [("time", 0, TIME)])
+    times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "cgls_vegetation", layers="LAI")
+    assert times.begins == ["1970-01-01T00:00:00Z"] and times.products == ["a.nc, b.nc"]
+    assert layer(shown)[0].tolist() == [1, 1, 2, 2, 3, 3]
+    assert any(note.startswith("a.nc, b.nc are of one time") for note in times.notes)
+
+
+@pytest.mark.parametrize(
     ("recipe", "name", "scale", "offset"),
     [
         ("cgls_vegetation", "NDVI", 0.004, -0.08),
@@ -385,6 +470,26 @@ def test_only_the_inside_of_an_area_is_shown_and_drawn_day_by_day(sea):
     before = (sea / "animation.gif").read_bytes()
     copernicus_plot_frames(sea / "stack.nc", sea / "animation.gif", recipe="cmems_sst_mask")
     assert (sea / "animation.gif").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("axes", "told", "says"),
+    [
+        ([("time", 0, TIME), ("depth", [0, 10], {"units": "m"})], {}, "is of 2 values of depth, and a map is of one"),
+        ([("time", 0, TIME | {"calendar": "noleap"})], {}, "time is of the calendar noleap; right is one of standard"),
+        ([("time", 0, {"units": "dekads after"})], {}, "time is 0 dekads after, which is no time"),
+        ([("time", np.nan, TIME)], {}, "time is nan, which is no time"),
+        ([("time", 0, TIME)], {"units": "m"}, "analysed_sst is in 'm'; right is degree_Celsius"),
+        ([("time", 0, TIME)], {"units": "deg of K"}, "analysed_sst is in 'deg of K'; right is degree_Celsius"),
+        ([("time", 0, TIME)], {}, "analysed_sst is in '1'; right is degree_Celsius"),
+        ([("forecast_period", 6, {"units": "hours"}), ("time", 0, TIME)], {}, r"the forecast hours \[6.0\], and not 0"),
+    ],
+)
+def test_what_a_file_says_and_cannot_be_taken_is_one_line(tmp_path, axes, told, says):
+    values = np.full(4 * np.prod([np.size(entries) for _, entries, _ in axes]), 280.0)
+    field(tmp_path / "raw/a.nc", "analysed_sst", values, [1, 0], [0, 1], axes, **told)
+    with pytest.raises(ValueError, match=f"raw.*{says}"):
+        run(tmp_path / "raw", tmp_path / "none.nc", "cmems_sst")
 
 
 def test_what_cannot_be_made_is_one_line(sea):

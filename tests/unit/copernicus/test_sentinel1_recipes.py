@@ -191,17 +191,53 @@ def test_the_map_is_that_of_gdal_within_its_own_error(archive, tmp_path):
     assert np.median(np.abs(smooth[0] / smooth[1] - 1)[both]) < 0.02
 
 
-def test_a_scene_over_the_date_line_is_as_wide_as_its_swath(archive, tmp_path):
-    def shifted(match):
-        longitude = float(match[1]) + 180 - 13.69
-        return f"<longitude>{longitude - 360 if longitude > 180 else longitude:.12e}</longitude>"
+def over_the_date_line(match):
+    longitude = float(match[1]) + 180 - 13.69
+    return f"<longitude>{longitude - 360 if longitude > 180 else longitude:.12e}</longitude>"
 
-    paths = edited(archive, tmp_path / "raw", "annotation", (r"<longitude>(.*?)</longitude>", shifted))
+
+def test_a_scene_over_the_date_line_is_as_wide_as_its_swath(archive, tmp_path):
+    changes = (r"<longitude>(.*?)</longitude>", over_the_date_line)
+    paths = edited(archive, tmp_path / "raw", "annotation", changes)
     assert np.ptp(safe_s1.opened(paths).points[:, 2]) > 359
     times, _ = run(tmp_path / "raw", tmp_path / "stack.nc", layers="VH", map={"resolution": 50})
     plain, _ = run(archive, tmp_path / "plain.nc", layers="VH", map={"resolution": 50})
     assert times.grid.crs in ("EPSG:32660", "EPSG:32601")
     assert abs(times.grid.width - plain.grid.width) < 20 and times.grid.width < 130
+    degrees = {"crs": "EPSG:4326", "resolution": 0.0005}
+    whole, _ = run(tmp_path / "raw", tmp_path / "stack.nc", layers="VH", map=degrees)
+    west, _, east, _ = whole.grid.bounds
+    assert west == pytest.approx(179.961, abs=2e-3) and east == pytest.approx(180.032, abs=2e-3)
+    part, _ = run(
+        tmp_path / "raw", tmp_path / "stack.nc", layers="VH", map=degrees | {"area": [179.98, 45.6, -179.98, 45.7]}
+    )
+    assert part.grid.bounds[::2] == pytest.approx((179.98, 180.02), abs=1e-3)
+    with pytest.raises(
+        ValueError, match="an image lies at both ends of EPSG:3857, over the date line; give map another"
+    ):
+        run(tmp_path / "raw", tmp_path / "none.nc", layers="VH", map={"crs": "EPSG:3857", "resolution": 50})
+
+
+def test_a_map_in_degrees_has_the_mean_of_all_that_is_in_its_pixels(archive, tmp_path):
+    """Of pixels of 111 m, as one in metres has: the brightest of them are no single ones."""
+    brightest = []
+    for place in ({"resolution": 100}, {"crs": "EPSG:4326", "resolution": 0.001}):
+        _, shown = run(archive, tmp_path / "stack.nc", layers="VH", map=place, backscatter={"decibel": False})
+        with shown.reading() as get:
+            values = get("VH", 0)
+        brightest.append(float(np.nanquantile(values, 0.99)))
+        assert np.nanmedian(values) == pytest.approx(radar.SEA, rel=0.1)
+        assert np.nanstd(values[values < 0.01]) < radar.SEA / 3  # of single pixels it is half of the sea
+    assert brightest[0] == pytest.approx(brightest[1], rel=0.2)
+
+
+@pytest.mark.parametrize("place", [{}, {"crs": "EPSG:3857", "resolution": 20}])
+def test_an_area_may_be_all_the_world_or_far_away(archive, tmp_path, place):
+    whole, _ = run(archive, tmp_path / "stack.nc", layers="VH", map=place)
+    world, _ = run(archive, tmp_path / "stack.nc", layers="VH", map=place | {"area": [-180, -90, 180, 90]})
+    assert world.grid == whole.grid
+    with pytest.raises(ValueError, match=r"the area \[100.000, .*\] does not meet the images, which cover \[13\.6"):
+        run(archive, tmp_path / "none.nc", layers="VH", map=place | {"area": [100, 0, 101, 1]})
 
 
 def test_decibels_have_no_negative_power():
@@ -293,6 +329,30 @@ def test_what_cannot_be_made_is_one_line(archive, tmp_path):
         image.power(Window(0, 300, 10, 10))
     with pytest.raises(ValueError, match="there is no GRD of Sentinel-1"):
         run(tmp_path / "none", tmp_path / "stack.nc")
+
+
+@pytest.mark.parametrize(
+    ("kind", "pattern", "new", "says"),
+    [
+        ("annotation", r"<latitude>[^<]*</latitude>", "", "a point of its geolocation grid lacks its line"),
+        ("annotation", r"<latitude>[^<]*<", "<latitude>north<", "has what is no number: .*'north'"),
+        ("annotation", r"<numberOfLines>360", "<numberOfLines>many", "has what is no number: .*'many'"),
+        ("annotation", r"<rangePixelSpacing>10", "<rangePixelSpacing>0", "has 360 lines of 480 pixels of 0 m"),
+        ("calibration", r"<sigmaNought>[\d.e+]+", "<sigmaNought>0", "has values of sigmaNought that are not above 0"),
+        ("calibration", r"<sigmaNought>[\d.e+]+", "<sigmaNought>nan", "has what is no number: nan"),
+        ("noise", r"<line>-?\d+</line><pixel>", "<pixel>", "a noiseRangeVector does not tell its line"),
+        (
+            "noise",
+            r"<noiseAzimuthLut>[^<]*<",
+            "<noiseAzimuthLut>1 1<",
+            "a noiseAzimuthVector has 19 lines and 2 factors",
+        ),
+    ],
+)
+def test_what_is_damaged_in_its_metadata_is_one_line(archive, tmp_path, kind, pattern, new, says):
+    edited(archive, tmp_path / "raw", kind, (pattern, new))
+    with pytest.raises(ValueError, match=rf"\.xml: {says}"):
+        run(tmp_path / "raw", tmp_path / "none.nc", layers="VH")
 
 
 def test_the_filter_of_lee_is_its_formula():

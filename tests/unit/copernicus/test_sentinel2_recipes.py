@@ -240,6 +240,13 @@ def test_eopf_zarr_whose_offset_is_in_doubt_is_refused(tmp_path):
     eopf(tmp_path / "raw", {"measurements/reflectance/r10m/b04": flat(0.1)}, "zarr", add_offset=0)
     with pytest.raises(ValueError, match="baseline 0511 has an add_offset for each band, and here is none"):
         run(tmp_path, layers="B04")
+    for packing, says in (
+        ({"scale_factor": "none"}, "r10m/b04: its scale_factor or add_offset is no number"),
+        ({"scale_factor": 1}, "r10m/b04: has a scale of 1; right is"),
+    ):
+        eopf(tmp_path / "raw", {"measurements/reflectance/r10m/b04": flat(0.1)}, "zarr", **packing)
+        with pytest.raises(ValueError, match=says):
+            run(tmp_path, layers="B04")
 
 
 def test_clouds_are_masked_by_the_nearest_pixel_of_the_classification(tmp_path):
@@ -249,17 +256,6 @@ def test_clouds_are_masked_by_the_nearest_pixel_of_the_classification(tmp_path):
     masked = np.isnan(layer(run(tmp_path), "NDVI"))
     assert masked.sum() == 16 and masked[6:10, 6:10].all()
     assert not np.isnan(layer(run(tmp_path, mask=[]), "NDVI")).any()
-
-
-def test_all_clouds_are_a_clear_result(tmp_path):
-    made.safe(tmp_path / "raw", bands() | {"SCL_20m": np.full((16, 16), 9)})
-    assert np.isnan(layer(run(tmp_path), "NDVI")).all()
-    shown = [tmp_path / name for name in ("stack.nc", "map.tif", "statistics.csv")]
-    copernicus_merge(*shown, recipe="s2_index")
-    copernicus_check(*shown, tmp_path / "copernicus.json", recipe="s2_index")
-    copernicus_plot(*shown, tmp_path / "preview.png", tmp_path / "item.json", recipe="s2_index")
-    (note,) = files.read_json(tmp_path / "copernicus.json")["notes"]
-    assert note == "2023-06-22T10:16:01.024000Z: no pixel of NDVI is valid: all is masked or without data"
 
 
 def test_scenes_a_pixel_apart_and_of_another_zone_lie_where_they_should(tmp_path):
@@ -278,6 +274,20 @@ def test_scenes_a_pixel_apart_and_of_another_zone_lie_where_they_should(tmp_path
     assert both.grid.crs == "EPSG:32632" and len(both.begins) == 2
     for at, value in ((0, 0.2), (1, 0.3)):
         assert np.nanmean(layer(both, "B04", at)) == pytest.approx(value, abs=1e-6), both.grid
+
+
+def test_a_tile_over_the_date_line_goes_on_beyond_180_degrees(tmp_path):
+    ramp = np.tile(np.arange(200) * 10 + 1500, (200, 1))
+    made.safe(tmp_path / "raw", {"B04_10m": ramp}, tile="T60KXF", epsg=32760, west=816_980, north=8_000_020)
+    shown = run(tmp_path, layers="B04", map={"crs": "EPSG:4326", "resolution": 0.0001})
+    west, _, east, _ = shown.grid.bounds
+    assert 179.9 < west < 180 < east < 180.1
+    (across, down), values = shown.grid.centres(), layer(shown, "B04")
+    row, column = 100, np.flatnonzero(across > 180.002)[0]
+    (x,), _ = rasterio.warp.transform("EPSG:4326", "EPSG:32760", [across[column] - 360], [down[row]])
+    assert values[row, column] == pytest.approx(0.05 + ((x - 816_980) / 10 - 0.5) * 0.001, abs=1e-4)
+    with pytest.raises(ValueError, match="an image lies at both ends of EPSG:3857"):
+        run(tmp_path, layers="B04", map={"crs": "EPSG:3857"})
 
 
 def test_a_part_of_the_map_is_the_same_part(tmp_path):
@@ -322,6 +332,56 @@ def test_another_level_and_no_product_are_one_line(tmp_path):
     (other / "raw/a.SAFE/manifest.safe").write_text("")
     with pytest.raises(ValueError, match="there is no product of Sentinel-2"):
         run(other)
+
+
+def test_levels_are_not_mixed(tmp_path):
+    made.safe(tmp_path / "raw", {"B04": flat(0.1), "B08": flat(0.3)}, level="L1C")
+    made.safe(tmp_path / "raw", bands(), "20230623T101601")
+    with pytest.raises(ValueError, match="there are products of L1C and L2A; ask for one level"):
+        run(tmp_path)
+
+
+def test_a_band_of_other_ground_is_refused(tmp_path):
+    name = made.safe(tmp_path / "raw", bands())
+    infrared = next((tmp_path / "raw" / name).rglob("*B08_10m.jp2"))
+    for values, place in ((flat(0.45, 20), {}), (flat(0.45), {"epsg": 32633}), (flat(0.45), {"west": 400_060})):
+        made.image(infrared, values, 10, **place)
+        with pytest.raises(ValueError, match=r"B08_10m\.jp2: is of other ground than .*B04_10m\.jp2"):
+            run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "says"),
+    [
+        (">10000<", ">0<", "has a scale of nan; right is"),
+        (">10000<", ">1<", "has a scale of 1; right is"),
+        (">10000<", ">ten<", "BOA_QUANTIFICATION_VALUE is 'ten', which is no number"),
+        ('"3">-1000<', '"3"><', "BOA_ADD_OFFSET is None, which is no number"),
+        ('band_id="3"', 'band_id="99"', "tells BOA_ADD_OFFSET of band '99'; its bands are 0 to 12"),
+        (">05.10<", ">5.1<", "PROCESSING_BASELINE '5.1' is unknown"),
+    ],
+)
+def test_metadata_that_are_not_numbers_are_one_line(tmp_path, right, wrong, says):
+    name = made.safe(tmp_path / "raw", bands())
+    metadata = tmp_path / f"raw/{name}/MTD_MSIL2A.xml"
+    assert right in metadata.read_text()
+    metadata.write_text(metadata.read_text().replace(right, wrong))
+    with pytest.raises(ValueError, match=rf"MTD_MSIL2A\.xml: {re.escape(says)}"):
+        run(tmp_path)
+
+
+def test_a_map_in_degrees_takes_the_bands_and_means_of_one_in_metres(tmp_path):
+    """A pixel of 0.001 degrees is 100 m: of the narrow near infrared, and the mean of all that is in it."""
+    stripes = np.tile(np.repeat([1500, 2500], 2), (48, 12))
+    near = {"B08_10m": flat(0.9, 96), "B8A_20m": stripes, "B12_20m": np.full((48, 48), 2000)}
+    made.safe(tmp_path / "raw", near)
+    shown = run(tmp_path, layers="B8A", map={"crs": "EPSG:4326", "resolution": 0.001})
+    inner = layer(shown, "B8A")[2:-2, 2:-2]
+    assert inner == pytest.approx(np.full(inner.shape, 0.1), abs=0.02) and inner.size > 20
+    index = layer(run(tmp_path, layers="NBR", map={"crs": "EPSG:4326", "resolution": 0.001}), "NBR")
+    assert np.nanmedian(np.abs(index)) < 0.15  # of B08 it were 0.8
+    (said,) = method("s2").problems(variants.known()["s2_index"], OPTIONS | {"map": {"crs": "EPSG:4326"}})
+    assert said == "map.resolution: is missing; EPSG:4326 is in degrees, and so are the sides of its pixels"
 
 
 def test_damage_is_one_line(tmp_path):
@@ -444,6 +504,25 @@ def test_the_metadata_beside_a_copy_tell_what_its_item_does_not(tmp_path):
     metadata = next((tmp_path / "archive").rglob("MTD_MSIL2A.xml"))
     shutil.copy(metadata, tmp_path / f"raw/{PRODUCT}")
     assert layer(run(tmp_path), "NDVI") == pytest.approx(np.full((32, 32), 0.8), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("offset", "told", "says"),
+    [
+        (-0.1, -1000, None),
+        (-0.05, -1000, r"0.0001 and the offsets \[-500.0\], and the metadata beside it 0.0001 and \[-1000.0\]"),
+        (-0.1, 0, r"0.0001 and the offsets \[-1000.0\], and the metadata beside it 0.0001 and \[0.0\]"),
+    ],
+)
+def test_an_item_and_the_metadata_beside_it_say_the_same_or_are_refused(tmp_path, offset, told, says):
+    made.safe(tmp_path / "archive", bands(), offset=told)
+    copy(tmp_path / "raw", copied(), {"raster:scale": 1e-4, "raster:offset": offset})
+    shutil.copy(next((tmp_path / "archive").rglob("MTD_MSIL2A.xml")), tmp_path / f"raw/{PRODUCT}")
+    if says:
+        with pytest.raises(ValueError, match=says):
+            run(tmp_path)
+    else:
+        assert layer(run(tmp_path), "NDVI") == pytest.approx(np.full((32, 32), 0.8), abs=1e-6)
 
 
 @pytest.mark.parametrize("driver", ["zarr", "zarr3"])

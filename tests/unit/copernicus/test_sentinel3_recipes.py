@@ -1,5 +1,6 @@
 """Fields of Sentinel-3: packing, log10, flags as wide as 64 bits, views, places in 2-D, anomalies, and what is refused."""
 
+import netCDF4
 import numpy as np
 import pytest
 import rasterio
@@ -135,7 +136,7 @@ def test_the_sample_is_a_product(tmp_path):
     samples.sentinel(tmp_path / "raw")
     folder = next((tmp_path / "raw").rglob("OL_2_WFR___"))
     times, shown = run(folder, tmp_path / "stack.nc", "s3_olci", layers="TSM_NN")
-    assert len(times.begins) == 2 and 1 < np.nanmean(layer(shown)) < 10
+    assert len(times.begins) == 1 and 1 < np.nanmean(layer(shown)) < 10
 
 
 def test_a_swath_over_the_date_line(tmp_path):
@@ -235,12 +236,46 @@ def test_what_cannot_be_made_is_one_line(tmp_path):
     path.unlink()
     with pytest.raises(ValueError, match=r"has no LST_in\.nc"):
         run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
+    nowhere = np.full(longitudes.shape, -(2**31) * 1e-6)  # fill, as it is stored
+    product(tmp_path / "nowhere", "SL_2_LST___", files, nowhere, nowhere)
+    with pytest.raises(ValueError, match=r"geodetic_in\.nc tells the place of no pixel"):
+        run(tmp_path / "nowhere", tmp_path / "stack.nc", "s3_lst")
     only = tmp_path / "one"
     stored = np.zeros(longitudes.shape, "i2")
     heat = {"S9_BT_in.nc": ("S9_BT_in", stored, {"units": "K"}), "flags_in.nc": files["flags_in.nc"]}
     product(only, "SL_1_RBT___", heat, longitudes, latitudes)
     with pytest.raises(ValueError, match="s3_slstr_fires compares dates, and there is one"):
         run(only, tmp_path / "stack.nc", "s3_slstr_fires")
+
+
+@pytest.mark.parametrize(
+    ("file", "variable", "told", "says"),
+    [
+        ("LST_in.nc", "LST", {"units": "m"}, "LST is in 'm'; right is degree_Celsius"),
+        ("LST_in.nc", "LST", {"units": "kelvins of land"}, "LST is in 'kelvins of land'; right is degree_Celsius"),
+        ("flags_in.nc", "confidence_in", {"flag_meanings": "cloud"}, "has 2 flag_masks and 1 flag_meanings"),
+        ("flags_in.nc", "confidence_in", {"flag_meanings": "a b"}, "has no flag summary_cloud; its flags are a, b"),
+    ],
+)
+def test_what_a_file_says_and_cannot_be_taken_is_one_line(tmp_path, file, variable, told, says):
+    longitudes, latitudes = swath()
+    files = lst(np.full(longitudes.shape, 300.0), np.zeros(longitudes.shape, int))
+    name = product(tmp_path / "raw", "SL_2_LST___", files, longitudes, latitudes)
+    with netCDF4.Dataset(tmp_path / "raw" / name / file, "a") as dataset:
+        dataset[variable].setncatts(told)
+    with pytest.raises(ValueError, match=rf"{file}: .*{says}"):
+        run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
+
+
+def test_flags_of_another_image_are_refused(tmp_path):
+    longitudes, latitudes = swath()
+    files = lst(np.full(longitudes.shape, 300.0), np.zeros(longitudes.shape, int))
+    name = product(tmp_path / "raw", "SL_2_LST___", {"LST_in.nc": files["LST_in.nc"]}, longitudes, latitudes)
+    short = lst(np.full((4, 10), 300.0), np.zeros((4, 10), int))
+    other = product(tmp_path / "other", "SL_2_LST___", {"flags_in.nc": short["flags_in.nc"]}, *swath(4, 10))
+    (tmp_path / "other" / other / "flags_in.nc").rename(tmp_path / "raw" / name / "flags_in.nc")
+    with pytest.raises(ValueError, match=r"has \(8, 10\) pixels, and flags are told of \(4, 10\)"):
+        run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
 
 
 def test_only_the_files_of_a_field_are_fetched():

@@ -14,6 +14,7 @@ import copernicus_orbit as made
 from copernicus_recipe import project
 from darkroom.copernicus import overlap, variants
 from darkroom.copernicus.readers import s5p
+from darkroom.copernicus.recipes import sentinel5p
 from darkroom.copernicus.recipes.registry import method
 
 OPTIONS = {"layers": [], "map": {}, "qa": None, "every": None}
@@ -218,11 +219,42 @@ def test_orbits_of_a_month_are_one_time_with_their_mean(tmp_path):
     assert july[0] == pytest.approx([7e-5, 7e-5, 7e-5, np.nan], rel=1e-5, nan_ok=True)
 
 
+def test_an_orbit_is_read_once_for_several_blocks_of_a_large_map(tmp_path, monkeypatch):
+    longitudes, latitudes = made.swath(2, 6, 5, 44, 1.0, lean=0)
+    for day, value in ((22, 2e-5), (23, 4e-5)):
+        values = np.full((2, 6), value)
+        made.orbit(tmp_path / "raw", values, longitudes, latitudes, begin=f"202306{day}T110302", number=29400 + day)
+    taken = []
+    pixels = sentinel5p._pixels
+    monkeypatch.setattr(sentinel5p, "_pixels", lambda *given: taken.append(given[0]["product"]) or pixels(*given))
+    area = [5, 44, 11, 44.1]
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", every="month", map={"resolution": 0.001, "area": area})
+    assert shown.grid.width == 6000 and len(list(shown.grid.windows())) == 6
+    assert layer(shown) == pytest.approx(np.full((100, 6000), 3e-5), rel=1e-6)
+    described = 2  # once each
+    assert len(taken) == described + 2 * 2  # for the first four blocks and for the last two
+
+
+def test_quality_as_a_share_and_corners_that_are_missing(tmp_path):
+    """As files that were written anew may have them: qa_value as a float, fill in the corners of a pixel."""
+    longitudes, latitudes = made.swath(4, 4, 5, 44, 1.0, lean=0)
+    values, share = np.arange(16.0).reshape(4, 4), np.full((4, 4), 0.75, "f4")
+    share[:, 2:] = 0.76
+    path = made.orbit(tmp_path / "raw", values, longitudes, latitudes)
+    with netCDF4.Dataset(path, "a") as dataset:
+        product = dataset["PRODUCT"]
+        product.renameVariable("qa_value", "percents")
+        product.createVariable("qa_value", "f4", ("time", "scanline", "ground_pixel"))[0] = share
+        product["SUPPORT_DATA/GEOLOCATIONS/latitude_bounds"][0, 1, 3] = made.FILL
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", map={"resolution": 1})
+    assert layer(shown)[::-1].tolist() == pytest.approx(
+        np.array([[2, 3], [6, np.nan], [10, 11], [14, 15]]), nan_ok=True
+    )
+
+
 def test_what_cannot_be_made_is_one_line(tmp_path):
     longitudes, latitudes = made.swath(3, 3, 5, 44, 1.0)
-    path = made.orbit(tmp_path / "raw", np.full((3, 3), 1e-5), longitudes, latitudes, np.full((3, 3), 40, "u1"))
-    with pytest.raises(ValueError, match="no pixel of NO2 has a quality above 75 percent"):
-        run(tmp_path / "raw", tmp_path / "stack.nc")
+    path = made.orbit(tmp_path / "raw", np.full((3, 3), 1e-5), longitudes, latitudes)
     with pytest.raises(ValueError, match=r"the area \[100.000, .*\] does not meet the images, which cover \[5.000"):
         run(tmp_path / "raw", tmp_path / "stack.nc", qa=0, map={"area": [100, 0, 110, 10]})
     whole = path.read_bytes()

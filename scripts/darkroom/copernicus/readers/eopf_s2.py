@@ -12,7 +12,7 @@ import numpy as np
 
 from darkroom.copernicus import names
 from darkroom.copernicus.grid import Grid
-from darkroom.copernicus.readers import eopf
+from darkroom.copernicus.readers import eopf, mtd_s2
 
 ARRAY = re.compile(
     r"(?P<folder>(.*/)?(?P<product>[^/]+\.zarr))/"
@@ -62,8 +62,12 @@ def _scene(product, images):
             packed = eopf.attributes(first)
             if "scale_factor" not in packed:
                 raise ValueError(f"{first}: has no scale_factor; is it the reflectance of a product?")
-            scales.add(float(packed["scale_factor"]))
-            offsets[band] = round(float(packed.get("add_offset", 0)) / float(packed["scale_factor"]), 6)
+            try:
+                scale, offset = float(packed["scale_factor"]), float(packed.get("add_offset", 0))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{first}: its scale_factor or add_offset is no number: {error}") from None
+            scales.add(mtd_s2.scale(scale, first))
+            offsets[band] = round(offset / scale, 6)
     if len(scales) != 1:
         raise ValueError(f"{product}: its bands have the scales {sorted(scales)}; right is one")
     if told.version >= OFFSETS_SINCE and not any(offsets.values()):

@@ -3,11 +3,14 @@
 import re
 from datetime import datetime
 
+import numpy as np
+
 from darkroom import damage
 from darkroom.copernicus import trees
 
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 OFFSETS_SINCE = "04.00"  # the baseline
+LARGEST = 0.01  # scale: reflectances are stored as whole numbers, of which there are some thousands to 1
 
 
 def read(path, level):
@@ -25,15 +28,20 @@ def read(path, level):
 
     kind = {"L1C": ("QUANTIFICATION_VALUE", "RADIO_ADD_OFFSET"), "L2A": ("BOA_QUANTIFICATION_VALUE", "BOA_ADD_OFFSET")}
     quantification, offset = kind[level]
+    told(quantification)
     baseline = told("PROCESSING_BASELINE")
     if not re.fullmatch(r"\d\d\.\d\d", baseline):
         raise ValueError(f"{path}: PROCESSING_BASELINE {baseline!r} is unknown; right is one such as 05.10")
     with damage.named(path, f"metadata of Sentinel-2 {level}"):
-        bands = {int(one.get("bandId")): _band(one.get("physicalBand")) for one in tree.iter("Spectral_Information")}
-        bands = bands or dict(enumerate(BANDS))
-        offsets = {bands[int(one.get("band_id"))]: float(one.text) for one in tree.iter(offset)}
         datetime.fromisoformat(begin := told("PRODUCT_START_TIME"))
-        scale = 1 / float(told(quantification))
+        bands = {int(one.get("bandId")): _band(one.get("physicalBand")) for one in tree.iter("Spectral_Information")}
+    bands = bands or dict(enumerate(BANDS))
+    offsets = {}
+    for one in tree.iter(offset):
+        number = one.get("band_id", "")
+        if not number.isdecimal() or int(number) not in bands:
+            raise ValueError(f"{path}: tells {offset} of band {number!r}; its bands are {min(bands)} to {max(bands)}")
+        offsets[bands[int(number)]] = _number(one, path)
     if not offsets and baseline >= OFFSETS_SINCE:
         raise ValueError(
             f"{path}: baseline {baseline} has an {offset} for each band, and here is none: a copy whose pixels were "
@@ -44,9 +52,24 @@ def read(path, level):
         "level": level,
         "baseline": baseline,
         "unit": told("SPACECRAFT_NAME"),
-        "scale": scale,
+        "scale": scale(1 / (_number(tree.find(f".//{quantification}"), path) or np.nan), path),
         "offsets": offsets,
     }
+
+
+def _number(entry, path):
+    """The number that an element holds. Raises ValueError for none."""
+    try:
+        return float(entry.text)
+    except (TypeError, ValueError):
+        raise ValueError(f"{path}: {entry.tag} is {entry.text!r}, which is no number") from None
+
+
+def scale(value, path):
+    """A scale of reflectance. Raises ValueError for one that cannot be."""
+    if not 0 < value <= LARGEST:
+        raise ValueError(f"{path}: has a scale of {value:g}; right is that of whole numbers to 1, such as 0.0001")
+    return value
 
 
 def _band(physical):

@@ -12,7 +12,7 @@ import netCDF4
 import numpy as np
 
 from darkroom import netcdf_file
-from darkroom.copernicus import areas, names
+from darkroom.copernicus import names
 
 BOUNDS = "SUPPORT_DATA/GEOLOCATIONS"
 
@@ -49,20 +49,28 @@ def unit(scene, column):
 def pixels(scene, column, least, factor):
     """Pixels of good quality: values (n), and longitudes and latitudes of their corners (n, 4) in degrees.
 
-    least -- the whole percents that qa_value has to be above
+    least -- the whole percents that qa_value has to be above; None for all pixels, whatever they hold
 
     Raises ValueError for a file that is damaged or has no corners.
     """
     with _product(scene) as product:
         variable, quality = _variable(product, scene, column["variable"]), _variable(product, scene, "qa_value")
-        values, percent = variable[0], quality[0]
-        filled = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
-        unknown = getattr(quality, "_FillValue", 255)
-        good = (percent > least) & (percent != unknown) & (values != filled) & np.isfinite(values)
+        values = variable[0]
+        good = np.ones(values.shape, bool) if least is None else _good(variable, quality, least)
         read = _corners_of_cells if column.get("axes") else _corners_of_pixels
         west_east, south_north = read(product, scene, column, good)
-    areas.require_places(scene["path"], west_east, south_north)
-    return values[good].astype(np.float64) * factor, west_east, south_north
+    placed = ((np.abs(west_east) <= 360) & (np.abs(south_north) <= 90)).all(1)  # others are fill, or no numbers
+    return values[good][placed].astype(np.float64) * factor, west_east[placed], south_north[placed]
+
+
+def _good(variable, quality, least):
+    """Which pixels have a value, and a quality above so many percents."""
+    values, percent = variable[0], quality[0]
+    if percent.dtype.kind == "f":  # of files that were written anew: shares, as qa_value is of percents
+        percent = np.round(percent * 100)
+    filled = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
+    unknown = getattr(quality, "_FillValue", 255)
+    return (percent > least) & (quality[0] != unknown) & (values != filled) & np.isfinite(values)
 
 
 def _corners_of_pixels(product, scene, column, good):

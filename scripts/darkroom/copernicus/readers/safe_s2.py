@@ -90,8 +90,9 @@ def opened(path):
 
 def reflectances(scene, band, target):
     """What reads reflectances of windows of a map, see `grid.brought`; with footprints, where a detector saw."""
-    source, read = opened(image_of(scene, band, target.affine.a))
-    footprint, method = scene["footprints"].get(band), grid.method_for(source, target.affine.a)
+    metres = grid.metres(target.affine.a, target.crs)
+    source, read = opened(image_of(scene, band, metres))
+    footprint, method = scene["footprints"].get(band), grid.method_for(source, metres)
 
     def of_image(part):
         values = reflectance(scene, band, read(part))

@@ -16,6 +16,8 @@ from scipy.interpolate import RegularGridInterpolator
 from darkroom import netcdf_file
 from darkroom.copernicus import areas, names
 
+PLAIN = ("", "-", "dl")  # how files write that a number has no unit
+
 
 def scenes(inventory, field):
     """The products in an inventory that have a field, in the order of time: product, type, begin, folder.
@@ -96,19 +98,35 @@ def _orphan(name):
 def _floats(scene, file, *names):
     """Variables of a file as float64, NaN for what is missing."""
     with _opened(Path(scene["folder"], file)) as dataset:
-        return tuple(np.ma.filled(_variable(dataset, [name])[:].astype(float), np.nan) for name in names)
+        return tuple(_read(_variable(dataset, [name])) for name in names)
+
+
+def _read(variable):
+    """A variable as float64, NaN for what is missing. Raises ValueError for damage."""
+    try:
+        return np.ma.filled(variable[:].astype(float), np.nan)
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{variable.group().filepath()}: cannot be read, it is damaged or cut off: {error}") from error
 
 
 def _physical(scene, field, variable):
     """A variable in the unit of a field, NaN for what is missing or has one of its flags."""
-    made = np.ma.filled(variable[:].astype(float), np.nan)
-    unit = str(getattr(variable, "units", "1"))
+    made, path = _read(variable), variable.group().filepath()
+    unit = str(getattr(variable, "units", "")).strip()
+    unit = "1" if unit in PLAIN else unit
     if field.get("log10"):
         made = 10.0**made
-    elif field.get("unit") and Unit(unit) != Unit(field["unit"]):
-        made = Unit(unit).convert(made, Unit(field["unit"]))
+    elif field.get("unit"):
+        try:
+            made = Unit(unit).convert(made, Unit(field["unit"]))
+        except ValueError:
+            right = f"right is {field['unit']}, or what becomes that"
+            raise ValueError(f"{path}: {variable.name} is in {unit!r}; {right}") from None
     if flags := field.get("flags"):
-        made[_flagged(_file(scene, flags["file"]), flags)] = np.nan
+        flagged = _flagged(_file(scene, flags["file"]), flags)
+        if flagged.shape != made.shape:
+            raise ValueError(f"{path}: has {made.shape} pixels, and flags are told of {flagged.shape}")
+        made[flagged] = np.nan
     return made
 
 
@@ -120,10 +138,7 @@ def _angles_of_pixels(scene, path, kinds, tie):
     know of no pole and no date line.
     """
     with _opened(path) as dataset:
-        zenith, azimuth = (
-            np.radians(np.ma.filled(_variable(dataset, names)[:].astype(float), np.nan))
-            for names in (kinds, tie["azimuth"])
-        )
+        zenith, azimuth = (np.radians(_read(_variable(dataset, names))) for names in (kinds, tie["azimuth"]))
     across, along = _floats(scene, *tie["from"])
     columns, rows = np.nanmedian(across, 0), np.nanmedian(along, 1)
     if not (_is_one_way(columns) and _is_one_way(rows)):
@@ -147,8 +162,15 @@ def _flagged(path, flags):
     with _opened(path) as dataset:
         variable = _variable(dataset, flags["variable"])
         variable.set_auto_maskandscale(False)
-        words = dict(zip(str(variable.flag_meanings).split(), np.atleast_1d(variable.flag_masks), strict=True))
-        stored = variable[:]
+        meanings, masks = str(getattr(variable, "flag_meanings", "")).split(), getattr(variable, "flag_masks", [])
+        if len(meanings) != np.size(masks):
+            counts = f"{np.size(masks)} flag_masks and {len(meanings)} flag_meanings"
+            raise ValueError(f"{path}: {variable.name} has {counts}")
+        words = dict(zip(meanings, np.atleast_1d(masks), strict=True))
+        try:
+            stored = variable[:]
+        except (OSError, RuntimeError) as error:
+            raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {error}") from error
     lacking = [name for name in flags["set"] if name not in words]
     if lacking:
         raise ValueError(f"{path}: has no flag {', '.join(lacking)}; its flags are {', '.join(words)}")

@@ -67,7 +67,7 @@ def _scene(path, product, present):
                     f"{path}: asset {key!r} has no raster:scale, and there is no MTD_MSI{product[7:10]}.xml beside it; "
                     "what its numbers are is not told"
                 )
-            scales.add(scale or packing["scale"])
+            scales.add(mtd_s2.scale(scale, f"{path}: asset {key!r}") if scale else packing["scale"])
             offsets[band] = round((offset or 0) / scale, 6) if scale else packing["offsets"].get(band, 0.0)
     if len(scales) != 1:
         raise ValueError(f"{path}: its bands have the scales {sorted(scales)}; right is one")
@@ -75,6 +75,8 @@ def _scene(path, product, present):
     baseline = properties.get("s2:processing_baseline") or f"{told.version[:2]}.{told.version[2:]}"
     harmonised = properties.get(APPLIED) is True
     _require_certain(path, baseline, harmonised, images, scale, offsets)
+    if packing and not harmonised:
+        _require_same(path, packing, scale, offsets)
     return {
         "product": product,
         "begin": told.begin,
@@ -133,6 +135,17 @@ def _require_certain(path, baseline, harmonised, images, scale, offsets):
         raise ValueError(
             f"{path}: tells the offsets {listed}, with which {', '.join(sorted(shifted))} would be darker than any "
             "surface: the offset is in the pixels already; use the product of the archive"
+        )
+
+
+def _require_same(path, packing, scale, offsets):
+    """Raise ValueError where an item tells other scales or offsets than the product's own metadata beside it."""
+    told = {band: packing["offsets"].get(band, 0.0) for band in offsets}
+    if not np.isclose(scale, packing["scale"], rtol=1e-6) or told != offsets:
+        theirs = f"{packing['scale']:g} and {sorted(set(told.values()))}"
+        raise ValueError(
+            f"{path}: tells the scale {scale:g} and the offsets {sorted(set(offsets.values()))}, and the metadata "
+            f"beside it {theirs}; use the product of the archive"
         )
 
 

@@ -50,17 +50,18 @@ def describe(inventory, variant, options):
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     resolution = options["map"].get("resolution") or places[0].affine.a
     target = grid.covering(places, resolution, gridded.CRS, area)
-    unit = field.get("unit") or gridded.unit_of(scenes[0])
+    unit = field.get("unit") or scenes[0]["unit"]
     for scene in scenes:
-        if not field.get("unit") and gridded.unit_of(scene) != unit:
-            raise ValueError(f"{scene['path']}: has {name} in {gridded.unit_of(scene)}, and others in {unit}")
+        gridded.require_unit(scene, field)
+        if not field.get("unit") and scene["unit"] != unit:
+            raise ValueError(f"{scene['path']}: has {name} in {scene['unit']}, and others in {unit}")
     if len({(place.affine, place.width, place.height) for place in places}) > 1 or resolution != places[0].affine.a:
         notes.append(
             f"files of another grid were brought to {resolution:g} degrees, bilinear where finer, else by means"
         )
     notes += [f"missing values and flags {field.get('flags', [])} beside the file's own are no measurement"]
     notes += [f"converted to {unit}"] if field.get("unit") else []
-    notes += [f"forecast hour {step:g} where a file has several"] if step or variant.name.startswith("cams") else []
+    notes += [f"of forecasts the hour {step:g}, where files tell it"] if step or variant.name.startswith("cams") else []
     notes += ["what lies outside the area is left out, by the middles of its cells"] if variant.clip else []
     notes += [f"of the hours {options['hours']} of a day in UTC"] if options["hours"] else []
     notes += [f"of the dekads {options['dekads']} of a month"] if options["dekads"] else []
@@ -130,7 +131,7 @@ def _brought(read, source, place, window):
 def _outside(place, window, area):
     """Where the middles of a window's cells are not in the area."""
     shape = int(window.height), int(window.width)
-    inside = areas.read(area, "map area")[0]
+    inside = areas.around(areas.read(area, "map area")[0])
     return geometry_mask([mapping(inside)], shape, window_transform(window, place.affine))
 
 

@@ -17,9 +17,7 @@ from darkroom.copernicus.recipes.registry import Method, Times, layers_of
 from darkroom.copernicus.stack import Layer
 
 POLARISATIONS = ("VV", "VH", "HH", "HV")
-LATTICE = (
-    64  # pixels from one place of a map to the next whose line and pixel are computed; between them it is bilinear
-)
+LATTICE = 64  # pixels of a map between places whose line and pixel are computed; these are bilinear between them
 
 
 def patterns(variant, options):
@@ -75,7 +73,7 @@ def describe(inventory, variant, options):
         raise ValueError(f"{variant.name} compares two dates, and there is one: {scenes[0]['product']}")
     unit = "dB" if variant.decibel else "1"
     layers = [Layer(name, f"{variant.calibration} of {name}", unit) for name in names]
-    factor = _factor(images[0], step)
+    factor = _factor(images[0], grid.metres(step, crs))
     notes += [f"{variant.calibration} is (DN^2 - thermal noise) / calibration^2; border pixels (DN 0) are no data"]
     notes += [f"placed by a thin plate spline through the geolocation grid of each image, bilinear in power, {crs}"]
     if variant.speckle:
@@ -139,7 +137,7 @@ def _reader(scene, polarisation, variant, place):
         power_of = speckle.filtered(image.power, image.shape, side, looks, smooth)
     longitudes, latitudes = image.places()
     locate = image.locator(*map(np.array, transform("EPSG:4326", place.crs, longitudes, latitudes)))
-    factor = _factor(image, place.affine.a)
+    factor = _factor(image, grid.metres(place.affine.a, place.crs))
 
     def read(window):
         made = np.full((int(window.height), int(window.width)), np.nan, np.float32)
@@ -218,9 +216,9 @@ def _placed(power, rows, columns, lattice, made):
                     shown[at] = above + (below - above) * y if between else shown[at]
 
 
-def _factor(image, step):
+def _factor(image, metres):
     """Pixels along each side that are one before they are placed: of a map that is coarser, all of them count."""
-    return max(1, round(step / image.spacing)) if step > 1.5 * image.spacing else 1
+    return max(1, round(metres / image.spacing)) if metres > 1.5 * image.spacing else 1
 
 
 def _zone(image):

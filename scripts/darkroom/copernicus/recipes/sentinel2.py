@@ -1,6 +1,7 @@
 """Sentinel-2: spectral indices and reflectances, each date on one grid, without what clouds cover."""
 
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 
@@ -13,19 +14,19 @@ from darkroom.copernicus.stack import Layer
 
 def patterns(variant, options):
     """Bands and scene classification; the metadata come along with every choice."""
-    resolution, names = _resolution(variant, options), layers_of(variant, options)
-    bands = {band for name in names for band in _bands(variant, name, resolution).values()}
+    metres, names = _metres(variant, options), layers_of(variant, options)
+    bands = {band for name in names for band in _bands(variant, name, metres).values()}
     more = ["*_SCL_20m.jp2", "*SCL*.tif", *eopf_s2.parts("SCL", 20, "l2a_classification")]
     for band in sorted(bands) if options["detectors"] else ():
         more += [f"*MSK_DETFOO*_{band}*", *eopf_s2.parts(band, safe_s2.NATIVE[band], "detector_footprint")]
-    return [pattern for band in sorted(bands) for pattern in _images(band, resolution)] + more
+    return [pattern for band in sorted(bands) for pattern in _images(band, metres)] + more
 
 
-def _images(band, resolution):
+def _images(band, metres):
     """Patterns of the image of a band that is read: of L1C, and of L2A, which has it at several resolutions."""
     native = safe_s2.NATIVE[band]
     sizes = (10,) if band == "B08" else (10, 20, 60)  # it is nowhere made coarser
-    size = max([size for size in sizes if native <= size <= resolution], default=native)
+    size = max([size for size in sizes if native <= size <= metres], default=native)
     return [f"*_{band}.jp2", f"*_{band}_{size}m.jp2", f"*{band}*.tif", *eopf_s2.parts(band, size)]
 
 
@@ -56,28 +57,39 @@ def describe(inventory, variant, options):
             raise ValueError(
                 f"{scene['product']}: is {scene['level']}, and {variant.name} takes {' or '.join(variant.levels)}"
             )
-    resolution, names = _resolution(variant, options), layers_of(variant, options)
-    needed = {name: _bands(variant, name, resolution) for name in names}
-    images = [
-        [safe_s2.image_of(scene, band, resolution) for bands in needed.values() for band in bands.values()]
-        for scene in scenes
-    ]
-    for scene in scenes:
-        _require_offsets(scene, {band for bands in needed.values() for band in bands.values()})
-        _require_footprints(scene, {band for bands in needed.values() for band in bands.values()}, options)
-    area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
+    if len(levels := sorted({scene["level"] for scene in scenes})) > 1:
+        raise ValueError(f"{inventory.root}: there are products of {' and '.join(levels)}; ask for one level")
     crs = grid.named(options["map"]["crs"]) if options["map"].get("crs") else ""
-    sources = [safe_s2.opened(paths[0])[0] for paths in images]
-    target = grid.covering(sources, resolution, crs, area)
+    metres, names = _metres(variant, options), layers_of(variant, options)
+    needed = {name: _bands(variant, name, metres) for name in names}
+    bands = sorted({band for given in needed.values() for band in given.values()})
+    sources = [_place(scene, bands, metres) for scene in scenes]
+    for scene in scenes:
+        _require_offsets(scene, set(bands))
+        _require_footprints(scene, set(bands), options)
+    area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
+    target = grid.covering(sources, _resolution(variant, options), crs, area)
     if {source.crs for source in sources} != {target.crs}:
         notes.append(f"scenes were brought to {target.crs}, between pixels bilinear")
     passes = [list(group) for _, group in groupby(scenes, key=lambda scene: scene["begin"])]
     if variant.merge in COMPARED and len(passes) < 2:
         raise ValueError(f"{variant.name} compares two dates, and there is one: {passes[0][0]['product']}")
-    notes += [*_notes(scenes, needed, resolution, variant, options)]
+    notes += [*_notes(scenes, needed, metres, variant, options)]
     made = [_described(name, needed[name], scenes[0]) for name in names]
     products = [", ".join(scene["product"] for scene in group) for group in passes]
     return Times(target, [group[0]["begin"] for group in passes], products, made, passes, notes)
+
+
+def _place(scene, bands, metres):
+    """The grid of the first band of a scene. Raises ValueError for a band that is not there, or of other ground."""
+    (first, place), *others = (
+        (path, safe_s2.opened(path)[0]) for path in (safe_s2.image_of(scene, band, metres) for band in bands)
+    )
+    for path, other in others:
+        side = max(place.affine.a, other.affine.a)
+        if other.crs != place.crs or not np.allclose(other.bounds, place.bounds, rtol=0, atol=side):
+            raise ValueError(f"{path}: is of other ground than {Path(first).name}: is it another product's?")
+    return place
 
 
 def _require_offsets(scene, bands):
@@ -99,9 +111,9 @@ def _require_footprints(scene, bands, options):
 
 def fill(times, variant, options, put):
     """Put every layer of every pass in place, block by block, as many at a time as there are processors."""
-    mask, resolution = _mask(variant, options), times.grid.affine.a
+    mask, metres = _mask(variant, options), _metres(variant, options)
     names = [layer.name for layer in times.layers]
-    needed = {name: _bands(variant, name, resolution) for name in names}
+    needed = {name: _bands(variant, name, metres) for name in names}
     for at, scenes in enumerate(times.scenes):
         readers = [_readers(scene, needed, times.grid, mask) for scene in scenes]
 
@@ -156,20 +168,25 @@ def _mask(variant, options):
     return variant.mask if options["mask"] is None else options["mask"]
 
 
+def _metres(variant, options):
+    """Metres of a pixel of the map, which may be in degrees."""
+    return grid.metres(_resolution(variant, options), options["map"].get("crs"))
+
+
 def _resolution(variant, options):
-    """Metres of a pixel of the map: as asked, else that of the finest band."""
+    """Sides of a pixel of the map in its units: as asked, else metres of the finest band."""
     asked = options["map"].get("resolution") or variant.resolution
     bands = (band for name in layers_of(variant, options) for band in _bands(variant, name, None).values())
     return asked or min(safe_s2.NATIVE[band] for band in bands)
 
 
-def _bands(variant, name, resolution):
+def _bands(variant, name, metres):
     """The band of each letter of a layer. Near infrared is B8A where everything is at 20 m, B08 at 10 m."""
     if name in safe_s2.NATIVE and name != "SCL":
         return {name: name}
     bands = {letter: formulas.band_of(letter) for letter in formulas.index(name).letters}
     others = [safe_s2.NATIVE[band] for letter, band in bands.items() if letter != "N"]
-    if "N" in bands and (resolution or min(others, default=10)) >= 20:
+    if "N" in bands and (metres or min(others, default=10)) >= 20:
         bands["N"] = "B8A"
     return bands | {letter: band for letter, band in variant.bands.items() if letter in bands}
 
@@ -183,18 +200,16 @@ def _described(name, bands, scene):
     return Layer(name, index.title, "1", {"comment": f"{index.formula}; {letters}"})
 
 
-def _notes(scenes, needed, resolution, variant, options):
+def _notes(scenes, needed, metres, variant, options):
     baselines = sorted({scene["baseline"] for scene in scenes})
     shifts = sorted({shift for scene in scenes for shift in scene["offsets"].values()} or {0.0})
     yield f"reflectance is (DN + offset) x scale, by the metadata: offsets {shifts}, baselines {', '.join(baselines)}"
     if harmonised := [scene["product"] for scene in scenes if scene.get("harmonised")]:
         yield f"{', '.join(harmonised)}: a harmonised copy, whose pixels have had their offset"
-    others = sorted(
-        {band for given in needed.values() for band in given.values() if safe_s2.NATIVE[band] != resolution}
-    )
+    others = sorted({band for given in needed.values() for band in given.values() if safe_s2.NATIVE[band] != metres})
     if others:
         how = "bilinear where coarser, means where finer"
-        yield f"{', '.join(others)} were brought to {resolution:g} m ({how})"
+        yield f"{', '.join(others)} were brought to {metres:g} m ({how})"
     mask = _mask(variant, options)
     without = [scene["product"] for scene in scenes if "SCL" not in scene["images"]]
     if mask and without:

@@ -68,8 +68,13 @@ def describe(inventory, variant, options):
 
 
 def _extent(scene, field, step, most):
-    """The grid over a product. Raises ValueError where it has more than `most` cells for each pixel."""
+    """The grid over a product.
+
+    Raises ValueError for one that tells no place of any pixel, and where it has more than `most` cells for each pixel.
+    """
     longitudes, latitudes = sen3.places(scene, field)
+    if np.isnan(longitudes + latitudes).all():
+        raise ValueError(f"{scene['folder']}: {field['places'][0]} tells the place of no pixel")
     extent = grid.around(longitudes, latitudes, step)
     if extent.width * extent.height > most * longitudes.size:
         raise ValueError(
@@ -90,9 +95,11 @@ def fill(times, variant, options, put):
         def read(number, scenes=scenes, shown=shown):
             return _pixels(scenes[number], layer.name, shown)
 
-        for window in place.windows():
-            images = (_window(*read(number), place, window) for number in range(len(scenes)))
-            put(layer.name, at, window, merging.mean(images))
+        def image(pixels, window):
+            return _window(*pixels, place, window)
+
+        for window, made in merging.means(place.windows(), range(len(scenes)), read, image):
+            put(layer.name, at, window, made)
 
 
 def _unmasked(field):

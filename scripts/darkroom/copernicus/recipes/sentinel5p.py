@@ -14,7 +14,6 @@ from darkroom.copernicus.recipes.registry import Method, Times, layers_of, probl
 from darkroom.copernicus.stack import Layer
 
 CRS = "EPSG:4326"
-KEPT = 2  # orbits that are in memory between the blocks of a map
 
 
 def patterns(variant, options):
@@ -33,7 +32,7 @@ def problems(variant, options):
 def describe(inventory, variant, options):
     """The orbits of the products in an inventory.
 
-    Raises ValueError for products of another gas, for files that lack something, and where no pixel is good.
+    Raises ValueError for products of another gas, and for files that lack something.
     """
     (name,) = layers_of(variant, options)
     column, scenes = variant.columns[name], s5p.scenes(inventory)
@@ -48,9 +47,11 @@ def describe(inventory, variant, options):
         raise ValueError(f"{inventory.root}: products have {name} in {' and in '.join(sorted(units))}")
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     step = options["map"].get("resolution") or variant.resolution
-    extents = [extent for scene in scenes if (extent := _extent(scene, column, _least(column, options), step))]
+    # What is all masked, or is so in the area, is shown as such.
+    good = [] if area is not None else _extents(scenes, column, _least(column, options), step)
+    extents = good or _extents(scenes, column, None, step)
     if not extents:
-        raise ValueError(f"{inventory.root}: no pixel of {name} has a quality above {_least(column, options)} percent")
+        raise ValueError(f"{inventory.root}: no pixel of {name} has corners on the ground")
     target = grid.covering(extents, step, CRS, area)
     notes.append(
         f"pixels with a quality (qa_value) above {_least(column, options)} percent, none of those that hold a pole"
@@ -71,30 +72,30 @@ def fill(times, variant, options, put):
     layer, *covers = times.layers
     column, least = variant.columns[layer.name], _least(variant.columns[layer.name], options)
     for at, scenes in enumerate(times.scenes):
+        shares = {}  # by window, of the orbit that covers most of a cell
 
-        @functools.lru_cache(KEPT)
+        @functools.lru_cache(1)
         def read(number, scenes=scenes):
             return _pixels(scenes[number], column, least)
 
-        for window in times.grid.windows():
-            mean, share = _gridded(map(read, range(len(scenes))), times.grid, window)
-            put(layer.name, at, window, mean)
+        def image(orbit, window, shares=shares):
+            mean, cover = _gridded(orbit, times.grid, window)
+            if covers:
+                shares[window] = np.maximum(shares.get(window, 0), np.minimum(cover, 1).astype(np.float32))
+            return mean
+
+        for window, made in merging.means(times.grid.windows(), range(len(scenes)), read, image):
+            put(layer.name, at, window, made)
             for one in covers:
-                put(one.name, at, window, share)
+                put(one.name, at, window, shares.pop(window))
 
 
-def _gridded(orbits, place, window):
-    """The mean of orbits in a window, and the share of each cell that pixels cover, of the orbit that covers most."""
+def _gridded(orbit, place, window):
+    """The mean of an orbit's pixels in a window (float32), and how much of each cell they cover."""
     west, north = place.affine @ (window.col_off, window.row_off)
-    share = np.zeros((int(window.height), int(window.width)), np.float32)
-
-    def means():
-        for orbit in orbits:
-            mean, cover = overlap.gridded(*orbit, west, north, place.affine.a, share.shape)
-            np.maximum(share, np.minimum(cover, 1), out=share, casting="same_kind")
-            yield mean.astype(np.float32)
-
-    return merging.mean(means()), share
+    shape = int(window.height), int(window.width)
+    mean, cover = overlap.gridded(*orbit, west, north, place.affine.a, shape)
+    return mean.astype(np.float32), cover
 
 
 def _pixels(scene, column, least):
@@ -103,10 +104,10 @@ def _pixels(scene, column, least):
     return values[~polar], longitudes[~polar], latitudes[~polar]
 
 
-def _extent(scene, column, least, step):
-    """The grid over the good pixels of an orbit; None where it has none."""
-    _, longitudes, latitudes = _pixels(scene, column, least)
-    return grid.around(longitudes, latitudes, step) if len(longitudes) else None
+def _extents(scenes, column, least, step):
+    """The grids over the good pixels of those orbits that have some; over all pixels where `least` is None."""
+    places = (_pixels(scene, column, least)[1:] for scene in scenes)
+    return [grid.around(longitudes, latitudes, step) for longitudes, latitudes in places if len(longitudes)]
 
 
 def _least(column, options):
