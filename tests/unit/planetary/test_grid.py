@@ -354,7 +354,20 @@ def test_lengths_of_a_template_are_metres(tmp_path, changes, told):
         of_template(written(tmp_path, TEMPLATE | changes), looking_at(10, 20))
 
 
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ({"MinimumLongitude": 359.8, "MaximumLongitude": 0.2}, "MinimumLongitude = 359.8: must be below Max"),
+        ({"MinimumLongitude": "west", "MaximumLongitude": 0.2}, "MinimumLongitude = west: must be a number"),
+    ],
+)
+def test_a_range_of_a_template_that_is_none_names_its_key(tmp_path, ends, told):
+    with pytest.raises(ValueError, match=told):
+        of_template(written(tmp_path, TEMPLATE | ends), looking_at(10, 20))
+
+
 def test_a_template_of_another_body_is_refused(tmp_path):
     options = written(tmp_path, TEMPLATE | {"TargetName": "Mars"})
     with pytest.raises(ValueError, match="the map is of Mars, by its map"):
         grid.require_body(grid.given(options), "Mercury")
+    grid.require_body({"TargetName": "Moon"}, "UNKNOWN")

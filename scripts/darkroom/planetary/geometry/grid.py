@@ -2,6 +2,7 @@
 
 import math
 
+from darkroom.planetary.bodies import BODIES
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.geometry import projection
 
@@ -46,24 +47,28 @@ def given(options):
 
 
 def require_body(given, target):
-    """Raise ValueError when a map is of another body than its image."""
-    body = given.get("TargetName", target)
-    if target and str(body).lower() != str(target).lower():
+    """Raise ValueError when a map is of another body than its image, of those that have a number."""
+    body = str(given.get("TargetName", target))
+    if body.lower() != target.lower() and {body.lower(), target.lower()} <= BODIES.keys():
         raise ValueError(f"the map is of {body}, by its map.crs or template; the image shows {target}")
 
 
 def in_its_domain(template):
-    """A template whose longitudes are those of its domain; one that says none has the domain of its range."""
-    if not {"MinimumLongitude", "MaximumLongitude"} <= template.keys():
+    """A template whose longitudes are those of its domain; one that says none has the domain of its range.
+
+    A range that is none stays, for `projection.Mapping` to name its keys.
+    """
+    try:
+        low, high = (float(template[f"{end}Longitude"]) for end in ("Minimum", "Maximum"))
+        if "LongitudeDomain" not in template:
+            low, high, domain = in_domain(low, high)
+            return template | {"MinimumLongitude": low, "MaximumLongitude": high, "LongitudeDomain": str(domain)}
+    except (KeyError, ValueError):
         return template
-    low, high = (float(template[f"{end}Longitude"]) for end in ("Minimum", "Maximum"))
-    if "LongitudeDomain" in template:
-        first = 0 if str(template["LongitudeDomain"]) == "360" else -180
-        beside = low < high and (high <= first or low >= first + 360)
-        turn = 360 * math.floor((low - first) / 360) if beside else 0
-        return template | {"MinimumLongitude": low - turn, "MaximumLongitude": high - turn}
-    low, high, domain = in_domain(low, high)
-    return template | {"MinimumLongitude": low, "MaximumLongitude": high, "LongitudeDomain": str(domain)}
+    first = 0 if str(template["LongitudeDomain"]) == "360" else -180
+    beside = low < high and (high <= first or low >= first + 360)
+    turn = 360 * math.floor((low - first) / 360) if beside else 0
+    return template | {"MinimumLongitude": low - turn, "MaximumLongitude": high - turn}
 
 
 def in_domain(low, high, domain=None):
