@@ -15,7 +15,8 @@ import pytest
 import tifffile
 
 from campaign import ROOT
-from darkroom.airborne.readers import columns, netcdf_file
+from darkroom import netcdf_file
+from darkroom.airborne.readers import columns
 from darkroom.atlas import stack, witness
 from darkroom.planetary.formats import pds3
 
@@ -140,7 +141,7 @@ def test_hdf5_that_speaks_of_more_than_it_could_hold(tmp_path):
 @cases
 def test_the_netcdf_that_took_five_gigabytes():
     begin = time.process_time()
-    refused("header of the netCDF file is damaged", opened, next((FAULTS / "netcdf3_memory").iterdir()))
+    refused("header of the file is damaged", opened, next((FAULTS / "netcdf3_memory").iterdir()))
     assert time.process_time() - begin < 20
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from darkroom import netcdf_file
 from darkroom.airborne import collection, places, reading, units
 from darkroom.airborne.extent import time_text
 from darkroom.airborne.granule import moments
-from darkroom.airborne.readers import netcdf_file, table, text
+from darkroom.airborne.readers import table, text
 from darkroom.airborne.readers.clock import TIME_OF_DAY
 from darkroom.airborne.screen import possible_range
 from darkroom.airborne.times import moment

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from darkroom import damage
 from darkroom.airborne import places
 from darkroom.airborne.granule import Granule, moments
 from darkroom.airborne.screen import screen
@@ -16,7 +17,8 @@ READERS = {"swath": "netcdf"}  # another name of a reader
 
 def header_of(match, path):
     """What the header of a file tells, by label, as the reader of a format finds it."""
-    return reader(match.form["reader"]).read(path, match.form | {"groups": match.groups})[1]
+    with damage.named(path, f"file of {match.collection['short_name']}"):
+        return reader(match.form["reader"]).read(path, match.form | {"groups": match.groups})[1]
 
 
 def reader(name):
@@ -35,6 +37,11 @@ def read(match, path, companion=None, navigation=None):
     are lines, for what cannot be read, for a header of another collection, for time that goes backwards elsewhere, and
     where no position is known.
     """
+    with damage.named(path, f"file of {match.collection['short_name']}"):
+        return _read(match, path, companion, navigation)
+
+
+def _read(match, path, companion, navigation):
     format_reader = reader(match.form["reader"])
     flags = []
     beside = {}

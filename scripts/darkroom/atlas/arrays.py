@@ -19,7 +19,7 @@ import tifffile
 from nibabel.arrayproxy import ArrayProxy
 
 from darkroom import files
-from darkroom.atlas import chunked, damage
+from darkroom.atlas import chunked, demands
 
 PACKING = {".gz": gzip.open, ".mgz": gzip.open, ".bz2": bz2.open}  # by the end of a name
 PACKED = 1100  # deflate packs 1032 bytes into one at most
@@ -34,7 +34,7 @@ class Array(contextlib.AbstractContextManager):
         self.dtype = np.dtype(source["dtype"])
         try:
             self._array = self.opened(source)
-        except damage.ERRORS as error:
+        except Exception as error:
             raise ValueError(f"{source['path']}: the volume is no longer there as it was planned ({error})") from error
 
     def opened(self, source):
@@ -53,7 +53,7 @@ class Array(contextlib.AbstractContextManager):
                 planes = np.array(planes)
                 # What was read of a mapped file would count as memory of this process, in the end all of it.
                 self._array._mmap.madvise(mmap.MADV_DONTNEED)
-        except damage.ERRORS as error:
+        except Exception as error:
             said = " ".join(str(error).split())  # nibabel's has two lines
             raise ValueError(f"{self._source['path']}: the volume is damaged or cut short ({said})") from error
         kept = [axis for axis in axes if axis in "zyxc"]
@@ -73,7 +73,7 @@ def describe(reader, path, axes, shape, dtype, time=None, **more):
     extent = dict(zip(axes, map(int, shape), strict=True))
     picked, notes = {}, []
     if "t" in extent:
-        picked["t"] = damage.chosen_time(path, extent["t"], time)
+        picked["t"] = demands.chosen_time(path, extent["t"], time)
         if extent["t"] > 1:
             notes.append(f"time {picked['t']} of 0 to {extent['t'] - 1} is read")
     elif time is not None:
@@ -97,9 +97,9 @@ def describe_npy(path, time=None):
     """Source description of a NumPy file of (slice, row, column[, channel])."""
     try:
         array = np.load(path, mmap_mode="r")
-    except damage.ERRORS as error:
+    except Exception as error:
         raise ValueError(f"{path} is no NumPy array that can be mapped: {' '.join(str(error).split())}") from error
-    damage.require_bytes(path, 0, array.offset + array.nbytes)
+    demands.require_bytes(path, 0, array.offset + array.nbytes)
     if array.ndim not in (3, 4):
         raise ValueError(f"{path}: shape {array.shape} is not (slice, row, column) or (slice, row, column, channel)")
     return describe("npy", path, "zyxc"[: array.ndim], array.shape, array.dtype, time)

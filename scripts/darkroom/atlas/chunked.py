@@ -13,7 +13,7 @@ import numpy as np
 import tensorstore
 
 from darkroom import files
-from darkroom.atlas import blocks, damage
+from darkroom.atlas import blocks
 
 UNPACK = {"": bytes, ".gz": imagecodecs.gzip_decode, ".br": imagecodecs.brotli_decode}
 ENCODINGS = ("raw", "jpeg", "png", "compressed_segmentation")
@@ -145,7 +145,7 @@ class Chunks:
                 if path.is_file():
                     try:
                         return unpack(path.read_bytes())
-                    except damage.ERRORS as error:
+                    except Exception as error:
                         raise ValueError(f"{path} is damaged or cut short ({error})") from error
         return None
 

@@ -4,12 +4,12 @@ import nibabel
 import numpy as np
 import trimesh
 
-from darkroom.atlas import damage
+from darkroom import damage
 
 
 def load(path):
     """Vertices (n, 3) and faces (m, 3) of a mesh, in the unit of its file. Raises ValueError naming a bad file."""
-    try:
+    with damage.named(path, "mesh"):
         if path.name.lower().endswith((".gii", ".gii.gz")):
             image = nibabel.load(path)
             vertices = image.agg_data("pointset")
@@ -19,8 +19,6 @@ def load(path):
             mesh = trimesh.load(path, force="mesh", process=path.suffix.lower() == ".stl")
             vertices, faces = mesh.vertices, mesh.faces
         vertices, faces = np.array(vertices, "f8"), np.array(faces)
-    except (nibabel.filebasedimages.ImageFileError, *damage.ERRORS) as error:
-        raise damage.unreadable(path, "mesh", error) from error
     if faces.ndim != 2 or not len(faces) or vertices.ndim != 2:
         raise ValueError(f"{path} is a mesh without faces")
     if not np.isfinite(vertices).all() or faces.max() >= len(vertices) or faces.min() < 0:

@@ -6,7 +6,8 @@ import nibabel
 import numpy as np
 from nibabel.openers import ImageOpener
 
-from darkroom.atlas import arrays, damage
+from darkroom import damage, whole_files
+from darkroom.atlas import arrays, demands
 from darkroom.atlas.lengths import NM
 
 PACKED = ("", ".gz", ".bz2")
@@ -15,7 +16,6 @@ PAIRS = tuple(f"{part}{packed}" for part in (".hdr", ".img") for packed in PACKE
 SUFFIXES = (*NIFTI, *PAIRS, ".mgh", ".mgz", ".mnc")
 UNITS = {1: "m", 2: "mm", 3: "um"}  # NIfTI-1, xyzt_units
 ALPHA = "the alpha channel is dropped; colours are kept as they are stored"
-READABLE = (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError, *damage.ERRORS)
 
 
 def describe(path, ignore_scaling=False, time=None):
@@ -24,11 +24,11 @@ def describe(path, ignore_scaling=False, time=None):
     Columns, rows and slices are the first, second and third axis (of MINC, whose last axis runs fastest, the third,
     second and first); one more axis is taken as channels, or as time where one is chosen.
     """
-    try:
+    if path.name.lower().endswith(".mnc"):
+        whole_files.require(path)
+    with damage.named(path, f"{_kind(path)} file"):
         image = nibabel.load(path)
         affine = image.affine
-    except READABLE as error:
-        raise damage.unreadable(path, f"{_kind(path)} file", error) from error
     if not np.isfinite(affine).all():
         raise ValueError(f"{path}: the affine has entries that are no numbers (NaN); repair its sform or qform")
     sizes = nibabel.affines.voxel_sizes(affine)
@@ -119,7 +119,7 @@ def _require_whole(path, file, proxy, shape, exact):
     needed = math.prod(shape) * proxy.dtype.itemsize
     if not arrays.packing(file):
         whole = proxy.offset + needed
-        damage.require_bytes(file, whole, whole if exact else math.inf)  # MGH has tags behind its values
+        demands.require_bytes(file, whole, whole if exact else math.inf)  # MGH has tags behind its values
     elif needed > arrays.PACKED * file.stat().st_size and not file.name.endswith(".bz2"):
         raise ValueError(
             f"{path}: no gzip file of its size holds {tuple(shape)} values of {proxy.dtype}; it is damaged"

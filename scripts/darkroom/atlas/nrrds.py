@@ -5,7 +5,8 @@ from pathlib import Path
 import nrrd
 import numpy as np
 
-from darkroom.atlas import arrays, damage
+from darkroom import damage
+from darkroom.atlas import arrays, demands
 from darkroom.atlas.lengths import NM
 
 SUFFIXES = (".nrrd", ".nhdr")
@@ -35,25 +36,25 @@ def describe(path, time=None):
 
     The axes of space are columns, rows and slices in their order; one of another kind is channels (or time).
     """
-    try:
+    with damage.named(path, "NRRD file"):
         with path.open("rb") as file:
             header = nrrd.read_header(file)
             start = file.tell()
         sizes = [int(size) for size in header["sizes"]]
         stored = np.dtype(TYPES[header["type"].lower()])
         packed = PACKED[header["encoding"].lower()]
-    except (nrrd.NRRDError, *damage.ERRORS) as error:
-        raise damage.unreadable(path, "NRRD file", error) from error
-    file, offset, skip = _place(path, header, start)
+        file, offset, skip = _place(path, header, start)
     stored = stored.newbyteorder(">" if header.get("endian") == "big" else "<")
     needed = int(np.prod(sizes, dtype=object)) * stored.itemsize
     if not packed:
         offset = file.stat().st_size - needed if skip == -1 else offset + skip
-        damage.require_bytes(file, max(offset, 0) + needed)
+        demands.require_bytes(file, max(offset, 0) + needed, max(offset, 0) + needed)
     elif packed != "text" and needed > 40_000 * file.stat().st_size:
         raise ValueError(f"{path}: no file of its size holds {needed} bytes; it is damaged")
-    axes = _axes(path, header, sizes)
     notes = []
+    with damage.named(path, "NRRD file"):
+        axes = _axes(path, header, sizes)
+        geometry = _geometry(path, header, axes, notes)
     return arrays.describe(
         "nrrd",
         file,
@@ -68,7 +69,7 @@ def describe(path, time=None):
         packed=packed,
         skip=max(skip, 0),
         notes=notes,
-        **_geometry(path, header, axes, notes),
+        **geometry,
     )
 
 

@@ -20,7 +20,8 @@ import PIL.Image
 import rasterio
 import rasterio.errors
 
-from darkroom.atlas import damage, pictures, tiffs
+from darkroom import damage
+from darkroom.atlas import demands, pictures, tiffs
 from darkroom.atlas.numbering import by_channel, ordered, some
 
 SLIDES = (".svs", ".ndpi", ".scn")
@@ -125,14 +126,14 @@ class Sections(contextlib.AbstractContextManager):
                     self._open[page] = self._opened(page)
                 picture = self._open[page]
                 pixels = pictures.shown_window(turn, self.shape[1:3], window, picture.read)
-        except ValueError:
-            raise
+            if palette := self._source["palette"]:
+                return _table(page)[pixels[..., 0]][..., :palette]
+            bands = [band - 1 for band in self._source["bands"]]
+            pixels = pixels if bands == list(range(pixels.shape[-1])) else pixels[..., bands]
         except Exception as error:
+            if isinstance(error, ValueError) and place(page)[0] in str(error):
+                raise
             raise ValueError(f"{page}: the image is damaged or cut short ({error.__cause__ or error})") from error
-        if palette := self._source["palette"]:
-            return _table(page)[pixels[..., 0]][..., :palette]
-        bands = [band - 1 for band in self._source["bands"]]
-        pixels = pixels if bands == list(range(pixels.shape[-1])) else pixels[..., bands]
         return self._source["inverted"] - pixels if self._source["inverted"] else pixels
 
     def _opened(self, page):
@@ -283,7 +284,7 @@ def _planes(root, files, series, time):
 def _file_planes(path, series, time):
     """Slices of a file as pages of each channel, and what it says of its voxels and channels."""
     if not path.is_file() or not tiffs.is_tiff(path):  # what is no file is said later
-        damage.chosen_time(path, 1, time)
+        demands.chosen_time(path, 1, time)
         return [[str(path)]], {"notes": []}
     layout = tiffs.look(path, series, time)
     about = {"notes": layout.notes, "channels": layout.names}
@@ -366,7 +367,7 @@ def _header(page):
         with Path(path).open("rb") as file:
             start = file.read(12)
         tiff = pictures.tiff_page(path, offset) if start[:2] in (b"II", b"MM") else None
-    except damage.ERRORS as error:
+    except Exception as error:
         raise ValueError(f"{page} is not an image that can be read: {error}") from error
     try:
         header, turn = _tiff_header(page, tiff) if tiff and tiff.compression in pictures.FOREIGN else _gdal_header(page)
@@ -375,7 +376,7 @@ def _header(page):
     except Exception as error:  # GDAL's errors come by many names, some of them private to rasterio
         raise ValueError(f"{page} is not an image that can be read: {error}") from error
     if tiff:
-        turn = int(tiff.tags[TURN].value) if TURN in tiff.tags else 1
+        turn = tiff.tags.valueof(TURN, 1)
         if tiff.photometric == 0 and np.dtype(header.dtype).kind == "u" and tiff.bitspersample > 8:
             header = header._replace(inverted=2**tiff.bitspersample - 1, colours=("gray",))
     elif start.startswith(b"\x89PNG"):

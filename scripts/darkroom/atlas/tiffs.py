@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import tifffile
 
-from darkroom.atlas import damage
+from darkroom import damage
+from darkroom.atlas import demands
 from darkroom.atlas.lengths import NM
 
 ORIENTATION = 274  # a tag
@@ -35,11 +36,8 @@ def look(path, series=None, time=None):
 
     Raises ValueError for a file that is no TIFF, pages that make no stack, and a time that is not chosen.
     """
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            return _layout(path, tiff, series, time)
-    except damage.ERRORS as error:
-        raise error if str(path) in str(error) else damage.unreadable(path, "TIFF", error) from error
+    with damage.named(path, "TIFF"), tifffile.TiffFile(path) as tiff:
+        return _layout(path, tiff, series, time)
 
 
 def _layout(path, tiff, number, time):
@@ -63,7 +61,7 @@ def _layout(path, tiff, number, time):
             f"{path}: pages run along {' and '.join(several)}; only one axis of slices (and C) can be read"
         )
     times = sizes.get("T", 1)
-    at = damage.chosen_time(path, times, time)
+    at = demands.chosen_time(path, times, time)
     if times > 1:
         notes.append(f"time {at} of 0 to {times - 1} is read")
     planes = math.prod(sizes.values())
@@ -74,7 +72,7 @@ def _layout(path, tiff, number, time):
     plain = key.photometric in (1, 2) and not key.extrasamples and not {"C", "S"} <= set(axes) and upright
     mapped = start is not None and shape == chosen[0].shape and (plain or len(there) == 1) and planes > 1
     if mapped:
-        damage.require_bytes(path, start + math.prod(shape) * dtype.itemsize)
+        demands.require_bytes(path, start + math.prod(shape) * dtype.itemsize)
     elif not len(there) == len(pages) == planes:
         raise ValueError(f"{path}: {len(there)} of {planes} pages are there")
     files = {_file_of(page, path) for page in there}

@@ -20,8 +20,8 @@ import PIL.Image
 import rasterio
 import tensorstore
 
-from darkroom import files
-from darkroom.atlas import arrays, blocks, chunked, damage, pictures, sections
+from darkroom import files, whole_files
+from darkroom.atlas import arrays, blocks, chunked, pictures, sections
 
 BLOCK = 1 << 16  # bytes that are read or inflated at a go: as many are kept of each open section
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -119,8 +119,8 @@ class Minc:
         import h5py
         import netCDF4
 
-        with Path(path).open("rb") as file:
-            hdf5 = file.read(4) == b"\x89HDF"
+        whole_files.require(path)
+        hdf5 = whole_files.hdf5_size(path)
         self.file = h5py.File(path) if hdf5 else netCDF4.Dataset(path)
         if hdf5:
             own = self.file["minc-2.0/image/0"]
@@ -160,13 +160,13 @@ class Sections(sections.Sections):
         try:
             small = np.prod(self.shape[1:], dtype=float) * self.dtype.itemsize <= MOST >> 2
             return witness(path, offset, self._source["decoders"].get(page), small) or super()._opened(page)
-        except damage.ERRORS as error:
+        except Exception as error:
             raise ValueError(f"{path}: the section is damaged ({error})") from error
 
     def _window(self, page, window):
         try:
             return super()._window(page, window)
-        except damage.ERRORS as error:
+        except Exception as error:
             if str(error).startswith(sections.place(page)[0]):
                 raise
             raise ValueError(f"{sections.place(page)[0]}: the section is damaged ({error})") from error

@@ -143,6 +143,15 @@ def _finite(value):
     return value == value and abs(value) != float("inf")
 
 
+def require_places(path, longitudes, latitudes):
+    """Refuse a file whose longitudes and latitudes, of any shape and NaN for none, are no places on the Earth."""
+    for name, degrees, most in (("longitudes", longitudes, 360), ("latitudes", latitudes, 90)):
+        beyond = np.abs(degrees) > most + 1e-3
+        if beyond.any():
+            where = f"{np.count_nonzero(beyond)} of its {degrees.size} {name} lie beyond {most} degrees"
+            raise ValueError(f"{path}: {where}, such as {degrees[beyond][0]:g}; the file is damaged")
+
+
 def _within_world(geometry):
     """A geometry with longitudes beyond 180 degrees cut there, and its pieces brought back."""
     west, _, east, _ = geometry.bounds

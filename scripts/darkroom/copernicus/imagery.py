@@ -3,17 +3,15 @@
 import contextlib
 
 import rasterio
-from rasterio.errors import RasterioIOError
+
+from darkroom import damage
 
 
 @contextlib.contextmanager
 def opened(path):
     """An image, open for reading. Raises ValueError naming one that is damaged, also while it is read."""
-    try:
-        with rasterio.open(path) as image:
-            yield image
-    except RasterioIOError as error:
-        raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {error}") from error
+    with damage.named(path, "image"), rasterio.open(path) as image:
+        yield image
 
 
 def overview(path, most):

@@ -7,7 +7,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from lxml import etree
+from darkroom.copernicus import trees
 
 NAMES = ("manifest.safe", "xfdumanifest.xml")
 BLOCK = 1 << 20
@@ -33,10 +33,7 @@ def read(path):
 
     Raises ValueError for a manifest that is damaged, and for a name that would leave the product's folder.
     """
-    try:
-        root = etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
-    except (OSError, etree.XMLSyntaxError) as error:
-        raise ValueError(f"{path}: not a manifest in XML ({' '.join(str(error).split())})") from None
+    root = trees.parsed(path).getroot()
     entries = []
     for stream in root.iter("{*}byteStream"):
         place, checksum = stream.find("{*}fileLocation"), stream.find("{*}checksum")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import airborne_files
-from darkroom import entrypoint
+from darkroom import entrypoint, whole_files
 from darkroom.airborne import collection, granules
 from darkroom.airborne.granule import Granule
-from darkroom.airborne.readers import icartt, netcdf_file
+from darkroom.airborne.readers import icartt
 from darkroom.airborne.reading import read as read_granule
 from darkroom.airborne.screen import STATUS, screen
 from darkroom.samples import airborne
@@ -381,7 +381,7 @@ def test_all_positions_missing(eol, tmp_path):
     refused(path, "all positions are missing")
 
 
-@pytest.mark.parametrize(("keep", "text"), [(0, "the file is empty"), (100_000, "no HDF5 file, or one that is cut")])
+@pytest.mark.parametrize(("keep", "text"), [(0, "the file is empty"), (100_000, "the file is cut: 100000 bytes")])
 def test_bad_cpl(cpl, tmp_path, keep, text):
     path = tmp_path / cpl.name
     path.write_bytes(cpl.read_bytes()[:keep])
@@ -393,7 +393,9 @@ def test_damaged_hdf5(tmp_path):
     content = path.read_bytes()
     half = len(content) // 2
     path.write_bytes(content[:half] + b"\xe9\xe9\xe9" + content[half:])
-    refused(path, "the HDF5 file is damaged")
+    refused(path, f"{len(content) + 3} bytes; by its header it has {len(content)}")
+    path.write_bytes(content[:800] + b"\xe9" * 200 + content[1000:])
+    refused(path, "is no HDF5 file that can be read")
 
 
 def rewritten(path, form):
@@ -427,7 +429,7 @@ def stored(path):
 def test_classic_netcdf_that_is_cut(tmp_path, make, form):
     """The library gives zeros for what is not there."""
     path = rewritten(getattr(airborne_files, make)(tmp_path), form)
-    content, whole, before = path.read_bytes(), netcdf_file.classic_size(path), stored(path)
+    content, whole, before = path.read_bytes(), whole_files.classic_size(path), stored(path)
     path.write_bytes(content[:whole])
     assert read(path).times.size
     assert stored(path) == before
@@ -441,13 +443,13 @@ def test_classic_netcdf_that_is_cut(tmp_path, make, form):
 def test_classic_netcdf_whose_header_is_cut(tmp_path, make):
     path = getattr(airborne_files, make)(tmp_path)
     path.write_bytes(path.read_bytes()[:10])
-    refused(path, "no netCDF file, or one that is cut|the netCDF file is damaged")
+    refused(path, "header of the file is damaged|is no netCDF file that can be read")
 
 
 def test_names_in_netcdf_that_are_no_text(tmp_path):
     path = airborne_files.hamsr(tmp_path)
     path.write_bytes(path.read_bytes().replace(b"e", b"\xe9", 3))
-    refused(path, "no netCDF file, or one that is cut|the netCDF file is damaged")
+    refused(path, "header of the file is damaged|is no netCDF file that can be read")
 
 
 def test_aspen_without_time_units(tmp_path):

@@ -17,14 +17,14 @@ def openssl(path, algorithm):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "not a manifest in XML"),
-        ("<html><body>Not Found", "not a manifest in XML"),
+        ("", "is no XML file that can be read: Document is empty"),
+        ("<html><body>Not Found", "is no XML file that can be read: Premature end"),
         ("<html><body>Not Found</body></html>", "lists no files"),
         ('<a><byteStream size="1"><fileLocation href="../x"/></byteStream></a>', "'../x' is not a name inside"),
         ('<a><byteStream size="1"><fileLocation href="/etc/x"/></byteStream></a>', "'/etc/x' is not a name inside"),
         (
             '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a><byteStream><fileLocation href="./&x;"/></byteStream></a>',
-            "not a manifest in XML|a file without|lists no files|not a name",
+            "is no XML file|a file without|lists no files|not a name",
         ),
     ],
 )

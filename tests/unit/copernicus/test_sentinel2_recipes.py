@@ -353,11 +353,12 @@ def test_a_band_of_other_ground_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("right", "wrong", "says"),
     [
-        (">10000<", ">0<", "has a scale of nan; right is"),
-        (">10000<", ">1<", "has a scale of 1; right is"),
-        (">10000<", ">ten<", "BOA_QUANTIFICATION_VALUE is 'ten', which is no number"),
-        ('"3">-1000<', '"3"><', "BOA_ADD_OFFSET is None, which is no number"),
-        ('band_id="3"', 'band_id="99"', "tells BOA_ADD_OFFSET of band '99'; its bands are 0 to 12"),
+        (">10000<", ">0<", "is no metadata of Sentinel-2 L2A that can be read: .*division by zero"),
+        (">10000<", ">1<", "has a scale of 1; right is that of whole numbers to 1"),
+        (">10000<", ">nan<", "has a scale of nan; right is that of whole numbers to 1"),
+        (">10000<", ">ten<", "is no metadata of Sentinel-2 L2A that can be read: .*'ten'"),
+        ('"3">-1000<', '"3"><', "is no metadata of Sentinel-2 L2A that can be read"),
+        ('band_id="3"', 'band_id="99"', "is no metadata of Sentinel-2 L2A that can be read: .*99"),
         (">05.10<", ">5.1<", "PROCESSING_BASELINE '5.1' is unknown"),
     ],
 )
@@ -366,7 +367,7 @@ def test_metadata_that_are_not_numbers_are_one_line(tmp_path, right, wrong, says
     metadata = tmp_path / f"raw/{name}/MTD_MSIL2A.xml"
     assert right in metadata.read_text()
     metadata.write_text(metadata.read_text().replace(right, wrong))
-    with pytest.raises(ValueError, match=rf"MTD_MSIL2A\.xml: {re.escape(says)}"):
+    with pytest.raises(ValueError, match=rf"MTD_MSIL2A\.xml:? {says}"):
         run(tmp_path)
 
 
@@ -389,11 +390,11 @@ def test_damage_is_one_line(tmp_path):
     red = next((tmp_path / "raw" / name).rglob("*B04_10m.jp2"))
     whole = red.read_bytes()
     red.write_bytes(whole[: len(whole) // 3] + b"\0" * 40)
-    with pytest.raises(ValueError, match=r"B04_10m\.jp2: cannot be read"):
+    with pytest.raises(ValueError, match=r"B04_10m\.jp2 is no image that can be read"):
         run(tmp_path)
     red.write_bytes(whole)
     (tmp_path / "raw" / name / "MTD_MSIL2A.xml").write_text("<product><cut")
-    with pytest.raises(ValueError, match=r"MTD_MSIL2A\.xml: the metadata cannot be read"):
+    with pytest.raises(ValueError, match=r"MTD_MSIL2A\.xml is no XML file that can be read"):
         run(tmp_path)
 
 

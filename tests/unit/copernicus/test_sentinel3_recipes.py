@@ -231,7 +231,7 @@ def test_what_cannot_be_made_is_one_line(tmp_path):
     path = tmp_path / "raw" / name / "LST_in.nc"
     whole = path.read_bytes()
     path.write_bytes(whole[:500])
-    with pytest.raises(ValueError, match=r"LST_in\.nc: cannot be read"):
+    with pytest.raises(ValueError, match=r"LST_in\.nc: the file is cut: 500 bytes"):
         run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
     path.unlink()
     with pytest.raises(ValueError, match=r"has no LST_in\.nc"):

@@ -259,7 +259,7 @@ def test_what_cannot_be_made_is_one_line(tmp_path):
         run(tmp_path / "raw", tmp_path / "stack.nc", qa=0, map={"area": [100, 0, 110, 10]})
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=rf"{path.name}: cannot be read"):
+    with pytest.raises(ValueError, match=rf"{path.name}: the file is cut"):
         run(tmp_path / "raw", tmp_path / "stack.nc")
     with netCDF4.Dataset(path, "w") as dataset:
         dataset.createGroup("PRODUCT")

@@ -6,8 +6,8 @@ that are not in the CF table, and run backwards in time; attributes are those of
 
 import numpy as np
 
+from darkroom import netcdf_file
 from darkroom.airborne import times
-from darkroom.airborne.readers import netcdf_file
 from darkroom.airborne.readers.columns import put
 
 

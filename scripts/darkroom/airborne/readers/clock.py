@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 
+from darkroom import netcdf_file
 from darkroom.airborne import granule, times
-from darkroom.airborne.readers import netcdf_file
 
 PARTS = {
     "year": ("year", "yr", "yyyy"),

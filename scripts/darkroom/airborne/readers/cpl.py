@@ -5,16 +5,14 @@ place for each profile (first, middle, last), and profiles as (bin, profile). De
 1 January begins with, and it does not wrap at midnight.
 """
 
-import contextlib
 import re
-from pathlib import Path
 
 import h5py
 import numpy as np
 
+from darkroom import hdf5_file, whole_files
 from darkroom.airborne import granule
 from darkroom.airborne.readers.columns import put
-from darkroom.airborne.readers.netcdf_file import require_likely
 
 DAYS = ("Dec_JDay", "profile/Profile_Decimal_Julian_Day", "layer_descriptor/Profile_Decimal_Julian_Day")
 BINS = ("Bin_Alt", "metadata_parameters/Bin_Altitude_Array")
@@ -29,11 +27,11 @@ def read(path, form):
     Dimensions are profile, altitude (bins), and those of small tables. Raises ValueError for a file that is cut, or
     without time.
     """
-    with opened(path) as file:
+    with hdf5_file.opened(path) as file:
         datasets = {}
         file.visititems(lambda name, item: datasets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
         sizes = ((name, (item.size or 0) * item.dtype.itemsize) for name, item in datasets.items())
-        require_likely(path, sizes, Path(path).stat().st_size)
+        whole_files.require_likely(path, sizes)
         day = next((name for name in DAYS if name in datasets), None)
         if day is None:
             raise ValueError(f"{path}: no {' or '.join(DAYS)}; this is no CPL file")
@@ -58,22 +56,6 @@ def read(path, form):
         if needed not in variables:
             raise ValueError(f"{path}: no {needed} among {', '.join(datasets)}")
     return variables, header, flags + altitudes(variables), None
-
-
-@contextlib.contextmanager
-def opened(path):
-    """An HDF5 file. Raises ValueError for one that is none, is cut, or is damaged where it is read."""
-    if not Path(path).stat().st_size:
-        raise ValueError(f"{path}: the file is empty")
-    try:
-        file = h5py.File(path)
-    except OSError as error:
-        raise ValueError(f"{path}: no HDF5 file, or one that is cut ({error})") from error
-    with file:
-        try:
-            yield file
-        except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:  # what h5py makes of a broken file
-            raise ValueError(f"{path}: the HDF5 file is damaged ({error})") from error
 
 
 def _add(variables, flags, path, table, name, source, dims, shape, across):
@@ -102,7 +84,7 @@ def reader(path, name, dims, dtype, across):
     """
 
     def rows(first, last):
-        with opened(path) as file:
+        with hdf5_file.opened(path) as file:
             source = file[name]
             if not dims:
                 values = source[()]

@@ -9,8 +9,8 @@ import functools
 import netCDF4
 import numpy as np
 
+from darkroom import netcdf_file
 from darkroom.airborne import granule
-from darkroom.airborne.readers import netcdf_file
 from darkroom.airborne.readers.clock import Clock
 from darkroom.airborne.readers.columns import put
 

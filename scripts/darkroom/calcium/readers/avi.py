@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from darkroom import damage
 from darkroom.calcium.movie import Movie
 from darkroom.calcium.timing import Timing
 
@@ -21,14 +22,11 @@ def read_movie(path):
     file when it is no video, or has no frame.
     """
     path = Path(path)
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            name, codec = stream.codec_context.pix_fmt or "", stream.codec_context.name
-            count = sum(1 for packet in container.demux(stream) if packet.size)
-            rows, columns = stream.codec_context.height, stream.codec_context.width
-    except (av.error.FFmpegError, IndexError) as error:
-        raise ValueError(f"{path}: is no video that can be read ({error})") from error
+    with damage.named(path, "video"), av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        name, codec = stream.codec_context.pix_fmt or "", stream.codec_context.name
+        count = sum(1 for packet in container.demux(stream) if packet.size)
+        rows, columns = stream.codec_context.height, stream.codec_context.width
     if not count:
         raise ValueError(f"{path}: has no frame")
     deep = any(mark in name for mark in ("10", "12", "14", "16"))

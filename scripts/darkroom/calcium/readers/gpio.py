@@ -11,6 +11,7 @@ from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
+from darkroom import damage
 from darkroom.calcium.readers.inscopix import wrong
 from darkroom.calcium.signals import Signals, of_changes
 
@@ -75,8 +76,10 @@ def read_gpio(path):
             changes[name].append((time, value))
     mode = session.get(session.get("adMode"))
     clock = Fraction(mode.get("clock", CLOCK) if isinstance(mode, dict) else CLOCK)
+    with damage.named(path, "gpio file"):
+        offsets = of_changes(changes)
     return Signals(
-        of_changes(changes),
+        offsets,
         Fraction(numerator, denominator),
         utc_offset,
         Fraction(time, 1_000_000),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import h5py
 
+from darkroom import hdf5_file
 from darkroom.calcium import store
 from darkroom.calcium.movie import Movie
 from darkroom.calcium.timing import Timing
@@ -17,11 +18,7 @@ def read_movie(path, dataset=None):
     which `series` asks the user for). Raises ValueError naming the file and what arrays it has.
     """
     path = Path(path)
-    try:
-        file = h5py.File(path)
-    except OSError as error:
-        raise ValueError(f"{path}: is no whole HDF5 file ({error})") from error
-    with file:
+    with hdf5_file.opened(path) as file:
         if store.is_own(file) and dataset is None:
             return store.open_movie(path)
         arrays = {}
@@ -45,7 +42,7 @@ def read_movie(path, dataset=None):
 
 def stored(path, dataset, first, count):
     """Some frames of an array of a file. Raises ValueError naming them when the file is damaged there."""
-    with h5py.File(path) as file:
+    with hdf5_file.opened(path) as file:
         try:
             return file[dataset][first : first + count]
         except OSError as error:

@@ -4,9 +4,9 @@ from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
-import h5py
 import numpy as np
 
+from darkroom import hdf5_file
 from darkroom.calcium.moments import EPOCH
 from darkroom.calcium.movie import Movie
 from darkroom.calcium.readers.hdf5 import stored
@@ -23,11 +23,7 @@ def read_movie(path, dataset=None):
     Raises ValueError naming the file and the series it has, and times that are none.
     """
     path = Path(path)
-    try:
-        file = h5py.File(path)
-    except OSError as error:
-        raise ValueError(f"{path}: is no whole NWB file ({error})") from error
-    with file:
+    with hdf5_file.opened(path) as file:
         movies = {}
         file.visititems(lambda name, item: movies.update({name: item}) if _is_series(item) else None)
         if dataset is None and len(movies) != 1:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from darkroom import damage
 from darkroom.calcium.movie import Movie
 from darkroom.calcium.timing import Timing
 
@@ -30,13 +31,11 @@ def read_movie(path):
     sizes, for several planes or channels, and for a file that is cut off.
     """
     path = Path(path)
-    try:
+    with damage.named(path, "TIFF file"):
         file = tifffile.TiffFile(path)
         series, page, count = file.series, file.pages.first, len(file.pages)
         last = file.pages[count - 1]
-    except (tifffile.TiffFileError, OSError, IndexError, ValueError) as error:
-        raise ValueError(f"{path}: is no whole TIFF file ({error})") from error
-    dtype = series[0].dtype
+        dtype = series[0].dtype
     if page.samplesperpixel != 1 or dtype.kind not in "uifb":
         raise ValueError(f"{path}: has {page.samplesperpixel} samples a pixel of {dtype}, one grey number is due")
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
@@ -54,7 +53,8 @@ def read_movie(path):
     elif sum(size > 1 for size in series[0].shape[:-2]) > 1:
         axes = " x ".join(f"{size} {axis}" for size, axis in zip(series[0].shape, series[0].axes, strict=True))
         raise ValueError(f"{path}: has several planes or channels ({axes}); frames of one are due, a file of it alone")
-    _require_whole(path, last, place, number * rows * columns * dtype.itemsize)
+    with damage.named(path, "TIFF file"):
+        _require_whole(path, last, place, number * rows * columns * dtype.itemsize)
     stored = dtype.newbyteorder(file.byteorder)
     lock = threading.Lock()
 

@@ -12,6 +12,7 @@ import netCDF4
 import numpy as np
 from cf_units import Unit
 
+from darkroom import damage, netcdf_file
 from darkroom.copernicus import names
 from darkroom.copernicus.grid import Grid
 from darkroom.copernicus.readers import grib
@@ -69,12 +70,7 @@ def opened(path):
         with grib.opened(path) as fields:
             yield fields
         return
-    try:
-        dataset = netCDF4.Dataset(path)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read, it is damaged or no netCDF: {error}") from error
-    with dataset:
-        dataset.set_auto_maskandscale(False)
+    with netcdf_file.opened(path) as dataset:
         yield dataset
 
 
@@ -110,17 +106,14 @@ def _begin(dataset, places, path):
             value = float(variable[tuple(places[axis] for axis in variable.dimensions)])
             calendar = getattr(variable, "calendar", "standard")
             if calendar not in CALENDARS:
-                raise ValueError(
-                    f"{path}: {name} is of the calendar {calendar}; right is one of {', '.join(CALENDARS)}"
-                )
+                right = ", ".join(CALENDARS)
+                raise ValueError(f"{path}: {name} is of the calendar {calendar}; right is one of {right}")
             if not np.isfinite(value):
                 raise ValueError(f"{path}: {name} is {value}, which is no time")
-            try:
+            with damage.named(path, f"file whose {name}"):
                 moment = netCDF4.num2date(value, variable.units, calendar, only_use_cftime_datetimes=False)
-            except (ValueError, OverflowError) as error:
-                raise ValueError(f"{path}: {name} is {value:g} {variable.units}, which is no time: {error}") from None
-            # In 32-bit floating point an hour of a day is not quite itself.
-            moment = (moment + timedelta(seconds=0.5)).replace(microsecond=0, tzinfo=UTC)
+                # In 32-bit floating point an hour of a day is not quite itself.
+                moment = (moment + timedelta(seconds=0.5)).replace(microsecond=0, tzinfo=UTC)
             return moment.isoformat().replace("+00:00", "Z")
     told = names.parsed(path.name)
     if told is None or any(places.values()):

@@ -1,9 +1,10 @@
 """Metadata of Sentinel-2 L1C and L2A, MTD_MSIL1C.xml and MTD_MSIL2A.xml. Format: S2-PDGS-TAS-DI-PSD."""
 
 import re
+from datetime import datetime
 
-import numpy as np
-from lxml import etree
+from darkroom import damage
+from darkroom.copernicus import trees
 
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 OFFSETS_SINCE = "04.00"  # the baseline
@@ -15,10 +16,7 @@ def read(path, level):
 
     Raises ValueError for a file that cannot be read, lacks something, or leaves a doubt about the offset.
     """
-    try:
-        tree = etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True))
-    except (etree.XMLSyntaxError, OSError) as error:
-        raise ValueError(f"{path}: the metadata cannot be read: {error}") from error
+    tree = trees.parsed(path)
 
     def told(tag):
         entry = tree.find(f".//{tag}")
@@ -32,35 +30,25 @@ def read(path, level):
     baseline = told("PROCESSING_BASELINE")
     if not re.fullmatch(r"\d\d\.\d\d", baseline):
         raise ValueError(f"{path}: PROCESSING_BASELINE {baseline!r} is unknown; right is one such as 05.10")
-    bands = {int(one.get("bandId")): _band(one.get("physicalBand")) for one in tree.iter("Spectral_Information")}
-    bands = bands or dict(enumerate(BANDS))
-    offsets = {}
-    for one in tree.iter(offset):
-        number = one.get("band_id", "")
-        if not number.isdecimal() or int(number) not in bands:
-            raise ValueError(f"{path}: tells {offset} of band {number!r}; its bands are {min(bands)} to {max(bands)}")
-        offsets[bands[int(number)]] = _number(one, path)
+    with damage.named(path, f"metadata of Sentinel-2 {level}"):
+        bands = {int(one.get("bandId")): _band(one.get("physicalBand")) for one in tree.iter("Spectral_Information")}
+        bands = bands or dict(enumerate(BANDS))
+        offsets = {bands[int(one.get("band_id"))]: float(one.text) for one in tree.iter(offset)}
+        datetime.fromisoformat(begin := told("PRODUCT_START_TIME"))
+        of_one = scale(1 / float(told(quantification)), path)
     if not offsets and baseline >= OFFSETS_SINCE:
         raise ValueError(
             f"{path}: baseline {baseline} has an {offset} for each band, and here is none: a copy whose pixels were "
             "changed? Use the product of the archive"
         )
     return {
-        "begin": told("PRODUCT_START_TIME"),
+        "begin": begin,
         "level": level,
         "baseline": baseline,
         "unit": told("SPACECRAFT_NAME"),
-        "scale": scale(1 / (_number(tree.find(f".//{quantification}"), path) or np.nan), path),
+        "scale": of_one,
         "offsets": offsets,
     }
-
-
-def _number(entry, path):
-    """The number that an element holds. Raises ValueError for none."""
-    try:
-        return float(entry.text)
-    except (TypeError, ValueError):
-        raise ValueError(f"{path}: {entry.tag} is {entry.text!r}, which is no number") from None
 
 
 def scale(value, path):

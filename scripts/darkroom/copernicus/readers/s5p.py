@@ -11,9 +11,11 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from darkroom.copernicus import names
+from darkroom import netcdf_file
+from darkroom.copernicus import areas, names
 
 BOUNDS = "SUPPORT_DATA/GEOLOCATIONS"
+FILL = np.float32(netCDF4.default_fillvals["f4"])
 
 
 def scenes(inventory):
@@ -54,17 +56,14 @@ def pixels(scene, column, least, factor):
     """
     with _product(scene) as product:
         variable, quality = _variable(product, scene, column["variable"]), _variable(product, scene, "qa_value")
-        for one in (variable, quality):
-            one.set_auto_maskandscale(False)
-        try:
-            values = variable[0]
-            good = np.ones(values.shape, bool) if least is None else _good(variable, quality, least)
-            read = _corners_of_cells if column.get("axes") else _corners_of_pixels
-            west_east, south_north = read(product, scene, column, good)
-        except (OSError, RuntimeError) as error:
-            raise ValueError(f"{scene['path']}: cannot be read, it is damaged or cut off: {error}") from error
-    placed = ((np.abs(west_east) <= 360) & (np.abs(south_north) <= 90)).all(1)  # others are fill, or no numbers
-    return values[good][placed].astype(np.float64) * factor, west_east[placed], south_north[placed]
+        values = variable[0]
+        good = np.ones(values.shape, bool) if least is None else _good(variable, quality, least)
+        read = _corners_of_cells if column.get("axes") else _corners_of_pixels
+        west_east, south_north = read(product, scene, column, good)
+    placed = ((west_east != FILL) & (south_north != FILL)).all(1)
+    values, west_east, south_north = values[good][placed], west_east[placed], south_north[placed]
+    areas.require_places(scene["path"], west_east, south_north)
+    return values.astype(np.float64) * factor, west_east, south_north
 
 
 def _good(variable, quality, least):
@@ -72,15 +71,12 @@ def _good(variable, quality, least):
     values, percent = variable[0], quality[0]
     if percent.dtype.kind == "f":  # of files that were written anew: shares, as qa_value is of percents
         percent = np.round(percent * 100)
-    filled = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
-    unknown = getattr(quality, "_FillValue", 255)
+    filled, unknown = getattr(variable, "_FillValue", FILL), getattr(quality, "_FillValue", 255)
     return (percent > least) & (quality[0] != unknown) & (values != filled) & np.isfinite(values)
 
 
 def _corners_of_pixels(product, scene, column, good):
     corners = [_variable(product, scene, f"{BOUNDS}/{axis}_bounds") for axis in ("longitude", "latitude")]
-    for one in corners:
-        one.set_auto_maskandscale(False)
     return tuple(one[0][good].astype(np.float64) for one in corners)
 
 
@@ -102,11 +98,7 @@ def _edges(middles, at):
 @contextlib.contextmanager
 def _product(scene):
     """The group PRODUCT of a file, as long as the block lasts."""
-    try:
-        dataset = netCDF4.Dataset(scene["path"])
-    except OSError as error:
-        raise ValueError(f"{scene['path']}: cannot be read, it is damaged or no netCDF: {error}") from error
-    with dataset:
+    with netcdf_file.opened(scene["path"]) as dataset:
         if "PRODUCT" not in dataset.groups:
             raise ValueError(f"{scene['path']}: has no group PRODUCT; right is a product of level 2")
         yield dataset["PRODUCT"]

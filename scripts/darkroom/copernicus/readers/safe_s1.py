@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 
 import numpy as np
-from lxml import etree
 
-from darkroom.copernicus import imagery, names
+from darkroom import damage
+from darkroom.copernicus import imagery, names, trees
 from darkroom.copernicus.readers import eopf_s1, radar
 
 ANNOTATION = re.compile(
@@ -60,43 +60,38 @@ def opened(paths, kind="sigma0"):
     """
     if "group" in paths:
         return eopf_s1.image(paths["group"], kind)
-    annotation, calibration, noise = (_parsed(paths[file]) for file in ("annotation", "calibration", "noise"))
+    annotation, calibration, noise = (trees.parsed(paths[file]) for file in ("annotation", "calibration", "noise"))
     for file, tree in (("calibration", calibration), ("noise", noise)):
         _require_same(annotation, tree, paths[file])
     told = [
         _text(annotation, f".//imageInformation/{name}", paths["annotation"])
         for name in ("numberOfLines", "numberOfSamples", "rangePixelSpacing")
     ]
-    lines, samples, spacing = (_numbers(text, paths["annotation"]).item() for text in told)
-    shape = int(lines), int(samples)
+    with damage.named(paths["annotation"], "annotation of a GRD product"):
+        shape, spacing = (int(told[0]), int(told[1])), float(told[2])
+        points = [
+            [float(point.findtext(name)) for name in ("line", "pixel", "longitude", "latitude")]
+            for point in annotation.iter("geolocationGridPoint")
+        ]
     if min(*shape, spacing) <= 0:
-        raise ValueError(f"{paths['annotation']}: has {told[0]} lines of {told[1]} pixels of {told[2]} m")
-    points = _points(annotation, paths["annotation"])
+        raise ValueError(f"{paths['annotation']}: has {shape[0]} lines of {shape[1]} pixels of {spacing:g} m")
+    with damage.named(paths["noise"], "noise of a GRD product"):
+        azimuth = azimuth_noise(noise, shape)
+    if len(points) < 4:
+        raise ValueError(
+            f"{paths['annotation']}: has {len(points)} points of its geolocation grid; right are 4 or more"
+        )
     _require_shape(paths["measurement"], shape)
     return radar.Image(
         paths["measurement"],
         shape,
         spacing,
-        points,
+        np.array(points),
         _gains(calibration, LUTS[kind], paths["calibration"]),
         range_noise(noise, paths["noise"]),
-        azimuth_noise(noise, shape, paths["noise"]),
+        azimuth,
         functools.partial(imagery.numbers, paths["measurement"]),
     )
-
-
-def _points(annotation, path):
-    """The geolocation grid: line, pixel, longitude, latitude (n, 4). Raises ValueError for less than 4 points."""
-    listed = list(annotation.iter("geolocationGridPoint"))
-    if len(listed) < 4:
-        raise ValueError(f"{path}: has {len(listed)} points of its geolocation grid; right are 4 or more")
-    columns = [
-        _numbers(" ".join(point.findtext(name) or "" for point in listed), path)
-        for name in ("line", "pixel", "longitude", "latitude")
-    ]
-    if {len(column) for column in columns} != {len(listed)}:
-        raise ValueError(f"{path}: a point of its geolocation grid lacks its line, pixel, longitude or latitude")
-    return np.stack(columns, 1)
 
 
 def _gains(calibration, kind, path):
@@ -114,8 +109,8 @@ def range_noise(noise, path):
     return _lut(noise, vector, values, path)
 
 
-def azimuth_noise(noise, shape, path):
-    """The noise over the azimuth, see `radar.Image`; older products have none. Raises ValueError for damage."""
+def azimuth_noise(noise, shape):
+    """The noise over the azimuth, see `radar.Image`; older products have none."""
     blocks = []
     for vector in noise.iter("noiseAzimuthVector"):
         ends = [
@@ -123,9 +118,9 @@ def azimuth_noise(noise, shape, path):
             for name in ("firstAzimuthLine", "lastAzimuthLine", "firstRangeSample", "lastRangeSample")
         ]
         whole = (0, shape[0] - 1, 0, shape[1] - 1)  # of stripmap, whose vectors need not say
-        lines, factors = (_numbers(vector.findtext(name), path) for name in ("line", "noiseAzimuthLut"))
+        lines, factors = _numbers(vector, "line"), _numbers(vector, "noiseAzimuthLut")
         if not len(lines) or len(lines) != len(factors):
-            raise ValueError(f"{path}: a noiseAzimuthVector has {len(lines)} lines and {len(factors)} factors")
+            raise ValueError(f"a noiseAzimuthVector has {len(lines)} lines and {len(factors)} factors")
         blocks.append((*(int(end) if end else other for end, other in zip(ends, whole, strict=True)), lines, factors))
     return blocks
 
@@ -149,13 +144,6 @@ def _require_shape(path, shape):
         raise ValueError(f"{path}: has {size}, and its annotation tells of {told}: is it another product's?")
 
 
-def _parsed(path):
-    try:
-        return etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
-    except (etree.XMLSyntaxError, OSError) as error:
-        raise ValueError(f"{path}: cannot be read: {error}") from error
-
-
 def _text(tree, place, path):
     text = tree.findtext(place)
     if not text:
@@ -163,29 +151,25 @@ def _text(tree, place, path):
     return text
 
 
-def _numbers(text, path):
-    """The numbers (n) that an element holds. Raises ValueError for what is none."""
-    try:
-        numbers = np.array((text or "").split(), float)
-    except ValueError as error:
-        raise ValueError(f"{path}: has what is no number: {error}") from None
+def _numbers(vector, name):
+    """The numbers (n) of an element. Raises ValueError for what is none."""
+    numbers = np.array((vector.findtext(name) or "").split(), float)
     if not np.isfinite(numbers).all():
-        raise ValueError(f"{path}: has what is no number: {text.strip()[:40]}")
+        raise ValueError(f"{name} has what is no number")
     return numbers
 
 
 def _lut(tree, vector, values, path):
     """The vectors of a file as one table: each of them brought to the pixels of the first."""
     lines, rows, pixels = [], [], None
-    for one in tree.iter(vector):
-        line, at, numbers = (_numbers(one.findtext(name), path) for name in ("line", "pixel", values))
-        if len(line) != 1:
-            raise ValueError(f"{path}: a {vector} does not tell its line")
-        if not len(at) or len(at) != len(numbers):
-            raise ValueError(f"{path}: a {vector} has {len(at)} pixels and {len(numbers)} of {values}")
-        pixels = at if pixels is None else pixels
-        lines.append(line.item())
-        rows.append(numbers if np.array_equal(at, pixels) else np.interp(pixels, at, numbers))
+    with damage.named(path, f"table of {values}"):
+        for one in tree.iter(vector):
+            at, numbers = _numbers(one, "pixel"), _numbers(one, values)
+            if not len(at) or len(at) != len(numbers):
+                raise ValueError(f"{path}: a {vector} has {len(at)} pixels and {len(numbers)} of {values}")
+            pixels = at if pixels is None else pixels
+            lines.append(float(one.findtext("line")))
+            rows.append(numbers if np.array_equal(at, pixels) else np.interp(pixels, at, numbers))
     if not lines:
         raise ValueError(f"{path}: has no {vector}; is it of another product?")
     order = np.argsort(lines, kind="stable")

@@ -10,13 +10,13 @@ import re
 from pathlib import Path
 
 import numpy as np
-from lxml import etree
 from rasterio.enums import Resampling
 from rasterio.features import geometry_mask
 from rasterio.warp import transform_geom
 from rasterio.windows import transform as window_transform
 
-from darkroom.copernicus import grid, imagery, names
+from darkroom import damage
+from darkroom.copernicus import grid, imagery, names, trees
 from darkroom.copernicus.readers import eopf, eopf_s2, mtd_s2, stac_s2
 
 METADATA = re.compile(r"(.*/)?(?P<product>[^/]+\.SAFE)/MTD_MSI(?P<level>L1C|L2A)\.xml")
@@ -139,17 +139,15 @@ def seen(path, target, window):
 @functools.lru_cache(maxsize=64)
 def _polygons(path):
     """The polygons of a mask in GML, each with its system of coordinates. Raises ValueError for damage."""
-    try:
-        tree = etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True))
-    except (etree.XMLSyntaxError, OSError) as error:
-        raise ValueError(f"{path}: the footprints cannot be read: {error}") from error
+    tree = trees.parsed(path)
     system = next((one.get("srsName") for one in tree.iter("{*}Envelope", "{*}Polygon") if one.get("srsName")), "")
     listed = []
-    for polygon in tree.iter("{*}Polygon"):
-        points = polygon.find(".//{*}exterior//{*}posList")
-        numbers = np.array(points.text.split(), float).reshape(-1, int(points.get("srsDimension", 2)))
-        ring = [tuple(point) for point in numbers[:, :2].tolist()]
-        listed.append((f"EPSG:{system.rpartition(':')[2]}", {"type": "Polygon", "coordinates": [ring]}))
+    with damage.named(path, "mask of footprints"):
+        for polygon in tree.iter("{*}Polygon"):
+            points = polygon.find(".//{*}exterior//{*}posList")
+            numbers = np.array(points.text.split(), float).reshape(-1, int(points.get("srsDimension", 2)))
+            ring = [tuple(point) for point in numbers[:, :2].tolist()]
+            listed.append((f"EPSG:{system.rpartition(':')[2]}", {"type": "Polygon", "coordinates": [ring]}))
     if listed and not system:
         raise ValueError(f"{path}: does not tell the system of coordinates of its polygons (srsName)")
     return listed

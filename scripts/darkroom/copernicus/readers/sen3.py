@@ -6,14 +6,15 @@ made: products of collection 005 have it in them. Its orphans are pixels that fo
 beside it by the rows that they are of. Angles are told on a tie grid, 16 pixels apart across the track.
 """
 
+import contextlib
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 from cf_units import Unit
 from scipy.interpolate import RegularGridInterpolator
 
-from darkroom.copernicus import names
+from darkroom import netcdf_file
+from darkroom.copernicus import areas, names
 
 PLAIN = ("", "-", "dl")  # how files write that a number has no unit
 
@@ -53,8 +54,13 @@ def files(field):
 
 
 def places(scene, field):
-    """Longitudes and latitudes (float64) of the middles of all pixels, NaN where none are told."""
-    return _floats(scene, *field["places"])
+    """Longitudes and latitudes (float64) of the middles of all pixels, NaN where none are told.
+
+    Raises ValueError for a file whose numbers are no places.
+    """
+    longitudes, latitudes = _floats(scene, *field["places"])
+    areas.require_places(Path(scene["folder"], field["places"][0]), longitudes, latitudes)
+    return longitudes, latitudes
 
 
 def values(scene, field):
@@ -96,11 +102,8 @@ def _floats(scene, file, *names):
 
 
 def _read(variable):
-    """A variable as float64, NaN for what is missing. Raises ValueError for damage."""
-    try:
-        return np.ma.filled(variable[:].astype(float), np.nan)
-    except (OSError, RuntimeError) as error:
-        raise ValueError(f"{variable.group().filepath()}: cannot be read, it is damaged or cut off: {error}") from error
+    """A variable as float64, NaN for what is missing."""
+    return np.ma.filled(variable[:].astype(float), np.nan)
 
 
 def _physical(scene, field, variable):
@@ -161,10 +164,7 @@ def _flagged(path, flags):
             counts = f"{np.size(masks)} flag_masks and {len(meanings)} flag_meanings"
             raise ValueError(f"{path}: {variable.name} has {counts}")
         words = dict(zip(meanings, np.atleast_1d(masks), strict=True))
-        try:
-            stored = variable[:]
-        except (OSError, RuntimeError) as error:
-            raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {error}") from error
+        stored = variable[:]
     lacking = [name for name in flags["set"] if name not in words]
     if lacking:
         raise ValueError(f"{path}: has no flag {', '.join(lacking)}; its flags are {', '.join(words)}")
@@ -190,11 +190,12 @@ def _file(scene, kinds):
     return next(path for path in (Path(scene["folder"], kind) for kind in kinds) if path.exists())
 
 
+@contextlib.contextmanager
 def _opened(path):
-    try:
-        return netCDF4.Dataset(path)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read, it is damaged or no netCDF: {error}") from error
+    """A netCDF file whose values come in their units, masked."""
+    with netcdf_file.opened(path) as dataset:
+        dataset.set_auto_maskandscale(True)
+        yield dataset
 
 
 def _variable(dataset, kinds):

@@ -4,6 +4,7 @@ With the option `every`, a layer is the mean of all products of a day, week or m
 """
 
 import functools
+import math
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from darkroom.copernicus.recipes.registry import Method, Times, layers_of, probl
 from darkroom.copernicus.stack import Layer
 
 CRS = "EPSG:4326"
+ABSURD = 200  # cells of a map for each pixel; over a pole or the date line 30 are due
 NEAR = 2  # pixels around those in a window that may reach into it
 
 
@@ -46,7 +48,8 @@ def describe(inventory, variant, options):
         raise ValueError(f"{variant.name} compares dates, and there is one: {scenes[0]['product']}")
     step = options["map"].get("resolution") or variant.resolution
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
-    target = grid.covering([_extent(scene, field, step) for scene in scenes], step, CRS, area)
+    most = math.inf if area or options["map"].get("resolution") else ABSURD
+    target = grid.covering([_extent(scene, field, step, most) for scene in scenes], step, CRS, area)
     notes.append(f"a cell of {step:g} degrees has the mean of its pixels by their overlaps")
     if field.get("tie"):
         notes.append(
@@ -64,12 +67,21 @@ def describe(inventory, variant, options):
     return Times(target, begins, periods.products(groups), layers, groups, notes)
 
 
-def _extent(scene, field, step):
-    """The grid over the pixels of a product. Raises ValueError for one that tells no place of any."""
+def _extent(scene, field, step, most):
+    """The grid over a product.
+
+    Raises ValueError for one that tells no place of any pixel, and where it has more than `most` cells for each.
+    """
     longitudes, latitudes = sen3.places(scene, field)
     if np.isnan(longitudes + latitudes).all():
         raise ValueError(f"{scene['folder']}: {field['places'][0]} tells the place of no pixel")
-    return grid.around(longitudes, latitudes, step)
+    extent = grid.around(longitudes, latitudes, step)
+    if extent.width * extent.height > most * longitudes.size:
+        raise ValueError(
+            f"{scene['folder']}: its {longitudes.size} pixels would make {extent.width} x {extent.height} cells: some "
+            "of its places are far from the others, it is damaged; to go on, give map an area"
+        )
+    return extent
 
 
 def fill(times, variant, options, put):

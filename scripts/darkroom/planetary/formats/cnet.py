@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from darkroom import files
+from darkroom import damage, files
 from darkroom.planetary.formats import pvl
 
 LABEL_BYTES = 65536
@@ -138,13 +138,14 @@ def read(path):
     stop = begin + size + length
     if len(content) < stop:
         raise ValueError(f"{path}: cut off: {len(content)} bytes, its label speaks of {stop}")
-    header, at, points = decoded(Header, content[begin : begin + size]), begin + size, []
-    while at < stop:
-        (length,) = struct.unpack_from("<I", content, at)
-        if at + 4 + length > stop:
-            raise ValueError(f"{path}: point {len(points) + 1} is of {length} bytes, which there are not")
-        points.append(decoded(Point, content[at + 4 : at + 4 + length]))
-        at += 4 + length
+    with damage.named(path, "control network of ISIS"):
+        header, at, points = decoded(Header, content[begin : begin + size]), begin + size, []
+        while at < stop:
+            (length,) = struct.unpack_from("<I", content, at)
+            if at + 4 + length > stop:
+                raise ValueError(f"{path}: point {len(points) + 1} is of {length} bytes, which there are not")
+            points.append(decoded(Point, content[at + 4 : at + 4 + length]))
+            at += 4 + length
     return header, points
 
 

@@ -32,6 +32,9 @@ def label(path):
     sizes = [key for key in ("BITPIX", "NAXIS1", "NAXIS2") if key not in cards]
     if sizes or cards.get("NAXIS") != "2":
         raise ValueError(f"{path}: NAXIS = {cards.get('NAXIS')}; right is an image of two axes in the first unit")
+    for key in ("BITPIX", "NAXIS1", "NAXIS2"):
+        if not re.fullmatch(r"-?[0-9]+", cards[key]):
+            raise ValueError(f"{path}: {key} = {cards[key]!r}; right is a whole number")
     if int(cards["BITPIX"]) not in TYPES:
         raise ValueError(f"{path}: BITPIX = {cards['BITPIX']}; known are {', '.join(map(str, TYPES))}")
     image = {

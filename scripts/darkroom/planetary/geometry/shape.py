@@ -14,6 +14,7 @@ import rasterio.warp
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
+from darkroom import damage
 from darkroom.planetary.geometry.camera import cartesian, intersection, spherical
 
 RADII = 0.5  # of the body's radius: larger numbers are radii, as ISIS's shape models have them, smaller ones heights
@@ -33,11 +34,13 @@ class Terrain:
 
     def __init__(self, path, radii):
         self.path, self.radii = Path(path), radii
-        with rasterio.open(path) as dem:
+        with damage.named(path, "DEM"), rasterio.open(path) as dem:
             if dem.crs is None:
                 raise ValueError(
                     f"{path}: a DEM without a CRS; give it one, such as IAU_2015:49900 (gdal_edit.py -a_srs)"
                 )
+            if dem.transform.is_degenerate:
+                raise ValueError(f"{path}: a DEM whose pixels have no size, by its geotransform")
             self.size, self.transform, self.crs = (dem.height, dem.width), dem.transform, dem.crs
             self.scale, self.offset = dem.scales[0], dem.offsets[0]
         parameters = self.crs.to_dict()
@@ -210,7 +213,7 @@ class Terrain:
     def _read(self, rows, columns, step):
         """Values of a part of the DEM, every so many pixels, in metres; NaN where it has none."""
         window = Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
-        with rasterio.open(self.path) as dem:
+        with damage.named(self.path, "DEM"), rasterio.open(self.path) as dem:
             shape = -(-window.height // step), -(-window.width // step)
             values = dem.read(1, window=window, out_shape=shape, masked=True).astype("f4").filled(np.nan)
         return values * self.scale + self.offset

@@ -1,23 +1,6 @@
-"""What readers of files that are damaged, or ask for what is not there, have to say."""
+"""What the header of a source has to fit."""
 
 import math
-import struct
-import tokenize
-import zlib
-
-# What readers of damaged files raise beside their own errors.
-ERRORS = (
-    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RuntimeError,
-    struct.error, zlib.error, tokenize.TokenError, SyntaxError, MemoryError,
-)  # fmt: skip
-
-
-def unreadable(path, kind, error):
-    """The error of a file that is no `kind`, from what its reader says; what that stumbles over tells little."""
-    said = " ".join(str(error).split())
-    if not isinstance(error, (ValueError, OSError)):
-        said = f"its header is damaged, or says what no reader expects ({type(error).__name__}: {said})"
-    return ValueError(f"{path} is no {kind} that can be read: {said}")
 
 
 def require_bytes(path, needed, most=math.inf):
