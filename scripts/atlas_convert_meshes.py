@@ -31,10 +31,10 @@ def atlas_convert_meshes(
     planned = files.read_json(volume)
     scales = precomputed.opened(info.parent, planned)
     chosen = meshes.scales_to_mesh(scales) if make else []
-    given = from_files(surfaces[0], transform, planned) if surfaces else {}
+    given, told = from_files(surfaces[0], transform, planned) if surfaces else ({}, [])
     labels, faces = meshes.write(mesh.parent, chosen, given)
     notes = [f"meshes are made of the scale {chosen[0].info['key']}"] if chosen and chosen[0] is not scales[0] else []
-    notes += [f"meshes of {len(given)} labels are those of files"] if given else []
+    notes += [f"meshes of {len(given)} labels are those of files", *told] if given else []
     notes += [] if labels else ["there is no label, so no mesh"]
     write_record(
         check, Record(notes=notes, checks={"meshes_check": {"passed": True, "labels": labels, "faces": faces}})
@@ -42,13 +42,14 @@ def atlas_convert_meshes(
 
 
 def from_files(table, transform, planned):
-    """`{label: (vertices, faces)}` of a table of mesh files, in nm of the volume."""
+    """`{label: (vertices, faces)}` of a table of mesh files, in nm of the volume, and notes."""
     matrix = np.linalg.inv(np.array(planned["transform"] or np.eye(4))) @ affine_of(transform or np.eye(4).tolist())
-    surfaces = {}
+    surfaces, notes = {}, []
     for path, label, unit in surface_table(table):
-        vertices, faces = load_surface(path)
+        vertices, faces, told = load_surface(path)
+        notes += told
         surfaces[label] = vertices * unit @ matrix[:3, :3].T + matrix[:3, 3], faces
-    return surfaces
+    return surfaces, notes
 
 
 if __name__ == "__main__":

@@ -22,8 +22,7 @@ def planetary_detect_range(cubes: list, grid: Path, image: dict):
     """
     options = image["map"]
     given = grids.given(options)
-    if "basemap" in options:
-        grids.require_body(given, Cube(cubes[0]).groups.get("Instrument", {}).get("TargetName", ""))
+    grids.require_body(given, Cube(cubes[0]).groups.get("Instrument", {}).get("TargetName", ""))
     template = engine(image["engine"]).template([Path(cube) for cube in cubes], grid, given, image)
     group = grids.group(template, given)
     pixels = sum(lines * samples for _, lines, samples in map(size, cubes))

@@ -29,7 +29,8 @@ def cameras(*, files: list = (), manual: Path | None = None):
 
 def recipe_rows(files=()):
     """A row of the table of recipes for each."""
-    ours = {name: camera.recipe(name) for name, camera in registry.of_recipes(files).items()}
+    of_cameras = {name: camera.recipe(name) for name, camera in registry.of_recipes(files).items()}
+    ours = recipes.OF_CUBES | of_cameras
     for name, recipe in sorted(recipes.completed(ours, tables.read([tables.OURS])).items()):
         ingested = "yes" if recipe.native else "engine isis"
         cells = recipe.title, ingested, recipe.calibration or "engine isis", recipe.isd or "engine isis", recipe.spice

@@ -2,6 +2,8 @@
 
 import contextlib
 
+TELLING = (ValueError, FileNotFoundError, PermissionError)
+
 
 def unreadable(path, kind, error):
     """The error of a file that is no `kind`, from what its reader says; what Python stumbles over tells little."""
@@ -15,12 +17,12 @@ def unreadable(path, kind, error):
 def named(path, kind):
     """Whatever a reader raises over a file within the block becomes the error of a file that is no `kind`.
 
-    An error that is one line with the file's name stays as it is. Raises ValueError.
+    An error that is one line with the file's name stays as it is, and that there is no such file, or none for this
+    user. Raises ValueError.
     """
     try:
         yield
     except Exception as error:
-        said = str(error)
-        if isinstance(error, (ValueError, OSError)) and str(path) in said and "\n" not in said:
+        if isinstance(error, TELLING) and str(path) in str(error) and "\n" not in str(error):
             raise
         raise unreadable(path, kind, error) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 # Of the classic formats, by their first bytes: counts and offsets in the header, as letters of `struct`.
 CLASSIC = {b"CDF\1": ("I", "I"), b"CDF\2": ("I", "Q"), b"CDF\5": ("Q", "Q")}
 PADDING = 4  # of the last variable, which need not be there
+BLOCK = 1024  # of what old libraries wrote at once: what the buffer had before may stand below the last record
 SIZES = (0, 1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8)  # bytes of a value by the number of its type
 HDF5 = b"\x89HDF\r\n\x1a\n"
 PACKED, SLACK = 1100, 1 << 26  # deflate packs 1032 bytes into one at most; small arrays may be of fill values alone
@@ -32,11 +33,17 @@ def require(path):
         raise ValueError(f"{path}: the header of the file is damaged: it names what is not there") from error
     if size < whole:
         raise ValueError(f"{path}: the file is cut: {size} bytes; by its header it has {whole}")
-    if whole and size >= whole + padding:
+    if whole and size >= whole + padding and not rest_of_block(path):
         raise ValueError(
             f"{path}: {size} bytes; by its header it has {whole}: what is too much may stand anywhere, or the header "
             "was not updated"
         )
+
+
+def rest_of_block(path):
+    """Bytes below the last record of a file of a classic format that fill the last block; most often none."""
+    size, whole = Path(path).stat().st_size, classic_size(path)
+    return size - whole if whole and whole + PADDING <= size == -(-whole // BLOCK) * BLOCK else 0
 
 
 def require_likely(path, sizes):

@@ -384,7 +384,12 @@ def variable_attributes(granule, name, conventions):
 def _coordinates_of(granule, name):
     """Names of the coordinates of a variable with rows: time and place, and what its collection calls a coordinate."""
     dims = _target_dims(granule, name)
-    if name in COORDINATES or _is_auxiliary(granule.variables[name]) or not {granule.rows, "obs"} & set(dims):
+    if (
+        granule.is_grid
+        or name in COORDINATES
+        or _is_auxiliary(granule.variables[name])
+        or not {granule.rows, "obs"} & set(dims)
+    ):
         return []
     with_dims = {key: set(_target_dims(granule, key)) for key in granule.variables}
     there = [key for key, its in with_dims.items() if its and its <= set(dims)]
@@ -398,7 +403,7 @@ def _is_auxiliary(variable):
 
 def _has_axis(granule, name):
     """Whether a coordinate may be called an axis: in a swath latitude and longitude are fields of two dimensions."""
-    return bool(granule.feature) or name == "time"
+    return bool(granule.feature) or name == "time" or granule.is_grid
 
 
 def _dtype(variable):

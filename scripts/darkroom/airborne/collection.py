@@ -153,12 +153,12 @@ def _unmapped(source, told, its_units, kept, long_name):
     elif its_units:
         attrs["source_units"] = its_units
     standard_name = str(told.get("standard_name", "")).strip()
-    if not standard_name and name == "height" and _convertible(understood, "m"):
-        standard_name = "height"  # which a coordinate of this name must have
-    if standard_name in ("latitude", "longitude"):
-        attrs["source_standard_name"] = standard_name
+    if standard_name and standard_name not in ("latitude", "longitude") and _is_standard(standard_name, understood):
+        attrs["standard_name"] = standard_name
     elif standard_name:
-        attrs["standard_name" if _is_standard(standard_name, understood) else "source_standard_name"] = standard_name
+        attrs["source_standard_name"] = standard_name
+    if name == "height" and _convertible(understood, "m"):
+        attrs.setdefault("standard_name", "height")  # which a coordinate of this name must have
     return Described(name, attrs | kept, [], [])
 
 

@@ -15,23 +15,36 @@ from darkroom.airborne.extent import time_text
 from darkroom.airborne.granule import moments
 from darkroom.airborne.readers import table, text
 from darkroom.airborne.readers.clock import TIME_OF_DAY
-from darkroom.airborne.screen import possible_range
+from darkroom.airborne.screen import is_about, possible_range
 from darkroom.airborne.times import moment
 
-HDF5, CLASSIC = b"\x89HDF\r\n\x1a\n", b"CDF"
+HDF5, HDF4, CLASSIC = b"\x89HDF\r\n\x1a\n", b"\x0e\x03\x13\x01", b"CDF"
 UNIX = (1e8, 4e9)  # what counts of seconds since an epoch are
 # Days that counts of seconds begin with: Unix, GPS, TAI93, J2000, LabVIEW and MATLAB's of instruments.
 EPOCHS = ("1970-01-01", "1980-01-06", "1993-01-01", "2000-01-01", "2001-01-01", "1904-01-01")
 SECONDS = ("s", "sec", "second", "seconds")
 AT_LAUNCH = 60  # seconds below which the first time counts from a launch, not from midnight
 LEAPING = EPOCHS[1:3]
+# Dates in file names: yyyyddd with a time to the tenth, as GOES-R has them, yyyymmdd, and the day of a year.
+STAMPS = (
+    re.compile(r"^OR_[\w-]+_s(?P<date>\d{7})(?P<time>\d{6})\d{1,2}(?!\d)"),
+    re.compile(r"(?<!\d)(?P<date>\d{8})(?P<time>\d{6}|\d{4}|\d{2})?(?!\d)"),
+    re.compile(r"(?<!\d)(?P<date>\d{4}[.-]?\d{3})(?P<time>\d{6}|\d{4})?(?!\d)"),
+)
+FASTEST = 10_000_000  # ns between samples
+UNKNOWN = "yyyy-mm-ddThh:mm:ss"  # in the place of a moment that a person must give
+DECIMAL = re.compile(r"\d+\.\d*")  # which may be a day of the year, but is more often a number
+CLOCK_OF_NAME = re.compile(r"(?<!\d)(?P<time>\d{6}|\d{4})(?!\d)")
 DATES, CLOCKS = ("%m/%d/%Y", "%d.%m.%Y", "%d/%m/%Y"), ("%H:%M:%S", "%I:%M:%S %p", "%H:%M")
 SINCE_PARTS = ("Year", "Month", "Day", "Hour", "Minute", "Second")
 SINCE = "{Year}-{Month}-{Day} {Hour}:{Minute}:{Second}"
 # Standard name -> what variables are called that mean it, and what they are not called.
 GUESSES = {
-    "latitude": (r"^lat(i|itude)?(/n)?$|(^|[_/ ])lat(itude)?$|^gps_?lat|latitude", r"ac_?lat|aircraft"),
-    "longitude": (r"^lon(g|gitude)?(/e)?$|(^|[_/ ])long?(itude)?$|^gps_?lon|longitude", r"ac_?lon|aircraft"),
+    "latitude": (r"^lat(i|itude)?(/n)?$|(^|[_/ ])lat(itude)?$|^(gps_?)?lat_|^gps_?lat|latitude", r"ac_?lat|aircraft"),
+    "longitude": (
+        r"^lon(g|gitude)?(/e)?$|(^|[_/ ])lon(gitude)?$|^(gps_?)?lon_|^gps_?lon|longitude",
+        r"ac_?lon|aircraft",
+    ),
     "altitude": (r"gps.*alt|alt.*(msl|gps)|^alt(itude)?$|^hght$|msl.*alt|geometric.*height", r"press|radar|range"),
     "barometric_altitude": (r"press.*alt|alt.*press", r"cabin"),
     "geopotential_height": (r"geopot|^gph|^geoz$|^hght$", r"$^"),
@@ -96,6 +109,8 @@ def reader_of(path):
         return "avaps"
     if rows and rows[0].startswith(b"Data Type") and any(row.startswith(b"-----") for row in rows):
         return "eol"
+    if start.startswith(HDF4):
+        raise ValueError(f"{path}: an HDF4 file; right is netCDF or HDF5, which tools of HDF and NCO make of it")
     if re.search(rb"\bXX(AA|BB|CC|DD)\s+\d{5}\s+99\d{3}\s", start):
         return "tempdrop"
     if b"\0" not in start and table.Block.found([text.text(row) for row in rows], {}):
@@ -115,24 +130,18 @@ def draft(path):
         "names": names_of(path.name),
         "sample_file_name": path.name,
         "reader": reader_of(path),
-        "feature": "trajectory",
+        "feature": "trajectory",  # by which it is read first
     }
     form["granule"], notes = "{granule}", []
     variables, header = _read(path, form, notes)
     table = table_of(variables, notes)
-    rows = variables["time"].dims[0]
-    place = next((item for item in variables.values() if table.get(item.source, {}).get("name") == "latitude"), None)
-    if place is not None and len(place.shape) > 1:
-        form["feature"] = "swath"
-    elif any(item.dims[:1] == (rows,) and len(item.dims) == 2 for item in variables.values()) and _bins(
-        variables, table
-    ):
-        form["feature"] = "trajectoryProfile"
-    if place is None:
+    named = {table[item.source]["name"]: item for item in variables.values() if item.source in table}
+    form["feature"] = feature_of(variables, named, form["reader"], notes)
+    if "latitude" not in named or places.is_nowhere(named):
         form["position"] = position_of(header)
         notes.append(
-            f"no latitude and longitude were found; `position` is {form['position']}: give numbers, labels "
-            "of the header, or `navigation`"
+            "no latitude and longitude were found, or none that tell a place; `position` is "
+            f"{form['position']}: give degrees in place of 0, labels of the header, or `navigation`"
         )
     form["variables"] = table
     told = {
@@ -166,6 +175,62 @@ def draft(path):
     return drafted, notes
 
 
+def feature_of(variables, named, reader_name, notes):
+    """The form of the product that variables fit; `named` are those of the table, by their names there."""
+    rows = variables["time"].dims[0]
+    if _is_grid(named):
+        return "grid"
+    if "latitude" in named and len(named["latitude"].shape) > 1:
+        return "swath"
+    if reader_name in ("netcdf", "table") and _goes_back(moments(variables["time"])):
+        notes.append("time goes backwards in it: as a swath it keeps its rows in their order, which no trajectory may")
+        return "swath"
+    if _has_bins(variables, rows) and "altitude" in named and _is_of_bins(named["altitude"], rows):
+        return "trajectoryProfile"
+    if any(
+        _is_vertical(item) and _is_of_bins(item, rows) and _is_used(item.dims, variables, rows)
+        for item in variables.values()
+    ):
+        notes.append("it has heights of bins, which are no altitudes: a swath, as CF has no such trajectory")
+        return "swath"
+    return "trajectory"
+
+
+def _is_grid(named):
+    """Whether latitude and longitude are of dimensions of their own."""
+    sides = [named[name] for name in ("latitude", "longitude") if name in named]
+    return len({item.dims for item in sides if len(item.shape) == 1 and item.shape[0] > 1}) == 2
+
+
+def _has_bins(variables, rows):
+    return any(item.dims[:1] == (rows,) and len(item.dims) == 2 for item in variables.values())
+
+
+def _is_of_bins(item, rows):
+    return len(item.dims) == 1 and item.dims != (rows,)
+
+
+def _is_used(dims, variables, rows):
+    """Whether some variable has the dimensions of another one in each row."""
+    return any(item.dims == (rows, *dims) for item in variables.values())
+
+
+def _is_vertical(item):
+    return item.attrs.get("standard_name") in ("height", "depth", "altitude") or "positive" in item.attrs
+
+
+def _is_hasty(times):
+    """Whether times follow faster than instruments measure: hours that were taken for seconds do."""
+    steps = np.diff(times[~np.isnat(times)]).astype(np.int64)
+    return steps.size > 1 and 0 < np.median(np.abs(steps)) < FASTEST
+
+
+def _goes_back(times):
+    """Whether times go back somewhere, but not throughout."""
+    steps = np.diff(times[~np.isnat(times)]).astype(np.int64)
+    return bool((steps < 0).any() and (steps > 0).any())
+
+
 def _read(path, form, notes):
     """(variables, header) of a file by a form without a table; how its time is put together goes to the form."""
     tried = {"variables": {}, "groups": _groups(path.name, form)} | form
@@ -180,17 +245,24 @@ def _read(path, form, notes):
     for time in _times(clues(path, form["reader"]), tried["groups"]):
         try:
             variables, header, *_ = read(path, tried | {"time": time})
-            day = moments(variables["time"]).min().astype("datetime64[D]")
+            its = moments(variables["time"])
         except ValueError:
             continue
-        unsure = 2 if "variable" not in time else 0 if _is_near(day, tried["groups"]) else 1
+        unsure = 2 * ("variable" not in time) + (not _is_near(its.min().astype("datetime64[D]"), tried["groups"]))
+        unsure += 4 * _is_hasty(its)
         read_so.setdefault(unsure, (time, variables, header))
         if 0 in read_so:
             break
     if not read_so:
-        raise ValueError(f"{path}: no time was found; tell `time` in the format by hand (see the tutorial)")
+        variables, header, *_ = read(path, tried | {"time": {"since": EPOCHS[0]}})
+        form["time"] = {"since": UNKNOWN}
+        notes.append(
+            f"no time was found; put the moment of the file for {UNKNOWN} in `time`, or the variable that has it: "
+            "{variable: NAME, units: 'seconds since 2012-09-07'}; docs/collections.md has more ways"
+        )
+        return variables, header
     form["time"], variables, header = read_so[min(read_so)]
-    doubt = ", which is not the day that the file name tells" if min(read_so) == 1 else ""
+    doubt = ", which is not the day that the file name tells" if min(read_so) % 2 else ""
     notes.append(f"time is taken for {form['time']}{doubt}: see whether that is so")
     if form["time"].get("units", "").endswith(LEAPING):
         notes.append("such counts often have leap seconds in them, by which time would be late: see whether that is so")
@@ -237,6 +309,7 @@ def _times(told, groups):
         if UNIX[0] < float(likely[name]) < UNIX[1] and (epoch == EPOCHS[0] or "date" in groups):
             yield {"variable": name, "units": f"seconds since {epoch}"}
     starts = [label for label, value in header.items() if _is_moment(value) and not LATER.search(label)]
+    starts = [label for label in starts if not DECIMAL.fullmatch(header[label].strip())]
     starts.sort(key=lambda label: not START.search(label))
     if set(SINCE_PARTS) <= set(header):
         starts.insert(0, SINCE)
@@ -249,7 +322,11 @@ def _times(told, groups):
             unit = columns[name][1] or "seconds"
             is_from_launch = "time" in groups and unit[:1] == "s" and 0 <= likely[name] < AT_LAUNCH
             yield {"variable": name, "units": f"{unit} since {{date}}" + ("T{time}" if is_from_launch else "")}
-    if "date" in groups:  # of a sounding without times of its levels
+            if not columns[name][1]:
+                yield {"variable": name, "units": "hours since {date}"}
+    # Of what has no times of its rows: the moment that the header or the file name tells.
+    yield from ({"since": label} for label in starts if START.search(label))
+    if "date" in groups:
         yield {"since": "{date}T{time}" if "time" in groups else "{date}"}
 
 
@@ -295,19 +372,14 @@ def _is_place(header, label, name):
         return False
 
 
-def _bins(variables, table):
-    return any(
-        table.get(item.source, {}).get("name") == "altitude" and len(item.shape) == 1 for item in variables.values()
-    )
-
-
 def codes_of(item):
     """Values of a variable that look like codes for missing ones: an extreme that is such a code, far off the rest."""
     if item.is_text or not item.dims or item.dtype.kind not in "iuf" or item.shape[0] == 0:
         return []
     stored = np.concatenate([np.ravel(block) for _, _, block in item.blocks()])
     values = np.unique(stored[~item.missing(stored) & np.isfinite(stored)])
-    likely = [value for value in values[[0, -1]] if _is_code(value)] if values.size > 2 else []
+    ends = values[[0, -1]] if values.size > 2 else []
+    likely = [value for value in ends if _is_code(value) or _is_code(float(f"{item.physical(value):.5g}"))]
     rest = values[~np.isin(values, likely)]
     if not rest.size:
         return []
@@ -392,6 +464,10 @@ def guess(item):
     """The standard name that a variable most likely has, by its name and units, or ""."""
     words = [item.source.rpartition("/")[2].lower(), str(item.attrs.get("long_name", "")).lower()]
     its_units = item.attrs.get("units", "")
+    if is_about(item):
+        return ""
+    if (told := item.attrs.get("source_standard_name")) in ("latitude", "longitude"):
+        return told
     for word in words:
         for standard_name, (called, not_called) in GUESSES.items():
             named = re.search(called, word) and not any(re.search(not_called, one) for one in words)
@@ -410,24 +486,34 @@ def _fits(its_units, canonical):
 def names_of(name):
     """An expression for names like this one: its date and time are groups, other numbers may be others."""
     stem, dot, ending = name.rpartition(".") if re.search(r"\.[A-Za-z]\w{0,4}$", name) else (name, "", "")
-    parts, seen = [], set()
-    for part in re.split(r"(\d+)", stem):
-        if len(part) in (12, 14) and "date" not in seen and _is_moment(part[:8]):
-            seen |= {"date", "time"}
-            parts.append(rf"(?P<date>\d{{8}})(?P<time>\d{{{len(part) - 8}}})")
-            continue
-        group = {8: "date", 6: "time", 4: "time"}.get(len(part)) if part.isdigit() else None
-        if group == "time" and "date" not in seen:
-            group = None
-        if group == "date" and not _is_moment(part):
-            group = None
-        if group and group not in seen:
-            seen.add(group)
-            parts.append(rf"(?P<{group}>\d{{{len(part)}}})")
-        else:
-            parts.append(r"\d+" if part.isdigit() else re.escape(part))
-    ends = re.escape(dot + ending)
-    return f"(?P<granule>{''.join(parts)}){ends}"
+    stamps = (match for form in STAMPS for match in form.finditer(stem))
+    stamp = next((match for match in stamps if _is_moment(match["date"])), None)
+    if stamp is None:
+        return f"(?P<granule>{_alike(stem)}){re.escape(dot + ending)}"
+    before, inside, after = stem[: stamp.start()], _grouped(stamp), _alike(stem[stamp.end() :])
+    clock = None if stamp["time"] else CLOCK_OF_NAME.search(stem, stamp.end())
+    if clock:
+        after = _alike(stem[stamp.end() : clock.start()]) + _grouped(clock) + _alike(stem[clock.end() :])
+    return f"(?P<granule>{_alike(before)}{inside}{after}){re.escape(dot + ending)}"
+
+
+def _grouped(match):
+    """The text of a match as an expression, with its groups."""
+    parts, end = [], match.start()
+    for group in (name for name, value in match.groupdict().items() if value):
+        parts += [_alike(match.string[end : match.start(group)]), f"(?P<{group}>{_of_digits(match[group])})"]
+        end = match.end(group)
+    return "".join([*parts, _alike(match.string[end : match.end()])])
+
+
+def _of_digits(text):
+    """An expression for a text with as many digits in the same places."""
+    return re.sub(r"\d+", lambda digits: rf"\d{{{len(digits[0])}}}", re.escape(text))
+
+
+def _alike(text):
+    """An expression for a text with other numbers in it."""
+    return "".join(r"\d+" if part.isdigit() else re.escape(part) for part in re.split(r"(\d+)", text))
 
 
 def platform(name, header):

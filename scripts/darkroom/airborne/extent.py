@@ -76,6 +76,25 @@ def extent(times, latitude, longitude, height=0.0, places=None):
     return Extent(np.nanmin(times), np.nanmax(times), around, shapes, deviation)
 
 
+def extent_of_grid(times, latitude, longitude):
+    """The extent of a grid: the box of its points.
+
+    times -- datetime64[ns], NaT where missing
+    latitude, longitude -- degrees of its sides, which go up or down throughout; what is around the Earth has all of it
+
+    Raises ValueError when no time is known.
+    """
+    if np.isnat(times).all():
+        raise ValueError("no time of the grid is known; no catalogue can find it")
+    ends = np.sort(longitude[[0, -1]])
+    if ends[1] - ends[0] + (ends[1] - ends[0]) / (longitude.size - 1) > 360 - 1e-3:
+        west, east = -180.0, 180.0
+    else:
+        west, east = (float(end if abs(end) <= 180 else wrapped(end)) for end in ends)
+    around = (west, float(latitude.min()), east, float(latitude.max()))
+    return Extent(np.nanmin(times), np.nanmax(times), around, {"BoundingRectangles": rectangles(*around)})
+
+
 def time_text(moment):
     """A moment as text in UTC, to the millisecond where that is not 0: `2012-09-07T12:41:16Z`."""
     milliseconds = math.floor(np.datetime64(moment, "ns").astype("i8") / 1e6 + 0.5)

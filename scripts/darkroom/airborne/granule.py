@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from darkroom.airborne.extent import extent as extent_of
+from darkroom.airborne.extent import extent_of_grid
 from darkroom.airborne.times import units
 
 BLOCK_BYTES = 16 << 20
@@ -168,12 +169,21 @@ class Granule:
         """Whether the rows are whole soundings, each with samples of its own: a ragged array of profiles."""
         return "row_size" in self.variables
 
+    @property
+    def is_grid(self):
+        """Whether latitude and longitude are the sides of a grid."""
+        return all(self.variables[name].dims == (name,) for name in ("latitude", "longitude"))
+
     def positions(self):
         """(times, latitude, longitude) of each row: datetime64[ns] and degrees as float64, NaN where missing.
 
-        In a swath latitude and longitude are (row, spot).
+        In a swath latitude and longitude are (row, spot); the spots of a grid are its corners, and its middle third.
         """
         latitude, longitude = (self.variables[name].values() for name in ("latitude", "longitude"))
+        if self.is_grid:
+            latitude = latitude[[0, 0, latitude.size // 2, -1, -1]]
+            longitude = longitude[[0, -1, longitude.size // 2, -1, 0]]
+            latitude, longitude = (np.tile(degrees, (self.times.size, 1)) for degrees in (latitude, longitude))
         if latitude.ndim > 1:
             latitude, longitude = (degrees.reshape(len(degrees), -1) for degrees in (latitude, longitude))
         return self.times, latitude, longitude
@@ -208,6 +218,8 @@ class Granule:
 
         The altitudes of a lidar's bins are not those of a fall. Raises ValueError where no time or no place is known.
         """
+        if self.is_grid:
+            return extent_of_grid(self.times, *(self.variables[name].values() for name in ("latitude", "longitude")))
         times, latitude, longitude = self.positions()
         altitude = self.variables.get("altitude")
         falls = self.is_flight_of_sondes or (altitude and altitude.shape == self.variables["latitude"].shape)

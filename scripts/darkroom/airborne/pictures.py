@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 TRACK_POINTS = 2000
 COLUMNS, ROWS = 900, 300  # of the picture of a curtain
 BARBS = 15
+OUTLINE = [0, 1, 3, 4, 0]  # of a grid, among the spots of its positions
 # Quantities of a sounding, and the units that they are drawn in.
 DRAWN = {
     "air_pressure": "hPa", "air_temperature": "degC", "dew_point_temperature": "degC", "wind_from_direction": "degree",
@@ -45,9 +46,11 @@ def draw_panel(path, axes):
 
 
 def panel(granule):
-    """The function that draws a product: a sounding, a curtain, a swath, or the height of a flight."""
+    """The function that draws a product: a sounding, a curtain, a grid, a swath, or the height of a flight."""
     if curtain_variable(granule):
         return draw_curtain
+    if granule.is_grid:
+        return draw_grid
     if len(granule.variables["latitude"].dims) > 1:
         return draw_swath
     measured = all(granule.by_standard_name(name) for name in ("air_pressure", "air_temperature"))
@@ -178,7 +181,8 @@ def swath_variable(granule):
     """The first measured variable of a swath (scan, spot, ...), or its latitude."""
     places = [granule.variables[name] for name in ("latitude", "longitude")]
     several = (item for item in granule.variables.values() if item.dims[:2] == places[0].dims)
-    return next((item for item in several if item not in places), places[0])
+    measured = (item for item in several if item not in places and " since " not in item.attrs.get("units", ""))
+    return next(measured, places[0])
 
 
 def draw_swath(granule, axes):
@@ -194,6 +198,23 @@ def draw_swath(granule, axes):
     picture = axes.imshow(values.T, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="viridis")
     axes.set(xlabel="scan", ylabel="spot")
     axes.figure.colorbar(picture, ax=axes, label=label(granule, variable), pad=0.01)
+
+
+def draw_grid(granule, axes):
+    """The first field of a grid: of its first time, and the middle of other dimensions."""
+    sides = ("latitude", "longitude")
+    fields = [item for item in granule.variables.values() if item.dims[-2:] == sides]
+    if not fields:
+        raise ValueError("no variable has the dimensions of the grid")
+    stored = fields[0].read(0, 1)[0] if len(fields[0].dims) > 2 else fields[0].array()
+    while stored.ndim > 2:
+        stored = stored[stored.shape[0] // 2]
+    latitude, longitude = (granule.variables[name].values() for name in sides)
+    rows, columns = (slice(None, None, -(-length // COLUMNS)) for length in stored.shape)
+    values = fields[0].physical(stored[rows, columns])
+    picture = axes.pcolormesh(longitude[columns], latitude[rows], values, cmap="viridis", shading="nearest")
+    axes.set(xlabel="longitude (degrees east)", ylabel="latitude (degrees north)")
+    axes.figure.colorbar(picture, ax=axes, label=label(granule, fields[0]), pad=0.01)
 
 
 def draw_height(granule, axes):
@@ -248,6 +269,8 @@ def read_track(path):
     """Longitude and latitude of a product's good positions, thinned, without jumps at longitude 180."""
     with product.opened(path) as granule:
         _, latitude, longitude = granule.positions()
+        if granule.is_grid:
+            return longitude[0, OUTLINE], latitude[0, OUTLINE]
     if latitude.ndim == 2:
         latitude, longitude = (degrees[:, degrees.shape[1] // 2] for degrees in (latitude, longitude))
     good = good_positions(latitude, longitude)

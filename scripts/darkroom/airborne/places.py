@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 
+from darkroom.airborne.extent import good
 from darkroom.airborne.granule import Variable, moments
 
 NAMES = {"latitude": "degrees_north", "longitude": "degrees_east", "altitude": "m"}
@@ -14,13 +15,24 @@ GAP = np.timedelta64(120, "s")  # between two positions that nothing is looked u
 
 
 def locate(variables, position, header, navigation, flags, path):
-    """Add positions that the variables lack, and flag where they come from.
+    """Add positions that the variables lack, or have nowhere on the Earth, and flag where they come from.
 
     position -- `latitude`, `longitude`, `altitude` of the format: a number, or the label in the header that has it
     navigation -- the granule whose positions at the same times count, or None
 
-    Raises ValueError for a label that is not there or tells no number, and for navigation of other times.
+    Raises ValueError for a label that is not there or tells no number, for the 0 N 0 E of a draft, and for navigation
+    of other times.
     """
+    if position.get("latitude") == position.get("longitude") == 0 and "latitude" not in variables:
+        raise ValueError(
+            f"{path}: `position` is 0 N 0 E, where no instrument is; right are its degrees, labels of the header that "
+            "have them, or `navigation`"
+        )
+    if position and is_nowhere(variables):
+        for name in SIDES:
+            del variables[name]
+        note = "latitude and longitude are missing or 0 throughout in the file; they are left out"
+        flags.append({"flag": "position_left_out", "note": note})
     rows, dims = variables["time"].shape, variables["time"].dims
     for name, place in position.items():
         if name in variables:
@@ -34,6 +46,14 @@ def locate(variables, position, header, navigation, flags, path):
         look_up(variables, navigation, flags, path)
 
 
+def is_nowhere(variables):
+    """Whether variables have latitudes and longitudes, and none of them tells a place."""
+    if not set(SIDES) <= set(variables):
+        return False
+    latitude, longitude = (variables[name].values() for name in SIDES)
+    return latitude.shape == longitude.shape and not good(latitude, longitude).any()
+
+
 def require_rows(variables, flags, path):
     """Give each row the one position of a file that stands still.
 
@@ -43,7 +63,7 @@ def require_rows(variables, flags, path):
     if latitude.shape != longitude.shape and math.prod(latitude.shape) * math.prod(longitude.shape) != 1:
         raise ValueError(
             f"{path}: {latitude.source} is of shape {latitude.shape}, {longitude.source} of {longitude.shape}; right "
-            "is a position for each time: a track, a curtain or a swath, not a grid"
+            "is a position for each time; for a grid of latitudes and longitudes the feature is `grid`"
         )
     if latitude.shape[:1] == rows:
         return
@@ -59,6 +79,18 @@ def require_rows(variables, flags, path):
         note = f"{name} is {place.values()[0]:g} throughout, by {one.source or 'the collection'}"
         flags.append({"flag": "fixed_position", "note": note})
         variables[name] = place
+
+
+def require_grid(variables, path):
+    """Raise ValueError where latitude and longitude are no sides of a grid: two points or more, which go one way."""
+    for name in ("latitude", "longitude"):
+        side = variables[name]
+        steps = np.diff(side.values()) if side.dims == (name,) else np.zeros(0)
+        if not steps.size or not ((steps > 0).all() or (steps < 0).all()):
+            raise ValueError(
+                f"{path}: {side.source} is no side of a grid; right are two values or more that go up or down "
+                "throughout, on a dimension of their own"
+            )
 
 
 def told(header, label, name, path):

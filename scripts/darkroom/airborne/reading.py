@@ -8,10 +8,17 @@ import numpy as np
 
 from darkroom import damage
 from darkroom.airborne import places
+from darkroom.airborne.extent import good
 from darkroom.airborne.granule import Granule, moments
 from darkroom.airborne.screen import screen
 from darkroom.airborne.times import FIRST, LAST, moment
 
+# What dimensions are called that have a variable of this name, and its standard name (compliance checkers want that).
+OF_PLACES = {"latitude": "latitude", "longitude": "longitude"}  # which every granule has
+COORDINATES = OF_PLACES | {
+    "lat": "latitude", "lon": "longitude", "height": "height", "depth": "depth", "pressure": "air_pressure",
+}  # fmt: skip
+GEOMETRIES = ("trajectory", "trajectoryProfile")  # discrete sampling geometries of CF (9)
 READERS = {"swath": "netcdf"}  # another name of a reader
 
 
@@ -63,21 +70,26 @@ def _read(match, path, companion, navigation):
     for needed in ("latitude", "longitude"):
         if needed not in variables:
             raise ValueError(f"{path}: no {needed} among {_sources(variables)}")
-    places.require_rows(variables, flags, path)
-    if lines is None:
-        _leave_out_padding(variables, flags)
-    feature = match.form["feature"].replace("swath", "")
+    if match.form["feature"] == "grid":
+        places.require_grid(variables, path)
+    else:
+        places.require_rows(variables, flags, path)
+        if lines is None:
+            _leave_out_padding(variables, flags)
+    feature = match.form["feature"] if match.form["feature"] in GEOMETRIES else ""
     names = [Path(path).name, *([Path(companion).name] if companion else [])]
     granule = Granule(match.granule, match.collection, names, feature, variables, header, flags)
     _put_in_order(granule, path, lines)
     screen(granule)
+    _name_dimensions(granule)
     _flag_date(granule, match)
     for name, variable in granule.variables.items():
         if variable.dims == (name,) and variable.fill is not None and not variable.missing(variable.array()).any():
             granule.variables[name] = replace(variable, fill=None)  # a coordinate has no missing value (CF 2.5.1)
-    placed = np.isfinite(variables["latitude"].values()) & np.isfinite(variables["longitude"].values())
-    if not placed.any():
-        raise ValueError(f"{path}: all positions are missing")
+    if not good(*granule.positions()[1:]).any():
+        raise ValueError(
+            f"{path}: all positions are missing or 0 N 0 E; `position` of the format may tell where it was"
+        )
     return granule
 
 
@@ -119,7 +131,7 @@ def _put_in_order(granule, path, lines):
     if not FIRST <= granule.times.min() <= granule.times.max() < LAST:
         told = f"from {str(granule.times.min())[:10]} to {str(granule.times.max())[:10]}"
         raise ValueError(f"{path}: times are {told}; no flight with such instruments was then: see their units")
-    if steps.size and (steps <= 0).all() and (steps < 0).any():
+    if steps.size and (steps <= 0).all() and (steps < 0).any() and not granule.is_grid:
         for name, variable in granule.variables.items():
             if granule.rows in variable.dims:
                 granule.variables[name] = variable.reversed()
@@ -134,10 +146,24 @@ def _put_in_order(granule, path, lines):
     if same := int((steps == 0).sum()):
         granule.flags.append({"flag": "equal_times", "note": f"{same} rows have the time of the row before"})
     # A coordinate must be strictly monotonic (CF 1.2), and stands right of other dimensions (CF 2.4).
-    if granule.rows == "time" and (same or any(len(variable.dims) > 1 for variable in granule.variables.values())):
+    deep = not granule.is_grid and any(len(variable.dims) > 1 for variable in granule.variables.values())
+    if granule.rows == "time" and (same or deep):
         for name, variable in granule.variables.items():
             dims = tuple("obs" if dim == "time" else dim for dim in variable.dims)
             granule.variables[name] = replace(variable, dims=dims)
+
+
+def _name_dimensions(granule):
+    """Give other names to dimensions that are called by a quantity, but have no variable of it."""
+    anew = {}
+    for variable in granule.variables.values():
+        for dim, length in zip(variable.dims, variable.shape, strict=True):
+            named = granule.variables.get(dim)
+            its = named.attrs.get("standard_name", OF_PLACES.get(dim)) if named and named.dims == (dim,) else ""
+            if dim in COORDINATES and its != COORDINATES[dim] and dim != granule.rows:
+                anew[dim] = f"{dim}_{length}"
+    for name, variable in granule.variables.items() if anew else ():
+        granule.variables[name] = replace(variable, dims=tuple(anew.get(dim, dim) for dim in variable.dims))
 
 
 def where(wrong, lines):

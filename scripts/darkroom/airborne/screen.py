@@ -3,6 +3,7 @@
 Such values become missing ones, and a status variable beside them (CF 3.5) says of each which it was.
 """
 
+import re
 from dataclasses import replace
 
 import netCDF4
@@ -66,6 +67,19 @@ LIMITS = {
     "height_above_reference_ellipsoid": (-2000, 100_000, "m"),
     "barometric_altitude": (-2000, 100_000, "m"),
 }
+
+
+# Words of what is told of a quantity and is not the quantity: it may have values that the quantity cannot have.
+ABOUT = re.compile(
+    r"(^|[_ ])(qc|qa|flags?|std|stdev|stddev|sdev|sigma|err|error|uncertainty|variance|precision|bias)($|[_ ])"
+    r"|deviation|anomaly|difference|quality (check|flag|code|indicator|of)|data quality"
+)
+
+
+def is_about(variable):
+    """Whether a variable tells something of a quantity, such as its deviation or quality, by its name or its words."""
+    words = (variable.source.rpartition("/")[2], str(variable.attrs.get("long_name", "")))
+    return any(ABOUT.search(word.lower()) for word in words)
 
 
 def screen(granule):
@@ -196,7 +210,7 @@ def possible_range(variable):
     limits = LIMITS.get(attrs.get("standard_name"))
     if limits is None and str(attrs.get("standard_name", "")).endswith("_temperature"):
         limits = (0, np.inf, "K")
-    if limits is None or "units" not in attrs:
+    if limits is None or "units" not in attrs or is_about(variable):
         return None
     low, high, unit = limits
     try:

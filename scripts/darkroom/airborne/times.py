@@ -33,7 +33,8 @@ UNITS = {word: unit for unit, words in SPELLINGS.items() for word in (unit, *wor
 # Since October 1582 these are one calendar; `standard` is what CF calls it.
 CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 MOMENT = re.compile(
-    r"(?P<year>\d{4})(?:(?P<dash>[-/.])(?P<month>\d{1,2})(?P=dash)(?P<day>\d{1,2})|(?P<packed>\d{4}))"
+    r"(?P<year>\d{4})(?:(?P<dash>[-/.])(?P<month>\d{1,2})(?P=dash)(?P<day>\d{1,2})|(?P<packed>\d{4})"
+    r"|[-.]?(?P<day_of_year>\d{3}))"
     r"(?:[ T,]+(?P<hour>\d{1,2})(?::?(?P<minute>\d{2}|(?<=:)\d)(?::?(?P<second>(?:\d{2}|(?<=:)\d)(?:[.,]\d*)?))?)?)?"
     r"\s*(?P<zone>Z|UTC|GMT|[-+]\d{1,2}(?::?\d{2})?|(?<=\s)\d{1,2}:\d{2})?",
     re.IGNORECASE,
@@ -105,15 +106,14 @@ def moment(text, first=FIRST):
     """A date not before `first`, with a time and a zone where they are told, as datetime64[ns] in UTC.
 
     Years have four digits: `2012-09-07`, `2012/9/7 12:41`, `20120907T124116Z`, `2012-09-07 12:41:16.5 -05:00`,
-    `07-Sep-2012 12:41:16`, `12:41:16 7 Sep 2012 GMT`; a zone without a sign is ahead, as UDUNITS has it.
+    `07-Sep-2012 12:41:16`, `12:41:16 7 Sep 2012 GMT`, and with the day of the year `2012-251`, `2012251T1241`; a zone
+    without a sign is ahead, as UDUNITS has it.
     Raises ValueError for what is no date.
     """
     match = MOMENT.fullmatch(_in_order(" ".join(str(text).split())))
     wrong = f"{str(text).strip()!r} is no date; right is such as 2012-09-07 12:41:16, with a year of four digits"
     if not match:
         raise ValueError(wrong)
-    packed = match["packed"]
-    month, day = (packed[:2], packed[2:]) if packed else (match["month"], match["day"])
     hour, minute, second = (
         int(match["hour"] or 0),
         int(match["minute"] or 0),
@@ -121,7 +121,7 @@ def moment(text, first=FIRST):
     )
     whole, _, fraction = second.partition(".")
     try:
-        date = np.datetime64(f"{match['year']}-{int(month):02}-{int(day):02}", "D")
+        date = _day(match)
     except ValueError:
         raise ValueError(wrong) from None
     if (
@@ -133,6 +133,18 @@ def moment(text, first=FIRST):
         raise ValueError(wrong)
     nanoseconds = ((hour * 60 + minute) * 60 + int(whole)) * 10**9 + int(f"{fraction[:9]:0<9}")
     return date.astype("datetime64[ns]") + np.timedelta64(nanoseconds, "ns") - _zone(match["zone"] or "Z")
+
+
+def _day(match):
+    """The day that a match of MOMENT tells. Raises ValueError for one that its year or month lacks."""
+    year, packed = match["year"], match["packed"]
+    if number := match["day_of_year"]:
+        date = np.datetime64(f"{year}-01-01", "D") + int(number) - 1
+        if date.astype("datetime64[Y]") != np.datetime64(year, "Y"):
+            raise ValueError(f"{year} has no day {number}")
+        return date
+    month, day = (packed[:2], packed[2:]) if packed else (match["month"], match["day"])
+    return np.datetime64(f"{year}-{int(month):02}-{int(day):02}", "D")
 
 
 def _in_order(text):

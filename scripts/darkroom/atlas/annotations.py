@@ -13,13 +13,15 @@ import numpy as np
 import tensorstore
 
 from darkroom import files
+from darkroom.atlas import tables
 from darkroom.atlas.lengths import NM
 
 LIMIT = 5000  # points of a cell of the index
 LEVELS = 24  # of the index at most
 NAMES = 65536  # of a column of texts
+EXACT = 1 << 24  # up to which float32 has all whole numbers
 PER_SHARD_INDEX = 1024
-LENGTHS = {axis: re.compile(rf"{axis}(?:[_ ]\(?([a-zµμ]+)\)?)?", re.IGNORECASE) for axis in "xyz"}
+LENGTHS = {axis: re.compile(rf"{axis}(?:[_ ][(\[]?([a-zµμ]+)[)\]]?)?", re.IGNORECASE) for axis in "xyz"}
 SIZES = {"uint32": 4, "int32": 4, "float32": 4, "uint16": 2, "int16": 2, "uint8": 1, "int8": 1}
 WHOLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32")
 
@@ -30,13 +32,10 @@ def read(path):
     The columns `x`, `y`, `z` are nm, or of a unit that their names end in (`x_um`); `id` is a number of each point, by
     default its row. Raises ValueError naming the file, and the line or column that is wrong.
     """
+    text = tables.text(path)
+    mark = tables.delimiter(text.partition("\n")[0])
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text; save the table as UTF-8") from error
-    first = text.partition("\n")[0]
-    try:
-        rows = list(csv.reader(io.StringIO(text), "excel-tab" if "\t" in first else "excel", strict=True))
+        rows = list(csv.reader(io.StringIO(text), delimiter=mark, strict=True))
     except csv.Error as error:
         raise ValueError(f"{path} is no table that can be read: {error}") from error
     lines = [(number, row) for number, row in enumerate(rows, 1) if any(row)]
@@ -47,17 +46,23 @@ def read(path):
     names = [name.strip() for name in lines[0][1]]
     if ragged := next((number for number, row in lines if len(row) != len(names)), None):
         raise ValueError(f"{path}: line {ragged} has not as many fields as the first one, which has {len(names)}")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"{path}: two columns are named {twice!r}")
     columns = dict(zip(names, zip(*(row for _, row in lines[1:]), strict=True), strict=True))
     used, positions = set(), []
     for axis in "xyz":
         name, unit = _axis(path, axis, names)
         used.add(name)
-        positions.append(_numbers(path, name, columns[name], lines) * NM[unit])
+        positions.append(_numbers(path, name, columns[name], lines, NM[unit]))
     ids = np.arange(1, len(lines), dtype="u8")
     if "id" in columns:
         used.add("id")
         ids = _ids(path, columns["id"], lines)
     properties = [_property(path, name, values) for name, values in columns.items() if name not in used]
+    keys = [about["id"] for about, _ in properties]
+    for number, (about, _) in enumerate(properties):
+        if again := keys[:number].count(about["id"]):
+            about["id"] += f"_{again + 1}"
     return np.stack(positions, axis=1), ids, properties
 
 
@@ -69,13 +74,16 @@ def _axis(path, axis, names):
     raise ValueError(f"{path}: its columns are {', '.join(names)}; there must be {axis} (nm), or {axis}_um, {axis}_mm")
 
 
-def _numbers(path, name, texts, lines):
+def _numbers(path, name, texts, lines, unit):
+    """Lengths in nm. Refuses what is none, or is too long for the float32 that it is stored as."""
     try:
-        values = np.array(texts, "f8")
+        values = np.array(texts, "f8") * unit
     except ValueError:
-        values = np.array([_float(text) for text in texts])
-    if not np.isfinite(values).all():
-        at = int(np.flatnonzero(~np.isfinite(values))[0])
+        values = np.array([_float(text) for text in texts]) * unit
+    with np.errstate(over="ignore"):
+        fits = np.isfinite(values.astype("f4"))
+    if not fits.all():
+        at = int(np.flatnonzero(~fits)[0])
         raise ValueError(f"{path}: line {lines[at + 1][0]}: {name} is {texts[at]!r}, no place")
     return values
 
@@ -104,10 +112,16 @@ def _property(path, name, texts):
     about = {"id": key, "description": name}
     values = np.array([_float(text) if text else math.nan for text in texts])
     if all(text == "" or not math.isnan(_float(text)) for text in texts):
-        whole = np.isfinite(values).all() and (values == np.rint(values)).all()
-        fits = [kind for kind in WHOLE if whole and np.array_equal(values.astype(kind), values)]
+        told = values[np.isfinite(values)]
+        whole = (told == np.rint(told)).all()
+        counts = whole and len(told) == len(values)
+        fits = [kind for kind in WHOLE if counts and np.array_equal(values.astype(kind), values)]
         kind = fits[0] if fits else "float32"
-        return about | {"type": kind}, values.astype(kind)
+        # Labels of 64 bits fit into no type of a property; as names they keep all their digits.
+        long = bool(whole and not fits and np.abs(told).max(initial=0) > EXACT)
+        if not long or len(set(texts)) > NAMES:
+            about |= {"description": f"{name}, rounded to float32"} if long else {}
+            return about | {"type": kind}, values.astype(kind)
     labels = sorted(set(texts))
     if len(labels) > NAMES:
         raise ValueError(f"{path}: column {name!r} has {len(labels)} different texts; a property may have {NAMES}")

@@ -6,7 +6,9 @@ What a format says is told by a module of its own: `neuroimages`, `nrrds`, `tiff
 import bz2
 import contextlib
 import gzip
+import math
 import mmap
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -148,7 +150,10 @@ def _open_nrrd(source):
         return nrrd.read(source["header"])[0]
     if opens := {"gzip": gzip.open, "bzip2": bz2.open}.get(source["packed"]):
         file, offset = unpacked(file, opens, offset), source["skip"]
-    return np.memmap(file, source["stored_dtype"], "r", offset, tuple(source["stored_shape"]), order="F")
+    shape, kind = tuple(source["stored_shape"]), np.dtype(source["stored_dtype"])
+    if offset == -1:  # what is too much stands before the values
+        offset = os.fstat(file.fileno()).st_size - math.prod(shape) * kind.itemsize
+    return np.memmap(file, kind, "r", offset, shape, order="F")
 
 
 def open_zarr(source):

@@ -61,6 +61,8 @@ def describe(folder, root, names, kind):
     prefix = f"{(folder / key).relative_to(root)}/"
     expected = math.prod(-(-extent // side) for extent, side in zip(size, sides, strict=True))
     there = sum(name.startswith(prefix) for name in names)
+    if not there:
+        raise ValueError(f"{folder}: no chunk of its first scale, {key}, is there")
     if "sharding" not in scale and there < expected:
         notes.append(f"{expected - there} of {expected} chunks of the source are missing: their voxels are 0")
     affine = np.diag([*resolution, 1.0])

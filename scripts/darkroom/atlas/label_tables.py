@@ -8,21 +8,36 @@ import csv
 import io
 import json
 import re
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import lxml.etree
+
+from darkroom import damage
+from darkroom.atlas import tables
 
 # What columns of a table are called, the first that is there.
 COLUMNS = {
     "id": ("index", "id", "label", "value", "label-value", "idx", "structure_id"),
     "name": ("name", "safe_name", "region", "region_name", "structure", "label_name", "label"),
     "acronym": ("acronym", "abbreviation", "abbr", "short_name"),
-    "colour": ("color", "colour", "color_hex_triplet", "hex", "rgb"),
+    "colour": ("color", "colour", "color_hex_triplet", "hex", "rgb", "rgb_triplet"),
     "parent": ("parent", "parent_id", "parent_structure_id"),
 }
 CHANNELS = ("r", "red"), ("g", "green"), ("b", "blue")
-SNAP = re.compile(r'\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+[\d.]+\s+\d\s+\d\s+"(.*)"\s*')
-FREESURFER = re.compile(r"\s*(\d+)\s+(\S+)\s+(\d+)\s+(\d+)\s+(\d+)(?:\s+\d+)?\s*")
+# Lines of a table without a line of columns: ITK-SNAP's, FreeSurfer's with or without opacity, a number and a name.
+LINES = (
+    re.compile(r'\s*(?P<id>\d+)(?P<colour>(\s+\d+){3})\s+[\d.]+\s+\d\s+\d\s+"(?P<name>.*)"\s*'),
+    re.compile(
+        r"\s*(?P<id>\d+)\s+(?P<name>\S+(?=(\s+\d+){3,4}\s*$)|\S.*\S(?=(\s+\d+){4}\s*$))(?P<colour>(\s+\d+){3,4})\s*"
+    ),
+    re.compile(r'\s*(?P<id>\d+)\s*[,;\t]\s*(?P<name>"[^"]+"|[^",;\t]+)\s*'),
+    re.compile(r"\s*(?P<id>\d+)\s+(?P<name>\S+)\s*"),
+)
+HEX = re.compile("(?:#|0x)?([0-9a-f]{6})(?:[0-9a-f]{2})?", re.IGNORECASE)
+CODES = "color_hex_triplet", "hex"
+TRIPLE = re.compile(r"(?:rgba?)?\s*[(\[]?\s*([\d.]+(?:[,\s]+[\d.]+){2,3})\s*[)\]]?", re.IGNORECASE)
+NOTHING = "", "n/a"  # BIDS: what is not told
 LIMIT = 1 << 64
 
 
@@ -32,17 +47,18 @@ def read(path):
 
     Raises ValueError naming the file and the line for a table that cannot be read, or has a label twice.
     """
-    text = _text(path)
-    try:
-        if text.lstrip()[:1] in ("{", "["):
-            regions = list(_from_json(json.loads(text)))
-        elif text.lstrip().startswith("<"):
-            regions = _from_xml(text)
+    content = Path(path).read_bytes()
+    with damage.named(path, "table of labels"):
+        if content.lstrip().startswith(b"<"):
+            regions = _from_xml(content)
+        elif (text := tables.text(path, content).lstrip()).startswith("<"):
+            regions = _from_xml(re.sub(r"^<\?xml.*?\?>", "", text).encode())  # its encoding is not the one it names
+        elif text[:1] in ("{", "["):
+            regions = list(_from_json(json.loads(text, parse_float=Decimal)))
         else:
             regions = _from_lines(text)
-        regions = [_checked(region) for region in regions]
-    except (ValueError, KeyError, TypeError, lxml.etree.XMLSyntaxError, csv.Error) as error:
-        raise ValueError(f"{path} is no table of labels that can be read: {error}") from error
+        top = 1 if _are_shares([region["colour"] for region in regions if "colour" in region]) else 255
+        regions = [_checked(region, top) for region in regions]
     if not regions:
         raise ValueError(f"{path}: there is no label in it; right are columns such as index, name, color")
     seen = set()
@@ -64,34 +80,67 @@ def _require_root(path, label, parents):
         seen.add(label)
 
 
-def _text(path):
-    content = Path(path).read_bytes()
-    try:
-        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path}: line {line} is not UTF-8 text; save the table as UTF-8") from error
-
-
-def _checked(region):
-    """A region with what is empty left out. Raises ValueError for what is no label or colour."""
-    label, colour = region["id"], str(region.get("colour") or "").strip().lstrip("#")
-    try:
-        number = int(float(label)) if "." in str(label) else int(label)
-    except ValueError as error:
-        raise ValueError(f"{label!r} is no label; labels are whole numbers") from error
-    if not 0 <= number < LIMIT:
-        raise ValueError(f"label {number} is outside 0 to {LIMIT - 1}")
-    if colour and not re.fullmatch("[0-9a-fA-F]{6}", colour):
-        raise ValueError(f"{colour!r} is no colour of label {number}; right are six hexadecimal digits, such as FF8000")
-    checked = {"id": number, "name": str(region.get("name") or number).strip()}
-    if acronym := str(region.get("acronym") or "").strip():
+def _checked(region, top):
+    """A region with what is empty left out; colours are numbers up to `top`. Raises ValueError for what is no label or
+    colour."""
+    number = _label(region["id"])
+    checked = {"id": number, "name": _told(region.get("name")) or str(number)}
+    if acronym := _told(region.get("acronym")):
         checked["acronym"] = acronym
-    if colour:
-        checked["colour"] = colour.upper()
-    if (parent := region.get("parent")) not in (None, "", "n/a", "None"):
-        checked["parent"] = int(float(parent))
+    if (colour := _told(region.get("colour"))) is not None:
+        checked["colour"] = _hexadecimal(colour, number, top)
+    parent = _told(region.get("parent"))
+    if parent is not None and parent.lower() not in ("none", "nan", "null"):
+        checked["parent"] = _label(parent)
     return checked
+
+
+def _label(text):
+    """A label as a number, of all its digits: 64 bits do not fit into a float."""
+    try:
+        number = Decimal(str(text).strip())
+        whole = number == number.to_integral_value()
+    except InvalidOperation:
+        whole = False
+    if not whole:
+        raise ValueError(f"{text!r} is no label; labels are whole numbers")
+    if not 0 <= number < LIMIT:
+        raise ValueError(f"label {text} is outside 0 to {LIMIT - 1}")
+    return int(number)
+
+
+def _told(value):
+    """What a cell says, or None; the numbers of a colour stay as they are."""
+    if isinstance(value, (list, tuple)):
+        return value or None
+    text = "" if value is None else str(value).strip()
+    return None if text.lower() in NOTHING else text
+
+
+def _are_shares(colours):
+    """Whether the colours of a table are told by numbers from 0 to 1, written with a point, rather than to 255."""
+    numbers = [str(number) for colour in colours for number in _numbers(colour) or ()]
+    return any("." in number for number in numbers) and all(float(number) <= 1 for number in numbers)
+
+
+def _numbers(colour):
+    """Red, green and blue of a colour that is told by numbers, or None."""
+    if isinstance(colour, str):
+        match = TRIPLE.fullmatch(colour.strip())
+        colour = re.split(r"[,\s]+", match[1]) if match else ()
+    return colour[:3] if isinstance(colour, (list, tuple)) and len(colour) in (3, 4) else None
+
+
+def _hexadecimal(colour, label, top):
+    """Hexadecimal RGB of a colour: numbers up to `top`, or six digits, with or without two of opacity."""
+    if numbers := _numbers(colour):
+        channels = [round(float(number) * 255 / top) for number in numbers]
+        if not all(0 <= channel <= 255 for channel in channels):
+            raise ValueError(f"the colour {', '.join(map(str, numbers))} of label {label} is outside 0 to {top}")
+        return bytes(channels).hex().upper()
+    if not isinstance(colour, str) or not (match := HEX.fullmatch(colour)):
+        raise ValueError(f"{colour!r} is no colour of label {label}; right are six hexadecimal digits, such as FF8000")
+    return match[1].upper()
 
 
 def _from_json(content):
@@ -107,9 +156,9 @@ def _from_json(content):
         yield from _from_json([{"parent": entry.get("id"), **child} for child in entry.get("children", [])])
 
 
-def _from_xml(text):
+def _from_xml(content):
     """Regions of an atlas of FSL. Labels of a probabilistic one number volumes: those of the image are one more."""
-    root = lxml.etree.fromstring(text.encode(), lxml.etree.XMLParser(resolve_entities=False))
+    root = lxml.etree.fromstring(content, lxml.etree.XMLParser(resolve_entities=False))
     if root.tag != "atlas":
         raise ValueError(f"its root is <{root.tag}>, not the <atlas> of FSL")
     shift = 1 if (root.findtext("header/type") or "").lower().startswith("prob") else 0
@@ -118,25 +167,28 @@ def _from_xml(text):
 
 def _from_lines(text):
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    if lines and SNAP.fullmatch(lines[0]):
-        return [_matched(line, SNAP, name=5, colour=(2, 3, 4)) for line in lines]
-    if lines and FREESURFER.fullmatch(lines[0]):
-        return [_matched(line, FREESURFER, name=2, colour=(3, 4, 5)) for line in lines]
-    dialect = "excel-tab" if lines and "\t" in lines[0] else "excel"
-    rows = csv.DictReader(io.StringIO("\n".join(lines)), dialect=dialect)
-    return [_row(row) for row in rows]
+    for pattern in LINES:
+        if lines and pattern.fullmatch(lines[0]):
+            return [_matched(line, pattern) for line in lines]
+    mark = tables.delimiter("".join(lines[:1]))
+    return [_row(row) for row in csv.DictReader(io.StringIO("\n".join(lines)), delimiter=mark, strict=True)]
 
 
-def _matched(line, pattern, name, colour):
+def _matched(line, pattern):
     if not (match := pattern.fullmatch(line)):
         raise ValueError(f"the line {line.strip()!r} is not like the others")
-    numbers = [int(match[place]) for place in colour]
-    return {"id": match[1], "name": match[name], "colour": bytes(numbers).hex()}
+    region = match.groupdict()
+    return region | {"name": region["name"].strip('"'), "colour": (region.get("colour") or "").split()}
 
 
 def _row(row):
     """A row of a table, or an object, under our names."""
-    cells = {str(key).strip().lower(): value for key, value in row.items() if key is not None}
+    if None in row:
+        fields = [field.strip() for value in row.values() for field in (value if isinstance(value, list) else [value])]
+        raise ValueError(
+            f"the row {', '.join(fields)} has more fields than there are columns; a name with commas needs quotes"
+        )
+    cells = {str(key).strip().lower(): value for key, value in row.items()}
     number = _column("id", cells)
     if number is None:
         raise ValueError(f"its columns are {', '.join(cells)}; one must be the label, such as `index` or `id`")
@@ -144,11 +196,13 @@ def _row(row):
     for field in ("name", "acronym", "colour", "parent"):
         if (column := _column(field, cells)) is not None:
             region[field] = cells[column]
+            if column in CODES and str(cells[column]).isdigit():
+                region[field] = str(cells[column]).zfill(6)  # spreadsheets lose the zeros of 019399
     channels = [next((cells[name] for name in names if name in cells), None) for names in CHANNELS]
-    if "colour" not in region and all(value not in (None, "") for value in channels):
-        region["colour"] = bytes(int(value) for value in channels).hex()
-    elif isinstance(region.get("colour"), list):
-        region["colour"] = bytes(region["colour"][:3]).hex()
+    if "colour" not in region and all(_told(value) for value in channels):
+        region["colour"] = channels
+    if "parent" not in region and (above := re.findall(r"\d+", str(cells.get("structure_id_path")))[:-1]):
+        region["parent"] = above[-1]
     return region
 
 

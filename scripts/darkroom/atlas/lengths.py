@@ -7,6 +7,7 @@ NM = {
     "picometer": 1e-3, "pm": 1e-3, "angstrom": 0.1, "å": 0.1, "nm": 1.0, "nanometer": 1.0, "nanometers": 1.0,
     "um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "microns": 1e3, "micrometer": 1e3, "micrometers": 1e3,
     "mm": 1e6, "millimeter": 1e6, "millimeters": 1e6, "cm": 1e7, "centimeter": 1e7, "m": 1e9, "meter": 1e9,
+    "in": 25.4e6, "inch": 25.4e6, "inches": 25.4e6,
 }  # fmt: skip
 LENGTH = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?)\s*([a-zµμå]*)\s*", re.IGNORECASE)
 

@@ -8,12 +8,18 @@ from darkroom import damage
 
 
 def load(path):
-    """Vertices (n, 3) and faces (m, 3) of a mesh, in the unit of its file. Raises ValueError naming a bad file."""
+    """Vertices (n, 3) and faces (m, 3) of a mesh, in the unit of its file, and notes; a bad file is a ValueError."""
+    notes = []
     with damage.named(path, "mesh"):
         if path.name.lower().endswith((".gii", ".gii.gz")):
             image = nibabel.load(path)
             vertices = image.agg_data("pointset")
             faces = image.agg_data("triangle")
+            places = image.get_arrays_from_intent("pointset")[0].coordsys
+            if places and not np.allclose(places.xform, np.eye(4)):
+                notes.append(
+                    f"{path.name} has a matrix to another space, which is not used; `surface_transform` can go there"
+                )
         else:
             # A file of STL has the corners of each face by themselves.
             mesh = trimesh.load(path, force="mesh", process=path.suffix.lower() == ".stl")
@@ -23,4 +29,4 @@ def load(path):
         raise ValueError(f"{path} is a mesh without faces")
     if not np.isfinite(vertices).all() or faces.max() >= len(vertices) or faces.min() < 0:
         raise ValueError(f"{path} is a damaged mesh: its faces have corners that are no places")
-    return vertices, faces.astype(np.uint32)
+    return vertices, faces.astype(np.uint32), notes

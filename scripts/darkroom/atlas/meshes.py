@@ -7,6 +7,7 @@ level is one fragment, whose cube, twice as large as that of the level before, b
 
 import gzip
 import math
+import shutil
 import struct
 
 import DracoPy
@@ -58,6 +59,7 @@ def write(folder, scales, given=()):
     scales -- those of `scales_to_mesh`, or none
     given -- `{label: (vertices, faces)}` of labels that have a surface already, in nm of the volume
     """
+    shutil.rmtree(folder, ignore_errors=True)  # what a job left that was killed
     levels, given = [Labels(scale) for scale in scales], dict(given)
     labels = sorted({*given, *(levels[0].places if levels else ())})
     bits = max(0, math.ceil(math.log2(len(labels) / PER_INDEX))) if labels else 0

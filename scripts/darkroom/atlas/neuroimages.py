@@ -18,7 +18,7 @@ UNITS = {1: "m", 2: "mm", 3: "um"}  # NIfTI-1, xyzt_units
 ALPHA = "the alpha channel is dropped; colours are kept as they are stored"
 
 
-def describe(path, ignore_scaling=False, time=None):
+def describe(path, kind="image", ignore_scaling=False, time=None):
     """Source description of a volume, with its `affine` (4x4, nm, of voxel centres).
 
     Columns, rows and slices are the first, second and third axis (of MINC, whose last axis runs fastest, the third,
@@ -26,8 +26,12 @@ def describe(path, ignore_scaling=False, time=None):
     """
     if path.name.lower().endswith(".mnc"):
         whole_files.require(path)
-    with damage.named(path, f"{_kind(path)} file"):
+    with damage.named(path, f"{_format(path)} file"):
         image = nibabel.load(path)
+        if isinstance(image, nibabel.Cifti2Image):
+            raise ValueError(
+                "it is CIFTI, whose values lie on surfaces; a volume of `wb_command -cifti-separate` can be read"
+            )
         affine = image.affine
     if not np.isfinite(affine).all():
         raise ValueError(f"{path}: the affine has entries that are no numbers (NaN); repair its sform or qform")
@@ -36,24 +40,27 @@ def describe(path, ignore_scaling=False, time=None):
         raise ValueError(f"{path}: the affine is singular, it flattens the volume; repair its sform or qform")
     if path.name.lower().endswith(".mnc"):
         return _minc(path, image, ignore_scaling, time)
-    return _nifti(path, image, ignore_scaling, time)
+    return _nifti(path, image, kind, ignore_scaling, time)
 
 
-def _kind(path):
+def _format(path):
     name = path.name.lower()
     return "MGH" if name.endswith((".mgh", ".mgz")) else "MINC" if name.endswith(".mnc") else "NIfTI"
 
 
-def _nifti(path, image, ignore_scaling, time):
+def _nifti(path, image, kind, ignore_scaling, time):
     header, proxy, notes = image.header, image.dataobj, []
     unit = _unit(path, header, notes)
-    if isinstance(image, nibabel.analyze.AnalyzeImage) and "sform_code" not in header:
-        notes.append("an Analyze header has no orientation: x to the left is assumed")
-    elif "sform_code" in header and not header["sform_code"] and not header["qform_code"]:
-        notes.append("the NIfTI header has neither sform nor qform: x to the left, origin in the middle is assumed")
+    notes += _said_of_place(path, image)
+    if "intent_code" in header and header.get_intent()[0] == "label" and kind == "image":
+        notes.append(
+            "the NIfTI header says that the values are labels; `type: segmentation` keeps them in coarser scales"
+        )
     shape, stored = [*proxy.shape, 1, 1][: max(3, proxy.ndim)], proxy.dtype
     more = "c" if time is None else "t"
     axes = "xyz" + "".join(more if size > 1 else "-" for size in shape[3:])
+    if axes == "xyz" + 2 * more and "sform_code" in header:
+        axes = "xyztc"  # by the format the fourth is time, the fifth has the parts of vectors
     file = image.file_map["image"].filename
     _require_whole(path, file, proxy, shape, exact=not isinstance(image, nibabel.MGHImage))
     scaling = _scaling(path, image, ignore_scaling)
@@ -62,7 +69,7 @@ def _nifti(path, image, ignore_scaling, time):
         axes, shape, stored, scaling = "c" + axes, [len(stored.names), *shape], np.dtype("u1"), None
     if axes.count(more) > 1:
         raise ValueError(f"{path}: shape {tuple(shape)} has more than one axis beside x, y, z; it may have one")
-    if axes[3:].count("c") and "pixdim" in header and int(header["xyzt_units"]) & 56:
+    if "xyzc" in axes and "pixdim" in header and int(header["xyzt_units"]) & 56:
         notes.append("the fourth axis, which has a unit of time, is taken as channels; `time` takes one of them")
     affine = (np.diag([NM[unit]] * 3 + [1]) @ image.affine).tolist()
     source = arrays.describe(
@@ -82,6 +89,30 @@ def _nifti(path, image, ignore_scaling, time):
     )
     source["shape"][3] = min(source["shape"][3], 3) if axes[0] == "c" else source["shape"][3]
     return source
+
+
+def _said_of_place(path, image):
+    """Notes on a header that does not tell the place of its voxels, or tells two."""
+    header = image.header
+    if "sform_code" not in header:
+        analyze = isinstance(image, nibabel.analyze.AnalyzeImage)
+        told = isinstance(image, nibabel.Spm99AnalyzeImage) and path.with_suffix(".mat").is_file()
+        return ["an Analyze header has no orientation: x to the left is assumed"] if analyze and not told else []
+    if not header["sform_code"] and not header["qform_code"]:
+        return ["the NIfTI header has neither sform nor qform: x to the left, origin in the middle is assumed"]
+    if header["sform_code"] and header["qform_code"]:
+        try:
+            sform, qform = header.get_sform(), header.get_qform()
+        except nibabel.spatialimages.HeaderDataError as error:
+            return [f"the sform of the NIfTI header is used; its qform is damaged ({error})"]
+        corners = np.array([[x, y, z, 1] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+        corners[:, :3] *= np.array([*image.shape, 1, 1][:3]) - 1
+        apart = np.linalg.norm(corners @ (sform - qform).T, axis=1).max() / nibabel.affines.voxel_sizes(sform).min()
+        if apart > 0.1:
+            return [
+                f"the sform of the NIfTI header is used; its qform says other places, up to {apart:.3g} voxels away"
+            ]
+    return []
 
 
 def _unit(path, header, notes):

@@ -1,5 +1,6 @@
 """NRRD volumes. Source: the format's definition (https://teem.sourceforge.net/nrrd/format.html)."""
 
+import re
 from pathlib import Path
 
 import nrrd
@@ -38,11 +39,13 @@ def describe(path, time=None):
     """
     with damage.named(path, "NRRD file"):
         with path.open("rb") as file:
-            header = nrrd.read_header(file)
+            header = nrrd.read_header(_lines(file))
             start = file.tell()
         sizes = [int(size) for size in header["sizes"]]
         stored = np.dtype(TYPES[header["type"].lower()])
-        packed = PACKED[header["encoding"].lower()]
+        if (encoding := header["encoding"].lower()) not in PACKED:
+            raise ValueError(f"its encoding is {encoding}; right are raw, gzip, bzip2 and ascii")
+        packed = PACKED[encoding]
         file, offset, skip = _place(path, header, start)
     stored = stored.newbyteorder(">" if header.get("endian") == "big" else "<")
     needed = int(np.prod(sizes, dtype=object)) * stored.itemsize
@@ -67,21 +70,34 @@ def describe(path, time=None):
         stored_dtype=stored.str,
         offset=offset,
         packed=packed,
-        skip=max(skip, 0),
+        skip=skip,
         notes=notes,
         **geometry,
     )
+
+
+def _lines(file):
+    """Lines of a header as text: pynrrd leaves out what is not ASCII, such as the first letter of a unit `µm`."""
+    for line in iter(file.readline, b""):
+        if re.match(rb"data ?file:\s*LIST", line):
+            raise ValueError("its values are in several files; only one `data file` can be read")
+        try:
+            yield line.decode()
+        except UnicodeDecodeError:
+            yield line.decode("latin-1")
 
 
 def _place(path, header, start):
     """The file with the values, where they begin in it, and the bytes to leave out there (-1: what is too much)."""
     skip = int(header.get("byte skip", header.get("byteskip", 0)))
     lines = int(header.get("line skip", header.get("lineskip", 0)))
+    if skip < -1:
+        raise ValueError(f"{path}: its byte skip is {skip}; right is a number from 0, or -1 for all but the values")
     name = header.get("data file", header.get("datafile"))
     if name is None:
         file, offset = path, start
     else:
-        if str(name).startswith("LIST") or "%" in str(name):
+        if "%" in str(name):
             raise ValueError(f"{path}: its values are in several files; only one `data file` can be read")
         file, offset = path.parent / name, 0
         if not file.is_file():
@@ -114,11 +130,15 @@ def _axes(path, header, sizes):
 
 def _geometry(path, header, axes, notes):
     """`affine` and `anatomical`, or `resolution`, or nothing."""
-    unit = _unit(path, header, axes, notes)
+    units = _units(path, header, axes, notes)
+    if header.get("axis mins") is not None:
+        notes.append("the axis mins of the NRRD are not used; `voxel_offset` says where a volume begins")
     if header.get("space directions") is None:
         sizes = header.get("spacings")
-        along = None if sizes is None else [float(sizes[axes.index(axis)]) * NM[unit] for axis in "xyz"]
-        return {"resolution": along} if along and np.isfinite(along).all() else {}
+        if sizes is None:
+            return {}
+        along = [float(sizes[axes.index(axis)]) * unit for axis, unit in zip("xyz", units, strict=True)]
+        return {"resolution": along} if np.isfinite(along).all() else {}
     steps = np.array([header["space directions"][axes.index(axis)] for axis in "xyz"], float).T
     if steps.shape != (3, 3) or abs(np.linalg.det(steps)) <= 1e-12 * np.abs(steps).max() ** 3:
         raise ValueError(f"{path}: its space directions are singular, they flatten the volume")
@@ -128,16 +148,19 @@ def _geometry(path, header, axes, notes):
     space = str(header.get("space", "")).lower()
     if space not in SPACES:
         notes.append(f"the space {space or 'without a name'} of the NRRD is taken as right, anterior, superior")
-    affine = np.diag([*SPACES.get(space, (1, 1, 1)), 1]) @ affine
-    return {"affine": (np.diag([NM[unit]] * 3 + [1]) @ affine).tolist(), "anatomical": True}
+    affine = np.diag([*SPACES.get(space, (1, 1, 1)), 1]) @ np.diag([*units, 1]) @ affine
+    return {"affine": affine.tolist(), "anatomical": True}
 
 
-def _unit(path, header, axes, notes):
-    units = header.get("space units", header.get("units", []))
-    units = {str(unit).lower().strip('"') for unit in units if str(unit).strip('"')}
-    if not units:
+def _units(path, header, axes, notes):
+    """Nm of the unit along each axis of space."""
+    units = header.get("space units")
+    if units is None and "units" in header:
+        units = [header["units"][axes.index(axis)] for axis in "xyz"]
+    units = [str(unit).lower().strip('" ') for unit in units or []]
+    if not any(units):
         notes.append("the NRRD header names no length unit; millimetres are assumed")
-        return "mm"
-    if len(units) > 1 or not units <= set(NM):
-        raise ValueError(f"{path}: its units {', '.join(sorted(units))} are not one length unit")
-    return units.pop()
+        return [NM["mm"]] * 3
+    if len(units) != 3 or not set(units) <= set(NM):
+        raise ValueError(f"{path}: its units {', '.join(units)} are not three lengths, such as mm or um")
+    return [NM[unit] for unit in units]

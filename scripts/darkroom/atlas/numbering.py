@@ -14,6 +14,17 @@ CHANNEL = re.compile(
 )
 
 
+# A time in a path, such as t0 or T000.
+TIME = re.compile(r"(?<![A-Za-z0-9])(?:t|time|timepoint)[ _-]?\d+(?![A-Za-z0-9])", re.IGNORECASE)
+
+
+def by_time(names):
+    """Files of each time, in their order; none where the names do not tell times at which there are the same files."""
+    times = _split(names, TIME)
+    rests = Counter(rest for files in times.values() for rest in files)
+    return [list(files.values()) for files in times.values()] if max(rests.values(), default=0) > 1 < len(rests) else []
+
+
 def by_channel(names, pattern=None):
     """Files of each channel, `{channel: {name without its channel: name}}`; of no channel where `names` tell none.
 
@@ -30,7 +41,7 @@ def by_channel(names, pattern=None):
         channels = _split(names, re.compile(pattern))
     else:
         channels = _split(names, CHANNEL)
-        channels = channels if len(channels) > 1 else _same_names(names) or _same_numbers(names)
+        channels = channels if len(channels) > 1 else _same_names(names) or _same_numbers(names) or _same_rests(names)
         if not channels or _are_slices(channels):
             return {}
     slices = {rest: name for files in channels.values() for rest, name in files.items()}
@@ -96,6 +107,22 @@ def _same_numbers(names):
     several = all(len(files) > 1 for files in channels.values()) and sum(map(len, channels.values())) == len(names)
     same = several and len(channels) > 1 and len({frozenset(files) for files in channels.values()}) == 1
     return channels if same else {}
+
+
+def _same_rests(names):
+    """Files that one word tells apart, the rest being the same: s1_Cy5, s1_DAPI, s2_Cy5, s2_DAPI."""
+    splits = {name: re.split(r"([_\-. /]+)", name) for name in names}
+    if len({len(split) for split in splits.values()}) != 1 or len({split[-1] for split in splits.values()}) > 1:
+        return {}  # a picture beside its preview, s1.tif and s1.jpg, is no other channel
+    columns = enumerate(zip(*splits.values(), strict=True))
+    words = [place for place, column in columns if len({re.sub(r"\d", "", word) for word in column}) > 1]
+    if len(words) != 1:
+        return {}
+    channels = {}
+    for name, split in splits.items():
+        channels.setdefault(split.pop(words[0]), {})["".join(split)] = name
+    rests = {frozenset(files) for files in channels.values()}
+    return channels if len(rests) == 1 and len(rests.pop()) > 1 else {}
 
 
 def ordered(names, missing="error"):
@@ -172,7 +199,8 @@ def _filled(order, numbers, missing):
 def _sorted(names):
     """Names in natural order, and their parts in turn text and number, of which some are below 0.
 
-    A dash is a sign where the same text stands with and without it, as in z-1, z0; else it only separates.
+    A dash is a sign where the same text stands with and without it, as in z-1, z0, or with a plus; else it only
+    separates.
     """
     parts = {name: _parts(name) for name in names}
     texts = {}
@@ -181,7 +209,10 @@ def _sorted(names):
             texts.setdefault(place, set()).add(split[place])
     for split in parts.values():
         for place in range(0, len(split) - 1, 2):
-            if split[place].endswith("-") and split[place][:-1] in texts[place]:
+            text, sign = split[place][:-1], split[place][-1:]
+            if sign == "+" and text + "-" in texts[place]:
+                split[place] = text
+            elif sign == "-" and {text, text + "+"} & texts[place]:
                 split[place], split[place + 1] = split[place][:-1], -split[place + 1]
                 if split[place + 2] == "." and place + 3 < len(split):  # -1.50 is before -1.25
                     split[place + 3] = -split[place + 3]

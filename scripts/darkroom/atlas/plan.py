@@ -21,7 +21,7 @@ PICTURE = "{orientation: RPS, resolution: 1e9 nm, encoding: jpeg, chunk_size: [5
 def products(row: Row) -> list[str]:
     """The files that a dataset ends in."""
     zarr = ["volume.ome.zarr/zarr.json"] if row.options["ome_zarr"] else []
-    regions = ["regions.csv"] if labels(row) else []
+    regions = ["regions.csv"] if has_regions(row) else []
     points = ["annotations/info"] if row.options.get("points") else []
     sections = ["sections/info"] if row.options.get("placement") else []
     return ["precomputed/info", *zarr, *regions, *points, *sections, "preview.png", "neuroglancer.json"]
@@ -31,7 +31,7 @@ def records(row: Row) -> list[str]:
     """What its steps have written down."""
     zarr = ["zarr_check.json"] if row.options["ome_zarr"] else []
     asked = {
-        "labels": row.options.get("labels"),
+        "labels": has_regions(row),
         "points": row.options.get("points"),
         "meshes": row.options["meshes"] or row.options.get("surfaces"),
         "sections": row.options.get("placement"),
@@ -60,8 +60,13 @@ def in_one_format(row: Row) -> bool:
 
 
 def labels(row: Row) -> str | list:
-    """The table of labels of a segmentation; no file where it has none."""
+    """The table of labels of a segmentation, or of channels of an image; no file where it has none."""
     return (row.pipeline == "atlas" and row.options.get("labels")) or []
+
+
+def has_regions(row: Row) -> bool:
+    """Whether a dataset is a segmentation with a table of its labels."""
+    return bool(row.options.get("labels")) and row.options["type"] == "segmentation"
 
 
 def annotations(row: Row) -> str | list:

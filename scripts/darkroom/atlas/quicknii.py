@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from darkroom import damage
+from darkroom.atlas import tables
 from darkroom.atlas.numbering import some
 
 
@@ -28,15 +30,13 @@ def read(path):
 
     Raises ValueError naming the file, and the section that is wrong.
     """
-    try:
-        content = json.loads(Path(path).read_text("utf-8-sig"))
+    with damage.named(path, "JSON of QuickNII or DeepSlice"):
+        content = json.loads(tables.text(path))
         sections = [_section(path, slide) for slide in content["slices"]]
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is no JSON of QuickNII or DeepSlice: {error!r}") from error
     if not sections:
         raise ValueError(f"{path}: no section of it is placed")
-    size = re.search(r"(\d+)\s*um", str(content.get("target", "")))
-    return sections, int(size[1]) * 1000.0 if size else None
+    size = re.search(r"(\d+(?:\.\d+)?)\s*um", str(content.get("target", "")))
+    return sections, float(size[1]) * 1000 if size else None
 
 
 def _section(path, slide):

@@ -22,7 +22,7 @@ import rasterio.errors
 
 from darkroom import damage
 from darkroom.atlas import demands, pictures, tiffs
-from darkroom.atlas.numbering import by_channel, ordered, some
+from darkroom.atlas.numbering import by_channel, by_time, ordered, some
 
 SLIDES = (".svs", ".ndpi", ".scn")
 TIFFS = (".tif", ".tiff", ".btf", *SLIDES)
@@ -42,6 +42,7 @@ PACKING = (1, 5, 8, 32946, 32773)  # TIFF: none, LZW, deflate, PackBits
 PACKED, SLACK = 3000, 1 << 26  # bytes that LZW makes of one, at most (deflate: 1032); no small image is worth a word
 KEPT = 1 << 28  # bytes of pictures of a slab that are decoded at a go, and stay
 TURN = 274  # the orientation tag of TIFF and EXIF
+WHITE = "gray whose 0 is white"  # of a band with a sign or of floats, which has no black to turn it to
 
 # Decoding a truncated PNG at one go succeeds silently in GDAL 3.10; row by row it fails, as it should. Neither
 # sidecar files nor the listing of a folder of 10,000 sections at each opening is wanted, nor 5 % of the memory of the
@@ -209,9 +210,10 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0, cha
     """
     if slices:
         order, record, unsure = *_listed(root, names, slices), None
-        files_of, named = {name: [name] for name in order if name}, []
+        files_of, named, times = {name: [name] for name in order if name}, [], []
     else:
         _require_images(root, names)
+        names, time, times = _at_time(root, names, time)
         try:
             files_by_channel = by_channel(names, channels)
             named, first = list(files_by_channel), next(iter(files_by_channel.values()), {name: name for name in names})
@@ -221,7 +223,7 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0, cha
             order, record, unsure = ordered(files_of, missing)
         except ValueError as error:
             raise ValueError(f"{root}: {error}") from error
-    notes = [unsure] if unsure else []
+    notes = times + ([unsure] if unsure else [])
     if missing == "ignore":
         notes += [f"{record}; nothing was put in their place"] if record else []
         order = [name for name in order if name]
@@ -254,6 +256,15 @@ def describe(root, names, kind, slices=None, missing="error", blank_value=0, cha
         source |= {"pages": [pages[number] for number in range(len(order))]}
         source["shape"][0] = len(order)
     return source | about | {"blank_value": blank_value}
+
+
+def _at_time(root, names, time):
+    """Files of the time that is read, where the names of files tell times; the time to read of each file, and notes."""
+    times = by_time(names)
+    if len(times) < 2:
+        return names, time, []
+    chosen = demands.chosen_time(root, len(times), time)
+    return times[chosen], None, [f"time {chosen} of 0 to {len(times) - 1} is read, which the names of the files tell"]
 
 
 def _planes(root, files, series, time):
@@ -330,6 +341,8 @@ def describe_pages(slices, kind):
         notes.append(f"palette images: expanded to {'RGB' if palette == 3 else 'grey, 0 to 255'}")
     if header.inverted and kind == "image":
         notes.append(f"0 is white by the tag of the files: {header.inverted} - value is stored, so that black is 0")
+    if WHITE in header.colours:
+        notes.append(f"0 is white by the tag of the files; their values of {header.dtype} are kept as they are stored")
     bands = [number for number, colour in enumerate(header.colours, 1) if colour != "alpha"]
     if len(bands) < len(header.colours):
         notes.append("the alpha channel is dropped; colours are kept as they are stored")
@@ -377,7 +390,9 @@ def _header(page):
         raise ValueError(f"{page} is not an image that can be read: {error}") from error
     if tiff:
         turn = tiff.tags.valueof(TURN, 1)
-        if tiff.photometric == 0 and np.dtype(header.dtype).kind == "u" and tiff.bitspersample > 8:
+        if tiff.photometric == 0 and np.dtype(header.dtype).kind != "u":
+            header = header._replace(colours=(WHITE,))
+        elif tiff.photometric == 0 and tiff.bitspersample > 8:
             header = header._replace(inverted=2**tiff.bitspersample - 1, colours=("gray",))
     elif start.startswith(b"\x89PNG"):
         turn = png_turn(path)
@@ -492,6 +507,9 @@ def _require_images(root, names):
             f"{root}: not a section image: {some(strays)}. Choose the sections with `filter`, "
             f"such as filter: '.*{re.escape(usual)}$'"
         )
+    count = Counter(name.rpartition(".")[0] for name in names)
+    if same := [name for name in names if count[name.rpartition(".")[0]] > 1]:
+        raise ValueError(f"{root}: files that differ in their ending alone: {some(same)}. Choose with `filter`")
 
 
 def _listed(root, names, slices):

@@ -49,7 +49,7 @@ def describe(
     elif precomputed := chunked.folder_of(root, names):
         source = chunked.describe(precomputed, root, names, kind)
     elif suffixes.endswith(neuroimages.SUFFIXES):
-        source = neuroimages.describe(only, ignore_scaling, time)
+        source = neuroimages.describe(only, kind, ignore_scaling, time)
     elif suffixes.endswith(nrrds.SUFFIXES):
         source = nrrds.describe(only, time)
     elif suffixes.endswith(".npy"):

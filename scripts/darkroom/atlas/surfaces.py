@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+from darkroom.atlas import tables
 from darkroom.atlas.lengths import NM
 
 FORMATS = (".stl", ".obj", ".ply", ".gii", ".gii.gz")
@@ -13,22 +14,20 @@ def table(path):
 
     Files are named relative to the table. Raises ValueError naming the table, and the line that is wrong.
     """
-    try:
-        text = Path(path).read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text; save the table as UTF-8") from error
-    rows = csv.DictReader(text.splitlines(), dialect="excel-tab" if "\t" in text.partition("\n")[0] else "excel")
+    lines = tables.text(path).splitlines() or [""]
+    lines[0] = lines[0].lower()
+    rows = csv.DictReader(lines, delimiter=tables.delimiter(lines[0]))
     if not {"file", "label"} <= set(rows.fieldnames or ()):
         raise ValueError(f"{path}: its columns are {', '.join(rows.fieldnames or ())}; right are file, label")
     meshes = []
     for row in rows:
         where, unit = f"{path}: line {rows.line_num}", (row.get("unit") or "mm").lower()
-        if not (row["label"] or "").isdigit() or int(row["label"]) == 0:
-            raise ValueError(f"{where}: label {row['label']!r} is no whole number from 1")
+        if not (row["label"] or "").isdigit() or not 0 < int(row["label"]) < 1 << 64:
+            raise ValueError(f"{where}: label {row['label']!r} is no whole number from 1 to 2^64 - 1")
         if unit not in NM:
             raise ValueError(f"{where}: unit {unit!r} is no length; right are such as mm, um")
         if not row["file"].lower().endswith(FORMATS):
-            raise ValueError(f"{where}: {row['file']} is no mesh that can be read; right are {', '.join(FORMATS)}")
+            raise ValueError(f"{where}: {row['file']!r} is no mesh that can be read; right are {', '.join(FORMATS)}")
         meshes.append((Path(path).parent / row["file"], int(row["label"]), NM[unit]))
     labels = [label for _, label, _ in meshes]
     if twice := {label for label in labels if labels.count(label) > 1}:

@@ -11,6 +11,7 @@ import tifffile
 from darkroom import damage
 from darkroom.atlas import demands
 from darkroom.atlas.lengths import NM
+from darkroom.atlas.numbering import some
 
 ORIENTATION = 274  # a tag
 JOINED = ("generic", "uniform", "shaped")  # kinds of series whose pages, written one by one, are one stack
@@ -74,7 +75,12 @@ def _layout(path, tiff, number, time):
     if mapped:
         demands.require_bytes(path, start + math.prod(shape) * dtype.itemsize)
     elif not len(there) == len(pages) == planes:
-        raise ValueError(f"{path}: {len(there)} of {planes} pages are there")
+        lost = [number for number, page in enumerate(pages) if page is None]
+        which = f" (counted from 0 along {leading}, {some(lost)} are missing)" if lost else ""
+        raise ValueError(
+            f"{path}: {len(there)} of {planes} pages are there{which}; right is a file of them all, or one of each, "
+            "whose gaps `missing` fills"
+        )
     files = {_file_of(page, path) for page in there}
     paged = len(there) == planes  # ImageJ has one page for all planes of a large file
     slices = _slices(path, sizes, pages, at, alone=len(tiff.pages) == 1) if paged else []
@@ -147,7 +153,9 @@ def _ome_pixels(tiff, number):
 
 def _ome_sizes(pixels):
     sizes = [(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "XYZ"]
-    return [size * NM[unit] if size and unit in NM else None for size, unit in sizes]
+    # Of OME's units only those in small letters are meant (Mm is no mm), and the one that is named after a person.
+    units = [unit.replace("Å", "å") for _, unit in sizes]
+    return [size * NM[unit] if size and unit in NM else None for (size, _), unit in zip(sizes, units, strict=True)]
 
 
 def _imagej_sizes(tiff):

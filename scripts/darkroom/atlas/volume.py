@@ -13,10 +13,10 @@ PICTURE = {"jpeg": 65500, "png": 1_000_000}  # pixels along a side that libjpeg 
 def plan(source, options, named=()):
     """The volume that `options` (the atlas section of the config) make of a described source.
 
-    `named` are the rows of a table of labels (`label_tables.read`). Returns a JSON-able dict: `source`, `orientation`,
-    `values` (see `converter`), `info` (what Neuroglancer reads), `transform` (4x4, nm to nm, or None), names of
-    `channels`, named `regions`, `compresslevel`, `cut` (`regions.cut`), `estimate`, `notes`. Raises ValueError for
-    options that do not fit the source or each other.
+    `named` are the rows of a table of labels (`label_tables.read`), or of channels. Returns a JSON-able dict: `source`,
+    `orientation`, `values` (see `converter`), `info` (what Neuroglancer reads), `transform` (4x4, nm to nm, or None),
+    names of `channels`, named `regions`, `compresslevel`, `cut` (`regions.cut`), `estimate`, `notes`. Raises ValueError
+    for options that do not fit the source or each other.
     """
     notes = list(source["notes"])
     there = placement.placed(source, options, notes)
@@ -43,9 +43,10 @@ def plan(source, options, named=()):
             options.get("max_scales"),
         ),
     }
+    names = source.get("channels", [])
+    if named and not values["labels"]:
+        names, named = _channel_names(named, channels), ()
     if named:
-        if not values["labels"]:
-            raise ValueError("labels is the table of a segmentation; say `type: segmentation`")
         info["segment_properties"] = precomputed.PROPERTIES
     if options["meshes"]:
         if not values["labels"]:
@@ -63,13 +64,26 @@ def plan(source, options, named=()):
         "values": values,
         "info": info,
         "transform": there.transform,
-        "channels": source.get("channels", []),
+        "channels": names,
         "regions": list(named),
         "compresslevel": compresslevel,
         "cut": cut,
         "estimate": estimate(info, cut, np.dtype(source["dtype"]).itemsize, compresslevel > 0),
         "notes": notes,
     }
+
+
+def _channel_names(named, count):
+    """Names of the channels of an image from the rows of a table: those of an atlas of probabilities are regions."""
+    if count == 1:
+        raise ValueError("labels is the table of a segmentation; say `type: segmentation`")
+    names = {region["id"]: region["name"] for region in named}
+    if sorted(names) not in (list(range(count)), list(range(1, count + 1))):
+        raise ValueError(
+            f"labels has {len(names)} rows, {min(names)} to {max(names)}; those of an image name its {count} channels, "
+            "counted from 0 or from 1"
+        )
+    return [names[number] for number in sorted(names)]
 
 
 def chunk_size(options):

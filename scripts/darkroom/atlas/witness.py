@@ -48,14 +48,17 @@ class Array(arrays.Array):
 
 def require_gzip(path, source):
     """Raise ValueError where a gzip file is cut, or its content is not what its CRC-32 and header say."""
-    size, whole = 0, source["offset"] + math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize
+    size, whole = 0, math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize
+    whole += source["offset"] + max(source.get("skip", 0), 0)
+    # MGH has tags behind its values, and an NRRD may say that anything stands before them.
+    surplus = path.lower().endswith(".mgz") or source.get("skip") == -1
     try:
         with gzip.open(path) as file:
             while content := file.read(BLOCK):
                 size += len(content)
     except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}: the volume is damaged or cut short ({error})") from error
-    if size < whole or (size > whole and not path.lower().endswith(".mgz")):  # MGH has tags behind its values
+    if size < whole or (size > whole and not surplus):
         raise ValueError(f"{path}: it holds {size} bytes; by its header it has {whole}")
 
 
@@ -67,8 +70,10 @@ def _numbers(source):
 
 
 def _nrrd(source):
-    """The numbers of an NRRD as pynrrd reads them; of one that is too large for that, as they are imported."""
-    if math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize > MOST:
+    """The numbers of an NRRD as pynrrd reads them; of one that it cannot read or that is too large for it, as they are
+    imported."""
+    large = math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize > MOST
+    if large or (source["packed"] and source["skip"] > 0):  # pynrrd leaves the bytes out before and after it unpacks
         return arrays.OPENERS["nrrd"](source)
     import nrrd
 

@@ -34,6 +34,10 @@ def describe(folder, series=None, time=None):
     """
     folder, notes = _image(folder, series)
     about = attributes(folder)
+    if labels := attributes(folder / "labels").get("labels"):
+        notes.append(f"left out of the source: its labels ({some(labels)}), each of which is a source of its own")
+    if about.get("image-label"):
+        notes.append("left out of the source: the colours and properties of its labels; `labels` takes a table of them")
     axes, place, names = None, {}, []
     if multiscales := about.get("multiscales"):
         try:
@@ -46,9 +50,11 @@ def describe(folder, series=None, time=None):
         folder = folder / finest
     driver = next((driver for name, driver in DRIVERS.items() if (folder / name).is_file()), None)
     if not driver or (driver == "zarr3" and files.read_json(folder / "zarr.json").get("node_type") != "array"):
-        what = (
-            "a plate or a well, of which one image can be read" if {"plate", "well"} & set(about) else "no Zarr array"
-        )
+        what = "no Zarr array"
+        if {"plate", "well"} & set(about):
+            what = "a plate or a well, of which one image can be read"
+        elif about.get("labels"):
+            what = f"a group of labels ({some(about['labels'])}), of which one can be read"
         raise ValueError(f"{folder} is {what}, nor an OME-Zarr group whose metadata leads to one")
     spec = _nested(folder) if driver == "zarr" else {}
     try:

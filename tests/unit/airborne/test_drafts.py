@@ -1,10 +1,15 @@
 """What a draft finds in netCDF of other instruments: times without units, codes, places; and what it must refuse."""
 
+import re
+
+import matplotlib.figure
 import netCDF4
 import numpy as np
 import pytest
 
-from darkroom.airborne import collection, draft, places, reading, times
+import airborne_files
+from darkroom.airborne import cf, collection, draft, pictures, places, reading, times
+from darkroom.airborne.told import told
 
 START = np.datetime64("2020-02-01T11:33:16")
 ROWS = 6
@@ -106,12 +111,79 @@ def test_one_position_counts_for_all_rows_and_west_is_negative(tmp_path):
     assert granule.variables["latitude"].shape == (ROWS,)
 
 
-def test_a_grid_is_no_track(tmp_path):
-    time = (("time",), np.arange(1), {"units": "seconds since 2020-02-28 00:00:00"})
-    grid = {name: ((name,), np.linspace(0, 9, size), {}) for name, size in (("lat", 4), ("lon", 5))}
-    path = file_of(tmp_path, "grid.nc", time=time, **grid)
-    with pytest.raises(ValueError, match=r"lat is of shape \(4,\), lon of \(5,\); right is a position for each time"):
+def grid(longitude, **time):
+    """Rain of two times on a grid, longitudes before latitudes as IMERG has them, packed, and with bounds."""
+    longitude = np.asarray(longitude, "f4")
+    latitude = np.array([9, 8, 7, 6], "f4")
+    rain = np.arange(2 * longitude.size * 4, dtype=np.int16).reshape(2, longitude.size, 4)
+    rain[0, 0, 0] = -9990
+    return time | {
+        "lon": (("lon",), longitude, {"units": "degrees_east"}),
+        "lat": (("lat",), latitude, {"units": "degrees_north"}),
+        "lat_bnds": (("lat", "bnds"), np.stack([latitude - 0.5, latitude + 0.5], 1), {}),
+        "rain": (("time", "lon", "lat"), rain, {"units": "mm/h", "scale_factor": 0.1}),
+    }
+
+
+TIMES = {"time": (("time",), np.arange(2.0), {"units": "hours since 2020-02-28 00:00:00"})}
+
+
+@pytest.mark.parametrize(
+    ("longitude", "box"),
+    [
+        ([260, 261, 262], (-100, 6, -98, 9)),
+        ([179, 180, 181], (179, 6, -179, 9)),
+        (np.arange(0, 360, 10), (-180, 6, 180, 9)),
+    ],
+)
+def test_a_grid_has_its_sides_and_its_box(tmp_path, longitude, box):
+    path = file_of(tmp_path, "grid.nc", **grid(longitude, **TIMES))
+    granule, _ = drafted(path, tmp_path)
+    assert granule.extent.box == box
+    cf.write(granule, tmp_path / "made.nc")
+    passed, text = airborne_files.compliance(tmp_path / "made.nc", "cf:1.8", tmp_path)
+    assert passed, text
+    with netCDF4.Dataset(path) as source, netCDF4.Dataset(tmp_path / "made.nc") as made:
+        assert made["rain"].dimensions == ("time", "latitude", "longitude")
+        right = np.ma.masked_equal(source["rain"][:], -999).transpose(0, 2, 1)
+        np.testing.assert_allclose(made["rain"][:].filled(np.nan), right.filled(np.nan), rtol=1e-6)
+        np.testing.assert_array_equal(made["longitude"][:], source["lon"][:])
+
+
+def test_a_grid_of_one_moment_of_its_name(tmp_path):
+    fields = {name: field for name, field in grid([1, 2, 3]).items() if name != "rain"}
+    fields["rain"] = (("lat", "lon"), np.ones((4, 3), "f4"), {"units": "mm/h"})
+    granule, _ = drafted(file_of(tmp_path, "rain_20200228_S150000.nc", **fields), tmp_path)
+    assert granule.times.tolist() == [np.datetime64("2020-02-28T15:00:00", "ns").astype(int)]
+    assert granule.variables["rain"].dims == ("latitude", "longitude")
+
+
+def test_a_grid_whose_sides_turn_is_none(tmp_path):
+    path = file_of(tmp_path, "grid.nc", **grid([1, 3, 2], **TIMES))
+    with pytest.raises(ValueError, match="lon is no side of a grid; right are two values or more that go up or down"):
         drafted(path, tmp_path)
+
+
+def test_a_grid_is_no_track(tmp_path):
+    """A collection that calls it one is told what it is."""
+    path = file_of(tmp_path, "grid.nc", **grid([1, 2, 3], **TIMES))
+    its, _ = draft.draft(path)
+    its["formats"][0]["feature"] = "trajectory"
+    (tmp_path / "track.yaml").write_text(draft.written(its, []))
+    match = collection.match(path.name, collection.load([tmp_path / "track.yaml"]))
+    with pytest.raises(ValueError, match=r"lat is of shape \(4,\), lon of \(3,\); .* the feature is `grid`"):
+        reading.read(match, path)
+
+
+def test_an_anomaly_may_be_what_the_quantity_cannot(tmp_path):
+    time = (("t",), np.arange(ROWS), {"units": "seconds since 2020-02-28 00:00:00"})
+    attributes = {"units": "m s-1", "standard_name": "wind_speed"}
+    winds = {name: (("t",), np.full(ROWS, -2.0), attributes) for name in ("wind_anomaly", "wind")}
+    granule, _ = drafted(file_of(tmp_path, "winds.nc", time=time, **winds, **track()), tmp_path)
+    missing = {
+        item.source: bool(np.isnan(item.values()).all()) for item in granule.variables.values() if not item.is_text
+    }
+    assert (missing["wind_anomaly"], missing["wind"]) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -123,13 +195,16 @@ def test_a_grid_is_no_track(tmp_path):
         ("23-Feb-2020T16:48:51.100", "2020-02-23T16:48:51.100"),
         ("Jan 3, 1970", "1970-01-03T00:00:00"),
         ("2012-09-07 12:41", "2012-09-07T12:41:00"),
+        ("2012251T1241", "2012-09-07T12:41:00"),
+        ("2012-251", "2012-09-07T00:00:00"),
+        ("2012.366", "2012-12-31T00:00:00"),
     ],
 )
 def test_moments_as_files_write_them(text, right):
     assert times.moment(text) == np.datetime64(right)
 
 
-@pytest.mark.parametrize("text", ["12-Sep-12", "22-02-08", "3 Foo 2012", "2012-09-07 25:00"])
+@pytest.mark.parametrize("text", ["12-Sep-12", "22-02-08", "3 Foo 2012", "2012-09-07 25:00", "2013-366", "2012.000"])
 def test_no_moments(text):
     with pytest.raises(ValueError, match="is no date"):
         times.moment(text)
@@ -138,3 +213,201 @@ def test_no_moments(text):
 def test_a_label_without_a_number_is_no_place():
     with pytest.raises(ValueError, match="Site is 'a truck'; right is a number"):
         places.told({"Site": "a truck"}, "Site", "latitude", "a.nc")
+
+
+@pytest.mark.parametrize(
+    ("name", "date", "time"),
+    [
+        ("sonde_20200220_1649_X.nc", "20200220", "1649"),
+        ("D20240818_143151.2", "20240818", "143151"),
+        ("wrfout_d01_2020011812_30.nc", "20200118", "12"),
+        ("amsua15_2020.205_15437_1048_1231_WI.nc", "2020.205", "1048"),
+        ("MYD06_L2_A2017196_0445_006_2017196161536.nc", "2017196", "0445"),
+        ("OR_GLM-L4-GLMF-M6_G16_s202210100580000_e202210100590000_c20221010059530.nc", "2022101", "005800"),
+    ],
+)
+def test_dates_of_file_names(name, date, time):
+    match = re.fullmatch(draft.names_of(name), name)
+    assert (match["date"], match["time"]) == (date, time)
+
+
+def test_a_day_of_the_year_in_the_name_tells_the_epoch(tmp_path):
+    seconds = (START - np.datetime64("1993-01-01")).astype(np.int64) + np.arange(ROWS, dtype=np.float64)
+    path = file_of(tmp_path, "amsu_2020.032_11.nc", time=(("t",), seconds, {}), **track())
+    granule, _ = drafted(path, tmp_path)
+    assert granule.start == START
+
+
+def test_parts_of_time_with_a_beginning_in_common(tmp_path):
+    parts = {"year": 2020, "month": 2, "dom": 1, "doy": 32, "hour": 11, "minute": 33, "second": 16}
+    scans = {f"Scan_{part}": (("t",), np.full(ROWS, value, np.int16), {}) for part, value in parts.items()}
+    granule, _ = drafted(file_of(tmp_path, "mirs.nc", **scans, **track()), tmp_path)
+    assert granule.start == START
+
+
+def test_the_moment_of_the_header_where_rows_have_no_time(tmp_path):
+    attributes = {"time_coverage_start": str(START), "date_created": "2021-01-01"}
+    granule, notes = drafted(file_of(tmp_path, "field.nc", attributes, **track()), tmp_path)
+    assert granule.start == granule.end == START
+    assert any("{'since': 'time_coverage_start'}" in note for note in notes)
+
+
+def test_a_draft_without_any_time_says_what_to_type(tmp_path):
+    path = file_of(tmp_path, "field.nc", **track())
+    made, notes = draft.draft(path)
+    assert made["formats"][0]["time"] == {"since": draft.UNKNOWN}
+    assert any(f"put the moment of the file for {draft.UNKNOWN}" in note for note in notes)
+    with pytest.raises(ValueError, match="'yyyy-mm-ddThh:mm:ss' is no date"):
+        drafted(path, tmp_path)
+
+
+def test_the_place_of_a_draft_is_none(tmp_path):
+    time = (("t",), np.arange(ROWS), {"units": "seconds since 2020-02-28 00:00:00"})
+    with pytest.raises(ValueError, match="`position` is 0 N 0 E, where no instrument is; right are its degrees"):
+        drafted(file_of(tmp_path, "station.nc", time=time), tmp_path)
+
+
+def test_time_that_goes_back_makes_no_trajectory(tmp_path):
+    time = (("t",), np.array([0, 1, 2, 1.5, 3, 4]), {"units": "seconds since 2020-02-28 00:00:00"})
+    granule, notes = drafted(file_of(tmp_path, "truck.nc", time=time, **track()), tmp_path)
+    assert granule.feature == ""
+    assert "time_backwards" in [flag["flag"] for flag in granule.flags]
+    assert any("time goes backwards" in note for note in notes)
+
+
+def test_what_is_told_of_a_quantity_is_not_the_quantity(tmp_path):
+    """Codes and deviations of a humidity may be beyond what a humidity can be."""
+    time = (("t",), np.arange(ROWS), {"units": "seconds since 2020-02-28 00:00:00"})
+    humidity = (("t",), np.full(ROWS, 50.0), {"units": "%", "long_name": "relative humidity"})
+    beside = {
+        "qc_rh": (
+            ("t",),
+            np.full(ROWS, 512.0),
+            {"units": "1", "long_name": "Quality check results: relative humidity"},
+        ),
+        "rh_std": (("t",), np.full(ROWS, -1.0), {"units": "%", "long_name": "relative humidity, standard deviation"}),
+        "qc_down_long": (("t",), np.full(ROWS, 999.0), {"units": "1"}),
+    }
+    granule, _ = drafted(file_of(tmp_path, "met.nc", time=time, rh=humidity, **beside, **track()), tmp_path)
+    assert granule.by_standard_name("relative_humidity").source == "rh"
+    for name, (_, values, _) in beside.items():
+        np.testing.assert_array_equal(granule.variables[name].values(), values)
+    assert granule.extent.box == (-79.0, 33.0, -78.95, 33.05)
+
+
+def profiler(folder):
+    """A radiometer on the ground: heights above it, depths below, codes told as text; a dimension without a variable."""
+    time = (("time",), np.arange(ROWS), {"units": "seconds since 2020-02-28 00:00:00"})
+    codes = {"flag_values": "0b, 1b", "flag_meanings": "good value_is_<_0_W/m^2"}
+    return file_of(
+        folder,
+        "profiler.nc",
+        {"latitude": 42.1, "longitude": -76.4},
+        time=time,
+        height=(("height",), np.arange(1, 4, dtype="f4"), {"units": "km", "standard_name": "height above ground"}),
+        profile_k=(("height", "time"), np.full((3, ROWS), 250, "f4"), {"units": "K"}),
+        depth=(("depth",), np.arange(1, 3, dtype="f4"), {"units": "cm"}),
+        soil=(("time", "depth"), np.full((ROWS, 2), 8, "f4"), {"units": "K"}),
+        spectrum=(("time", "pressure"), np.ones((ROWS, 2), "f4"), {}),
+        state=(("time",), np.zeros(ROWS, np.int8), codes),
+    )
+
+
+def test_dimensions_and_codes_are_as_cf_has_them(tmp_path):
+    granule, notes = drafted(profiler(tmp_path), tmp_path)
+    assert any("heights of bins" in note for note in notes)
+    cf.write(granule, tmp_path / "made.nc")
+    passed, text = airborne_files.compliance(tmp_path / "made.nc", "cf:1.8", tmp_path)
+    assert passed, text
+    with netCDF4.Dataset(tmp_path / "made.nc") as made:
+        assert made["state"].flag_values.tolist() == [0, 1]
+        assert made["state"].flag_meanings == "good value_is___0_W_m_2"
+        np.testing.assert_array_equal(made["height"][:], [1, 2, 3])
+
+
+def test_codes_that_are_no_numbers_are_left_out_and_said(tmp_path):
+    time = (("t",), np.arange(ROWS), {"units": "seconds since 2020-02-28 00:00:00"})
+    state = (("t",), np.zeros(ROWS, np.int8), {"flag_values": "a, b", "flag_meanings": "good bad"})
+    granule, _ = drafted(file_of(tmp_path, "state.nc", time=time, state=state, **track()), tmp_path)
+    assert not {"flag_values", "flag_meanings"} & set(granule.variables["state"].attrs)
+    assert "flag_values of state are a, b, no numbers" in [flag["note"] for flag in granule.flags]
+
+
+def test_the_rest_of_a_block_of_an_old_file_is_no_data(tmp_path):
+    """Old libraries wrote whole blocks; what stands below the last record is what their buffer had before."""
+    time = (("t",), np.arange(ROWS), {"units": "seconds since 2020-02-28 00:00:00"})
+    source = file_of(tmp_path, "new.nc", time=time, **track())
+    path = tmp_path / "old.nc"
+    with netCDF4.Dataset(source) as new, netCDF4.Dataset(path, "w", format="NETCDF3_CLASSIC") as old:
+        old.createDimension("t", None)
+        for name, item in new.variables.items():
+            old.createVariable(name, "f8", ("t",)).setncatts({key: item.getncattr(key) for key in item.ncattrs()})
+            old[name][:] = item[:]
+    content = path.read_bytes()
+    path.write_bytes(content + b"\x42" * (-len(content) % 1024))
+    granule, _ = drafted(path, tmp_path)
+    np.testing.assert_allclose(granule.variables["latitude"].values(), track()["lat"][1])
+    assert "rest_of_block" in [flag["flag"] for flag in granule.flags]
+    path.write_bytes(content + b"\x42" * 100)
+    with pytest.raises(ValueError, match="what is too much may stand anywhere"):
+        drafted(path, tmp_path)
+
+
+def test_a_place_of_zeros_is_none_and_the_collection_may_tell_it(tmp_path):
+    time = (("time",), np.arange(ROWS), {"units": "seconds since 2020-02-28 00:00:00"})
+    zeros = {name: ((), np.array(0.0), {"units": "degree"}) for name in ("latitude", "longitude")}
+    path = file_of(tmp_path, "ceilometer.nc", {"Site_latitude": 40.9, "Site_longitude": -73.1}, time=time, **zeros)
+    granule, _ = drafted(path, tmp_path)
+    assert granule.extent.box == (-73.1, 40.9, -73.1, 40.9)
+    assert "position_left_out" in [flag["flag"] for flag in granule.flags]
+    match = collection.match(path.name, collection.load([tmp_path / "draft.yaml"]))
+    del match.form["position"]
+    with pytest.raises(ValueError, match="all positions are missing or 0 N 0 E; `position` of the format"):
+        reading.read(match, path)
+
+
+def test_hours_without_a_unit_are_no_seconds(tmp_path):
+    hours = (("t",), 9.5 + np.arange(ROWS) / 3600, {})
+    granule, _ = drafted(file_of(tmp_path, "lidar_20160920.nc", gps_time=hours, **track()), tmp_path)
+    assert [str(granule.start)[:19], str(granule.end)[:19]] == ["2016-09-20T09:30:00", "2016-09-20T09:30:05"]
+
+
+def test_samples_within_a_second_are_no_curtain(tmp_path):
+    """As aircraft have them at 25 Hz; positions are known by their standard names."""
+    time = (("Time",), np.arange(ROWS), {"units": "seconds since 2018-01-15 00:00:00 +0000"})
+    places_of = {
+        name: (("Time",), start + np.arange(ROWS) / 100, {"units": its, "standard_name": quantity})
+        for name, quantity, its, start in (
+            ("GGLT", "latitude", "degree_N", 10),
+            ("GGLN", "longitude", "degree_E", 20),
+            ("GGALT", "altitude", "m", 1000),
+        )
+    }
+    gust = (("Time", "sps25"), np.zeros((ROWS, 25)), {"units": "m/s", "standard_name": "upward_air_velocity"})
+    granule, _ = drafted(file_of(tmp_path, "rf01h.nc", Time=time, WIC=gust, **places_of), tmp_path)
+    assert granule.feature == "trajectory"
+    assert granule.extent.box == (20, 10, 20.05, 10.05)
+
+
+def test_a_grid_is_described_by_its_box_and_drawn_as_a_map(tmp_path):
+    granule, _ = drafted(file_of(tmp_path, "grid.nc", **grid([260, 261, 262], **TIMES)), tmp_path)
+    tells = told(granule, "2026-01-01T00:00:00Z")
+    assert tells["geometry"] == {"BoundingRectangles": [(-100.0, 6.0, -98.0, 9.0)]}
+    assert (tells["begin"], tells["end"]) == ("2020-02-28T00:00:00Z", "2020-02-28T01:00:00Z")
+    assert tells["day_night"] == "Both"  # the sun sets there then
+    path = tmp_path / "made.nc"
+    cf.write(granule, path)
+    axes = matplotlib.figure.Figure().subplots()
+    pictures.draw_panel(path, axes)
+    assert not axes.texts
+    drawn = axes.collections[0].get_array()
+    np.testing.assert_allclose(drawn.filled(np.nan)[:, 1:], [[0.4, 0.8], [0.5, 0.9], [0.6, 1.0], [0.7, 1.1]])
+    longitude, latitude = pictures.read_track(path)
+    assert (longitude.tolist(), latitude.tolist()) == ([260, 262, 262, 260, 260], [9, 9, 6, 6, 9])
+
+
+def test_hdf4_is_named(tmp_path):
+    path = tmp_path / "lis.hdf"
+    path.write_bytes(b"\x0e\x03\x13\x01" + bytes(100))
+    with pytest.raises(ValueError, match="an HDF4 file; right is netCDF or HDF5"):
+        draft.draft(path)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from darkroom.airborne import cf, collection, draft, product, reading
+from darkroom.airborne.granule import moments
 from darkroom.airborne.readers import icartt, table, tempdrop
 
 # What files of other instruments look like; a sounding of three levels each.
@@ -169,6 +170,56 @@ def test_nasa_ames_with_blanks(tmp_path):
     assert variables["lwc"].attrs["long_name"] == "Liquid water content"
     assert header["Mission"] == "MISSION"
     assert lines.tolist() == [19, 20]
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        ("days from file reference point", 86_400),
+        ("Time_UTC [hours]; decimal hours of the day", 3600),
+        ("Elapsed time (seconds) after 0 hours UT on the day of the date", 1),
+        ("UTC", 1),
+    ],
+)
+def test_nasa_ames_counts_in_the_unit_that_it_names(tmp_path, line, seconds):
+    path = tmp_path / "station.nas"
+    path.write_text(
+        f"16 1001\nDoe, Jane\nSomewhere\nA station\nMISSION\n1 1\n2020 01 01 2020 09 28\n0.04\n{line}\n1\n1\n9999.9\n"
+        "pressure, hPa\n0\n1\ntime p\n0.5 680.1\n1.5 680.2\n"
+    )
+    variables, *_ = icartt.read(path, {"variables": {}})
+    assert moments(variables["time"])[1] == np.datetime64("2020-01-01") + np.timedelta64(seconds * 1500, "ms")
+
+
+def icartt_file(names, end=""):
+    return (
+        "18, 1001\nDoe, Jane\nSomewhere\nMetNav\nMISSION\n1, 1\n2024, 03, 05, 2024, 06, 01\n1\n"
+        "Time_Start, seconds\n2\n1, 1\n-9999, -9999\nLATITUDE, deg\nLONGITUDE, deg\n0\n2\nLOCATION: above\n"
+        f"{names}\n43200, 40.0, -75.0\n43201, 40.1, -75.1\n{end}"
+    )
+
+
+def test_icartt_names_in_other_capitals_are_the_same(tmp_path):
+    path = tmp_path / "flags.ict"
+    path.write_text(icartt_file("Time_Start, Latitude, Longitude"))
+    variables, _, flags, _ = icartt.read(path, {"variables": {}})
+    assert variables["latitude"].values().tolist() == [40.0, 40.1]
+    assert flags[0]["note"].endswith("LATITUDE (Latitude), LONGITUDE (Longitude)")
+    path.write_text(icartt_file("Time_Start, Longitude, Latitude"))
+    with pytest.raises(ValueError, match="line 18: the columns are"):
+        icartt.read(path, {"variables": {}})
+
+
+@pytest.mark.parametrize("mark", ["\0\n", "\x1a", "\0"])
+def test_a_mark_that_ends_a_text_is_no_data(tmp_path, mark):
+    path = tmp_path / "flags.ict"
+    path.write_text(icartt_file("Time_Start, LATITUDE, LONGITUDE", mark))
+    variables, _, flags, _ = icartt.read(path, {"variables": {}})
+    assert variables["time"].shape == (2,)
+    assert [flag["flag"] for flag in flags] == ["end_mark"]
+    path.write_text(icartt_file("Time_Start, LATITUDE, LONGITUDE", "\0\0\0\n"))
+    with pytest.raises(ValueError, match="line 21: zero bytes in a text file"):
+        icartt.read(path, {"variables": {}})
 
 
 MESSAGE = """UZNT13 KNHC 062312

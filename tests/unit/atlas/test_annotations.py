@@ -103,6 +103,26 @@ def test_many_points(tmp_path):
     assert np.allclose(first.mean(axis=0), places.mean(axis=0), atol=1e5)
 
 
+def test_what_programs_make_of_tables(tmp_path):
+    expected = [[1000, 2000, 3000], [4000, 5000, 6000]]
+    for text, encoding in (
+        ("x_um;y_um;z_um;group\n1;2;3;a\n4;5;6;b\n", "utf-8-sig"),
+        ("X [um]\tY [um]\tZ [um]\tgroup\r\n1\t2\t3\ta\r\n4\t5\t6\tb\r\n", "utf-16"),
+    ):
+        (tmp_path / "cells.csv").write_bytes(text.encode(encoding))
+        positions, _, ((about, values),) = annotations.read(tmp_path / "cells.csv")
+        assert positions.tolist() == expected and about["enum_labels"] == ["a", "b"] and values.tolist() == [0, 1]
+
+
+def test_labels_of_64_bits_and_names_that_become_the_same(tmp_path):
+    (tmp_path / "cells.csv").write_text(
+        f"x,y,z,label,a b,a-b\n1,2,3,{2**53 + 1},1,2\n1,2,3,,1,2\n1,2,3,{2**64 - 1},1,2\n"
+    )
+    _, _, ((about, values), (first, _), (second, _)) = annotations.read(tmp_path / "cells.csv")
+    assert [about["enum_labels"][value] for value in values] == [str(2**53 + 1), "", str(2**64 - 1)]
+    assert (first["id"], second["id"]) == ("a_b", "a_b_2")
+
+
 def test_the_same_table_gives_the_same_bytes(tmp_path):
     trees = []
     for name in "ab":
@@ -122,6 +142,8 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
         ("x,y,z\n1,2\n", "line 2 has not as many fields as the first one, which has 3"),
         ("x,y,z\n1,2,3\n1,two,3\n", "line 3: y is 'two', no place"),
         ("x,y,z\n1,2,nan\n", "line 2: z is 'nan', no place"),
+        ("x_mm,y,z\n1,2,3\n1e33,2,3\n", "line 3: x_mm is '1e33', no place"),
+        ("x,y,z,a,a\n1,2,3,4,5\n", "two columns are named 'a'"),
         ("x,y,z,id\n1,2,3,1\n1,2,3,1\n", "two points have one id"),
         ("x,y,z,id\n1,2,3,-1\n", "line 2: id '-1' is no whole number from 0"),
     ],

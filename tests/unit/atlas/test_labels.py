@@ -45,6 +45,34 @@ TABLES = {
         '<label index="4" x="1" y="2" z="3">Isocortex</label></data></atlas>',
         [{"id": 5, "name": "Isocortex"}],
     ),
+    "semicolons.csv": ("index;name;red;green;blue\n5;Isocortex;112;255;113\n7;Layer 1;0;128;255\n", BOTH),
+    "shares.csv": ("index,name,r,g,b\n5,Isocortex,0.44,1,0.4431\n7,Layer 1,0,0.502,1.0\n", BOTH),
+    "triples.csv": ('index,name,color\n5,Isocortex,"112, 255, 113"\n7,Layer 1,"rgb(0,128,255)"\n', BOTH),
+    "opaque.csv": ("index,name,color\n5,Isocortex,#70FF71FF\n7,Layer 1,0x0080FF\n", BOTH),
+    "lost-zeros.csv": ("id,name,color_hex_triplet\n5,Isocortex,19399\n", [CORTEX | {"colour": "019399"}]),
+    "nothing.tsv": (
+        "index\tname\tabbreviation\tcolor\n5\tIsocortex\tn/a\tn/a\n7\tLayer 1\tL1\tN/A\n",
+        [{"id": 5, "name": "Isocortex"}, {"id": 7, "name": "Layer 1", "acronym": "L1"}],
+    ),
+    "wide.csv": (
+        "id,name,parent\n9007199254740993,a,18446744073709551615\n18446744073709551615.0,b,\n",
+        [{"id": 2**53 + 1, "name": "a", "parent": 2**64 - 1}, {"id": 2**64 - 1, "name": "b"}],
+    ),
+    "wide.json": (
+        '[{"id": 9007199254740993.0, "name": "a"}, {"id": "18446744073709551615", "name": "b"}]',
+        [{"id": 2**53 + 1, "name": "a"}, {"id": 2**64 - 1, "name": "b"}],
+    ),
+    "numbers.csv": (
+        '5,Isocortex\n7,"Layer, first"\n',
+        [{"id": 5, "name": "Isocortex"}, {"id": 7, "name": "Layer, first"}],
+    ),
+    "numbers.txt": ("5   Isocortex\n7 日本\n", [{"id": 5, "name": "Isocortex"}, {"id": 7, "name": "日本"}]),
+    "brainglobe.json": (
+        '[{"id": 5, "acronym": "CTX", "name": "Isocortex", "structure_id_path": [5], "rgb_triplet": [112, 255, 113]},'
+        '{"id": 7, "acronym": "L 1", "name": "Layer 1", "structure_id_path": [5, 7], "rgb_triplet": [0, 128, 255]}]',
+        [CORTEX | {"acronym": "CTX"}, LAYER | {"acronym": "L 1", "parent": 5}],
+    ),
+    "spaces.txt": ("5  Isocortex  112 255 113 0\n7  Layer 1  0 128 255 0\n", BOTH),
     "labels.xml": (
         '<atlas><header><type>Label</type></header><data><label index="5">Isocortex</label></data></atlas>',
         [{"id": 5, "name": "Isocortex"}],
@@ -60,6 +88,14 @@ def test_tables(name, case, encoding, tmp_path):
     assert label_tables.read(tmp_path / name) == expected
 
 
+def test_the_encoding_that_an_xml_names(tmp_path):
+    content = (
+        '<?xml version="1.0" encoding="ISO-8859-1"?><atlas><header/><data><label index="5">géant</label></data></atlas>'
+    )
+    (tmp_path / "t.xml").write_bytes(content.encode("latin-1"))
+    assert label_tables.read(tmp_path / "t.xml") == [{"id": 5, "name": "géant"}]
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
@@ -71,6 +107,13 @@ def test_tables(name, case, encoding, tmp_path):
         (b"index,name\n-1,a\n", "label -1 is outside 0 to 18446744073709551615"),
         (b"index,name\nleft,a\n", "'left' is no label; labels are whole numbers"),
         (b"index,name,color\n1,a,blue\n", "'blue' is no colour of label 1; right are six hexadecimal digits"),
+        (b"index,name,r,g,b\n1,a,300,0,0\n", "the colour 300, 0, 0 of label 1 is outside 0 to 255"),
+        (b"index,name,r,g,b\n1,a,-2,0,0\n", "the colour -2, 0, 0 of label 1 is outside 0 to 255"),
+        (b"index,name\n1,Cortex, left\n", "the row 1, Cortex, left has more fields than there are columns"),
+        (b'index,name\n1,"a\n2,b\n', "is no table of labels that can be read"),
+        (b"1,a\n2,b,c\n", "the line '2,b,c' is not like the others"),
+        (b"index,name\n1.5,a\n", "'1.5' is no label; labels are whole numbers"),
+        (b'[{"id": NaN, "name": "a"}]', "nan is no label; labels are whole numbers"),
         (b"index,name,parent\n1,a,2\n2,b,1\n", "label 1 is its own ancestor"),
         (b"{", "is no table of labels that can be read"),
         (b"<html></html>", "its root is <html>, not the <atlas> of FSL"),
@@ -144,6 +187,23 @@ def test_names_reach_the_ome_zarr(labelled):
     import zarr
 
     ImageLabel.from_zarr(zarr.open_group(folder / "volume.ome.zarr", mode="r"))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_table_names_the_channels_of_an_image(first, noise, tmp_path):
+    (tmp_path / "t.csv").write_text(f"index,name\n{first},left\n{first + 1},right\n")
+    np.save(tmp_path / "v.npy", noise(5, 6, 7, 2))
+    (tmp_path / "i.json").write_text(json.dumps(inventory(tmp_path / "v.npy")))
+    atlas_import(
+        tmp_path / "i.json", tmp_path / "p.json", definition.complete({"resolution": 1000}), tmp_path / "t.csv"
+    )
+    planned = json.loads((tmp_path / "p.json").read_text())
+    assert planned["channels"] == ["left", "right"] and not planned["regions"]
+    (tmp_path / "t.csv").write_text("index,name\n5,left\n6,right\n")
+    with pytest.raises(ValueError, match="labels has 2 rows, 5 to 6; those of an image name its 2 channels"):
+        atlas_import(
+            tmp_path / "i.json", tmp_path / "p.json", definition.complete({"resolution": 1000}), tmp_path / "t.csv"
+        )
 
 
 def test_a_table_is_of_labels(tmp_path):

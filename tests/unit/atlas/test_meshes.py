@@ -71,6 +71,16 @@ def test_surfaces_are_where_the_labels_are(meshed):
                 assert enclosed(mesh) > 0
 
 
+def test_nothing_stays_of_a_job_that_was_killed(meshed, tmp_path):
+    labels = np.zeros((8, 9, 10), "u1")
+    labels[2:4, 2:4, 2:4] = 3
+    volume, _ = meshed(labels)
+    whole = volume.files()
+    (volume.folder / "mesh/.0.shard.123.part").write_bytes(b"half")
+    atlas_convert_meshes(volume.plan_file, volume.folder / "info", volume.folder / "mesh/info", tmp_path / "check.json")
+    assert volume.files() == whole
+
+
 def test_many_labels_share_an_index(meshed, monkeypatch):
     monkeypatch.setattr(meshes, "PER_INDEX", 4)
     labels = np.zeros((12, 20, 20), "u4")
@@ -140,12 +150,33 @@ def test_a_mesh_of_a_file(suffix, turned, make, tmp_path):
     assert len(source.get(7, lod=0)[7].faces) > 10
 
 
+def test_a_matrix_in_a_file_is_told(tmp_path):
+    mesh, matrix = box([0, 0, 0], [1, 2, 3]), np.diag([2.0, 1, 1, 1])
+    faces = nibabel.gifti.GiftiDataArray(mesh.faces.astype("i4"), intent="NIFTI_INTENT_TRIANGLE")
+    for xform, told in ((matrix, True), (np.eye(4), False)):
+        space = nibabel.gifti.GiftiCoordSystem(1, 4, xform)
+        points = mesh.vertices.astype("f4")
+        points = nibabel.gifti.GiftiDataArray(points, intent="NIFTI_INTENT_POINTSET", coordsys=space)
+        nibabel.save(nibabel.GiftiImage(darrays=[points, faces]), tmp_path / "m.gii")
+        vertices, _, notes = mesh_files.load(tmp_path / "m.gii")
+        assert np.array_equal(vertices, mesh.vertices)
+        assert any("m.gii has a matrix to another space, which is not used" in note for note in notes) == told
+
+
+@pytest.mark.parametrize("table", ["File;Label;Unit\na.STL;5;µm\n", "file\tlabel\tunit\na.STL\t5\tum\n"])
+def test_what_programs_make_of_tables(table, tmp_path):
+    (tmp_path / "t.csv").write_text(table, "utf-16")
+    assert surfaces.table(tmp_path / "t.csv") == [(tmp_path / "a.STL", 5, 1000)]
+
+
 @pytest.mark.parametrize(
     ("table", "text"),
     [
         ("name,label\na.stl,1\n", "its columns are name, label; right are file, label"),
         ("file,label\na.stl,x\n", "line 2: label 'x' is no whole number from 1"),
-        ("file,label\na.vtk,1\n", "a.vtk is no mesh that can be read"),
+        (f"file,label\na.stl,{2**64}\n", "is no whole number from 1 to 2^64 - 1"),
+        ("file,label\n,1\n", "line 2: '' is no mesh that can be read"),
+        ("file,label\na.vtk,1\n", "'a.vtk' is no mesh that can be read"),
         ("file,label,unit\na.stl,1,parsec\n", "line 2: unit 'parsec' is no length"),
         ("file,label\na.stl,1\nb.stl,1\n", "label 1 has more than one mesh"),
     ],

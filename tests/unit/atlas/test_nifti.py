@@ -127,9 +127,29 @@ def test_more_and_fewer_axes(shape, noise, make, tmp_path):
     )
 
 
-def test_two_more_axes(noise, refuses, tmp_path):
-    save(tmp_path / "v.nii", noise(*SHAPE, 2, 3))
-    refuses(tmp_path / "v.nii", "v.nii: shape (6, 7, 5, 2, 3) has more than one axis beside x, y, z")
+def test_two_more_axes(noise, make, refuses, tmp_path):
+    """The fourth is time, the fifth the parts of a vector."""
+    array = noise(*SHAPE, 2, 3)
+    save(tmp_path / "v.nii", array)
+    refuses(tmp_path / "v.nii", "v.nii: the axis t (2) is time, neither space nor channel; choose one with `time`")
+    assert np.array_equal(make(tmp_path / "v.nii", time=1).voxels(), array[..., 1, :])
+    save(tmp_path / "v.nii", noise(*SHAPE, 2, 3, 2))
+    refuses(tmp_path / "v.nii", "v.nii: shape (6, 7, 5, 2, 3, 2) has more than one axis beside x, y, z")
+
+
+def test_labels_that_are_taken_for_an_image(noise, make, tmp_path):
+    path = save(tmp_path / "v.nii", noise(*SHAPE))
+    image = nibabel.load(path)
+    image.header.set_intent("label")
+    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header), tmp_path / "w.nii")
+    assert "says that the values are labels" in make(tmp_path / "w.nii").notes
+    assert "values are labels" not in make(tmp_path / "w.nii", type="segmentation").notes + make(path).notes
+
+
+def test_surfaces_are_no_volume(refuses, tmp_path):
+    axes = nibabel.cifti2.ScalarAxis(["a"]), nibabel.cifti2.BrainModelAxis.from_surface([0, 1], 4, "CortexLeft")
+    nibabel.save(nibabel.Cifti2Image(np.zeros((1, 2), "f4"), axes), tmp_path / "v.dscalar.nii")
+    refuses(tmp_path / "v.dscalar.nii", "v.dscalar.nii", "it is CIFTI, whose values lie on surfaces")
 
 
 @pytest.mark.parametrize(("unit", "metres"), [("meter", 1), ("mm", 1e-3), ("micron", 1e-6), ("unknown", 1e-3)])
@@ -197,6 +217,18 @@ def test_forms(codes, make, tmp_path):
     assert_in_place(volume, path)
     assert ("neither sform nor qform" in volume.notes) == (codes == (0, 0))
     assert np.array_equal(volume.voxels(), as_channels(upright(path)))
+
+
+def test_forms_that_differ(noise, make, tmp_path):
+    path, upright_form = tmp_path / "v.nii", np.diag([0.02, 0.02, 0.02, 1])
+    image = nibabel.Nifti1Image(noise(*SHAPE), OBLIQUE)
+    image.set_qform(upright_form, 1)
+    for sform in (OBLIQUE, upright_form):
+        image.set_sform(sform, 1)
+        nibabel.save(image, path)
+        volume = make(path)
+        assert_in_place(volume, path)
+        assert ("its qform says other places" in volume.notes) == (sform is OBLIQUE)
 
 
 def test_transform_is_written_beside_the_info(noise, make, tmp_path):

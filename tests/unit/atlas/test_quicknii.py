@@ -9,7 +9,7 @@ import tensorstore
 
 from atlas_convert_sections import atlas_convert_sections
 from atlas_import import atlas_import
-from darkroom.atlas import definition
+from darkroom.atlas import definition, quicknii
 from unit.conftest import inventory
 
 # Upper left corner, along the upper edge, along the left edge, in voxels of 25 um: the first a coronal plane, the
@@ -82,6 +82,8 @@ SLICE = {"filename": "brain_s001.png", "nr": 1, "anchoring": ANCHORINGS[0]}
         ([], "x_25um", "no section of it is placed"),
         ([SLICE | {"anchoring": [1, 2]}], "x_25um", "brain_s001.png has no `anchoring` of nine numbers"),
         ([SLICE | {"anchoring": [0, 0, 0, 1, 0, 0, 2, 0, 0]}], "x_25um", "the anchoring of brain_s001.png is singular"),
+        ([SLICE | {"anchoring": ["a"] * 9}], "x_25um", "is no JSON of QuickNII or DeepSlice"),
+        ([SLICE | {"nr": "first"}], "x_25um", "is no JSON of QuickNII or DeepSlice"),
         ([SLICE | {"filename": "other.png", "nr": 9}], "x_25um", "0 sections go with other.png; there are brain_s001"),
         ([SLICE], "x", "does not tell the voxel size of its atlas; give `atlas_resolution: 25 um`"),
         ({"a": 1}, "x_25um", "is no JSON of QuickNII or DeepSlice"),
@@ -92,6 +94,12 @@ def test_placements_that_are_refused(slices, target, text, placed, tmp_path):
         placed(slices, target)
     assert text in str(failure.value) and str(tmp_path / "p.json") in str(failure.value)
     assert not (tmp_path / "sections/info").exists()
+
+
+def test_the_voxel_size_that_a_name_tells(tmp_path):
+    for target, size in (("ABA_25um.cutlas", 25_000), ("x_4.5 um", 4500), ("WHS", None)):
+        (tmp_path / "p.json").write_text(json.dumps({"target": target, "slices": [SLICE]}), "utf-16")
+        assert quicknii.read(tmp_path / "p.json")[1] == size
 
 
 def test_the_voxel_size_of_the_atlas(placed, tmp_path):

@@ -81,6 +81,17 @@ def test_white_is_zero(kind, compression, noise, pictures, make, block):
     assert np.array_equal(make(root, resolution=1000, type="segmentation", encoding="raw").voxels(), block(planes))
 
 
+@pytest.mark.parametrize("kind", ["int8", "int16", "float32"])
+def test_white_is_zero_with_a_sign(kind, noise, pictures, make, block):
+    """There is no value that stands for black: values are kept, and the tag is noted."""
+    planes = noise(3, 20, 31, dtype=kind)
+    root = pictures({f"s{number}.tif": plane for number, plane in enumerate(planes)}, photometric="miniswhite")
+    volume = make(root, resolution=1000)
+    assert np.array_equal(volume.voxels(), block(planes))
+    assert "0 is white by the tag of the files; their values of" in volume.notes
+    assert volume.check()["passed"]
+
+
 def test_an_orientation_tag_of_pages(noise, make, block, tmp_path):
     planes = noise(3, 20, 31)
     tifffile.imwrite(tmp_path / "v.tif", planes, photometric="minisblack", extratags=[(274, "H", 1, 3, True)])
@@ -166,6 +177,7 @@ NAMES = {
     "folders and names": ["ch1/s1_ch1.png", "ch1/s2_ch1.png", "ch2/s1_ch2.png", "ch2/s2_ch2.png"],
     "folders and words": ["DAPI/s1_DAPI.png", "DAPI/s2_DAPI.png", "GFP/s1_GFP.png", "GFP/s2_GFP.png"],
     "words": ["s1_DAPI.png", "s2_DAPI.png", "s1_GFP.png", "s2_GFP.png"],
+    "words with numbers": ["s1_Cy5.png", "s2_Cy5.png", "s1_DAPI.png", "s2_DAPI.png"],
     "in front": ["C1-s1.png", "C1-s2.png", "C2-s1.png", "C2-s2.png"],
 }
 
@@ -189,6 +201,13 @@ def test_channels_by_a_pattern(noise, pictures, make, refuses, block):
     refuses(root, "the pattern of `channels`, '^(GFP)_', matches nothing in red_1.png", channels="^(GFP)_")
     (root / "red_2.png").unlink()
     refuses(root, "channel red has no slice that goes with GFP_2.png", channels="^([A-Za-z]+)_")
+
+
+def test_previews_are_no_channels(noise, pictures, make, refuses, block):
+    names, planes = ["s1.jpg", "s2.jpg", "s1.tif", "s2.tif"], noise(4, 12, 17)
+    root = pictures(dict(zip(names, planes, strict=True)))
+    refuses(root, "files that differ in their ending alone: s1.jpg, s1.tif, s2.jpg, s2.tif. Choose with `filter`")
+    assert np.array_equal(make(root, names[2:], resolution=1000).voxels(), block(planes[2:]))
 
 
 def test_no_channels_where_none_are_wanted_or_told(noise, pictures, make, block):
@@ -249,6 +268,23 @@ def test_time_of_tiff_and_zarr(noise, make, refuses, block, tmp_path):
         assert np.array_equal(volume.voxels(), block(planes[1]))
         assert volume.check()["passed"]
         assert "time 1 of 0 to 2 is read" in volume.notes
+
+
+@pytest.mark.parametrize("name", ["t{}_z{}.png", "t{}/z{}.png", "a_T00{}_Z00{}.tif", "time {}/s{}_ch1.png"])
+def test_times_that_names_tell(name, noise, pictures, make, refuses, block):
+    planes = noise(6, 12, 17)
+    names = [name.format(time, place) for time in range(2) for place in range(3)]
+    root = pictures(dict(zip(names, planes, strict=True)))
+    refuses(root, "the axis t (2) is time, neither space nor channel; choose one with `time`, from 0 to 1")
+    volume = make(root, resolution=1000, time=1)
+    assert np.array_equal(volume.voxels(), block(planes[3:]))
+    assert "time 1 of 0 to 1 is read, which the names of the files tell" in volume.notes
+
+
+def test_a_letter_t_that_is_no_time(noise, pictures, make, block):
+    planes = noise(4, 12, 17)
+    root = pictures({f"t{number}.png": plane for number, plane in enumerate(planes)})
+    assert np.array_equal(make(root, resolution=1000).voxels(), block(planes))
 
 
 def test_time_is_never_depth(noise, refuses, tmp_path):
@@ -323,7 +359,7 @@ def test_a_slide_of_jpeg_tiles(noise, make, block, tmp_path):
 
 
 def test_calibration_of_imagej(noise, make, tmp_path):
-    for unit, nanometres in (("um", 1000), ("micron", 1000), ("\\u00B5m", 1000), ("mm", 1e6)):
+    for unit, nanometres in (("um", 1000), ("micron", 1000), ("\\u00B5m", 1000), ("mm", 1e6), ("inch", 25.4e6)):
         metadata = {"spacing": 3.0, "unit": unit, "axes": "ZYX"}
         options = {"imagej": True, "resolution": (2, 4), "metadata": metadata}
         tifffile.imwrite(tmp_path / "v.tif", noise(5, 12, 17), **options)
@@ -421,6 +457,22 @@ def test_ome_zarr_of_before(version, nested, noise, make, block, tmp_path):
     volume = make(tmp_path / "v.zarr", resolution=1000)
     assert np.array_equal(volume.voxels(), block(array[0].transpose(1, 2, 3, 0)))
     assert volume.check()["passed"]
+
+
+def test_labels_within_an_ome_zarr(noise, make, refuses, tmp_path):
+    affine = {"coordinateTransformations": [{"type": "scale", "scale": [2, 0.5, 0.25]}]}
+    for name in ("v.zarr", "v.zarr/labels/cells"):
+        group = zarr.open_group(tmp_path / name, mode="a", zarr_format=3)
+        group.create_array("0", data=noise(5, 6, 7))
+        axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "zyx"]
+        image = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [{"path": "0", **affine}]}]}
+        group.attrs["ome"] = image | ({"image-label": {"version": "0.5"}} if "cells" in name else {})
+    zarr.open_group(tmp_path / "v.zarr/labels", mode="a", zarr_format=3).attrs["ome"] = {"labels": ["cells"]}
+    assert "left out of the source: its labels (cells)" in make(tmp_path / "v.zarr").notes
+    labels = make(tmp_path / "v.zarr/labels/cells", type="segmentation")
+    assert labels.voxels().shape == (7, 6, 5, 1)
+    assert "left out of the source: the colours and properties of its labels" in labels.notes
+    refuses(tmp_path / "v.zarr/labels", "labels is a group of labels (cells), of which one can be read")
 
 
 def test_two_zarrs_in_a_folder(noise, refuses, tmp_path):
@@ -530,6 +582,7 @@ def test_labels_with_a_slope(make, refuses, tmp_path):
 # Names
 
 ORDERS = {
+    "below 0 and above": (["z+0", "z+1", "z-1", "z-2"], ["z-2", "z-1", "z+0", "z+1"], None),
     "below 0": (["z0", "z1", "z-1", "z-2"], ["z-2", "z-1", "z0", "z1"], None),
     "below 0, 10": (["b-10", "b-9", "b0", "b9"], None, "section numbers are missing"),
     "decimals": (
@@ -659,6 +712,48 @@ def test_nrrd_with_channels_and_spacings(noise, make, refuses, tmp_path):
     refuses(tmp_path / "v.nrrd", "v.nrrd")
     nrrd.write(str(tmp_path / "v.nrrd"), noise(7, 8, 9), {"space": "RAS", "space directions": np.zeros((3, 3))})
     refuses(tmp_path / "v.nrrd", "its space directions are singular, they flatten the volume")
+
+
+@pytest.mark.parametrize(
+    ("unit", "lengths"),
+    [('"µm" "µm" "µm"', [1e3] * 3), ('"microns" "um" "micrometers"', [1e3] * 3), ('"um" "um" "mm"', [1e3, 1e3, 1e6])],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize(
+    "line", ["spacings: 2 3 4\nunits: {}", "space: RAS\nspace directions: (2,0,0) (0,3,0) (0,0,4)\nspace units: {}"]
+)
+def test_units_of_nrrd(line, encoding, unit, lengths, noise, make, tmp_path):
+    values = noise(7, 8, 9)
+    head = f"NRRD0004\ntype: uchar\ndimension: 3\nsizes: 7 8 9\nencoding: raw\n{line.format(unit)}\n\n"
+    (tmp_path / "v.nrrd").write_bytes(head.encode(encoding) + values.tobytes(order="F"))
+    volume = make(tmp_path / "v.nrrd")
+    assert volume.scales[0]["resolution"] == [2 * lengths[0], 3 * lengths[1], 4 * lengths[2]]
+    assert np.array_equal(volume.voxels()[..., 0], values)
+
+
+def test_headers_of_nrrd(noise, make, refuses, tmp_path):
+    values = noise(7, 8, 9)
+    path, head = tmp_path / "v.nrrd", "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 7 8 9\n"
+    path.write_bytes(f"{head}encoding: gzip\nbyte skip: 5\n\n".encode() + gzip.compress(b"12345" + values.tobytes("F")))
+    volume = make(path, resolution=1000)
+    assert np.array_equal(volume.voxels()[..., 0], values)
+    assert volume.check()["passed"]
+    (tmp_path / "w.gz").write_bytes(gzip.compress(b"header" + values.tobytes("F")))
+    for skip in (6, -1):
+        (tmp_path / "w.nhdr").write_text(f"{head}encoding: gzip\nbyte skip: {skip}\ndata file: w.gz\n")
+        volume = make(tmp_path, ["w.gz", "w.nhdr"], resolution=1000)
+        assert np.array_equal(volume.voxels()[..., 0], values)
+        assert volume.check()["passed"]
+    (tmp_path / "w.nhdr").write_text(f"{head}encoding: gzip\nbyte skip: -5\ndata file: w.gz\n")
+    refuses(tmp_path, "w.nhdr: its byte skip is -5; right is a number from 0, or -1", names=["w.gz", "w.nhdr"])
+    path.write_bytes(f"{head}encoding: hex\n\n".encode() + values.tobytes("F").hex().encode())
+    refuses(path, "v.nrrd", "its encoding is hex; right are raw, gzip, bzip2 and ascii")
+    path.write_text(f"{head}encoding: raw\ndata file: LIST\na.raw\nb.raw\n")
+    refuses(path, "v.nrrd", "its values are in several files")
+    path.write_bytes(f"{head}encoding: raw\nspacings: 1 1 1\nunits: mm mm s\n\n".encode() + values.tobytes("F"))
+    refuses(path, "v.nrrd", "its units mm, mm, s are not three lengths, such as mm or um")
+    path.write_bytes(f"{head}encoding: raw\nspacings: 1 1 1\naxis mins: 4 5 6\n\n".encode() + values.tobytes("F"))
+    assert "the axis mins of the NRRD are not used" in make(path).notes
 
 
 # Precomputed

@@ -193,13 +193,14 @@ def test_a_message_names_file_and_slice(tmp_path, refuses):
     [
         *[(same, 20000) for same in (20000, "20000", "20 um", "20um", " 20 µm ", "20 μm", "0.02mm", "2e-5 m", "2e4")],
         *[("2 CM", 2e7), ("5 Å", 0.5), (21166.67, 21166.67)],
+        ("2 inch", 50.8e6),
     ],
 )
 def test_lengths(length, nanometres):
     assert in_nanometres(length) == pytest.approx(nanometres, rel=1e-12)
 
 
-@pytest.mark.parametrize("length", ["", "um", "20 inch", "-5 um", "0 um", 0, "1.2.3 um", "nan", "1,5 um", None])
+@pytest.mark.parametrize("length", ["", "um", "20 feet", "-5 um", "0 um", 0, "1.2.3 um", "nan", "1,5 um", None])
 def test_no_lengths(length):
     with pytest.raises(ValueError, match="is no length; give a number of nm, or one with a unit such as '20 um'"):
         in_nanometres(length)

@@ -191,7 +191,7 @@ def test_a_basemap_that_is_none_is_refused(code, told):
 
 
 def test_a_basemap_is_of_the_body_of_its_images():
-    with pytest.raises(ValueError, match=r"map\.crs is of Mars, the image shows Moon"):
+    with pytest.raises(ValueError, match=r"the map is of Mars, by its map\.crs or template; the image shows Moon"):
         grid.require_body(grid.given(OPTIONS | {"basemap": basemap.keywords("IAU_2015:49910")}), "Moon")
 
 
@@ -294,3 +294,67 @@ def test_case_frames_on_both_sides_of_the_meridian():
     mapping = whole_map(cameras, PixelResolution=8)
     assert mapping.samples == pytest.approx(1270, abs=10)  # 0.22 degrees and a frame
     assert mapping.lines == pytest.approx(116, abs=2)
+
+
+TEMPLATE = {
+    "ProjectionName": "Equirectangular",
+    "LatitudeType": "Planetocentric",
+    "LongitudeDirection": "PositiveEast",
+    "PixelResolution": "100 <meters/pixel>",
+}
+
+
+def written(folder, keywords):
+    lines = "".join(f"  {key} = {value}\n" for key, value in keywords.items())
+    (folder / "a.map").write_text(f"Group = Mapping\n{lines}End_Group\nEnd\n")
+    return OPTIONS | {"template": str(folder / "a.map")}
+
+
+def of_template(options, camera):
+    keywords = grid.given(options)
+    common = projection.common_template([projection.range_of(camera)], camera.isd, keywords)
+    return Mapping.from_template(grid.group(common, keywords))
+
+
+@pytest.mark.parametrize(
+    ("longitudes", "domain"),
+    [((359.9, 360.1), ""), ((-0.1, 0.1), ""), ((359.9, 360.1), "360"), ((-0.1, 0.1), "180"), ((359.9, 360), "180")],
+)
+def test_a_range_of_a_template_may_be_written_in_either_domain(tmp_path, longitudes, domain):
+    """What lies in it of the image is all shown."""
+    camera = looking_at(10, 359.95)
+    ends = dict(zip(("MinimumLongitude", "MaximumLongitude"), longitudes, strict=True))
+    own = {"LongitudeDomain": domain} if domain else {}
+    mapping = of_template(written(tmp_path, TEMPLATE | ends | own), camera)
+    part = Mapping.for_camera(camera, mapping.group()).within(mapping)
+    inside = (camera.backplanes(0, camera.lines).longitude - longitudes[0]) % 360 < np.diff(longitudes)
+    expected = inside.sum() * part.resolution**-2 * 10.2**2
+    assert seen(camera, part).sum() == pytest.approx(expected, rel=0.05)
+
+
+def test_keywords_of_a_template_are_found_in_any_case(tmp_path):
+    """Else a resolution, or the direction of longitudes, would be that of the defaults, without a word."""
+    camera = looking_at(10, 20)
+    west = TEMPLATE | {"LongitudeDirection": "PositiveWest"}
+    made = of_template(written(tmp_path, west), camera)
+    assert (made.longitude_direction, made.resolution) == ("PositiveWest", 100)
+    assert of_template(written(tmp_path, {key.lower(): value for key, value in west.items()}), camera) == made
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"PixelResolution": "0.1 <km/pixel>"}, "PixelResolution = 0.1 <km/pixel>: must be in meters"),
+        ({"EquatorialRadius": "2439.4 <km>", "PolarRadius": "2439.4 <km>"}, "<km>: must be in meters"),
+        ({"EquatorialRadius": 2439.4, "PolarRadius": 2439.4}, "2439.4: the body's is 2439400, in metres"),
+    ],
+)
+def test_lengths_of_a_template_are_metres(tmp_path, changes, told):
+    with pytest.raises(ValueError, match=told):
+        of_template(written(tmp_path, TEMPLATE | changes), looking_at(10, 20))
+
+
+def test_a_template_of_another_body_is_refused(tmp_path):
+    options = written(tmp_path, TEMPLATE | {"TargetName": "Mars"})
+    with pytest.raises(ValueError, match="the map is of Mars, by its map"):
+        grid.require_body(grid.given(options), "Mercury")

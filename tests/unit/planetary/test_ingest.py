@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from darkroom.planetary.formats import pds3
+from darkroom.planetary.formats.cog import units
 from darkroom.planetary.formats.cubes import HIS, HRS, LIS, LRS, NULL, STORED, Cube
 from darkroom.planetary.formats.cubes import write as write_cube
+from darkroom.planetary.instruments import calibrate, lroc_nac
 from darkroom.planetary.instruments import ingest as ingest_module
-from darkroom.planetary.instruments import lroc_nac
 from darkroom.planetary.instruments.ingest import plain
 from darkroom.planetary.instruments.mdis.lut import inverse
 
@@ -458,7 +459,8 @@ def test_cassini_of_12_bits(product, ingest):
 @pytest.mark.parametrize(
     ("label", "told"),
     [
-        (NAC.replace("-2-EDR-", "-3-CDR-"), "LRO-L-LROC-3-CDR-V1.0 is a product of LROC NAC of another level; an EDR is needed"),
+        (NAC.replace("-2-EDR-", "-5-RDR-"), "LRO-L-LROC-5-RDR-V1.0 is a product of LROC NAC of another level; an EDR or CDR is needed"),
+        (NAC.replace("-2-EDR-", "-3-CDR-"), "UNIT = missing; known are Scaled I/F, W / \\(m"),
         (MDIS.replace("-2-EDR-RAWDATA", "-5-DDR"), "a product of MDIS of another level; an EDR or CDR is needed"),
         (CTX + "OBJECT = IMAGE_MAP_PROJECTION\nEND_OBJECT\n", "of CTX of another level, map-projected; an EDR is needed"),
         (HRSC.replace("LEVEL_ID = 2", "LEVEL_ID = 4"), "of HRSC of another level; an image of PROCESSING_LEVEL_ID 2 is needed"),
@@ -543,6 +545,32 @@ def test_mdis_cdr_is_calibrated(product, ingest):
     assert cube.groups["Instrument"]["InstrumentId"] == "MDIS-NAC"
     with pytest.raises(ValueError, match="PRODUCT_ID = CN1: has none of IF, RA, which tell its units"):
         ingest(product(CDR.replace("CN1_IF_5", "CN1"), raw, SAMPLE_TYPE="PC_REAL"))
+
+
+# LROC NAC CDRs
+
+
+SCALED = {"SCALING_FACTOR": 3.0518509475997e-05, "NULL": -32768, "LOW_REPR_SATURATION": -32767, "UNIT": '"Scaled I/F"'}
+
+
+def test_nac_cdr_is_calibrated(product, ingest, tmp_path):
+    """As lronac2pds of ISIS writes it: words that are the scale's, special pixels its own; never turned again."""
+    label = NAC.replace("-2-EDR-", "-3-CDR-").replace("LEFT", "RIGHT").replace("v1.8", "N/A")
+    words = np.array([[100, -32768, 32767], [-1, -32766, -32752]], "i2")
+    codes = [NULL, LIS]
+    path = product(label, words, **SCALED, LOW_INSTR_SATURATION=-32766)
+    cube, values, made = ingest(path)
+    assert [made[0][0, 1], made[0][1, 1]] == codes
+    valid = made[0] == 0
+    assert valid.sum() == 4
+    assert values[0][valid] == pytest.approx(words[valid] / 32767.0, rel=1e-9)
+    assert (units(cube), cube.groups["Instrument"]["InstrumentId"]) == ("I/F", "NACR")
+    calibrate.write(cube.path, tmp_path / "calibrated.cub", {"recipe": "lroc_nac_cdr", "calibration": {}})
+    passed = Cube(tmp_path / "calibrated.cub")
+    assert np.array_equal(passed.raw(), cube.raw())
+    assert "calibrated before, as its label tells" in passed.groups["Darkroom"]["Done"]
+    radiance = product(label, words.astype("f4"), SAMPLE_TYPE="IEEE_REAL", UNIT='"W / (m**2 micrometer sr)"')
+    assert units(ingest(radiance)[0]) == "W/(m**2 sr um)"
 
 
 # Dawn FC

@@ -214,3 +214,11 @@ def test_different_filters_make_no_mosaic(cube):
     first, second = cube("a", np.ones((5, 5)), 5, 10), cube("b", np.ones((5, 5)), 5, 12, filter_name="RED")
     with pytest.raises(ValueError, match="images of different filters make no mosaic"):
         native.merge([first, second], first.with_name("m.cub"), "ontop", {})
+
+
+def test_a_map_that_shows_nothing_is_none(cube, tmp_path):
+    """As of a template whose range is beside its image."""
+    empty = cube("a", np.zeros((4, 5)), 10, 20, np.full((4, 5), NULL, "u1"))
+    with pytest.raises(ValueError, match=r"nothing of its images: it is of latitudes 6 to 10 and longitudes 20 to 25"):
+        native.merge([empty], tmp_path / "map.cub", "ontop", {})
+    assert not (tmp_path / "map.cub").exists()

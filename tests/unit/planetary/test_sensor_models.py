@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 
 from darkroom.planetary.formats import cubes
-from darkroom.planetary.geometry import distortion, isd, resample
+from darkroom.planetary.geometry import detectors, distortion, isd, resample
 from darkroom.planetary.geometry.camera import Camera
 from darkroom.planetary.geometry.isd import FRAME, LINE_SCAN, PUSH_FRAME
 from darkroom.planetary.geometry.projection import Mapping
-from darkroom.planetary.instruments import moc
 
 CASES = Path(os.environ.get("CASES", Path(__file__).parents[4] / "shared/cases")) / "planetary/isd_cameras"
 HALF = np.sqrt(0.5)
@@ -155,7 +154,7 @@ def test_distortion_of_usgscsm(kind):
 def test_distortion_of_moc_bends_angles():
     """By MocWideAngleDistortionMap of ISIS, whose polynomial of the way back misses a pixel of 7 um by half."""
     focal_length = 11.2
-    name, coefficients = distortion.coefficients({"mocwideangle": moc.RED_ANGLES})
+    name, coefficients = distortion.coefficients({"mocwideangle": detectors.RED_ANGLES})
     place = np.array([[0.0, 0.0], [0.0, 6.8], [3.0, -8.0], [0.0, 12.0]])
     ideal = distortion.undistorted(place, name, coefficients, focal_length)
     angle = np.arctan(np.hypot(3, 8) / focal_length)
@@ -226,6 +225,84 @@ def test_a_line_scan_may_change_its_rate():
     sample, line = np.meshgrid([7.0, 8.5, 10.0], np.arange(5, 15.0))
     seen = even.ground(sample, line)
     assert np.abs(np.array(even.image(seen.latitude, seen.longitude)) - (sample, line)).max() < 1e-3
+
+
+@pytest.mark.parametrize(("code", "axis", "line"), [(-94031, 1024.5, 0.0), (-94032, 1674.65, 6.7785)])
+def test_moc_of_ale_has_the_optics_of_isis(code, axis, line):
+    """As MocNarrowAngleCamera and MocWideAngleCamera: the first sample is 673, four of a line and four lines are one."""
+    ale = fly_by(
+        line_scan_rate=[[0.5, -3.2, 0.1]],
+        center_ephemeris_time=1002.4,
+        detector_center={"line": 0.5, "sample": 1727.5},
+        starting_detector_sample=673,
+        optical_distortion={"radial": {"coefficients": [0, -0.007, 0.007]}},
+    )
+    ale["instrument_pointing"]["time_dependent_frames"] = [code, 1]
+    made = isd.from_isd(ale, {"CrosstrackSumming": "4", "DowntrackSumming": "4"})
+    assert (made.line_time, made.start) == pytest.approx((0.4, 999.2))
+    assert made.boresight == pytest.approx((axis, -line))
+    assert Camera(made)._detector(1.0, 0) == 673 + 1.5  # LineScanCameraDetectorMap: the middle of 673 to 676
+    assert made.distortion == ("radial" if code == -94031 else "mocwideangle")
+    assert made.coefficients.any() == (code != -94031)
+    assert isd.from_isd(ale).summing == made.summing == (4, 4)
+
+
+def test_galileo_of_ale_has_the_optics_of_isis():
+    """As SsiCamera and its RadialDistortionMap: (1 + K1 r^2) about pixel (400, 400), four pixels of a summed frame one."""
+    ale = frame(
+        detector_center={"line": 400.0, "sample": 400.0},
+        optical_distortion={"radial": {"coefficients": [-2.4976983626e-05]}},
+    )
+    ale["instrument_pointing"]["time_dependent_frames"] = [-77001, 1]
+    made = isd.from_isd(ale, {"Summing": "2"})
+    assert (made.boresight, made.summing) == ((400, 400), (2, 2))
+    place = np.array([3.0, 4.0])
+    seen = distortion.undistorted(place, made.distortion, made.coefficients, 1500.0)
+    assert seen == pytest.approx(place * (1 - 2.4976983626e-05 * 25), abs=1e-12)
+    assert isd.from_isd(ale).summing == (1, 1)
+
+
+def test_lorri_of_ale_has_the_axis_of_isis():
+    """As NewHorizonsLorriCamera: the middle of its 1024 x 1024 pixels, and the distortion of its kernel."""
+    own = {"INS-98301_OOC_CCD_CENTER": [511.5, 511.5], "INS-98301_OOC_EM": [2.7e-5, -1.9e-5, -2.9e-5]}
+    ale = frame(naif_keywords=own, detector_center={"line": 0.0, "sample": 0.0})
+    ale["instrument_pointing"]["time_dependent_frames"] = [-98301, 1]
+    made = isd.from_isd(ale)
+    assert (made.boresight, made.distortion) == ((512.5, 512.5), "lorri")
+    assert made.coefficients.tolist() == own["INS-98301_OOC_EM"]
+
+
+def test_themis_infrared_of_ale_has_the_rows_of_isis():
+    """As ThemisIrCamera: its middle between samples 160 and 161, the first band 112 rows from the axis."""
+    ale = fly_by(detector_center={"line": 0, "sample": 0}, starting_detector_sample=160.5, starting_detector_line=0)
+    ale["instrument_pointing"]["time_dependent_frames"] = [-53031, 1]
+    made = isd.from_isd(ale)
+    assert (made.boresight, Camera(made)._detector(1.0, 0)) == ((160.5, -112), 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "first"), [({"InstrumentModeId": "COLOR"}, 264), ({"InstrumentModeId": "BW", "Mode": "2"}, 0)]
+)
+def test_wac_of_ale_begins_where_its_mode_reads(mode, first):
+    """As LroWideAngleCamera: four samples from 264 on are the first of an ultraviolet image in colour."""
+    offsets = {"INS-85626_COLOR_SAMPLE_OFFSET": 264, "INS-85626_BW2_SAMPLE_OFFSET": 0}
+    ale = orbit(naif_keywords=offsets, starting_detector_sample=0, detector_sample_summing=4)
+    made = isd.from_isd(ale, {"InstrumentId": "WAC-UV"} | mode)
+    assert Camera(made)._detector(1.0, 0) == first + 2.5
+
+
+def test_hirise_of_ale_has_the_channel_of_isis():
+    """ALE's looks through the middle of the telescope; the cube tells its CCD, its half of that, and its binning."""
+    ccd = {"INS-74612_ITRANSS": [1001.28, 0.0163, -83.3333], "INS-74612_ITRANSL": [6850.08, 83.3333, 0.0163]}
+    ale = fly_by(naif_keywords=ccd, detector_center={"line": 0, "sample": 0}, starting_detector_line=0)
+    instrument = {"InstrumentId": "HIRISE", "CpmmNumber": "4", "ChannelNumber": "1", "Summing": "4", "Tdi": "64"}
+    made = isd.from_isd(ale, instrument)
+    assert made.detector.tolist() == list(ccd.values())
+    assert (made.boresight, made.summing) == ((1024.5, 32), (4, 4))
+    assert Camera(made)._detector(1.0, 0) == 1 + 1.5  # the middle of pixels 1 to 4
+    assert Camera(isd.from_isd(ale, instrument | {"ChannelNumber": "0"}))._detector(1.0, 0) == 1025 + 1.5
+    with pytest.raises(ValueError, match="INS-74602_ITRANSS"):
+        isd.from_isd(ale, instrument | {"CpmmNumber": "2"})
 
 
 def test_lines_without_positions_are_not_guessed():

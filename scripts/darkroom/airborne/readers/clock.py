@@ -11,7 +11,7 @@ from darkroom.airborne import granule, times
 PARTS = {
     "year": ("year", "yr", "yyyy"),
     "month": ("month", "mo", "mon"),
-    "day": ("day", "dayofmonth", "day_of_month", "dy"),
+    "day": ("day", "dayofmonth", "day_of_month", "dom", "dy"),
     "day_of_year": ("day_of_year", "dayofyear", "doy"),
     "hour": ("hour", "hr", "hh"),
     "minute": ("minute", "min"),
@@ -46,12 +46,13 @@ class Clock:
             return self._of_base(names["base_time"], names["time_offset"])
         if {"date", "reftimesec"} <= set(names):
             return self._of_days(names["date"], names["reftimesec"])
-        parts = {part: next((names[word] for word in words if word in names), None) for part, words in PARTS.items()}
-        parts = {part: name for part, name in parts.items() if name}
-        if {"month", "day"} <= set(parts):
-            parts.pop("day_of_year", None)
-        if {"year", "hour"} <= set(parts) and ("day_of_year" in parts or {"month", "day"} <= set(parts)):
-            return self._of_parts(parts)
+        for before in ("", *(name.removesuffix("year") for name in names if name.endswith("_year"))):
+            parts = {part: _first(names, before, words) for part, words in PARTS.items()}
+            parts = {part: name for part, name in parts.items() if name}
+            if {"month", "day"} <= set(parts):
+                parts.pop("day_of_year", None)
+            if {"year", "hour"} <= set(parts) and ("day_of_year" in parts or {"month", "day"} <= set(parts)):
+                return self._of_parts(parts)
         raise ValueError(
             "no time; right is a variable of 'seconds since ...', or `time` in the format of the collection, which "
             f"tells how it is put together; there are {', '.join(list(self.sources)[:12])}"
@@ -113,9 +114,13 @@ class Clock:
         return self._variable(moments, ", ".join(names), dims), dims, names
 
     def _one_moment(self, moment):
-        """The same moment for each row of the latitude, or of the first variable."""
-        places = [name for name, entry in self.form["variables"].items() if name in self.sources]
-        first = self.sources[places[0]] if places else next(iter(self.sources.values()))
+        """The same moment for each row of the latitude, or of the first variable that has rows."""
+        if self.form["feature"] == "grid":
+            return self._variable(np.full(1, moment), "", ("time",)), ("time",), []
+        names = [name for name in (*self.form["variables"], *self.sources) if name in self.sources]
+        first = next((self.sources[name] for name in names if self.sources[name].ndim), None)
+        if first is None:
+            raise ValueError("there are no arrays of which the rows could be")
         return self._variable(np.full(first.shape[:1], moment), "", first.dimensions[:1]), first.dimensions[:1], []
 
     def _own(self, name, units=""):
@@ -201,6 +206,11 @@ class Clock:
         seconds, units = times.since_midnight(moments)
         attrs = {"long_name": "time of the measurement", "units": units}
         return granule.Variable.of(seconds, dims[: seconds.ndim], attrs, None, name)
+
+
+def _first(names, before, words):
+    """The variable that is called by the first of some words, after a beginning that names have in common, or None."""
+    return next((names[before + word] for word in words if before + word in names), None)
 
 
 def _words(source):

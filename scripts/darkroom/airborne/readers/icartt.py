@@ -4,8 +4,8 @@ Files of its ancestor, the NASA Ames format, are alike with blanks for commas, n
 short names in the comments.
 
 Format: NASA ESDS-RFC-029 "ICARTT File Format Standards V2.0", Gaines and Hipskind (1998) for 2310: the first line gives
-the number of header lines; time is seconds from midnight of the date on line 7; each variable has its own scale factor
-and missing value, and comments give codes for what is beyond the limits of detection.
+the number of header lines; time is seconds from midnight of the date on line 7, in NASA Ames also hours or days; each
+variable has its own scale factor and missing value, and comments give codes for what is beyond the limits of detection.
 """
 
 import itertools
@@ -44,10 +44,16 @@ def read(path, form):
     head = Header(path, rows, fields[1], is_ames="," not in text.text(first))
     short = [column.name for column in head.columns]
     last = [name.strip() for name in head.rows[-1].split(",")]
-    if head.kind == "1001" and not head.is_ames and last != short:
+    is_named = head.kind == "1001" and not head.is_ames
+    if is_named and [name.casefold() for name in last] != [name.casefold() for name in short]:
         raise ValueError(f"{path} line {length}: the columns are {last}, but the header above describes {short}")
     told = {"Format": f"ICARTT {', '.join(fields[1:])}"} | head.first | head.comments
     flags, variables = list(head.flags), {}
+    if is_named and last != short:
+        others = ", ".join(f"{one} ({other})" for one, other in zip(short, last, strict=True) if one != other)
+        flags.append(
+            {"flag": "names_in_other_letters", "note": f"above the columns names have other capitals: {others}"}
+        )
     try:
         lines = _tables(path, head, length, form, variables, flags)
     except ValueError as error:
@@ -58,7 +64,7 @@ def read(path, form):
 def _tables(path, head, length, form, variables, flags):
     """Put the columns of the body to the variables; returns the line of each row."""
     codes = head.codes()
-    midnight = f"seconds since {head.date} 00:00:00"
+    midnight = f"{counted(head.independent)} since {head.date} 00:00:00"
     if head.kind == "1001":
         values = text.table(path, length, [column.name for column in head.columns], blanks=head.is_ames)
         if not len(values):
@@ -83,6 +89,14 @@ def _put(variables, flags, form, column, values, dims, codes, time_units=""):
         return
     told = {"units": column.units} | ({"scale_factor": column.scale} if column.scale != 1 else {})
     put(variables, flags, form["variables"], column.name, values, dims, told, [column.missing], codes, column.long_name)
+
+
+def counted(independent):
+    """What the independent variable counts from midnight: the unit that its line names first, or seconds."""
+    if independent.units in times.UNITS:
+        return times.UNITS[independent.units]
+    words = re.findall("[a-z]+", f"{independent.name} {independent.units} {independent.long_name}".lower())
+    return next((word for word in words if word in times.NANOSECONDS), "seconds")
 
 
 class Column:

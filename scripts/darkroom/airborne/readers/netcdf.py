@@ -5,15 +5,18 @@ their lengths. What CF's netCDF has no type for is left out, and named.
 """
 
 import functools
+import re
 
 import netCDF4
 import numpy as np
 
-from darkroom import netcdf_file
+from darkroom import netcdf_file, whole_files
 from darkroom.airborne import granule
 from darkroom.airborne.readers.clock import Clock
 from darkroom.airborne.readers.columns import put
 
+SIDES = ("latitude", "longitude")
+LAST = ("time", "altitude", *SIDES)  # dimensions of a grid, in CF's order (2.4)
 IN_MEMORY = 4 << 20  # bytes of a variable that is read with the header; larger ones are read in blocks
 
 
@@ -54,6 +57,9 @@ def _variables(path, sources, form, time, layout, used, header):
             names[name] = _put_text(variables, flags, form, name, source, layout)
         else:
             names[name] = _put_numbers(variables, flags, form, path, name, source, layout)
+    if rest := whole_files.rest_of_block(path):
+        note = f"{rest} bytes below the last record, up to the end of a block, are no values; they were left out"
+        flags.append({"flag": "rest_of_block", "note": note})
     if left_out:
         note = f"netCDF of CF has no type for {', '.join(left_out)}; left out"
         flags.append({"flag": "left_out", "note": note})
@@ -95,8 +101,8 @@ def _unfit(source):
 def _put_text(variables, flags, form, name, source, layout):
     told = {key: value for key, value in netcdf_file.attributes(source).items() if key == "long_name"}
     values = netcdf_file.texts(source)
-    dims, axis = layout.of(source, source.dtype is not str)
-    values = np.moveaxis(values, axis, 0) if axis else values
+    dims, order = layout.of(source, source.dtype is not str)
+    values = values.transpose(order)
     if values.dtype.itemsize == 0:
         values = values.astype("S1")
     return put(variables, flags, form["variables"], name, values, dims, told)[0]
@@ -110,6 +116,7 @@ def _put_numbers(variables, flags, form, path, name, source, layout):
     for key in ("scale_factor", "add_offset"):
         told[key] = netcdf_file.number(told.get(key), 1.0 if key == "scale_factor" else 0.0)
     _stored_ranges(told, dtype)
+    flags += _flags_of_cf(name, told)
     fills = [
         value
         for key in ("_FillValue", "missing_value")
@@ -121,14 +128,14 @@ def _put_numbers(variables, flags, form, path, name, source, layout):
             "flag_values": list(codes.values()),
             "flag_meanings": " ".join(word.replace(" ", "_") for word in codes),
         }
-    dims, axis = layout.of(source)
+    dims, order = layout.of(source)
     alone = [at for at in range(source.ndim) if layout.squeezed(source, at)]
-    shape = [length for at, length in enumerate(source.shape) if at not in alone]
-    shape.insert(0, shape.pop(axis)) if shape else None
+    lengths = [length for at, length in enumerate(source.shape) if at not in alone]
+    shape = [lengths[at] for at in order]
     column = form["variables"].get(name, {}).get("column") if len(shape) == 2 else None
     if column is not None:
         dims, shape = dims[:1], shape[:1]
-    load = functools.partial(_values, axis=axis, alone=alone, dtype=dtype, column=column)
+    load = functools.partial(_values, order=order, alone=alone, dtype=dtype, column=column)
     if source.size * dtype.itemsize <= IN_MEMORY:
         variable = granule.Variable.of(load(source, 0, shape[0] if shape else 1), dims)
     else:
@@ -136,16 +143,16 @@ def _put_numbers(variables, flags, form, path, name, source, layout):
     return put(variables, flags, form["variables"], name, variable, told=told, fills=list(dict.fromkeys(fills)))[0]
 
 
-def _values(source, first, last, axis, alone, dtype, column):
-    """Stored values of some rows of a variable, rows first, without axes of one entry."""
+def _values(source, first, last, order, alone, dtype, column):
+    """Stored values of some entries of the first axis in the product, without axes of one entry."""
     kept = [at for at in range(source.ndim) if at not in alone]
     index = [0 if at in alone else slice(None) for at in range(source.ndim)]
     if kept:
-        index[kept[axis]] = slice(first, last)
+        index[kept[order[0]]] = slice(first, last)
     values = np.asarray(source[tuple(index)] if index else source[...])
     if dtype.kind == "u" and values.dtype.kind == "i":
         values = values.astype(values.dtype.newbyteorder("="), copy=False).view(dtype)
-    values = np.moveaxis(values, axis, 0) if axis else values
+    values = values.transpose(order)
     values = values[:, column] if column is not None else values
     return values.astype(dtype, copy=False)
 
@@ -158,6 +165,29 @@ def _from_file(path, name, load):
             return load(file[name], first, last)
 
     return rows
+
+
+def _flags_of_cf(name, told):
+    """Bring what codes of a variable mean to CF's types, and yield a flag where that cannot be.
+
+    Numbers may be told as text such as `0b, 1b`, and meanings as a list of texts.
+    """
+    if "flag_meanings" in told and not isinstance(told["flag_meanings"], str):
+        told["flag_meanings"] = " ".join(
+            str(word).strip().replace(" ", "_") for word in np.ravel(told["flag_meanings"])
+        )
+    if "flag_meanings" in told:
+        told["flag_meanings"] = re.sub(r"[^\w\s.+@-]", "_", told["flag_meanings"], flags=re.ASCII)
+    for key in ("flag_values", "flag_masks"):
+        words = told.get(key, [])
+        words = re.split(r"[,\s]+", words.strip()) if isinstance(words, str) else np.ravel(words).tolist()
+        numbers = [re.fullmatch(r"([-+]?\d+)[bsuBSUlL]*", str(word).strip()) for word in words]
+        if all(numbers) and key in told:
+            told[key] = [int(number[1]) for number in numbers]
+        elif key in told:
+            del told[key]
+            told.pop("flag_meanings", None)
+            yield {"flag": "codes_left_out", "note": f"{key} of {name} are {', '.join(map(str, words))}, no numbers"}
 
 
 def _stored_ranges(told, dtype):
@@ -184,25 +214,26 @@ def _stored_ranges(told, dtype):
 class Layout:
     """Names of the dimensions in the product.
 
-    Rows are called `time` in a track, `profile` in a curtain, and as in the source in a swath; bins are `altitude`.
+    Rows are called `time` in a track and a grid, `profile` in a curtain, and as in the source in a swath; bins are
+    `altitude`, and sides of a grid `latitude` and `longitude`.
     """
 
     def __init__(self, sources, row_dims, form, length):
         self.feature, self.length = form["feature"], length
         self.row_dims = set(row_dims[:1])
-        places = [name for name, entry in form["variables"].items() if entry["name"] in ("latitude", "longitude")]
-        for name in places:
-            if name in sources and sources[name].shape[:1] == (length,):
-                self.row_dims.add(sources[name].dimensions[0])
+        named = {entry["name"]: sources[name] for name, entry in form["variables"].items() if name in sources}
+        places = {name: named[name] for name in SIDES if name in named}
+        self.sides = {}
+        if self.feature == "grid":
+            self.sides = {source.dimensions[0]: name for name, source in places.items() if source.ndim == 1}
+        else:
+            self.row_dims |= {place.dimensions[0] for place in places.values() if place.shape[:1] == (length,)}
         its_own = str(row_dims[0]) if row_dims else "sample"
         its_own = "sample" if its_own == "time" or its_own.startswith("phony_dim") else its_own
-        self.rows = {"trajectory": "time", "trajectoryProfile": "profile"}.get(self.feature, its_own)
+        self.rows = {"trajectory": "time", "trajectoryProfile": "profile", "grid": "time"}.get(self.feature, its_own)
         self.bins = set()
-        if self.feature == "trajectoryProfile":
-            heights = [name for name, entry in form["variables"].items() if entry["name"] == "altitude"]
-            for name in heights:
-                if name in sources:
-                    self.bins |= set(self._plain(sources[name])) - self.row_dims
+        if self.feature in ("trajectoryProfile", "grid") and "altitude" in named:
+            self.bins = set(self._plain(named["altitude"])) - self.row_dims - set(self.sides)
         self.lengths = {}
 
     def squeezed(self, source, at):
@@ -218,24 +249,32 @@ class Layout:
         return [name for at, name in enumerate(source.dimensions) if not self.squeezed(source, at)]
 
     def of(self, source, characters=False):
-        """(names, axis of the rows) of the dimensions of a variable, without those of one entry; rows come first."""
+        """(names, order) of the dimensions of a variable in the product, without those of one entry.
+
+        order -- of these, their axes in the source: rows come first; in a grid time, altitude, latitude, longitude last
+        """
         axes = [at for at in range(source.ndim - characters) if not self.squeezed(source, at)]
         rows = next((number for number, at in enumerate(axes) if self._is_rows(source, at)), 0)
         names = []
         for number, at in enumerate(axes):
             is_rows = number == rows and self._is_rows(source, at)
             names.append(self.rows if is_rows else self._other(source, at))
-        names.insert(0, names.pop(rows)) if names else None
+        order = sorted(range(len(axes)), key=lambda number: number != rows)
+        if self.feature == "grid":
+            order = sorted(order, key=lambda number: LAST.index(names[number]) if names[number] in LAST else -1)
+        names = [names[at] for at in order]
         for number, name in enumerate(names):
             if name in names[:number]:
                 names[number] = f"{name}_{number + 1}"
-        return tuple(names), rows
+        return tuple(names), tuple(order)
 
     def others(self, source):
         return self.of(source)[0]
 
     def _other(self, source, at):
         name, length = source.dimensions[at], source.shape[at]
+        if name in self.sides:
+            return self.sides[name]
         if name in self.bins or (
             name.startswith("phony_dim") and any(length == self.lengths.get(bin) for bin in self.bins)
         ):

@@ -2,12 +2,15 @@
 
 import codecs
 import os
+import re
 import warnings
 from pathlib import Path
 
 import numpy as np
 
 BLOCK = 1 << 20  # bytes of text that are parsed at a time
+END_MARK = re.compile(rb"(?<=\n)[\0\x1a]\r?\n?\Z")  # a last line of one zero or Ctrl-Z, as programs of old end a file
+LONGEST_MARK = 4  # bytes of such a line, with the line end before it
 
 
 def lines(path):
@@ -15,12 +18,18 @@ def lines(path):
 
     Raises ValueError for an empty file, for UTF-16, and for one that holds zero bytes.
     """
-    content = Path(path).read_bytes()
+    content = without_end_mark(Path(path).read_bytes())
     require_text(path, content)
     rows = [line.rstrip() for line in content.removeprefix(codecs.BOM_UTF8).split(b"\n")]
     while not rows[-1]:
         rows.pop()
     return rows
+
+
+def without_end_mark(content):
+    """The content of a text file without a mark that ends it."""
+    mark = END_MARK.search(content[-LONGEST_MARK:])
+    return content[: mark.start() - min(LONGEST_MARK, len(content))] if mark else content
 
 
 def require_text(path, content, line=1):
@@ -44,11 +53,16 @@ def head(path, number):
 
 
 def unfinished(path):
-    """Flags of a text file whose last line has no end: where columns have no width, a number may have lost digits."""
+    """Flags of how a text file ends: without a line end, so that a number may have lost digits; with a mark."""
     with Path(path).open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        if file.read() == b"\n":
-            return []
+        file.seek(max(-LONGEST_MARK, -Path(path).stat().st_size), os.SEEK_END)
+        end = file.read()
+    if END_MARK.search(end):
+        return [
+            {"flag": "end_mark", "note": "a zero or Ctrl-Z byte on a line of its own ends the file; it was left out"}
+        ]
+    if end.endswith(b"\n"):
+        return []
     return [{"flag": "last_line_unfinished", "note": "the last line has no line end; its last value may be cut"}]
 
 
@@ -102,7 +116,7 @@ def table(path, skip, names, blanks=False):
     with Path(path).open("rb") as file:
         for _ in range(skip):
             file.readline()
-        start, count, last = file.tell(), 0, b"\n"
+        start, size, count, last = file.tell(), Path(path).stat().st_size, 0, b"\n"
         while block := file.read(BLOCK):
             count, last = count + block.count(b"\n"), block
         values = np.empty((count + (not last.endswith(b"\n")), len(names)))
@@ -110,6 +124,7 @@ def table(path, skip, names, blanks=False):
         at = 0
         while block := file.read(BLOCK):
             block += file.readline()
+            block = without_end_mark(block) if file.tell() == size else block
             require_text(path, block if block.strip() else b"x", skip + at + 1)
             if blanks:
                 block = b"\n".join(b",".join(row.split()) for row in block.split(b"\n"))

@@ -12,7 +12,7 @@ import netCDF4
 import numpy as np
 from cf_units import Unit
 
-from darkroom import damage, netcdf_file
+from darkroom import netcdf_file
 from darkroom.copernicus import names
 from darkroom.copernicus.grid import Grid
 from darkroom.copernicus.readers import grib
@@ -112,8 +112,10 @@ def _begin(dataset, places, path):
                 raise ValueError(f"{path}: {name} is {value}, which is no time")
             with damage.named(path, f"file whose {name}"):
                 moment = netCDF4.num2date(value, variable.units, calendar, only_use_cftime_datetimes=False)
-                # In 32-bit floating point an hour of a day is not quite itself.
-                moment = (moment + timedelta(seconds=0.5)).replace(microsecond=0, tzinfo=UTC)
+            except Exception as error:  # cftime's own come by many names
+                raise ValueError(f"{path}: {name} is {value:g} {variable.units}, which is no time: {error}") from None
+            # In 32-bit floating point an hour of a day is not quite itself.
+            moment = (moment + timedelta(seconds=0.5)).replace(microsecond=0, tzinfo=UTC)
             return moment.isoformat().replace("+00:00", "Z")
     told = names.parsed(path.name)
     if told is None or any(places.values()):

@@ -3,6 +3,8 @@
 import re
 from datetime import datetime
 
+import numpy as np
+
 from darkroom import damage
 from darkroom.copernicus import trees
 
@@ -31,11 +33,15 @@ def read(path, level):
     if not re.fullmatch(r"\d\d\.\d\d", baseline):
         raise ValueError(f"{path}: PROCESSING_BASELINE {baseline!r} is unknown; right is one such as 05.10")
     with damage.named(path, f"metadata of Sentinel-2 {level}"):
-        bands = {int(one.get("bandId")): _band(one.get("physicalBand")) for one in tree.iter("Spectral_Information")}
-        bands = bands or dict(enumerate(BANDS))
-        offsets = {bands[int(one.get("band_id"))]: float(one.text) for one in tree.iter(offset)}
         datetime.fromisoformat(begin := told("PRODUCT_START_TIME"))
-        of_one = scale(1 / float(told(quantification)), path)
+        bands = {int(one.get("bandId")): _band(one.get("physicalBand")) for one in tree.iter("Spectral_Information")}
+    bands = bands or dict(enumerate(BANDS))
+    offsets = {}
+    for one in tree.iter(offset):
+        number = one.get("band_id", "")
+        if not number.isdecimal() or int(number) not in bands:
+            raise ValueError(f"{path}: tells {offset} of band {number!r}; its bands are {min(bands)} to {max(bands)}")
+        offsets[bands[int(number)]] = _number(one, path)
     if not offsets and baseline >= OFFSETS_SINCE:
         raise ValueError(
             f"{path}: baseline {baseline} has an {offset} for each band, and here is none: a copy whose pixels were "
@@ -46,7 +52,7 @@ def read(path, level):
         "level": level,
         "baseline": baseline,
         "unit": told("SPACECRAFT_NAME"),
-        "scale": of_one,
+        "scale": scale(1 / (_number(tree.find(f".//{quantification}"), path) or np.nan), path),
         "offsets": offsets,
     }
 

@@ -12,7 +12,7 @@ import netCDF4
 import numpy as np
 
 from darkroom import netcdf_file
-from darkroom.copernicus import areas, names
+from darkroom.copernicus import names
 
 BOUNDS = "SUPPORT_DATA/GEOLOCATIONS"
 FILL = np.float32(netCDF4.default_fillvals["f4"])
@@ -60,10 +60,8 @@ def pixels(scene, column, least, factor):
         good = np.ones(values.shape, bool) if least is None else _good(variable, quality, least)
         read = _corners_of_cells if column.get("axes") else _corners_of_pixels
         west_east, south_north = read(product, scene, column, good)
-    placed = ((west_east != FILL) & (south_north != FILL)).all(1)
-    values, west_east, south_north = values[good][placed], west_east[placed], south_north[placed]
-    areas.require_places(scene["path"], west_east, south_north)
-    return values.astype(np.float64) * factor, west_east, south_north
+    placed = ((np.abs(west_east) <= 360) & (np.abs(south_north) <= 90)).all(1)  # others are fill, or no numbers
+    return values[good][placed].astype(np.float64) * factor, west_east[placed], south_north[placed]
 
 
 def _good(variable, quality, least):

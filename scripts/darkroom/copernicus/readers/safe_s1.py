@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom import damage
 from darkroom.copernicus import imagery, names, trees
 from darkroom.copernicus.readers import eopf_s1, radar
 
@@ -67,29 +66,20 @@ def opened(paths, kind="sigma0"):
         _text(annotation, f".//imageInformation/{name}", paths["annotation"])
         for name in ("numberOfLines", "numberOfSamples", "rangePixelSpacing")
     ]
-    with damage.named(paths["annotation"], "annotation of a GRD product"):
-        shape, spacing = (int(told[0]), int(told[1])), float(told[2])
-        points = [
-            [float(point.findtext(name)) for name in ("line", "pixel", "longitude", "latitude")]
-            for point in annotation.iter("geolocationGridPoint")
-        ]
+    lines, samples, spacing = (_numbers(text, paths["annotation"]).item() for text in told)
+    shape = int(lines), int(samples)
     if min(*shape, spacing) <= 0:
-        raise ValueError(f"{paths['annotation']}: has {shape[0]} lines of {shape[1]} pixels of {spacing:g} m")
-    with damage.named(paths["noise"], "noise of a GRD product"):
-        azimuth = azimuth_noise(noise, shape)
-    if len(points) < 4:
-        raise ValueError(
-            f"{paths['annotation']}: has {len(points)} points of its geolocation grid; right are 4 or more"
-        )
+        raise ValueError(f"{paths['annotation']}: has {told[0]} lines of {told[1]} pixels of {told[2]} m")
+    points = _points(annotation, paths["annotation"])
     _require_shape(paths["measurement"], shape)
     return radar.Image(
         paths["measurement"],
         shape,
         spacing,
-        np.array(points),
+        points,
         _gains(calibration, LUTS[kind], paths["calibration"]),
         range_noise(noise, paths["noise"]),
-        azimuth,
+        azimuth_noise(noise, shape, paths["noise"]),
         functools.partial(imagery.numbers, paths["measurement"]),
     )
 
@@ -162,14 +152,15 @@ def _numbers(vector, name):
 def _lut(tree, vector, values, path):
     """The vectors of a file as one table: each of them brought to the pixels of the first."""
     lines, rows, pixels = [], [], None
-    with damage.named(path, f"table of {values}"):
-        for one in tree.iter(vector):
-            at, numbers = _numbers(one, "pixel"), _numbers(one, values)
-            if not len(at) or len(at) != len(numbers):
-                raise ValueError(f"{path}: a {vector} has {len(at)} pixels and {len(numbers)} of {values}")
-            pixels = at if pixels is None else pixels
-            lines.append(float(one.findtext("line")))
-            rows.append(numbers if np.array_equal(at, pixels) else np.interp(pixels, at, numbers))
+    for one in tree.iter(vector):
+        line, at, numbers = (_numbers(one.findtext(name), path) for name in ("line", "pixel", values))
+        if len(line) != 1:
+            raise ValueError(f"{path}: a {vector} does not tell its line")
+        if not len(at) or len(at) != len(numbers):
+            raise ValueError(f"{path}: a {vector} has {len(at)} pixels and {len(numbers)} of {values}")
+        pixels = at if pixels is None else pixels
+        lines.append(line.item())
+        rows.append(numbers if np.array_equal(at, pixels) else np.interp(pixels, at, numbers))
     if not lines:
         raise ValueError(f"{path}: has no {vector}; is it of another product?")
     order = np.argsort(lines, kind="stable")

@@ -70,7 +70,7 @@ def describe(inventory, variant, options):
 def _extent(scene, field, step, most):
     """The grid over a product.
 
-    Raises ValueError for one that tells no place of any pixel, and where it has more than `most` cells for each.
+    Raises ValueError for one that tells no place of any pixel, and where it has more than `most` cells for each pixel.
     """
     longitudes, latitudes = sen3.places(scene, field)
     if np.isnan(longitudes + latitudes).all():

@@ -150,7 +150,7 @@ def merge(cubes, merged, priority, image):
     if image.get("colours"):
         blocks = mosaic.stack(placed, mapping.lines, mapping.samples)
         groups["BandBin"] = side_by_side([cube.groups.get("BandBin", {}) for cube in cubes])
-        write_cube(merged, mapped(mapping, len(cubes), groups, blocks))
+        write_cube(merged, mapped(mapping, len(cubes), groups, not_empty(blocks, mapping)))
         return
     require_one_filter(cubes)
     if how := image.get("equalize"):
@@ -165,7 +165,21 @@ def merge(cubes, merged, priority, image):
     bands = cubes[0].bands
     if priority == "average":
         bands, groups["BandBin"] = 2 * bands, counted(groups.get("BandBin", {}), bands)
-    write_cube(merged, mapped(mapping, bands, groups, blocks))
+    write_cube(merged, mapped(mapping, bands, groups, not_empty(blocks, mapping)))
+
+
+def not_empty(blocks, mapping):
+    """Blocks of a map as they are. Raises ValueError behind the last one when none of them shows anything."""
+    shows = False
+    for values, codes in blocks:
+        shows = shows or codes is None or bool((codes != NULL).any())
+        yield values, codes
+    if not shows:
+        south, north, west, east = mapping.bounds
+        raise ValueError(
+            f"the map shows nothing of its images: it is of latitudes {south:.6g} to {north:.6g} and longitudes "
+            f"{west:.6g} to {east:.6g}"
+        )
 
 
 def side_by_side(bandbins):

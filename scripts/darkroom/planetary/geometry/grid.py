@@ -1,5 +1,7 @@
 """The one grid of a map: what was asked for, in the conventions of the map, and that it is worth its images."""
 
+import math
+
 from darkroom.planetary.formats import pvl
 from darkroom.planetary.geometry import projection
 
@@ -15,7 +17,7 @@ def given(options):
     Raises ValueError for a range that is none, or that runs across the seams of both domains.
     """
     if options["template"]:
-        return projection.read_template(options["template"])
+        return in_its_domain(projection.read_template(options["template"]))
     keywords = {
         "ProjectionName": projection.name_of(options["projection"]),
         "LatitudeType": LATITUDES[options["latitude_type"]],
@@ -47,7 +49,21 @@ def require_body(given, target):
     """Raise ValueError when a map is of another body than its image."""
     body = given.get("TargetName", target)
     if target and str(body).lower() != str(target).lower():
-        raise ValueError(f"map.crs is of {body}, the image shows {target}")
+        raise ValueError(f"the map is of {body}, by its map.crs or template; the image shows {target}")
+
+
+def in_its_domain(template):
+    """A template whose longitudes are those of its domain; one that says none has the domain of its range."""
+    if not {"MinimumLongitude", "MaximumLongitude"} <= template.keys():
+        return template
+    low, high = (float(template[f"{end}Longitude"]) for end in ("Minimum", "Maximum"))
+    if "LongitudeDomain" in template:
+        first = 0 if str(template["LongitudeDomain"]) == "360" else -180
+        beside = low < high and (high <= first or low >= first + 360)
+        turn = 360 * math.floor((low - first) / 360) if beside else 0
+        return template | {"MinimumLongitude": low - turn, "MaximumLongitude": high - turn}
+    low, high, domain = in_domain(low, high)
+    return template | {"MinimumLongitude": low, "MaximumLongitude": high, "LongitudeDomain": str(domain)}
 
 
 def in_domain(low, high, domain=None):

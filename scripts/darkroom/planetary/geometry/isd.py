@@ -18,7 +18,7 @@ import numpy as np
 
 from darkroom import files
 from darkroom.planetary.formats import cubes
-from darkroom.planetary.geometry import distortion
+from darkroom.planetary.geometry import detectors, distortion
 
 FRAME, LINE_SCAN, PUSH_FRAME = (f"USGS_ASTRO_{name}_SENSOR_MODEL" for name in ("FRAME", "LINE_SCANNER", "PUSH_FRAME"))
 OPTICS = "DarkroomCamera"  # object of a cube with all of a camera that is not in its tables
@@ -267,6 +267,7 @@ def from_isd(isd, instrument=None, lines=None, samples=None):
     keywords = isd.get("naif_keywords", {})
     pointing = _entry(isd, "instrument_pointing")
     code = _instrument_code(keywords, pointing)
+    isd = detectors.as_isis_has_it(isd, code, instrument or {})
     model = isd.get("name_model", FRAME)
     if model not in (FRAME, LINE_SCAN, PUSH_FRAME):
         raise ValueError(f"name_model {model} is not supported; supported are {FRAME}, {LINE_SCAN}, {PUSH_FRAME}")

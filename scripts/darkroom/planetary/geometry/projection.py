@@ -9,6 +9,7 @@ planetographic, west, or from -180 to 180. x grows to the east and y to the nort
 
 import contextlib
 import math
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -70,6 +71,21 @@ CHOICES = {
     "LongitudeDomain": ("360", "180"),
 }
 RANGE = ("MinimumLatitude", "MaximumLatitude", "MinimumLongitude", "MaximumLongitude")
+LENGTHS = ("EquatorialRadius", "PolarRadius", "PixelResolution", "UpperLeftCornerX", "UpperLeftCornerY")
+METRES = re.compile(r"m|met(er|re)s?|(m|met(er|re)s?)/pix(els?)?", re.IGNORECASE)
+# As ISIS writes them; it finds them in any case.
+KEYWORDS = {
+    name.lower(): name
+    for name in (
+        *CHOICES,
+        *RANGE,
+        *LENGTHS,
+        *POLE,
+        *PARALLELS,
+        *("TargetName", "CenterLatitude", "CenterLongitude", "Scale", "ScaleFactor"),
+    )
+}
+TIMES = 10  # by which a body of a map may be larger or smaller than that of its images: a sphere for a long asteroid
 EDGE = 1e-6  # metres by which an edge may miss the grid of pixels
 # Keys that must agree before pixels of two maps may be put together.
 SAME = {
@@ -550,7 +566,8 @@ def read_template(template):
     with _naming(_file(template)):
         if not isinstance(group, (dict, pvl.Block)) or "ProjectionName" not in group:
             raise ValueError("no ProjectionName in a group Mapping; a map template has one")
-    return dict(group.items()) | {"ProjectionName": name_of(str(group["ProjectionName"]))}
+    keywords = {KEYWORDS.get(key.lower(), key): value for key, value in group.items()}
+    return keywords | {"ProjectionName": name_of(str(keywords["ProjectionName"]))}
 
 
 def _file(template):
@@ -667,7 +684,9 @@ def _completed(group, isd, span, turn=True):
         "LongitudeDomain": "360",
         **group,
     }
-    a, c = _checked_radii(group)
+    own, (a, c) = a, _checked_radii(group)
+    if not own / TIMES < a < own * TIMES:
+        raise ValueError(f"EquatorialRadius = {a:g}: the body's is {own:.0f}, in metres")
     domain = int(_text(group, "LongitudeDomain"))
     domain = _whole_domain(domain, span) if turn else domain
     group["LongitudeDomain"] = str(domain)
@@ -709,7 +728,9 @@ def _text(group, key, *default):
 
 
 def _number(group, key, *default):
-    text = _text(group, key, *default)
+    text, value = _text(group, key, *default), group.get(key)
+    if key in LENGTHS and isinstance(value, pvl.Quantity) and not METRES.fullmatch(value.unit):
+        raise ValueError(f"{key} = {text} <{value.unit}>: must be in meters")
     try:
         number = float(text)
     except ValueError:

@@ -86,6 +86,7 @@ CAMERA = Camera(
         "dawn_fc": Recipe(
             title="Dawn Framing Cameras",
             isd="frame",
+            calibration="none is published; an RDR is radiance",
             names=r"FC[12]1[AB]\d{7}_\d{11}F\d[A-Z]\.IMG",
             examples=("FC21A0038582_15170161546F6F.IMG", "FC21B0038582_15170161546F6G.IMG"),
         )

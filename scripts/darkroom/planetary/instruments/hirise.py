@@ -6,7 +6,8 @@ Format of the lines: HiRISE EDR Software Interface Specification (JPL D-32004), 
 import numpy as np
 
 from darkroom.planetary.formats import cubes
-from darkroom.planetary.geometry.sensor import Sensor, detector, optics, radial, scan
+from darkroom.planetary.geometry.detectors import hirise_channel
+from darkroom.planetary.geometry.sensor import Sensor, optics, radial, scan
 from darkroom.planetary.instruments import ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import FILL_GAPS, UNLUT, Camera
@@ -19,8 +20,6 @@ TABLES = {"NONE": "None", "SQUARE-ROOT": "SquareRoot", "LINEAR": "Linear", "STOR
 SWITCH = {"ON": "On", "OFF": "Off"}
 FINE_CLOCK, IK_CODE, FRAME_CODE = -74999, -74699, -74690
 # NAIF's codes of the CCDs by CPMM_NUMBER, and the samples of a channel: half of a CCD.
-CCD_CODES = [-74600 - ccd for ccd in (0, 1, 2, 3, 12, 4, 10, 11, 5, 13, 6, 7, 8, 9)]
-CHANNEL = 1024
 
 
 def setting(keyword, default="-9999", words=None):
@@ -194,12 +193,11 @@ def sensor(cube, kernels):
     # The clock tells when the first row was read out; its middle is so many rows of both sums earlier or later.
     start = kernels.clock(FINE_CLOCK, instrument["SpacecraftClockStartCount"]) + row_time * (summing - tdi) / 2
     stop = start + row_time * summing * cube.lines
-    ccd = CCD_CODES[int(instrument["CpmmNumber"])]
-    first = CHANNEL if int(instrument["ChannelNumber"]) == 0 else 0
+    ccd, detector = hirise_channel(instrument)
     entries = {
         **scan(start, stop, row_time * summing),
         **optics(kernels, ccd, focal_length=kernels.number(IK_CODE, "FOCAL_LENGTH")),
-        **detector(CHANNEL, 0, (first, tdi / 2 - 64), summing),
+        **detector,
         **radial(kernels.numbers(IK_CODE, "OD_K")),
     }
     return Sensor(IK_CODE, FRAME_CODE, start, stop, entries, also=(ccd,))

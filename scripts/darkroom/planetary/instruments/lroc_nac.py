@@ -1,4 +1,5 @@
 """LROC narrow angle: EDRs as lronac2isis makes cubes of them; to radiance or I/F, without the echo of the read-out.
+CDRs, which lronac2pds makes of calibrated cubes, are these again.
 
 Formulas: Robinson et al. (2010, Space Sci. Rev. 150, 81) and Humm et al. (2016, Space Sci. Rev. 200, 431) as in ISIS's
 lronaccal and lronacecho. The masked pixels at the edges are not used.
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from darkroom.planetary import labels
 from darkroom.planetary.formats import cubes, pvl
 from darkroom.planetary.geometry.sensor import Sensor, detector, optics, scan, seconds
 from darkroom.planetary.instruments import calibrate, ingest
@@ -19,6 +21,8 @@ from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import FLAT, SOLAR_DISTANCE, UNITS, Camera, file
 from darkroom.planetary.recipes import Recipe
 
+EDR, CDR = "LRO-L-LROC-2-EDR-*", "LRO-L-LROC-3-CDR-*"
+UNIT = {"Scaled I/F": "IOF", "W / (m**2 micrometer sr)": "AbsoluteRadiance"}  # of CDRs
 HIGHEST = 4095  # DN of 12 bits
 FLIPPED_BEFORE = 1.30  # product version from which the right camera's lines were turned in the archive
 INSTRUMENT = {
@@ -69,7 +73,7 @@ SPACECRAFT = -85
 
 
 def ingested(product, part, options):
-    """Real cube of decompanded DN, the right camera turned as the left one."""
+    """Real cube of decompanded DN, the right camera turned as the left one; of a CDR, what it has."""
     instrument = ingest.translate(product.label, INSTRUMENT)
     camera, frame = FRAMES[instrument["FrameId"]]
     instrument["InstrumentId"] = camera
@@ -82,12 +86,22 @@ def ingested(product, part, options):
         "BandBin": {"FilterName": "BroadBand"} | ingest.translate(product.label, BAND_BIN),
         "Kernels": {"NaifFrameCode": frame},
     }
+    if labels.fits(product.label, {"DATA_SET_ID": CDR}):
+        return ingest.native(product, groups | {"Radiometry": {"RadiometricType": unit_of(product)}})
     terms = [[float(term) for term in product[f"LRO:{name}TERM"]] for name in "XMB"]
     decompand = ingest.looked_up(decompanded(*terms).astype("f4"))
     version = float(re.sub("^v", "", archive["ProductVersionId"]))
     turn = -1 if instrument["FrameId"] == "RIGHT" and version < FLIPPED_BEFORE else 1
     blocks = ingest.converted(product, lambda raw: decompand(raw[:, :, ::turn]))
     return ingest.cube(product, groups, "f4", blocks)
+
+
+def unit_of(product):
+    """What the numbers of a CDR are, in the word of lronaccal. Raises ValueError for a unit that is neither."""
+    unit = product.object()[1].get("UNIT", "")
+    if unit not in UNIT:
+        raise ValueError(f"UNIT = {unit or 'missing'}; known are {', '.join(UNIT)}")
+    return UNIT[unit]
 
 
 def decompanded(starts, slopes, offsets):
@@ -320,16 +334,25 @@ def sensor(cube, kernels):
 CAMERA = Camera(
     name="LROC NAC",
     label={"INSTRUMENT_ID": "LROC", "FRAME_ID": ["LEFT", "RIGHT"]},
-    level={"DATA_SET_ID": "LRO-L-LROC-2-EDR-*"},
-    wanted="an EDR",
+    level={"DATA_SET_ID": [EDR, CDR]},
+    wanted="an EDR or CDR",
     recipes={
         "lroc_nac": Recipe(
             title="LRO LROC narrow angle",
             isd="line scan",
             names=r"M\d+[LR]E\.IMG",
             examples=("M114145549LE.IMG", "M1333276014RE.IMG"),
+            label={"DATA_SET_ID": EDR},
             calibration="dark current, nonlinearity, flat field from files; radiance; echo",
-        )
+        ),
+        "lroc_nac_cdr": Recipe(
+            title="LRO LROC narrow angle, calibrated by its team",
+            isd="line scan",
+            names=r"M\d+[LR]C\.IMG",
+            examples=("M114145549LC.IMG", "M1333276014RC.IMG"),
+            label={"DATA_SET_ID": CDR},
+            calibration="the archive's",
+        ),
     },
     ingest=ingested,
     sensor=sensor,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from darkroom.planetary.formats import cubes, pds3
+from darkroom.planetary.geometry.detectors import wac_mode
 from darkroom.planetary.geometry.isd import PUSH_FRAME
 from darkroom.planetary.geometry.sensor import Sensor, detector, optics, radial, seconds
 from darkroom.planetary.instruments import ingest
@@ -158,9 +159,7 @@ def sensor(cube, kernels):
     exposure, delay = seconds(instrument["ExposureDuration"]), seconds(instrument["InterframeDelay"])
     start = kernels.clock(SPACECRAFT, instrument["SpacecraftClockStartCount"]) + exposure / 2
     stop = start + delay * (cube.lines * summing // height)
-    mode = str(instrument["InstrumentModeId"]).upper()
-    mode = f"BW{instrument['Mode']}" if mode == "BW" else mode
-    first = kernels.number(code, f"{mode}_SAMPLE_OFFSET", 0), kernels.number(band, "FILTER_OFFSET")
+    first = kernels.number(code, f"{wac_mode(instrument)}_SAMPLE_OFFSET", 0), kernels.number(band, "FILTER_OFFSET")
     centre = (kernels.number(band, f"BORESIGHT_{axis}") - 0.5 for axis in ("SAMPLE", "LINE"))
     entries = {
         "name_model": PUSH_FRAME,

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.planetary.formats import pvl
-from darkroom.planetary.geometry.sensor import UNDISTORTED, Sensor, detector, optics, scan, seconds
+from darkroom.planetary.geometry.detectors import MOC
+from darkroom.planetary.geometry.sensor import Sensor, detector, optics, scan, seconds
 from darkroom.planetary.instruments import calibrate, ingest
 from darkroom.planetary.instruments.ingest import Key, keys
 from darkroom.planetary.instruments.registry import SOLAR_DISTANCE, UNITS, Camera, file
@@ -50,15 +51,6 @@ MAPPING = np.datetime64("1999-04-03T01:00:40.441")  # since then gains take acco
 AU = 1.4959787066e8  # km, as in moccal
 SPACECRAFT = -94
 TIME_BIAS = -1.15  # s
-# Angles off the axis as odd polynomials of those on the detector, and the scale of its lines.
-RED_ANGLES = {"scale": 1.0, "coefficients": [0.9993258, 0.4655529, -0.1548756, 1.827967, -3.057435, 2.226331]}
-BLUE_ANGLES = {"scale": 1.000452, "coefficients": [1.000246, 0.4612695, 0.2352545, 0.3535922, -0.2853861, 0.5574971]}
-# Optical axis (sample), the line of the detector, and the distortion of each camera.
-OPTICS = {
-    -94031: (1024.5, 0.0, UNDISTORTED["optical_distortion"]),
-    -94032: (1674.65, 6.7785, {"mocwideangle": RED_ANGLES}),
-    -94033: (1688.58, -0.8486, {"mocwideangle": BLUE_ANGLES}),
-}
 
 
 def ingested(product, part, options):
@@ -214,7 +206,7 @@ def sensor(cube, kernels):
     start = kernels.clock(SPACECRAFT, instrument["SpacecraftClockCount"])
     line_time = seconds(instrument["LineExposureDuration"]) * down
     stop = start + line_time * cube.lines
-    sample, line, distortion = OPTICS[code]
+    sample, line, distortion = MOC[code]
     entries = {
         **scan(start, stop, line_time),
         **optics(kernels, code),
@@ -233,7 +225,7 @@ CAMERA = Camera(
     recipes={
         "moc": Recipe(
             title="Mars Global Surveyor MOC, narrow and wide angle",
-            isd="line scan; the distortion in ALE's descriptions is none",
+            isd="line scan; optical axis and distortion are ISIS's, not ALE's",
             names=r"((ab|sp)\d{6}|[a-z]\d{7}|(fha|cal)\d{5})\.im[qg]",
             examples=("ab102401.img", "m0002345.imq", "e0201461.imq", "fha00123.imq"),
             calibration="red wide angle in full but its gain table; others from a file",

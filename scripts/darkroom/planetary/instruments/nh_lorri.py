@@ -64,7 +64,7 @@ CAMERA = Camera(
     recipes={
         "nh_lorri": Recipe(
             title="New Horizons LORRI, FITS of levels 2 and 3",
-            isd="frame, without its distortion, which ALE's descriptions have not",
+            isd="frame; optical axis and distortion are ISIS's, of the keywords",
             calibration="none; level 3 is calibrated by its archive",
             names=r"lor_\d{10}_0x\w{3}_(eng|sci)(_\d+)?\.fits?",
             examples=("lor_0034974380_0x630_sci_1.fit", "lor_0035140199_0x630_eng_1.fit"),

@@ -6,6 +6,7 @@ The numbers of an RDR are radiance, scaled by the label (Christensen et al. 2004
 import numpy as np
 
 from darkroom.planetary.formats import cubes, pvl
+from darkroom.planetary.geometry.detectors import IR_AXIS, IR_ROW
 from darkroom.planetary.geometry.isd import PUSH_FRAME
 from darkroom.planetary.geometry.sensor import UNDISTORTED, Sensor, detector, optics, scan, seconds
 from darkroom.planetary.instruments import calibrate, ingest
@@ -35,7 +36,6 @@ FRAMES = {"IR": "-53031", "VIS": "-53032"}
 SPACECRAFT = -53
 IR_FOCAL_LENGTH, VIS_FOCAL_LENGTH = 203.9213, 202.059  # mm
 IR_LINE_TIME = 0.0332871  # s
-IR_ROW = 112  # rows of the infrared detector from its middle to the first band
 IR_DISTORTION = (0.00447623, 0.00107556, 0.996005)
 # Row of the infrared detector that each band sees, with time delay integration and without.
 TDI_ROWS = (8.5, 24.5, 50.5, 76.5, 102.5, 128.5, 154.5, 180.5, 205.5, 231.5)
@@ -133,7 +133,7 @@ def _infrared(cube, kernels, code, start, bands):
     entries = {
         **scan(starts[0], stop, line_time),
         **optics(kernels, code, focal_length=IR_FOCAL_LENGTH),
-        **detector(160, 0, (0, IR_ROW), summing),
+        **detector(IR_AXIS, 0, (0, IR_ROW), summing),
         "optical_distortion": {"themisir": {"p_alpha1": alpha, "p_alpha2": beta, "p_k": scale}},
     }
     return Sensor(code, code, starts[0], stop, entries)
