@@ -69,7 +69,7 @@ def test_noise_of_older_and_newer_processors(copernicus, tmp_path, packed, vecto
             members.extract(one, tmp_path)
     tree = etree.parse(tmp_path / name)
     noise = safe_s1.range_noise(tree, name)(np.array([0, 8000, 15_999]), np.array([0, 12_000, 24_999]))
-    assert len(safe_s1.azimuth_noise(tree, (16_000, 25_000))) == vectors
+    assert len(safe_s1.azimuth_noise(tree, (16_000, 25_000), name)) == vectors
     assert (noise > 0).all() == told and np.isfinite(noise).all()
 
 

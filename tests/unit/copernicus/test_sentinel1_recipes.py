@@ -334,29 +334,24 @@ def test_what_cannot_be_made_is_one_line(archive, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "pattern", "new", "says"),
     [
-        ("annotation", r"<latitude>[^<]*</latitude>", "", "no annotation of a GRD product"),
-        ("annotation", r"<latitude>[^<]*<", "<latitude>north<", "no annotation .*'north'"),
-        ("annotation", r"<numberOfLines>360", "<numberOfLines>many", "no annotation .*'many'"),
+        ("annotation", r"<latitude>[^<]*</latitude>", "", "a point of its geolocation grid lacks its line"),
+        ("annotation", r"<latitude>[^<]*<", "<latitude>north<", "has what is no number: .*'north'"),
+        ("annotation", r"<numberOfLines>360", "<numberOfLines>many", "has what is no number: .*'many'"),
         ("annotation", r"<rangePixelSpacing>10", "<rangePixelSpacing>0", "has 360 lines of 480 pixels of 0 m"),
         ("calibration", r"<sigmaNought>[\d.e+]+", "<sigmaNought>0", "has values of sigmaNought that are not above 0"),
-        (
-            "calibration",
-            r"<sigmaNought>[\d.e+]+",
-            "<sigmaNought>nan",
-            "no table of sigmaNought .* sigmaNought has what is no number",
-        ),
-        ("noise", r"<line>-?\d+</line><pixel>", "<pixel>", "no table of noiseRangeLut that can be read"),
+        ("calibration", r"<sigmaNought>[\d.e+]+", "<sigmaNought>nan", "has what is no number: nan"),
+        ("noise", r"<line>-?\d+</line><pixel>", "<pixel>", "a noiseRangeVector does not tell its line"),
         (
             "noise",
             r"<noiseAzimuthLut>[^<]*<",
             "<noiseAzimuthLut>1 1<",
-            "no noise .* a noiseAzimuthVector has 19 lines and 2 factors",
+            "a noiseAzimuthVector has 19 lines and 2 factors",
         ),
     ],
 )
 def test_what_is_damaged_in_its_metadata_is_one_line(archive, tmp_path, kind, pattern, new, says):
     edited(archive, tmp_path / "raw", kind, (pattern, new))
-    with pytest.raises(ValueError, match=rf"\.xml(:| is) {says}"):
+    with pytest.raises(ValueError, match=rf"\.xml: {says}"):
         run(tmp_path / "raw", tmp_path / "none.nc", layers="VH")
 
 

@@ -353,12 +353,11 @@ def test_a_band_of_other_ground_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("right", "wrong", "says"),
     [
-        (">10000<", ">0<", "is no metadata of Sentinel-2 L2A that can be read: .*division by zero"),
-        (">10000<", ">1<", "has a scale of 1; right is that of whole numbers to 1"),
-        (">10000<", ">nan<", "has a scale of nan; right is that of whole numbers to 1"),
-        (">10000<", ">ten<", "is no metadata of Sentinel-2 L2A that can be read: .*'ten'"),
-        ('"3">-1000<', '"3"><', "is no metadata of Sentinel-2 L2A that can be read"),
-        ('band_id="3"', 'band_id="99"', "is no metadata of Sentinel-2 L2A that can be read: .*99"),
+        (">10000<", ">0<", "has a scale of nan; right is"),
+        (">10000<", ">1<", "has a scale of 1; right is"),
+        (">10000<", ">ten<", "BOA_QUANTIFICATION_VALUE is 'ten', which is no number"),
+        ('"3">-1000<', '"3"><', "BOA_ADD_OFFSET is None, which is no number"),
+        ('band_id="3"', 'band_id="99"', "tells BOA_ADD_OFFSET of band '99'; its bands are 0 to 12"),
         (">05.10<", ">5.1<", "PROCESSING_BASELINE '5.1' is unknown"),
     ],
 )
@@ -367,7 +366,7 @@ def test_metadata_that_are_not_numbers_are_one_line(tmp_path, right, wrong, says
     metadata = tmp_path / f"raw/{name}/MTD_MSIL2A.xml"
     assert right in metadata.read_text()
     metadata.write_text(metadata.read_text().replace(right, wrong))
-    with pytest.raises(ValueError, match=rf"MTD_MSIL2A\.xml:? {says}"):
+    with pytest.raises(ValueError, match=rf"MTD_MSIL2A\.xml: {re.escape(says)}"):
         run(tmp_path)
 
 

@@ -106,11 +106,12 @@ def _begin(dataset, places, path):
             value = float(variable[tuple(places[axis] for axis in variable.dimensions)])
             calendar = getattr(variable, "calendar", "standard")
             if calendar not in CALENDARS:
-                right = ", ".join(CALENDARS)
-                raise ValueError(f"{path}: {name} is of the calendar {calendar}; right is one of {right}")
+                raise ValueError(
+                    f"{path}: {name} is of the calendar {calendar}; right is one of {', '.join(CALENDARS)}"
+                )
             if not np.isfinite(value):
                 raise ValueError(f"{path}: {name} is {value}, which is no time")
-            with damage.named(path, f"file whose {name}"):
+            try:
                 moment = netCDF4.num2date(value, variable.units, calendar, only_use_cftime_datetimes=False)
             except Exception as error:  # cftime's own come by many names
                 raise ValueError(f"{path}: {name} is {value:g} {variable.units}, which is no time: {error}") from None

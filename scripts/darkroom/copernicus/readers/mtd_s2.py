@@ -57,6 +57,14 @@ def read(path, level):
     }
 
 
+def _number(entry, path):
+    """The number that an element holds. Raises ValueError for none."""
+    try:
+        return float(entry.text)
+    except (TypeError, ValueError):
+        raise ValueError(f"{path}: {entry.tag} is {entry.text!r}, which is no number") from None
+
+
 def scale(value, path):
     """A scale of reflectance. Raises ValueError for one that cannot be."""
     if not 0 < value <= LARGEST:

@@ -15,7 +15,6 @@ from darkroom import netcdf_file
 from darkroom.copernicus import names
 
 BOUNDS = "SUPPORT_DATA/GEOLOCATIONS"
-FILL = np.float32(netCDF4.default_fillvals["f4"])
 
 
 def scenes(inventory):
@@ -69,7 +68,8 @@ def _good(variable, quality, least):
     values, percent = variable[0], quality[0]
     if percent.dtype.kind == "f":  # of files that were written anew: shares, as qa_value is of percents
         percent = np.round(percent * 100)
-    filled, unknown = getattr(variable, "_FillValue", FILL), getattr(quality, "_FillValue", 255)
+    filled = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
+    unknown = getattr(quality, "_FillValue", 255)
     return (percent > least) & (quality[0] != unknown) & (values != filled) & np.isfinite(values)
 
 

@@ -84,6 +84,20 @@ def opened(paths, kind="sigma0"):
     )
 
 
+def _points(annotation, path):
+    """The geolocation grid: line, pixel, longitude, latitude (n, 4). Raises ValueError for less than 4 points."""
+    listed = list(annotation.iter("geolocationGridPoint"))
+    if len(listed) < 4:
+        raise ValueError(f"{path}: has {len(listed)} points of its geolocation grid; right are 4 or more")
+    columns = [
+        _numbers(" ".join(point.findtext(name) or "" for point in listed), path)
+        for name in ("line", "pixel", "longitude", "latitude")
+    ]
+    if {len(column) for column in columns} != {len(listed)}:
+        raise ValueError(f"{path}: a point of its geolocation grid lacks its line, pixel, longitude or latitude")
+    return np.stack(columns, 1)
+
+
 def _gains(calibration, kind, path):
     """The table that numbers are divided by. Raises ValueError for values that are not above 0."""
     table = _lut(calibration, "calibrationVector", kind, path)
@@ -99,8 +113,8 @@ def range_noise(noise, path):
     return _lut(noise, vector, values, path)
 
 
-def azimuth_noise(noise, shape):
-    """The noise over the azimuth, see `radar.Image`; older products have none."""
+def azimuth_noise(noise, shape, path):
+    """The noise over the azimuth, see `radar.Image`; older products have none. Raises ValueError for damage."""
     blocks = []
     for vector in noise.iter("noiseAzimuthVector"):
         ends = [
@@ -108,9 +122,9 @@ def azimuth_noise(noise, shape):
             for name in ("firstAzimuthLine", "lastAzimuthLine", "firstRangeSample", "lastRangeSample")
         ]
         whole = (0, shape[0] - 1, 0, shape[1] - 1)  # of stripmap, whose vectors need not say
-        lines, factors = _numbers(vector, "line"), _numbers(vector, "noiseAzimuthLut")
+        lines, factors = (_numbers(vector.findtext(name), path) for name in ("line", "noiseAzimuthLut"))
         if not len(lines) or len(lines) != len(factors):
-            raise ValueError(f"a noiseAzimuthVector has {len(lines)} lines and {len(factors)} factors")
+            raise ValueError(f"{path}: a noiseAzimuthVector has {len(lines)} lines and {len(factors)} factors")
         blocks.append((*(int(end) if end else other for end, other in zip(ends, whole, strict=True)), lines, factors))
     return blocks
 
@@ -141,11 +155,14 @@ def _text(tree, place, path):
     return text
 
 
-def _numbers(vector, name):
-    """The numbers (n) of an element. Raises ValueError for what is none."""
-    numbers = np.array((vector.findtext(name) or "").split(), float)
+def _numbers(text, path):
+    """The numbers (n) that an element holds. Raises ValueError for what is none."""
+    try:
+        numbers = np.array((text or "").split(), float)
+    except ValueError as error:
+        raise ValueError(f"{path}: has what is no number: {error}") from None
     if not np.isfinite(numbers).all():
-        raise ValueError(f"{name} has what is no number")
+        raise ValueError(f"{path}: has what is no number: {text.strip()[:40]}")
     return numbers
 
 
