@@ -154,6 +154,17 @@ def test_a_swath_over_the_date_line(tmp_path):
     assert shown.grid.width == 7200 and there.sum() <= 5 and there[0] and there[-1]
 
 
+def test_a_small_scene_over_the_date_line_is_not_taken_for_damaged(tmp_path):
+    """Of all longitudes, as its map is, it has many more cells than pixels."""
+    longitudes, latitudes = swath(60, 80, 179.6, -10)
+    longitudes = (longitudes + 180) % 360 - 180
+    clear = np.zeros(longitudes.shape, int)
+    product(tmp_path / "raw", "SL_2_LST___", lst(clear + 300.0, clear), longitudes, latitudes)
+    _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
+    assert shown.grid.width == 36_000
+    assert (~np.isnan(layer(shown))).sum() == pytest.approx(clear.size, rel=0.05)
+
+
 def polar(rows=60, columns=80, side=2500.0, east=-60e3, north=40e3):
     """Middles of pixels around the north pole: longitudes, latitudes, in rows of a stereographic plane."""
     row, column = np.indices((rows, columns)).astype(float)

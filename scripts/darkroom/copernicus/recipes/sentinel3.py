@@ -76,7 +76,9 @@ def _extent(scene, field, step, most):
     if np.isnan(longitudes + latitudes).all():
         raise ValueError(f"{scene['folder']}: {field['places'][0]} tells the place of no pixel")
     extent = grid.around(longitudes, latitudes, step)
-    if extent.width * extent.height > most * longitudes.size:
+    # Over the date line a map is of all longitudes, and the swath as narrow as elsewhere.
+    wide = min(np.nanmax(east) - np.nanmin(east) for east in (longitudes, longitudes % 360))
+    if wide / step * extent.height > most * longitudes.size:
         raise ValueError(
             f"{scene['folder']}: its {longitudes.size} pixels would make {extent.width} x {extent.height} cells: some "
             "of its places are far from the others, it is damaged; to go on, give map an area"
