@@ -102,11 +102,8 @@ def _floats(scene, file, *names):
 
 
 def _read(variable):
-    """A variable as float64, NaN for what is missing. Raises ValueError for damage."""
-    try:
-        return np.ma.filled(variable[:].astype(float), np.nan)
-    except (OSError, RuntimeError) as error:
-        raise ValueError(f"{variable.group().filepath()}: cannot be read, it is damaged or cut off: {error}") from error
+    """A variable as float64, NaN for what is missing."""
+    return np.ma.filled(variable[:].astype(float), np.nan)
 
 
 def _physical(scene, field, variable):
@@ -167,10 +164,7 @@ def _flagged(path, flags):
             counts = f"{np.size(masks)} flag_masks and {len(meanings)} flag_meanings"
             raise ValueError(f"{path}: {variable.name} has {counts}")
         words = dict(zip(meanings, np.atleast_1d(masks), strict=True))
-        try:
-            stored = variable[:]
-        except (OSError, RuntimeError) as error:
-            raise ValueError(f"{path}: cannot be read, it is damaged or cut off: {error}") from error
+        stored = variable[:]
     lacking = [name for name in flags["set"] if name not in words]
     if lacking:
         raise ValueError(f"{path}: has no flag {', '.join(lacking)}; its flags are {', '.join(words)}")
