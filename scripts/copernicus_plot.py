@@ -57,7 +57,8 @@ def copernicus_plot(
         rows = [row for row in csv.DictReader(file) if row["valid"] != "0"]
     times = sorted({row["begin"] for row in rows})
     figure = matplotlib.figure.Figure(figsize=(12, HEIGHT), dpi=100, layout="constrained", facecolor="white")
-    heights = [3, *([2] if context else []), *([1] if len(times) > 1 else [])]
+    beneath = len(context or []) + bool(variant.composite)
+    heights = [3, *([2] if beneath else []), *([1] if len(times) > 1 else [])]
     figure.set_figheight(HEIGHT * sum(heights) / 4)
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     axes = figure.add_subplot(grid[0])
@@ -70,12 +71,12 @@ def copernicus_plot(
         draw_hotspots(hotspots, axes)
     outlines = shapes_of(plume, perimeter)
     draw_outlines(outlines, axes)
-    if context:
-        panels = grid[1].subgridspec(1, len(context))
-        for panel, path in zip(panels, context, strict=True):
-            beside = figure.add_subplot(panel)
-            draw_context(variants.known(recipes), Path(path), map, beside)
-            draw_outlines(outlines, beside)
+    panels = [figure.add_subplot(panel) for panel in (grid[1].subgridspec(1, beneath) if beneath else ())]
+    for path, panel in zip(context or [], panels, strict=False):
+        draw_context(variants.known(recipes), Path(path), map, panel)
+        draw_outlines(outlines, panel)
+    if variant.composite:
+        draw_composite(variant, map, panels[-1])
     if len(times) > 1:
         draw_times(rows, figure.add_subplot(grid[-1]))
     with files.replacing(preview) as partial:
@@ -87,11 +88,8 @@ def copernicus_plot(
 def draw_map(variant, path, classed, axes):
     """The result, decimated: classes with their legend, three layers as a picture, or values with a scale."""
     with rasterio.open(path) as image:
-        step = max(1, max(image.shape) // MOST)
-        shape = (image.count, image.height // step or 1, image.width // step or 1)
-        values = image.read(out_shape=shape, resampling=Resampling.nearest)
+        values, extent = _decimated(image)
         bounds, crs, units, names = image.bounds, image.crs, image.units, image.descriptions
-    extent = (bounds.left, bounds.right, bounds.bottom, bounds.top)
     band = merging.result(variant, len(names)) - 1
     if classed:
         _draw_classes(variant, values[0], extent, axes)
@@ -116,6 +114,27 @@ def draw_map(variant, path, classed, axes):
     axes.ticklabel_format(useOffset=False, style="plain")
     axes.tick_params(labelsize="small")
     _draw_scale(bounds, crs, axes)
+
+
+def draw_composite(variant, path, axes):
+    """Bands of the map as red, green and blue between common ends: what all show alike is grey."""
+    with rasterio.open(path) as image:
+        values, extent = _decimated(image)
+        names = [image.descriptions[band - 1] for band in variant.composite]
+    shown = values[[band - 1 for band in variant.composite]]
+    ends = [_ends(shown, variant.stretch)] * 3
+    axes.imshow(_stretched(shown, variant.stretch, ends), extent=extent, interpolation="nearest")
+    axes.set_title("{} red, {} green, {} blue".format(*names), fontsize="small")
+    axes.ticklabel_format(useOffset=False, style="plain")
+    axes.tick_params(labelsize="small")
+
+
+def _decimated(image):
+    """Values (band, row, column) of an image of at most so many pixels a side, and its left, right, bottom and top."""
+    step = max(1, max(image.shape) // MOST)
+    shape = (image.count, image.height // step or 1, image.width // step or 1)
+    left, bottom, right, top = image.bounds
+    return image.read(out_shape=shape, resampling=Resampling.nearest), (left, right, bottom, top)
 
 
 def draw_targets(features, path, axes):
@@ -190,11 +209,11 @@ def _draw_classes(variant, values, extent, axes):
     axes.legend(handles=patches, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small", frameon=False)
 
 
-def _stretched(values, shares):
-    """Three layers from 0 to 1, each between two shares of its values; white where there is none."""
+def _stretched(values, shares, ends=None):
+    """Three layers from 0 to 1, each between two shares of its values, or its ends; white where there is none."""
     made = np.ones((*values.shape[1:], 3))
     for at, layer in enumerate(values):
-        low, high = _ends(layer, shares)
+        low, high = ends[at] if ends else _ends(layer, shares)
         made[..., at] = np.where(np.isnan(layer), 1, np.clip((layer - low) / (high - low), 0, 1))
     return made
 

@@ -38,6 +38,7 @@ class Variant:
     palette: str = "viridis"
     range: list | None = None
     rgb: bool = False
+    composite: list = field(default_factory=list)
     stretch: list = field(default_factory=lambda: [0.02, 0.98])
 
 

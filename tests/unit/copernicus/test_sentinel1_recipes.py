@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import matplotlib.figure
 import numpy as np
 import pytest
 import rasterio
@@ -17,6 +18,7 @@ import copernicus_eopf
 import copernicus_safe
 from copernicus_detect_targets import copernicus_detect_targets
 from copernicus_merge import copernicus_merge
+from copernicus_plot import draw_composite
 from copernicus_recipe import project
 from darkroom import files
 from darkroom.copernicus import decibels, items, merging, speckle, targets, variants
@@ -302,6 +304,20 @@ def test_dates_change_by_decibels(archive, tmp_path):
     assert only
     with pytest.raises(ValueError, match="s1_change compares two dates, and there is one"):
         run(tmp_path / "raw", tmp_path / "one.nc", "s1_change")
+
+
+def test_what_went_is_red_what_came_is_cyan_and_the_rest_grey(tmp_path):
+    before, after = np.array([[-20, -5, -12, -12]]), np.array([[-5, -20, -12, np.nan]])
+    profile = {"driver": "GTiff", "count": 3, "height": 1, "width": 4, "dtype": "float32", "crs": "EPSG:32632"}
+    with rasterio.open(tmp_path / "map.tif", "w", transform=rasterio.Affine(10, 0, 0, 0, -10, 0), **profile) as image:
+        image.write(np.stack([before, after, after - before]).astype("f4"))
+        image.descriptions = ("VH_before", "VH_after", "VH_change")
+    axes = matplotlib.figure.Figure().subplots()
+    draw_composite(variants.known()["s1_change"], tmp_path / "map.tif", axes)
+    (came, went, same, unknown) = axes.images[0].get_array()[0]
+    assert came[0] < 0.1 < 0.9 < came[1] == came[2] and went[0] > 0.9 > 0.1 > went[1] == went[2]
+    assert same[0] == same[1] == same[2] and unknown.tolist()[1:] == [1, 1]
+    assert axes.get_title() == "VH_before red, VH_after green, VH_after blue"
 
 
 def test_what_cannot_be_made_is_one_line(archive, tmp_path):
