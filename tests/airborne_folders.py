@@ -122,7 +122,7 @@ BAD_ICARTT = {
 }
 LIDAR = "HS3_CPL_ATB_{}_20120906.hdf5"
 BAD_LIDAR = {
-    "12204a": (lambda content: content[: len(content) // 2], ": no HDF5 file, or one that is cut"),
+    "12204a": (lambda content: content[: len(content) // 2], ": the file is cut: 62320 bytes"),
     "12205a": (lambda content: b"", ": the file is empty"),
 }
 TWIN = "D20120906_224116_twin.QC"

@@ -48,7 +48,7 @@ rule copernicus_project:
         "../../envs/copernicus.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 800 * attempt,
+        mem_mb=lambda wildcards, attempt: 900 * attempt,
         runtime=whole_source,
     params:
         recipe=recipe_of,

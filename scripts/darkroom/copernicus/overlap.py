@@ -37,15 +37,25 @@ def gridded(values, longitudes, latitudes, left, north, step, shape):
     left, north -- the corner of the grid; step -- degrees of a cell; shape -- (rows, columns)
     """
     total, cover = np.zeros(shape), np.zeros(shape)
+    add(values, longitudes, latitudes, left, north, step, total, cover)
+    return mean(total, cover), cover
+
+
+def mean(total, cover):
+    """The mean of cells by what `add` made, NaN for those that no pixel covers."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(cover > 0, total / cover, np.nan)
+
+
+def add(values, longitudes, latitudes, left, north, step, total, cover):
+    """Add pixels to the sum of values by overlaps and to the covered part of each cell, see `gridded`."""
     rows, columns = (north - latitudes) / step, (longitudes - left) / step
     (west, east), (top, bottom) = _ends(columns), _ends(rows)
-    level = (bottom > 0) & (top < shape[0])
+    level = (bottom > 0) & (top < total.shape[0])
     for turn in (-360 / step, 0, 360 / step):  # the grid may go on beyond 180 degrees, as pixels may
-        near = level & (east + turn > 0) & (west + turn < shape[1])
+        near = level & (east + turn > 0) & (west + turn < total.shape[1])
         if near.any():
             _kernel()(values[near], columns[near] + turn, rows[near], total, cover)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(cover > 0, total / cover, np.nan), cover
 
 
 @functools.cache

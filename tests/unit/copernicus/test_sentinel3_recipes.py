@@ -12,6 +12,7 @@ from copernicus_detect import copernicus_detect
 from copernicus_merge import copernicus_merge
 from copernicus_recipe import project
 from copernicus_sen3 import lst, olci, product, swath, ties
+from darkroom.copernicus import swath as swaths
 from darkroom.copernicus import variants
 from darkroom.copernicus.readers import sen3
 from darkroom.copernicus.recipes.registry import method
@@ -53,7 +54,7 @@ def test_a_field_is_on_the_map_by_the_overlaps_of_its_pixels(tmp_path):
     stored = np.random.default_rng(3).integers(10, 200, longitudes.shape).astype("u1")
     product(tmp_path / "raw", "OL_2_WFR___", olci(stored, np.full(longitudes.shape, 2, "u8")), longitudes, latitudes)
     times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_olci", map={"resolution": 0.02})
-    corners = sen3.corners(*(np.round(one, 6) for one in (longitudes, latitudes)))
+    corners = swaths.corners(*(np.round(one, 6) for one in (longitudes, latitudes)))
     pixels = shapely.polygons(np.stack(corners, -1).reshape(-1, 4, 2))
     values = (10 ** (stored * 0.01 - 1)).ravel()
     west, _, _, north = shown.grid.bounds

@@ -14,7 +14,7 @@ from cf_units import Unit
 from scipy.interpolate import RegularGridInterpolator
 
 from darkroom import netcdf_file
-from darkroom.copernicus import areas, names
+from darkroom.copernicus import areas, names, swath
 
 PLAIN = ("", "-", "dl")  # how files write that a number has no unit
 
@@ -54,22 +54,38 @@ def files(field):
 
 
 def places(scene, field):
-    """Longitudes and latitudes (float64) of the middles of all pixels, NaN where none are told.
+    """The `swath.Places` of all pixels.
 
-    Raises ValueError for a file whose numbers are no places.
+    Raises ValueError for a file whose numbers are no places, or that tells the place of no pixel.
     """
-    longitudes, latitudes = _floats(scene, *field["places"])
-    areas.require_places(Path(scene["folder"], field["places"][0]), longitudes, latitudes)
-    return longitudes, latitudes
+    file, *axes = field["places"]
+    path = Path(scene["folder"], file)
+    with _opened(path) as dataset:
+        longitudes, latitudes = (_variable(dataset, [axis]) for axis in axes)
+        if longitudes.shape != latitudes.shape:
+            raise ValueError(f"{path}: has {longitudes.shape} longitudes and {latitudes.shape} latitudes")
+        made = swath.Places(longitudes.shape)
+        for rows in made.bands():
+            degrees = _read(longitudes, rows), _read(latitudes, rows)
+            areas.require_places(path, *degrees)
+            made.put(rows, *degrees)
+    if np.isnan(made.bounds).any():
+        raise ValueError(f"{scene['folder']}: {file} tells the place of no pixel")
+    return made
 
 
 def values(scene, field):
-    """Values (float64) of all pixels in the unit of the field, NaN for what is missing or has one of its flags."""
+    """Values (float32) of all pixels in the unit of the field, NaN for what is missing or has one of its flags."""
     path = _file(scene, field["file"])
     if tie := field.get("tie"):
-        return _angles_of_pixels(scene, path, field["variable"], tie)
+        return _angles_of_pixels(scene, path, field["variable"], tie).astype(np.float32)
     with _opened(path) as dataset:
-        return _physical(scene, field, _variable(dataset, field["variable"]))
+        variable = _variable(dataset, field["variable"])
+        made = np.empty(variable.shape, np.float32)
+        for first in range(0, len(made), swath.BAND):
+            rows = slice(first, first + swath.BAND)
+            made[rows] = _physical(scene, field, variable, rows)
+    return made
 
 
 def orphans(scene, field):
@@ -101,14 +117,14 @@ def _floats(scene, file, *names):
         return tuple(_read(_variable(dataset, [name])) for name in names)
 
 
-def _read(variable):
-    """A variable as float64, NaN for what is missing."""
-    return np.ma.filled(variable[:].astype(float), np.nan)
+def _read(variable, rows=slice(None)):
+    """A variable, or some rows of it, as float64, NaN for what is missing."""
+    return np.ma.filled(variable[rows].astype(float), np.nan)
 
 
-def _physical(scene, field, variable):
-    """A variable in the unit of a field, NaN for what is missing or has one of its flags."""
-    made, path = _read(variable), variable.group().filepath()
+def _physical(scene, field, variable, rows=slice(None)):
+    """Some rows of a variable in the unit of a field, NaN for what is missing or has one of its flags."""
+    made, path = _read(variable, rows), variable.group().filepath()
     unit = str(getattr(variable, "units", "")).strip()
     unit = "1" if unit in PLAIN else unit
     if field.get("log10"):
@@ -120,7 +136,7 @@ def _physical(scene, field, variable):
             right = f"right is {field['unit']}, or what becomes that"
             raise ValueError(f"{path}: {variable.name} is in {unit!r}; {right}") from None
     if flags := field.get("flags"):
-        flagged = _flagged(_file(scene, flags["file"]), flags)
+        flagged = _flagged(_file(scene, flags["file"]), flags, rows)
         if flagged.shape != made.shape:
             raise ValueError(f"{path}: has {made.shape} pixels, and flags are told of {flagged.shape}")
         made[flagged] = np.nan
@@ -154,8 +170,11 @@ def _is_one_way(values):
     return bool((steps > 0).all() or (steps < 0).all())
 
 
-def _flagged(path, flags):
-    """Where one of the named flags is set. Masks are those of the file, as wide as they are there: up to 64 bits."""
+def _flagged(path, flags, rows):
+    """In which pixels of some rows one of the named flags is set.
+
+    Masks are those of the file, as wide as they are there: up to 64 bits.
+    """
     with _opened(path) as dataset:
         variable = _variable(dataset, flags["variable"])
         variable.set_auto_maskandscale(False)
@@ -164,26 +183,12 @@ def _flagged(path, flags):
             counts = f"{np.size(masks)} flag_masks and {len(meanings)} flag_meanings"
             raise ValueError(f"{path}: {variable.name} has {counts}")
         words = dict(zip(meanings, np.atleast_1d(masks), strict=True))
-        stored = variable[:]
+        stored = variable[rows]
     lacking = [name for name in flags["set"] if name not in words]
     if lacking:
         raise ValueError(f"{path}: has no flag {', '.join(lacking)}; its flags are {', '.join(words)}")
     mask = np.bitwise_or.reduce(np.array([words[name] for name in flags["set"]], stored.dtype))
     return (stored & mask) != 0
-
-
-def corners(longitudes, latitudes):
-    """Of pixels, by their middles (row, column), the four corners in their order around each: longitudes and latitudes
-    (row, column, 4), half way to the neighbours.
-
-    Half way is in space: in degrees it is nowhere near at the date line and around the poles.
-    """
-    east, north = np.radians(longitudes), np.radians(latitudes)
-    points = np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)])
-    edge = np.pad(points, ((0, 0), (1, 1), (1, 1)), mode="reflect", reflect_type="odd")
-    x, y, z = edge[:, :-1, :-1] + edge[:, 1:, :-1] + edge[:, :-1, 1:] + edge[:, 1:, 1:]
-    shared = np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
-    return tuple(np.stack([one[:-1, :-1], one[:-1, 1:], one[1:, 1:], one[1:, :-1]], -1) for one in shared)
 
 
 def _file(scene, kinds):
