@@ -23,7 +23,7 @@ rule copernicus_import:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 700 * attempt,
+        mem_mb=lambda wildcards, attempt: 800 * attempt,
     params:
         recipe=recipe_of,
         options=recipe_options,
@@ -48,7 +48,7 @@ rule copernicus_project:
         "../../envs/copernicus.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 900 * attempt,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=whole_source,
     params:
         recipe=recipe_of,
