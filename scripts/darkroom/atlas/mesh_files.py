@@ -1,10 +1,14 @@
 """Meshes in files: STL, OBJ, PLY, GIFTI."""
 
+import re
+
 import nibabel
 import numpy as np
 import trimesh
 
 from darkroom import damage
+
+ZEROTH = re.compile(rb"^f(?:[ \t]+\S+)*?[ \t]+0(?=[/\s]|$)", re.MULTILINE)  # OBJ counts corners from 1, or back from -1
 
 
 def load(path):
@@ -20,6 +24,8 @@ def load(path):
                 notes.append(
                     f"{path.name} has a matrix to another space, which is not used; `surface_transform` can go there"
                 )
+        elif path.suffix.lower() == ".obj" and ZEROTH.search(path.read_bytes()):
+            raise ValueError(f"{path}: a face has the corner 0; those of an OBJ file are counted from 1")
         else:
             # A file of STL has the corners of each face by themselves.
             mesh = trimesh.load(path, force="mesh", process=path.suffix.lower() == ".stl")

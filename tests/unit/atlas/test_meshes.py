@@ -202,3 +202,13 @@ def test_meshes_without_faces(name, content, text, tmp_path):
     with pytest.raises(ValueError) as failure:
         mesh_files.load(tmp_path / name)
     assert text in str(failure.value)
+
+
+@pytest.mark.parametrize("face", ["f 0 1 2", "f 1/1 2/2 0/3", "f 1 2 3\nf\t1\t0\t2"])
+def test_corners_of_obj_are_counted_from_one(tmp_path, face):
+    path = tmp_path / "a.obj"
+    path.write_text(f"v 0 0 0\nv 1 0 0\nv 0 1 0\n{face}\n")
+    with pytest.raises(ValueError, match=r"a\.obj: a face has the corner 0"):
+        mesh_files.load(path)
+    path.write_text("v 0 0 0\nv 10 0 0\nv 0 1 0\nf -3 -2 -1\n")
+    assert mesh_files.load(path)[1].tolist() == [[0, 1, 2]]
