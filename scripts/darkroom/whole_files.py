@@ -16,6 +16,7 @@ PADDING = 4  # of the last variable, which need not be there
 BLOCK = 1024  # of what old libraries wrote at once: what the buffer had before may stand below the last record
 SIZES = (0, 1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8)  # bytes of a value by the number of its type
 HDF5 = b"\x89HDF\r\n\x1a\n"
+JP2, SUPERBOXES = b"\0\0\0\x0cjP  \r\n\x87\n", (b"jp2h", b"asoc", b"res ", b"uinf")
 HEAP, OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<HH4xQ")  # heads of a global heap and of an object in it
 SEARCHED = 1 << 26  # bytes at each end of a file in which heaps are looked for
 PACKED, SLACK = 1100, 1 << 26  # deflate packs 1032 bytes into one at most; small arrays may be of fill values alone
@@ -159,12 +160,39 @@ def hdf5_size(path):
             if begin >= size:
                 return 0
             file.seek(begin)
-        version, *head = file.read(8)
-        if version < 2:
-            width = head[4]
-            file.seek(begin + 24 + 4 * version)
+        head = file.read(8)
+        if head[0] < 2:
+            width = head[5]
+            file.seek(begin + 24 + 4 * head[0])
         else:
-            width = head[0]
+            width = head[1]
             file.seek(begin + 12)
         base, _, end = (int.from_bytes(file.read(width), "little") for _ in range(3))
         return begin - base + end
+
+
+def require_boxes(path):
+    """Refuse a JPEG 2000 file with a box in another one that tells no length, over which GDAL goes round for ever.
+
+    Format: ISO/IEC 15444-1, annex I. Raises ValueError naming the file.
+    """
+    with Path(path).open("rb") as file:
+        if file.read(len(JP2)) == JP2:
+            _walk(path, file, 0, Path(path).stat().st_size)
+
+
+def _walk(path, file, begin, end, is_inner=False):
+    at = begin
+    while at + 8 <= end:
+        file.seek(at)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        head = 16 if length == 1 else 8
+        if length == 1:
+            (length,) = struct.unpack(">Q", file.read(8).ljust(8, b"\0"))
+        if not length and not is_inner:  # the last box, up to the end
+            return
+        if length < head or (is_inner and at + length > end):
+            raise ValueError(f"{path}: the file is damaged: a box at byte {at} has {length} bytes")
+        if kind in SUPERBOXES:
+            _walk(path, file, at + head, min(at + length, end), is_inner=True)
+        at += length

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import h5py
+import imagecodecs
 import netCDF4
 import nibabel
 import numpy as np
@@ -167,6 +168,16 @@ def test_hdf5_over_whose_heap_its_library_goes_round_for_ever(tmp_path):
     content[heap + 16 : heap + 32] = bytes(16)
     path.write_bytes(content)
     assert "a.nc" in refused("heap of texts and references", opened, path)
+
+
+def test_jpeg_2000_over_whose_boxes_its_library_goes_round_for_ever(tmp_path):
+    path = tmp_path / "s.jp2"
+    content = bytearray(imagecodecs.jpeg2k_encode(np.zeros((24, 20, 3), "u1"), level=0))
+    path.write_bytes(content)
+    assert described(path)["shape"] == [1, 24, 20, 3]
+    content[content.index(b"colr") - 1] = 0
+    path.write_bytes(content)
+    assert "s.jp2" in refused("has 0 bytes", described, path)
 
 
 @cases

@@ -55,11 +55,11 @@ class Array(contextlib.AbstractContextManager):
                 planes = np.array(planes)
                 # What was read of a mapped file would count as memory of this process, in the end all of it.
                 self._array._mmap.madvise(mmap.MADV_DONTNEED)
+            kept = [axis for axis in axes if axis in "zyxc"]
+            planes = planes.transpose([kept.index(axis) for axis in "zyxc" if axis in kept])
         except Exception as error:
             said = " ".join(str(error).split())  # nibabel's has two lines
             raise ValueError(f"{self._source['path']}: the volume is damaged or cut short ({said})") from error
-        kept = [axis for axis in axes if axis in "zyxc"]
-        planes = planes.transpose([kept.index(axis) for axis in "zyxc" if axis in kept])
         planes = planes[tuple(slice(None) if axis in kept else None for axis in "zyxc")]
         if scaling := self._source.get("scaling"):
             return planes * np.float64(scaling[0]) + scaling[1]

@@ -20,7 +20,7 @@ import PIL.Image
 import rasterio
 import rasterio.errors
 
-from darkroom import damage
+from darkroom import damage, whole_files
 from darkroom.atlas import demands, pictures, tiffs
 from darkroom.atlas.numbering import by_channel, by_time, ordered, some
 
@@ -379,6 +379,7 @@ def _header(page):
     try:
         with Path(path).open("rb") as file:
             start = file.read(12)
+        whole_files.require_boxes(path)
         tiff = pictures.tiff_page(path, offset) if start[:2] in (b"II", b"MM") else None
     except Exception as error:
         raise ValueError(f"{page} is not an image that can be read: {error}") from error

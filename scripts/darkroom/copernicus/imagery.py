@@ -1,15 +1,18 @@
 """Images of products as GDAL reads them."""
 
 import contextlib
+from pathlib import Path
 
 import rasterio
 
-from darkroom import damage
+from darkroom import damage, whole_files
 
 
 @contextlib.contextmanager
 def opened(path):
     """An image, open for reading. Raises ValueError naming one that is damaged, also while it is read."""
+    if Path(path).is_file():  # and not within an archive
+        whole_files.require_boxes(path)
     with damage.named(path, "image"), rasterio.open(path) as image:
         yield image
 

