@@ -94,7 +94,8 @@ def draw_map(variant, path, classed, axes):
     if classed:
         _draw_classes(variant, values[0], extent, axes)
     elif variant.rgb:
-        axes.imshow(_stretched(values[:3], variant.stretch), extent=extent, interpolation="nearest")
+        ends = [_ends(layer, variant.stretch) for layer in values[:3]]
+        axes.imshow(_stretched(values[:3], ends), extent=extent, interpolation="nearest")
     else:
         low, high = variant.range or _ends(values[band], variant.stretch)
         scale = LogNorm if variant.log and low > 0 else Normalize
@@ -122,8 +123,7 @@ def draw_composite(variant, path, axes):
         values, extent = _decimated(image)
         names = [image.descriptions[band - 1] for band in variant.composite]
     shown = values[[band - 1 for band in variant.composite]]
-    ends = [_ends(shown, variant.stretch)] * 3
-    axes.imshow(_stretched(shown, variant.stretch, ends), extent=extent, interpolation="nearest")
+    axes.imshow(_stretched(shown, [_ends(shown, variant.stretch)] * 3), extent=extent, interpolation="nearest")
     axes.set_title("{} red, {} green, {} blue".format(*names), fontsize="small")
     axes.ticklabel_format(useOffset=False, style="plain")
     axes.tick_params(labelsize="small")
@@ -190,7 +190,7 @@ def draw_context(known, path, map_path, axes):
             values = brought.read(bands, masked=True).astype(float).filled(np.nan)
     extent = (bounds.left, bounds.right, bounds.bottom, bounds.top)
     if colored:
-        axes.imshow(_stretched(values, SHARES), extent=extent)
+        axes.imshow(_stretched(values, [_ends(layer, SHARES) for layer in values]), extent=extent)
     else:
         low, high = _ends(values[0], SHARES)
         palette = variant.palette if variant else "gray"
@@ -209,11 +209,10 @@ def _draw_classes(variant, values, extent, axes):
     axes.legend(handles=patches, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small", frameon=False)
 
 
-def _stretched(values, shares, ends=None):
-    """Three layers from 0 to 1, each between two shares of its values, or its ends; white where there is none."""
+def _stretched(values, ends):
+    """Three layers from 0 to 1, each between its two ends; white where there is none."""
     made = np.ones((*values.shape[1:], 3))
-    for at, layer in enumerate(values):
-        low, high = ends[at] if ends else _ends(layer, shares)
+    for at, (layer, (low, high)) in enumerate(zip(values, ends, strict=True)):
         made[..., at] = np.where(np.isnan(layer), 1, np.clip((layer - low) / (high - low), 0, 1))
     return made
 

@@ -1,10 +1,11 @@
-"""Files whose headers tell how long they are, netCDF of the classic formats and HDF5, held against their length.
+"""Files whose headers tell how long they are or their parts: netCDF of the classic formats, HDF5, boxes of JPEG 2000.
 
-Their libraries believe the headers: they read zeros where a file is cut, give memory to what is not there, and may come
-to no end where something stands twice.
+Their libraries believe the headers: they read zeros where a file is cut, give memory to what is not there, and come to
+no end over what has no length.
 """
 
 import contextlib
+import functools
 import math
 import mmap
 import struct
@@ -23,11 +24,17 @@ PACKED, SLACK = 1100, 1 << 26  # deflate packs 1032 bytes into one at most; smal
 
 
 def require(path):
-    """Refuse a file that is empty, or not as long as its header says; others than those formats are let through.
+    """Refuse a netCDF or HDF5 file that is empty, or not as long as its header says; other formats are let through.
 
     Raises ValueError naming the file, with both lengths.
     """
-    size = Path(path).stat().st_size
+    about = Path(path).stat()
+    _require(path, about.st_size, about.st_ino, about.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1024)
+def _require(path, size, *version):
+    """See `require`; once for a file that stays as it is, as those who read in blocks open it for each."""
     if not size:
         raise ValueError(f"{path}: the file is empty")
     try:
@@ -52,12 +59,12 @@ def _require_heaps(path):
     Format: HDF5 File Format Specification 3.0, III.E.
     """
     with Path(path).open("rb") as file, contextlib.closing(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)) as content:
-        at = content.find(b"GCOL", 0, SEARCHED)
-        while at >= 0:
-            if not _is_heap_walked(content, at):
-                raise ValueError(f"{path}: the file is damaged: the heap of texts and references at byte {at}")
-            start = max(at + 4, len(content) - SEARCHED if at + 4 > SEARCHED else 0)
-            at = content.find(b"GCOL", start)
+        for begin, end in ((0, SEARCHED), (max(SEARCHED, len(content) - SEARCHED), len(content))):
+            at = content.find(b"GCOL", begin, end)
+            while at >= 0:
+                if not _is_heap_walked(content, at):
+                    raise ValueError(f"{path}: the file is damaged: the heap of texts and references at byte {at}")
+                at = content.find(b"GCOL", at + 4, end)
 
 
 def _is_heap_walked(content, begin):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from darkroom import netcdf_file
+from darkroom import netcdf_file, whole_files
 from darkroom.airborne import collection, places, reading, units
 from darkroom.airborne.extent import time_text
 from darkroom.airborne.granule import moments
@@ -18,7 +18,7 @@ from darkroom.airborne.readers.clock import TIME_OF_DAY
 from darkroom.airborne.screen import is_about, possible_range
 from darkroom.airborne.times import moment
 
-HDF5, HDF4, CLASSIC = b"\x89HDF\r\n\x1a\n", b"\x0e\x03\x13\x01", b"CDF"
+HDF4, CLASSIC = b"\x0e\x03\x13\x01", b"CDF"
 UNIX = (1e8, 4e9)  # what counts of seconds since an epoch are
 # Days that counts of seconds begin with: Unix, GPS, TAI93, J2000, LabVIEW and MATLAB's of instruments.
 EPOCHS = ("1970-01-01", "1980-01-06", "1993-01-01", "2000-01-01", "2001-01-01", "1904-01-01")
@@ -98,7 +98,7 @@ def reader_of(path):
     path = Path(path)
     with path.open("rb") as file:
         start = file.read(1 << 16)
-    if start.startswith((HDF5, CLASSIC)):
+    if start.startswith((whole_files.HDF5, CLASSIC)):
         return "aspen" if b"AspenVersion" in start else "netcdf"
     rows = start.splitlines()
     if rows and re.match(rb"\s*\d+[\s,]+(1001|2110|2310)\b", rows[0]):

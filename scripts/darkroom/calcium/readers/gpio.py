@@ -77,9 +77,9 @@ def read_gpio(path):
     mode = session.get(session.get("adMode"))
     clock = Fraction(mode.get("clock", CLOCK) if isinstance(mode, dict) else CLOCK)
     with damage.named(path, "gpio file"):
-        offsets = of_changes(changes)
+        signals = of_changes(changes)
     return Signals(
-        offsets,
+        signals,
         Fraction(numerator, denominator),
         utc_offset,
         Fraction(time, 1_000_000),

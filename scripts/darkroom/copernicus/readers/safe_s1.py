@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom import damage
 from darkroom.copernicus import areas, imagery, names, trees
 from darkroom.copernicus.readers import eopf_s1, radar
 
@@ -74,8 +73,6 @@ def opened(paths, kind="sigma0"):
         raise ValueError(f"{paths['annotation']}: has {told[0]} lines of {told[1]} pixels of {told[2]} m")
     points = _points(annotation, paths["annotation"])
     _require_shape(paths["measurement"], shape)
-    with damage.named(paths["noise"], "noise of a GRD product"):
-        azimuth = azimuth_noise(noise, shape, paths["noise"])
     return radar.Image(
         paths["measurement"],
         shape,
@@ -83,7 +80,7 @@ def opened(paths, kind="sigma0"):
         points,
         _gains(calibration, LUTS[kind], paths["calibration"]),
         range_noise(noise, paths["noise"]),
-        azimuth,
+        azimuth_noise(noise, shape, paths["noise"]),
         functools.partial(imagery.numbers, paths["measurement"]),
     )
 
@@ -137,16 +134,18 @@ def range_noise(noise, path):
 def azimuth_noise(noise, shape, path):
     """The noise over the azimuth, see `radar.Image`; older products have none. Raises ValueError for damage."""
     blocks = []
+    whole = {  # of stripmap, whose vectors need not say
+        "firstAzimuthLine": 0,
+        "lastAzimuthLine": shape[0] - 1,
+        "firstRangeSample": 0,
+        "lastRangeSample": shape[1] - 1,
+    }
     for vector in noise.iter("noiseAzimuthVector"):
-        ends = [
-            vector.findtext(name)
-            for name in ("firstAzimuthLine", "lastAzimuthLine", "firstRangeSample", "lastRangeSample")
-        ]
-        whole = (0, shape[0] - 1, 0, shape[1] - 1)  # of stripmap, whose vectors need not say
+        ends = [_whole(vector.findtext(name), path, other) for name, other in whole.items()]
         lines, factors = (_numbers(vector.findtext(name), path) for name in ("line", "noiseAzimuthLut"))
         if not len(lines) or len(lines) != len(factors):
             raise ValueError(f"{path}: a noiseAzimuthVector has {len(lines)} lines and {len(factors)} factors")
-        blocks.append((*(int(end) if end else other for end, other in zip(ends, whole, strict=True)), lines, factors))
+        blocks.append((*ends, lines, factors))
     return blocks
 
 
@@ -185,6 +184,14 @@ def _numbers(text, path):
     if not np.isfinite(numbers).all():
         raise ValueError(f"{path}: has what is no number: {text.strip()[:40]}")
     return numbers
+
+
+def _whole(text, path, other):
+    """The whole number that an element holds; another one where it is not there. Raises ValueError for what is none."""
+    try:
+        return int(text) if text else other
+    except ValueError:
+        raise ValueError(f"{path}: has {text.strip()[:40]!r} for a whole number") from None
 
 
 def _lut(tree, vector, values, path):

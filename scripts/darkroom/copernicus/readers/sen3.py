@@ -79,12 +79,12 @@ def values(scene, field):
     path = _file(scene, field["file"])
     if tie := field.get("tie"):
         return _angles_of_pixels(scene, path, field["variable"], tie).astype(np.float32)
-    with _opened(path) as dataset:
+    with _opened(path) as dataset, _flagged(scene, field.get("flags")) as flagged:
         variable = _variable(dataset, field["variable"])
         made = np.empty(variable.shape, np.float32)
         for first in range(0, len(made), swath.BAND):
             rows = slice(first, first + swath.BAND)
-            made[rows] = _physical(scene, field, variable, rows)
+            made[rows] = _physical(field, variable, flagged, rows)
     return made
 
 
@@ -97,9 +97,10 @@ def orphans(scene, field):
     with _opened(_file(scene, field["file"])) as dataset:
         if not any(kind in dataset.variables for kind in kinds):
             return *np.zeros((3, 0)), np.zeros(0, int)
-        flags = field.get("flags", {})
-        apart = flags and {"flags": flags | {"variable": [_orphan(kind) for kind in flags["variable"]]}}
-        made = _physical(scene, field | apart, _variable(dataset, kinds))
+        flags = field.get("flags")
+        apart = flags and flags | {"variable": [_orphan(kind) for kind in flags["variable"]]}
+        with _flagged(scene, apart) as flagged:
+            made = _physical(field, _variable(dataset, kinds), flagged)
     file, *axes = field["places"]
     longitudes, latitudes = _floats(scene, file, *map(_orphan, axes))
     rows, columns = np.nonzero(~np.isnan(made) & ~np.isnan(longitudes) & ~np.isnan(latitudes))
@@ -122,8 +123,8 @@ def _read(variable, rows=slice(None)):
     return np.ma.filled(variable[rows].astype(float), np.nan)
 
 
-def _physical(scene, field, variable, rows=slice(None)):
-    """Some rows of a variable in the unit of a field, NaN for what is missing or has one of its flags."""
+def _physical(field, variable, flagged, rows=slice(None)):
+    """Some rows of a variable in the unit of a field, NaN for what is missing or flagged, see `_flagged`."""
     made, path = _read(variable, rows), variable.group().filepath()
     unit = str(getattr(variable, "units", "")).strip()
     unit = "1" if unit in PLAIN else unit
@@ -135,11 +136,11 @@ def _physical(scene, field, variable, rows=slice(None)):
         except ValueError:
             right = f"right is {field['unit']}, or what becomes that"
             raise ValueError(f"{path}: {variable.name} is in {unit!r}; {right}") from None
-    if flags := field.get("flags"):
-        flagged = _flagged(_file(scene, flags["file"]), flags, rows)
-        if flagged.shape != made.shape:
-            raise ValueError(f"{path}: has {made.shape} pixels, and flags are told of {flagged.shape}")
-        made[flagged] = np.nan
+    if flagged:
+        bad = flagged(rows)
+        if bad.shape != made.shape:
+            raise ValueError(f"{path}: has {made.shape} pixels, and flags are told of {bad.shape}")
+        made[bad] = np.nan
     return made
 
 
@@ -170,11 +171,16 @@ def _is_one_way(values):
     return bool((steps > 0).all() or (steps < 0).all())
 
 
-def _flagged(path, flags, rows):
-    """In which pixels of some rows one of the named flags is set.
+@contextlib.contextmanager
+def _flagged(scene, flags):
+    """Tells in which pixels of some rows one of the named flags is set; None where there are no flags.
 
     Masks are those of the file, as wide as they are there: up to 64 bits.
     """
+    if not flags:
+        yield None
+        return
+    path = _file(scene, flags["file"])
     with _opened(path) as dataset:
         variable = _variable(dataset, flags["variable"])
         variable.set_auto_maskandscale(False)
@@ -183,12 +189,10 @@ def _flagged(path, flags, rows):
             counts = f"{np.size(masks)} flag_masks and {len(meanings)} flag_meanings"
             raise ValueError(f"{path}: {variable.name} has {counts}")
         words = dict(zip(meanings, np.atleast_1d(masks), strict=True))
-        stored = variable[rows]
-    lacking = [name for name in flags["set"] if name not in words]
-    if lacking:
-        raise ValueError(f"{path}: has no flag {', '.join(lacking)}; its flags are {', '.join(words)}")
-    mask = np.bitwise_or.reduce(np.array([words[name] for name in flags["set"]], stored.dtype))
-    return (stored & mask) != 0
+        if lacking := [name for name in flags["set"] if name not in words]:
+            raise ValueError(f"{path}: has no flag {', '.join(lacking)}; its flags are {', '.join(words)}")
+        mask = np.bitwise_or.reduce(np.array([words[name] for name in flags["set"]], variable.dtype))
+        yield lambda rows: (variable[rows] & mask) != 0
 
 
 def _file(scene, kinds):

@@ -12,6 +12,7 @@ CARD, BLOCK = 80, 2880
 SUFFIXES = (".fit", ".fits", ".fts")
 MOST = 100 * BLOCK  # bytes of a header
 TYPES = {8: "MSB_UNSIGNED_INTEGER", 16: "MSB_INTEGER", 32: "MSB_INTEGER", -32: "IEEE_REAL", -64: "IEEE_REAL"}
+SIZES = ("BITPIX", "NAXIS1", "NAXIS2")
 VALUE = re.compile(r"\s*(?:'((?:[^']|'')*)'|([^/]*))")
 
 
@@ -29,10 +30,9 @@ def label(path):
     Raises ValueError naming what it lacks.
     """
     cards, size = header(path)
-    sizes = [key for key in ("BITPIX", "NAXIS1", "NAXIS2") if key not in cards]
-    if sizes or cards.get("NAXIS") != "2":
+    if any(key not in cards for key in SIZES) or cards.get("NAXIS") != "2":
         raise ValueError(f"{path}: NAXIS = {cards.get('NAXIS')}; right is an image of two axes in the first unit")
-    for key in ("BITPIX", "NAXIS1", "NAXIS2"):
+    for key in SIZES:
         if not re.fullmatch(r"-?[0-9]+", cards[key]):
             raise ValueError(f"{path}: {key} = {cards[key]!r}; right is a whole number")
     if int(cards["BITPIX"]) not in TYPES:

@@ -19,7 +19,6 @@ CCDS = ("RED0", "RED1", "RED2", "RED3", "BG12", "RED4", "IR10", "IR11", "RED5", 
 TABLES = {"NONE": "None", "SQUARE-ROOT": "SquareRoot", "LINEAR": "Linear", "STORED": "Stored"}
 SWITCH = {"ON": "On", "OFF": "Off"}
 FINE_CLOCK, IK_CODE, FRAME_CODE = -74999, -74699, -74690
-# NAIF's codes of the CCDs by CPMM_NUMBER, and the samples of a channel: half of a CCD.
 
 
 def setting(keyword, default="-9999", words=None):
