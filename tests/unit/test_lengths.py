@@ -17,7 +17,7 @@ import pytest
 import tifffile
 
 from campaign import ROOT
-from darkroom import netcdf_file
+from darkroom import netcdf_file, whole_files
 from darkroom.airborne.readers import columns
 from darkroom.atlas import stack, witness
 from darkroom.planetary.formats import pds3
@@ -168,6 +168,16 @@ def test_hdf5_over_whose_heap_its_library_goes_round_for_ever(tmp_path):
     content[heap + 16 : heap + 32] = bytes(16)
     path.write_bytes(content)
     assert "a.nc" in refused("heap of texts and references", opened, path)
+
+
+def test_heaps_are_looked_for_at_the_end_of_a_file_too(tmp_path, monkeypatch):
+    content = bytearray(hdf5(tmp_path / "a.nc"))
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 32] = bytes(16)
+    monkeypatch.setattr(whole_files, "SEARCHED", 5000)
+    path = tmp_path / "b.h5"
+    path.write_bytes(bytes(8192) + content)  # behind a block of the user's, where no head reaches
+    refused("heap of texts and references", whole_files.require, path)
 
 
 def test_jpeg_2000_over_whose_boxes_its_library_goes_round_for_ever(tmp_path):
