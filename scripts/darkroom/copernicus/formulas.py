@@ -35,7 +35,7 @@ class Index:
         """The index (float32) of reflectances by letter, NaN where it is no number."""
         with np.errstate(all="ignore"):
             made = eval(_compiled(self.formula), {"__builtins__": {}}, self.constants | bands)
-        return np.where(np.isfinite(made), made, np.nan).astype(np.float32)
+        return np.where(np.isfinite(made), made, np.float32(np.nan)).astype(np.float32, copy=False)
 
 
 @functools.cache

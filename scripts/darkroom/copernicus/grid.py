@@ -1,6 +1,7 @@
 """The grid of a map: where its pixels are, and images brought to it, window by window."""
 
 import math
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -74,11 +75,19 @@ class Grid:
 
 def computed(block, windows):
     """Each window with what `block` makes of it, in their order, on two processors; few are in memory together."""
-    listed = list(windows)
+    ahead = deque()
     with ThreadPoolExecutor(2) as pool:
-        for first in range(0, len(listed), AHEAD):
-            some = listed[first : first + AHEAD]
-            yield from zip(some, pool.map(block, some), strict=True)
+        for window in windows:
+            ahead.append((window, pool.submit(block, window)))
+            if len(ahead) == AHEAD:
+                yield _first(ahead)
+        while ahead:
+            yield _first(ahead)
+
+
+def _first(ahead):
+    window, made = ahead.popleft()
+    return window, made.result()
 
 
 def named(text):

@@ -76,8 +76,10 @@ def image_of(scene, band, resolution):
 def reflectance(scene, band, pixels):
     """Reflectances (float32) of digital numbers, NaN for what is no data or saturated; negative ones stay."""
     shift, scale = scene["offsets"].get(band, 0.0), scene["scale"]
-    values = (pixels.astype(np.float32) + np.float32(shift)) * np.float32(scale)
-    values[(pixels == NOTHING) | (pixels == SATURATED)] = np.nan
+    values = pixels.astype(np.float32)
+    values += np.float32(shift)
+    values *= np.float32(scale)
+    np.copyto(values, np.float32(np.nan), where=(pixels == NOTHING) | (pixels == SATURATED))
     return values
 
 
