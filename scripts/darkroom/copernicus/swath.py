@@ -41,10 +41,7 @@ class Places:
 
     @cached_property
     def bounds(self):
-        """West, east, south and north, and how many degrees of longitude wide the pixels are, the short way around.
-
-        NaN where no pixel has a place.
-        """
+        """West, east, south, north, NaN where no pixel has a place; over the date line longitudes go on beyond 180."""
         lows, highs = [], []
         for rows in self.bands():
             longitudes, latitudes = self[rows, :]
@@ -53,7 +50,8 @@ class Places:
                 lows.append([np.nanmin(kind) for kind in kinds])
                 highs.append([np.nanmax(kind) for kind in kinds])
         low, high = (np.min(lows, 0), np.max(highs, 0)) if lows else np.full((2, 3), np.nan)
-        return low[0], high[0], low[2], high[2], min(high[:2] - low[:2])
+        way = int(np.argmin(high[:2] - low[:2]))
+        return low[way], high[way], low[2], high[2]
 
     @cached_property
     def reach(self):

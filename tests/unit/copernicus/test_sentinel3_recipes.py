@@ -151,18 +151,18 @@ def test_a_swath_over_the_date_line(tmp_path):
         latitudes,
     )
     _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst", map={"resolution": 0.05})
-    there = (~np.isnan(layer(shown))).any(0)
-    assert shown.grid.width == 7200 and there.sum() <= 5 and there[0] and there[-1]
+    west, _, east, _ = shown.grid.bounds
+    assert 179 < west < 180 < east < 181 and (~np.isnan(layer(shown))).any(0).all()
 
 
 def test_a_small_scene_over_the_date_line_is_not_taken_for_damaged(tmp_path):
-    """Of all longitudes, as its map is, it has many more cells than pixels."""
+    """Of all longitudes its map would have many more cells than pixels; it is as narrow as the swath."""
     longitudes, latitudes = swath(60, 80, 179.6, -10)
     longitudes = (longitudes + 180) % 360 - 180
     clear = np.zeros(longitudes.shape, int)
     product(tmp_path / "raw", "SL_2_LST___", lst(clear + 300.0, clear), longitudes, latitudes)
     _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "s3_lst")
-    assert shown.grid.width == 36_000
+    assert shown.grid.width < 100
     assert (~np.isnan(layer(shown))).sum() == pytest.approx(clear.size, rel=0.05)
 
 
