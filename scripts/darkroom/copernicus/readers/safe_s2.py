@@ -34,6 +34,7 @@ def scenes(inventory):
     product, begin, tile, level, baseline, unit -- of the product; scale, offsets -- of its bands
     images -- band: resolution in metres (text): the path of the image
     footprints -- band: the path of the footprints of its detectors, of SAFE GML or an image
+    wavelengths -- of some, band: nanometres of its middle
     harmonised -- of some, whether the pixels have had their offset already
 
     Raises ValueError for metadata that cannot be read or leave a doubt about the offset.
