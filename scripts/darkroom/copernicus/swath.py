@@ -1,6 +1,6 @@
 """Images that tell the place of every pixel: what of them is in a window of a map, by the overlaps of their pixels.
 
-What a whole image needs is held in 12 bytes a pixel; the rest is worked on in bands of rows.
+What a whole image needs is held in HELD bytes a pixel; the rest is worked on in bands of rows.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import numpy as np
 
 from darkroom.copernicus import overlap
 
+HELD = 12  # bytes: two places of 4 and a value
 BAND = 64  # rows that are worked on at a time
 TILE = 64  # pixels of a side of the pieces of an image whose bounds are known
 STEP = 1e-7  # degrees, a centimetre on the ground: files tell millionths

@@ -246,6 +246,7 @@ def test_quality_as_a_share_and_corners_that_are_missing(tmp_path):
         product["SUPPORT_DATA/GEOLOCATIONS/latitude_bounds"][0, 1, 3] = made.FILL
     times, shown = run(tmp_path / "raw", tmp_path / "stack.nc", map={"resolution": 1})
     assert f"{path.name}: 1 pixels of good quality have no corners on the ground, and are left out" in times.notes
+    assert times.held == 7 * sentinel5p.HELD
     assert layer(shown)[::-1].tolist() == pytest.approx(
         np.array([[2, 3], [6, np.nan], [10, 11], [14, 15]]), nan_ok=True
     )

@@ -12,7 +12,7 @@ from darkroom.copernicus.readers import sen3
 from darkroom.copernicus.recipes import periods
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
 from darkroom.copernicus.stack import Layer
-from darkroom.copernicus.swath import Swath
+from darkroom.copernicus.swath import HELD, Swath
 
 CRS = "EPSG:4326"
 ABSURD = 200  # cells of a map for each pixel; over a pole or the date line 30 are due
@@ -47,7 +47,7 @@ def describe(inventory, variant, options):
     step = options["map"].get("resolution") or variant.resolution
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     most = math.inf if area or options["map"].get("resolution") else ABSURD
-    ends = [_ends(scene, field, step, most) for scene in scenes]
+    ends, pixels = zip(*(_looked_at(scene, field, step, most) for scene in scenes), strict=True)
     target = grid.covering([grid.around(*grid.together(*zip(*ends, strict=True)), step)], step, CRS, area)
     notes.append(f"a cell of {step:g} degrees has the mean of its pixels by their overlaps")
     if field.get("tie"):
@@ -63,11 +63,14 @@ def describe(inventory, variant, options):
         notes.append(f"stored as log10, given in {field['unit']}")
     notes += periods.notes(groups, options["every"])
     layers = [Layer(name, field["title"], field["unit"])]
-    return Times(target, begins, periods.products(groups), layers, groups, notes)
+    return Times(target, begins, periods.products(groups), layers, groups, notes, max(pixels) * HELD)
 
 
-def _ends(scene, field, step, most):
-    """West, east, south, north of a product. Raises ValueError where it has more than `most` cells for each pixel."""
+def _looked_at(scene, field, step, most):
+    """West, east, south, north of a product, and how many pixels it has.
+
+    Raises ValueError where a map has more than `most` cells for each of them.
+    """
     places = sen3.places(scene, field)
     west, east, south, north = places.bounds
     pixels, width, height = math.prod(places.shape), (east - west) / step, (north - south) / step
@@ -76,7 +79,7 @@ def _ends(scene, field, step, most):
             f"{scene['folder']}: its {pixels} pixels would make {width:.0f} x {height:.0f} cells: some of its places "
             "are far from the others, it is damaged; to go on, give map an area"
         )
-    return west, east, south, north
+    return (west, east, south, north), pixels
 
 
 def fill(times, variant, options, put):

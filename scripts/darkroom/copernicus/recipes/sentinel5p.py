@@ -14,6 +14,7 @@ from darkroom.copernicus.recipes.registry import Method, Times, layers_of, probl
 from darkroom.copernicus.stack import Layer
 
 CRS = "EPSG:4326"
+HELD = 72  # bytes of a good pixel: its value and its corners
 
 
 def patterns(variant, options):
@@ -65,7 +66,8 @@ def describe(inventory, variant, options):
         layers.append(Layer(plumes.COVER, "share of a cell that its pixels cover"))
     begins, groups = periods.grouped(scenes, options["every"])
     notes += periods.notes(groups, options["every"])
-    return Times(target, begins, periods.products(groups), layers, groups, notes)
+    held = max(one["pixels"] for one in looked.values()) * HELD
+    return Times(target, begins, periods.products(groups), layers, groups, notes, held)
 
 
 def fill(times, variant, options, put):
@@ -110,11 +112,12 @@ def _pixels(scene, column, least):
 
 
 def _looked_at(scene, column, least):
-    """Of an orbit the ends of each piece, of all its pixels and of the good ones (west, east, south, north); and how
-    many good pixels are left out, as they have no corners or hold a pole."""
-    told = {"ends": [], "good": [], "lost": 0, "polar": 0}
+    """What there is of an orbit: sides (west, east, south, north) of each piece of it, of all pixels and of the good
+    ones; how many of these there are, how many have no corners, and how many hold a pole."""
+    told = {"ends": [], "good": [], "pixels": 0, "lost": 0, "polar": 0}
     for some in s5p.pixels(scene, column, least, 1.0):
         longitudes, polar = overlap.turned(some.longitudes)
+        told["pixels"] += int(np.count_nonzero(some.good))
         told["lost"] += some.lost
         told["polar"] += int(np.count_nonzero(polar & some.good))
         for key, kept in (("ends", ~polar), ("good", ~polar & some.good)):
