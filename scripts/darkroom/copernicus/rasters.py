@@ -18,6 +18,13 @@ TILED = {"driver": "GTiff", "tiled": True, "blockxsize": TILE, "blockysize": TIL
 
 
 @contextlib.contextmanager
+def opened(path):
+    """A map, open for reading; of what is read GDAL would keep a twentieth of the machine's memory."""
+    with rasterio.Env(GDAL_CACHEMAX=CACHE), rasterio.open(path) as image:
+        yield image
+
+
+@contextlib.contextmanager
 def writing(path, grid, layers, dtype, nodata, tags, colors=None, powers=()):
     """Write a map; gives a function that puts values (band, height, width) in place: put(window, values).
 

@@ -330,8 +330,15 @@ def test_another_level_and_no_product_are_one_line(tmp_path):
     other = tmp_path / "other"
     (other / "raw/a.SAFE").mkdir(parents=True)
     (other / "raw/a.SAFE/manifest.safe").write_text("")
-    with pytest.raises(ValueError, match="there is no product of Sentinel-2"):
+    with pytest.raises(
+        ValueError, match=r"a.SAFE: nothing can be made of it \(no type that is known\); right is Sentinel-2"
+    ):
         run(other)
+    (name,) = (path.name for path in (tmp_path / "raw").iterdir())
+    (tmp_path / "raw" / name / "MTD_MSIL1C.xml").rename(tmp_path / "raw" / name / "MTD.xml")
+    made.safe(tmp_path / "raw", {"B04": flat(0.1), "B08": flat(0.3)}, "20230623T101601", level="L1C")
+    with pytest.raises(ValueError, match=rf"{name}: nothing can be made of it \(S2MSI1C\)"):  # beside a whole one
+        run(tmp_path)
 
 
 def test_levels_are_not_mixed(tmp_path):

@@ -57,6 +57,8 @@ def scenes(inventory):
             metadata = mtd_s2.read(root / name, match["level"])
             listed.append({"product": match["product"], "tile": tile} | metadata | files)
     listed += [*eopf_s2.scenes(inventory), *stac_s2.scenes(inventory)]
+    right = "Sentinel-2 L1C or L2A, in SAFE with MTD_MSI*.xml or .zarr"
+    names.require_all(inventory, {scene["product"] for scene in listed}, right)
     return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
 
 

@@ -56,10 +56,11 @@ def describe(inventory, variant, options):
     """
     variant, scenes, names = _asked(variant, options), safe_s1.scenes(inventory), layers_of(variant, options)
     if not scenes:
-        raise ValueError(
-            f"{inventory.root}: there is no GRD of Sentinel-1 with its annotation, calibration, noise and image"
-        )
+        raise ValueError(f"{inventory.root}: there is no GRD of Sentinel-1 (.SAFE with its annotation, or .zarr)")
     for scene in scenes:
+        for name in names:
+            if name in scene["lacking"]:
+                raise ValueError(f"{scene['product']}: of {name} {scene['lacking'][name]} is not there")
         if lacking := [name for name in names if name not in scene["images"]]:
             there = ", ".join(sorted(scene["images"]))
             raise ValueError(f"{scene['product']}: has no {', '.join(lacking)}; its polarisations are {there}")

@@ -212,7 +212,7 @@ def _described(name, bands, scene):
 
 def _notes(scenes, needed, metres, variant, options):
     baselines = sorted({scene["baseline"] for scene in scenes})
-    shifts = sorted({shift for scene in scenes for shift in scene["offsets"].values()} or {0.0})
+    shifts = sorted({shift for scene in scenes for shift in scene["offsets"].values() or [0.0]})
     yield f"reflectance is (DN + offset) x scale, by the metadata: offsets {shifts}, baselines {', '.join(baselines)}"
     if harmonised := [scene["product"] for scene in scenes if scene.get("harmonised")]:
         yield f"{', '.join(harmonised)}: a harmonised copy, whose pixels have had their offset"

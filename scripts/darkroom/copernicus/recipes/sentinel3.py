@@ -60,7 +60,7 @@ def describe(inventory, variant, options):
     elif variant.merge == "anomaly":
         notes.append("clouds are not masked: ground that was under cold clouds before looks hotter, too")
     if field.get("log10"):
-        notes.append(f"stored as log10, given in {field['unit']}")
+        notes.append(f"what is stored as log10 is given in {field['unit']}")
     notes += periods.notes(groups, options["every"])
     layers = [Layer(name, field["title"], field["unit"])]
     return Times(target, begins, periods.products(groups), layers, groups, notes, max(pixels) * HELD)
