@@ -21,7 +21,7 @@ import rasterio
 import tensorstore
 
 from darkroom import files, whole_files
-from darkroom.atlas import arrays, blocks, chunked, pictures, sections
+from darkroom.atlas import arrays, blocks, chunked, nrrds, pictures, sections
 
 BLOCK = 1 << 16  # bytes that are read or inflated at a go: as many are kept of each open section
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -41,7 +41,7 @@ class Array(arrays.Array):
     """An array that is opened by what the writer does not use, where there is such a thing."""
 
     def opened(self, source):
-        if source["path"].lower().endswith((".gz", ".mgz")):
+        if source["reader"] == "nifti" and source["path"].lower().endswith((".gz", ".mgz")):
             require_gzip(source["path"], source)
         return READERS.get(source["reader"], super().opened)(source)
 
@@ -49,9 +49,8 @@ class Array(arrays.Array):
 def require_gzip(path, source):
     """Raise ValueError where a gzip file is cut, or its content is not what its CRC-32 and header say."""
     size, whole = 0, math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize
-    whole += source["offset"] + max(source.get("skip", 0), 0)
-    # MGH has tags behind its values, and an NRRD may say that anything stands before them.
-    surplus = path.lower().endswith(".mgz") or source.get("skip") == -1
+    whole += source["offset"]
+    surplus = path.lower().endswith(".mgz")  # tags behind its values
     try:
         with gzip.open(path) as file:
             while content := file.read(BLOCK):
@@ -73,11 +72,17 @@ def _nrrd(source):
     """The numbers of an NRRD as pynrrd reads them; of one that it cannot read or that is too large for it, as they are
     imported."""
     large = math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize > MOST
-    if large or (source["packed"] and source["skip"] > 0):  # pynrrd leaves the bytes out before and after it unpacks
+    # pynrrd leaves bytes out before and after it unpacks.
+    if large or source["packed"] == "hex" or (source["packed"] and source["skip"] > 0):
         return arrays.OPENERS["nrrd"](source)
     import nrrd
 
-    return nrrd.read(source["header"])[0]
+    header, _, _ = nrrds.read_header(Path(source["header"]))
+    if len(parts := source["parts"]) == 1:
+        return nrrd.read(source["header"])[0]
+    header |= {"dimension": 1, "sizes": np.array([math.prod(source["stored_shape"]) // len(parts)])}
+    values = [nrrd.read_data(header | {"data file": str(Path(part).absolute())}) for part in parts]
+    return np.concatenate(values).reshape(source["stored_shape"], order="F")
 
 
 def _zarr(source):

@@ -746,14 +746,71 @@ def test_headers_of_nrrd(noise, make, refuses, tmp_path):
         assert volume.check()["passed"]
     (tmp_path / "w.nhdr").write_text(f"{head}encoding: gzip\nbyte skip: -5\ndata file: w.gz\n")
     refuses(tmp_path, "w.nhdr: its byte skip is -5; right is a number from 0, or -1", names=["w.gz", "w.nhdr"])
-    path.write_bytes(f"{head}encoding: hex\n\n".encode() + values.tobytes("F").hex().encode())
-    refuses(path, "v.nrrd", "its encoding is hex; right are raw, gzip, bzip2 and ascii")
-    path.write_text(f"{head}encoding: raw\ndata file: LIST\na.raw\nb.raw\n")
-    refuses(path, "v.nrrd", "its values are in several files")
+    path.write_bytes(f"{head}encoding: hex\n\n".encode() + values.tobytes("F").hex("\n", 40).encode())
+    volume = make(path, resolution=1000)
+    assert np.array_equal(volume.voxels()[..., 0], values)
+    assert volume.check()["passed"]
+    path.write_text(f"{head}encoding: zstd\n\n")
+    refuses(path, "v.nrrd", "its encoding is zstd; right are raw, gzip, bzip2, hex and ascii")
+    refuses(path.with_name("w.nhdr"), "w.nhdr: its byte skip is -5; right is a number from 0, or -1")
     path.write_bytes(f"{head}encoding: raw\nspacings: 1 1 1\nunits: mm mm s\n\n".encode() + values.tobytes("F"))
     refuses(path, "v.nrrd", "its units mm, mm, s are not three lengths, such as mm or um")
     path.write_bytes(f"{head}encoding: raw\nspacings: 1 1 1\naxis mins: 4 5 6\n\n".encode() + values.tobytes("F"))
     assert "the axis mins of the NRRD are not used" in make(path).notes
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line"),
+    [
+        ("raw", "data file: LIST\ns0.bin\ns1.bin\ns2.bin\n"),
+        ("raw", "data file: s%d.bin 0 2 1\n"),
+        ("gzip", "byte skip: 2\ndatafile: s%01d.bin 0 2 1 2\n"),
+        ("raw", "line skip: 1\nbyte skip: 3\ndata file: LIST 3\ns0.bin\ns1.bin\ns2.bin\n"),
+        ("raw", "byte skip: -1\ndata file: s%d.bin 0 2 1\n"),
+        ("ascii", "data file: s%d.bin 0 2 1\n"),
+        ("hex", "data file: s%d.bin 0 2 1\n"),
+    ],
+)
+def test_nrrd_in_several_files(encoding, line, noise, make, refuses, tmp_path):
+    """ITK reads the same of each of these headers; of a step below 0, too."""
+    values = noise(7, 8, 9, dtype="uint16")
+    for number, part in enumerate(np.split(values, 3, axis=2)):
+        content = part.astype(">u2").tobytes("F")
+        before = b"\n" + b"abc" if "skip: 3" in line or "skip: -1" in line else b"ab" if "skip: 2" in line else b""
+        text = " ".join(map(str, part.ravel("F"))).encode()
+        stored = {"raw": before + content, "gzip": gzip.compress(before + content), "ascii": text}
+        (tmp_path / f"s{number}.bin").write_bytes(stored.get(encoding, content.hex().encode()))
+    head = f"NRRD0004\ntype: ushort\ndimension: 3\nsizes: 7 8 9\nendian: big\nencoding: {encoding}\n"
+    (tmp_path / "v.nhdr").write_text(head + line)
+    (tmp_path / "readme.txt").touch()
+    volume = make(tmp_path, resolution=1000)
+    assert np.array_equal(volume.voxels()[..., 0], values)
+    assert "left alone: readme.txt" in volume.notes
+    assert volume.check()["passed"]
+    if "0 2 1\n" in line:
+        (tmp_path / "v.nhdr").write_text(head + line.replace("0 2 1", "2 0 -1"))
+        turned = np.concatenate(np.split(values, 3, axis=2)[::-1], axis=2)
+        assert np.array_equal(make(tmp_path, resolution=1000).voxels()[..., 0], turned)
+    (tmp_path / "v.nhdr").write_text(head + line.replace("0 2 1", "0 3 1").replace("s2.bin", "s3.bin"))
+    refuses(tmp_path, "v.nhdr: its data file s3.bin is not there")
+
+
+def test_spaces_of_nrrd(noise, make, tmp_path):
+    """ITK (SimpleITK 2.5.7) has the same origin and directions for a space without anatomy as for LPS."""
+    head = (
+        "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 7 8 9\nencoding: raw\nspace directions: (1,0,0) (0,2,0) (0,0,3)\n"
+    )
+    lines = "space: LPS", "space: scanner-xyz", "space: right-anterior-superior", "space dimension: 3"
+    made = []
+    for line in lines:
+        fields = head.replace("space directions", f"{line}\nspace directions")
+        (tmp_path / "v.nrrd").write_bytes(f"{fields}space origin: (5,6,7)\n\n".encode() + noise(7, 8, 9).tobytes("F"))
+        made.append(make(tmp_path / "v.nrrd"))
+    of_lps, of_scanner, of_ras, of_none = map(places, made)
+    assert np.array_equal(of_scanner, of_lps)
+    assert np.array_equal(of_none, of_lps)
+    assert not np.array_equal(of_ras, of_lps)
+    assert "space scanner-xyz of the NRRD is taken as left, posterior, superior, as ITK does" in made[1].notes
 
 
 # Precomputed
