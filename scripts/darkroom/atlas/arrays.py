@@ -147,7 +147,7 @@ def _open_nrrd(source):
     shape, kind = tuple(source["stored_shape"]), np.dtype(source["stored_dtype"])
     size = math.prod(shape) * kind.itemsize // len(parts)
     if len(parts) == 1 and not source["packed"]:
-        start = os.stat(parts[0]).st_size - size if skip == -1 else after_lines(parts[0], offset, lines) + skip
+        start = Path(parts[0]).stat().st_size - size if skip == -1 else after_lines(parts[0], offset, lines) + skip
         return np.memmap(parts[0], kind, "r", start, shape, order="F")
     opens = {
         "gzip": gzip.open,

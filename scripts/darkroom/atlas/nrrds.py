@@ -25,8 +25,8 @@ TYPES = {
 PACKED = {"raw": None, "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
 PACKED |= {**dict.fromkeys(("ascii", "text", "txt"), "text"), "hex": "hex"}
 PATTERN = re.compile(r"(.*%0?\d?d.*?)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)(?:\s+\d+)?")  # of names of files
-# How the axes of a space run against right, anterior, superior. Others have no anatomy; ITK, so Slicer and ITK-SNAP, too,
-# takes their numbers for left, posterior, superior.
+# How the axes of a space run against right, anterior, superior. The numbers of others, which have no anatomy, ITK (so
+# Slicer and ITK-SNAP, too) takes for left, posterior, superior.
 SPACES = {
     "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1), "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
     "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),

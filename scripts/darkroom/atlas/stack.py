@@ -46,7 +46,7 @@ def describe(
     suffixes = only.name.lower() if only else ""
     chosen = {"series": series, "time": time}
     if zarr := zarrs.folder_of(root, names):
-        source = zarrs.describe(zarr, **chosen)
+        source = zarrs.describe(zarr, root, names, **chosen)
     elif precomputed := chunked.folder_of(root, names):
         source = chunked.describe(precomputed, root, names, kind)
     elif suffixes.endswith(neuroimages.SUFFIXES):

@@ -4,8 +4,9 @@ TIFF is decoded by tifffile and imagecodecs (Adler-32 of deflate, checks of LZMA
 and imagecodecs' libpng with the CRC of every chunk; GDAL looks at neither of TIFF's. JPEG files are decoded by Pillow,
 after GDAL, which has a warning where their data are damaged; those that GDAL imports, by GDAL again. JPEG 2000 is
 decoded by imagecodecs, NIfTI, Analyze and MGH by NumPy, MINC by h5py or netCDF4, NRRD by pynrrd, Zarr by zarr-python,
-precomputed chunks by tensorstore. A NumPy file, a TIFF of one run of bytes, JPEG or JPEG 2000 within a TIFF and shards
-have one reader here, which is asked again. Packages that few sources need are imported for these: that takes a while.
+precomputed chunks by tensorstore. A NumPy file, a TIFF of one run of bytes, JPEG or JPEG 2000 within a TIFF, JPEG XL
+and shards have one reader here, which is asked again. Packages that few sources need are imported for these: that takes
+a while.
 """
 
 import gzip
@@ -95,7 +96,8 @@ def _zarr(source):
 
 def _precomputed(source):
     info = files.read_json(Path(source["path"], "info"))
-    return chunked.opened(source) if "sharding" in info["scales"][0] else Unpacked(source["path"], info)
+    alone = "sharding" in info["scales"][0] or info["scales"][0]["encoding"] == "jxl"
+    return chunked.opened(source) if alone else Unpacked(source["path"], info)
 
 
 READERS = {"nifti": _numbers, "minc": lambda source: Minc(source["path"]), "nrrd": _nrrd, "zarr": _zarr}

@@ -839,7 +839,7 @@ def test_a_volume_of_cloud_volume(noise, make, refuses, tmp_path):
     assert volume.scales[0]["voxel_offset"] == [10, 20, -5]
     assert volume.scales[0]["resolution"] == [400, 300, 1000]
     assert volume.plan["transform"] is None
-    assert "4 of 12 chunks of the source are missing: their voxels are 0" in volume.notes
+    assert "4 of 12 chunks of the source are missing, the first one at voxel x 0, y 0, z 0: " in volume.notes
     assert volume.check()["passed"]
 
 
@@ -866,6 +866,79 @@ def test_a_volume_of_neuroglancer_scripts(noise, make, tmp_path):
     subprocess.run([sys.executable, "-c", program, tmp_path / "v.nii", tmp_path / "out"], check=True)
     volume = make(tmp_path / "out")
     assert np.array_equal(volume.voxels()[..., 0], np.asarray(nibabel.load(tmp_path / "v.nii").dataobj))
+    assert volume.check()["passed"]
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_chunks_that_a_precomputed_volume_does_not_have(sharded, noise, make, refuses, tmp_path):
+    """A chunk that was never written, and a file of chunks that is lost: both are counted, cloud-volume reads 0."""
+    values = noise(40, 30, 20) | 1
+    info = {"driver": "neuroglancer_precomputed", "kvstore": f"file://{tmp_path}/v/", "create": True}
+    scale = {"key": "s", "size": [40, 30, 20], "resolution": [9, 9, 9], "chunk_size": [8, 8, 8], "encoding": "raw"}
+    spec = {"@type": "neuroglancer_uint64_sharded_v1", "hash": "murmurhash3_x86_128", "preshift_bits": 1}
+    spec |= {"minishard_bits": 1, "shard_bits": 3, "minishard_index_encoding": "gzip", "data_encoding": "gzip"}
+    scale |= {"sharding": spec, "voxel_offset": [5, -6, 0]} if sharded else {}
+    kind = {"type": "image", "data_type": "uint8", "num_channels": 1}
+    store = tensorstore.open(info | {"multiscale_metadata": kind, "scale_metadata": scale}).result()
+    store[:, :, :16] = values[:, :, :16, None]
+    assert "20 of 60 chunks of the source are missing, the first one at voxel x 0, y 0, z 16" in make(tmp_path).notes
+    lost = sorted((tmp_path / "v/s").iterdir())[1]
+    lost.unlink()
+    volume = make(tmp_path)
+    expected = np.asarray(CloudVolume(f"file://{tmp_path}/v", fill_missing=True, progress=False)[:])
+    assert np.array_equal(volume.voxels(), expected)
+    chunks = expected[..., 0].reshape(5, 8, 30, 20).transpose(0, 2, 3, 1)
+    empty = sum(not chunks[x, y : y + 8, z : z + 8].any() for x in range(5) for y in (0, 8, 16, 24) for z in (0, 8, 16))
+    assert empty > 20
+    assert f"{empty} of 60 chunks of the source are missing" in volume.notes
+    assert volume.check()["passed"]
+    for path in (tmp_path / "v/s").iterdir():
+        path.unlink()
+    refuses(tmp_path, "v: no chunk of its first scale, s, is there")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_xl_of_cloud_volume(channels, noise, make, refuses, tmp_path):
+    """In files of their own, and in shards. Channels it puts in another order when it reads what it has written."""
+    info = CloudVolume.create_new_info(
+        channels, "image", "uint8", "jxl", [1, 1, 1], [0, 0, 0], [20, 30, 10], chunk_size=[16, 16, 16]
+    )
+    written = CloudVolume(f"file://{tmp_path}/v", info=info, progress=False)
+    written.commit_info()
+    written[:] = values = noise(20, 30, 10, channels)
+    volume = make(tmp_path / "v")
+    expected = volume.voxels()
+    assert np.abs(expected.astype(int) - values).mean() < 10
+    assert channels > 1 or np.array_equal(expected, written[:])
+    assert volume.check()["passed"]
+    sharding = {"@type": "neuroglancer_uint64_sharded_v1", "hash": "identity", "preshift_bits": 1, "minishard_bits": 0}
+    sharding |= {"shard_bits": 1, "minishard_index_encoding": "gzip", "data_encoding": "raw"}
+    shards = {"driver": "neuroglancer_uint64_sharded", "metadata": sharding, "base": f"file://{tmp_path}/w/1_1_1/"}
+    store = tensorstore.KvStore.open(shards).result()
+    for number, place in enumerate(("0-16_0-16", "16-20_0-16", "0-16_16-30")):
+        store[number.to_bytes(8, "big")] = (tmp_path / f"v/1_1_1/{place}_0-10").read_bytes()
+    info["scales"][0]["sharding"] = sharding
+    (tmp_path / "w/info").write_text(json.dumps(info))
+    volume = make(tmp_path / "w")
+    expected[16:, 16:] = 0
+    assert np.array_equal(volume.voxels(), expected)
+    assert "1 of 4 chunks of the source are missing, the first one at voxel x 16, y 16, z 0" in volume.notes
+    assert volume.check()["passed"]
+    info["scales"][0]["encoding"] = "compresso"
+    (tmp_path / "w/info").write_text(json.dumps(info))
+    refuses(tmp_path / "w", "of encoding 'compresso' cannot be read", "`igneous image xfer --encoding raw`")
+
+
+@pytest.mark.parametrize("options", [{"zarr_format": 2}, {"zarr_format": 3}, {"shards": (4, 16, 24)}])
+def test_chunks_that_a_zarr_does_not_have(options, noise, make, tmp_path):
+    """They have the fill value, as zarr-python reads them; at the end of an axis a shard is not full."""
+    values = noise(9, 20, 30) | 1
+    array = zarr.create_array(tmp_path / "v", shape=(9, 20, 30), chunks=(2, 8, 8), dtype="u1", fill_value=7, **options)
+    array[:, :8], array[:4, 8:] = values[:, :8], values[:4, 8:]
+    volume = make(tmp_path, resolution=1000, chunk_size=8)
+    assert "24 of 60 chunks of the source are missing, the first one at voxel z 4, y 8, x 0: " in volume.notes
+    assert "their voxels are 7" in volume.notes
+    assert np.array_equal(volume.voxels()[..., 0], array[:].T)
     assert volume.check()["passed"]
 
 
