@@ -1,7 +1,7 @@
 """Tables of labels: what the numbers of a segmentation are called, in the formats that atlases come with.
 
 Sources: BIDS (`dseg.tsv`), ITK-SNAP's label descriptions, FreeSurfer's colour lookup tables, FSL's atlas XML, the
-structure graph of the Allen Institute's API.
+structure graph of the Allen Institute's API, the lists of AAL and MRIcron.
 """
 
 import csv
@@ -25,7 +25,8 @@ COLUMNS = {
     "parent": ("parent", "parent_id", "parent_structure_id"),
 }
 CHANNELS = ("r", "red"), ("g", "green"), ("b", "blue")
-# Lines of a table without a line of columns: ITK-SNAP's, FreeSurfer's with or without opacity, a number and a name.
+# Lines of a table without a line of columns: ITK-SNAP's, FreeSurfer's with or without opacity, a number and a name,
+# AAL's.
 LINES = (
     re.compile(r'\s*(?P<id>\d+)(?P<colour>(\s+\d+){3})\s+[\d.]+\s+\d\s+\d\s+"(?P<name>.*)"\s*'),
     re.compile(
@@ -33,6 +34,9 @@ LINES = (
     ),
     re.compile(r'\s*(?P<id>\d+)\s*[,;\t]\s*(?P<name>"[^"]+"|[^",;\t]+)\s*'),
     re.compile(r"\s*(?P<id>\d+)\s+(?P<name>\S+)\s*"),
+    # AAL's names have lines for blanks. Its numbers stand last or, beside those of another volume, first.
+    re.compile(r"\s*(?P<id>\d+)\s+(?P<name>\w+_\w+)\s+\d+\s*"),
+    re.compile(r"\s*(?P<acronym>\w*[^\W\d]\w*)\s+(?P<name>\w+_\w+)\s+(?P<id>\d+)\s*"),
 )
 HEX = re.compile("(?:#|0x)?([0-9a-f]{6})(?:[0-9a-f]{2})?", re.IGNORECASE)
 CODES = "color_hex_triplet", "hex"

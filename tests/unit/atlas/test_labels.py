@@ -67,6 +67,17 @@ TABLES = {
         [{"id": 5, "name": "Isocortex"}, {"id": 7, "name": "Layer, first"}],
     ),
     "numbers.txt": ("5   Isocortex\n7 日本\n", [{"id": 5, "name": "Isocortex"}, {"id": 7, "name": "日本"}]),
+    "ROI_MNI_V4.txt": (
+        "FAG\tPrecentral_L\t2001\nT1A\tTemporal_Pole_R\t8122\n",
+        [
+            {"id": 2001, "name": "Precentral_L", "acronym": "FAG"},
+            {"id": 8122, "name": "Temporal_Pole_R", "acronym": "T1A"},
+        ],
+    ),
+    "aal.nii.txt": (
+        "1 Precentral_L 2001\n2 Vermis_1_2 9100\n",
+        [{"id": 1, "name": "Precentral_L"}, {"id": 2, "name": "Vermis_1_2"}],
+    ),
     "brainglobe.json": (
         '[{"id": 5, "acronym": "CTX", "name": "Isocortex", "structure_id_path": [5], "rgb_triplet": [112, 255, 113]},'
         '{"id": 7, "acronym": "L 1", "name": "Layer 1", "structure_id_path": [5, 7], "rgb_triplet": [0, 128, 255]}]',
