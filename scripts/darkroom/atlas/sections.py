@@ -86,7 +86,8 @@ class Sections(contextlib.AbstractContextManager):
         self._source = source
         self.shape = source["shape"]
         self.dtype = np.dtype(source["dtype"])
-        self._pool = ThreadPoolExecutor(threads)
+        # Set anew for each window, GDAL's settings would take longer than a window of few rows.
+        self._pool = ThreadPoolExecutor(threads, initializer=rasterio.Env(**GDAL).__enter__)
         self._open = {}
 
     def read(self, first, last, top, bottom, left=0, right=None):
@@ -122,11 +123,9 @@ class Sections(contextlib.AbstractContextManager):
         """A window of one page as (row, column, channel), as it is shown."""
         turn = self._source["turns"].get(page, 1)
         try:
-            with rasterio.Env(**GDAL):
-                if page not in self._open:
-                    self._open[page] = self._opened(page)
-                picture = self._open[page]
-                pixels = pictures.shown_window(turn, self.shape[1:3], window, picture.read)
+            if page not in self._open:
+                self._open[page] = self._opened(page)
+            pixels = pictures.shown_window(turn, self.shape[1:3], window, self._open[page].read)
             if palette := self._source["palette"]:
                 return _table(page)[pixels[..., 0]][..., :palette]
             bands = [band - 1 for band in self._source["bands"]]

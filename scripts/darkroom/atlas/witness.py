@@ -9,6 +9,7 @@ and shards have one reader here, which is asked again. Packages that few sources
 a while.
 """
 
+import functools
 import gzip
 import math
 import struct
@@ -255,10 +256,14 @@ class Png:
             raise ValueError(f"its rows end before row {bottom}")
         width, bits, colour = (self.stride, 8, 0) if self.packed else (self.width, self.bits, self.colour)
         head = struct.pack(">IIBBBBB", width, count + 1, bits, colour, 0, 0, 0)
-        body = zlib.compress(b"\0" + self.above + bytes(self.bytes[:needed]), 0)
-        parts = (b"IHDR", head), (b"IDAT", body), (b"IEND", b"")
-        chunks = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts)
-        rows = imagecodecs.png_decode(PNG + b"".join(chunks))[1:].reshape(count, width, -1)
+        stored = zlib.compressobj(0)
+        with memoryview(self.bytes) as inflated:
+            body = stored.compress(b"\0" + self.above), stored.compress(inflated[:needed]), stored.flush()
+        picture = [PNG]
+        for kind, content in (b"IHDR", [head]), (b"IDAT", body), (b"IEND", []):
+            checksum = functools.reduce(lambda crc, part: zlib.crc32(part, crc), content, zlib.crc32(kind))
+            picture += struct.pack(">I", sum(map(len, content))), kind, *content, struct.pack(">I", checksum)
+        rows = imagecodecs.png_decode(b"".join(picture))[1:].reshape(count, width, -1)
         del self.bytes[:needed]
         self.row = bottom
         self.above = rows[-1].astype(f">u{bits // 8}").tobytes()
