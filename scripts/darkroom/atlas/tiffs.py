@@ -67,6 +67,8 @@ def _layout(path, tiff, number, time):
         notes.append(f"time {at} of 0 to {times - 1} is read")
     planes = math.prod(sizes.values())
     key, start = chosen[0].keyframe, chosen[0].dataoffset
+    if key.imagedepth > 1:
+        raise ValueError(f"{path}: its pages hold {key.imagedepth} slices each (ImageDepth); write each as a page")
     there = [page for page in pages if page is not None]
     # Palettes, alpha and pictures that are to be turned are for `sections` to sort out.
     upright = ORIENTATION not in key.tags or key.tags[ORIENTATION].value == 1

@@ -53,12 +53,11 @@ def describe(folder, root, names, series=None, time=None):
         folder = folder / finest
     driver = next((driver for name, driver in DRIVERS.items() if (folder / name).is_file()), None)
     if not driver or (driver == "zarr3" and files.read_json(folder / "zarr.json").get("node_type") != "array"):
-        what = "no Zarr array"
-        if {"plate", "well"} & set(about):
-            what = "a plate or a well, of which one image can be read"
-        elif about.get("labels"):
-            what = f"a group of labels ({some(about['labels'])}), of which one can be read"
-        raise ValueError(f"{folder} is {what}, nor an OME-Zarr group whose metadata leads to one")
+        if kinds := {"plate", "well"} & set(about):
+            raise ValueError(f"{folder} is a {kinds.pop()} of many images; give the folder of one (row/column/field)")
+        if about.get("labels"):
+            raise ValueError(f"{folder} is a group of labels ({some(about['labels'])}); give the folder of one")
+        raise ValueError(f"{folder} is no Zarr array, nor an OME-Zarr group whose metadata leads to one")
     spec = _nested(folder) if driver == "zarr" else {}
     try:
         store = arrays.open_zarr({"driver": driver, "path": str(folder), "spec": spec})
@@ -141,7 +140,7 @@ def _image(folder, series):
 
 def _finest(image):
     """Axes as letters, place (`affine`, or `resolution` as far as it is told) and path of the finest scale."""
-    finest = image["datasets"][0]
+    finest = min(image["datasets"], key=_voxel)
     axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", [])]
     scale, shift = np.ones(len(axes)), np.zeros(len(axes))
     steps = [*finest.get("coordinateTransformations", []), *image.get("coordinateTransformations", [])]
@@ -164,6 +163,12 @@ def _finest(image):
     affine = np.diag([*sizes, 1.0])
     affine[:3, 3] = starts
     return letters, {"affine": affine.tolist(), "anatomical": False}, finest["path"]
+
+
+def _voxel(dataset):
+    """How large a voxel of a dataset of an image is, among the others."""
+    steps = dataset.get("coordinateTransformations", [])
+    return np.prod([step["scale"] for step in steps if step["type"] == "scale"])
 
 
 def _nested(folder):

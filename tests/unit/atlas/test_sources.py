@@ -472,7 +472,23 @@ def test_labels_within_an_ome_zarr(noise, make, refuses, tmp_path):
     labels = make(tmp_path / "v.zarr/labels/cells", type="segmentation")
     assert labels.voxels().shape == (7, 6, 5, 1)
     assert "left out of the source: the colours and properties of its labels" in labels.notes
-    refuses(tmp_path / "v.zarr/labels", "labels is a group of labels (cells), of which one can be read")
+    refuses(tmp_path / "v.zarr/labels", "labels is a group of labels (cells); give the folder of one")
+
+
+def test_a_plate_and_scales_in_another_order(noise, make, refuses, block, tmp_path):
+    array = noise(5, 6, 7)
+    ome_zarr(tmp_path / "v.zarr/A/1/0", array, "zyx", "0.5")
+    for name, about in ("v.zarr", {"plate": {"wells": [{"path": "A/1"}]}}), ("v.zarr/A/1", {"well": {"images": []}}):
+        zarr.open_group(tmp_path / name, mode="a", zarr_format=3).attrs["ome"] = about
+        (kind,) = about
+        refuses(tmp_path / name, f"{name} is a {kind} of many images; give the folder of one (row/column/field)")
+    path = tmp_path / "v.zarr/A/1/0/zarr.json"
+    group = json.loads(path.read_text())
+    datasets = group["attributes"]["ome"]["multiscales"][0]["datasets"]
+    datasets[1]["coordinateTransformations"] = [{"type": "scale", "scale": [4, 1, 0.5]}]
+    datasets.reverse()
+    path.write_text(json.dumps(group))
+    assert np.array_equal(make(tmp_path / "v.zarr/A/1/0").voxels(), block(array))
 
 
 def test_two_zarrs_in_a_folder(noise, refuses, tmp_path):
