@@ -410,9 +410,8 @@ def _header(page):
 def _require_plain(page, tiff):
     """Refuse a page of a TIFF whose values are no grey, colours or palette, and one that is a volume itself."""
     if tiff.photometric not in PLAIN:
-        raise ValueError(
-            f"{page} has colours of the kind {getattr(tiff.photometric, 'name', tiff.photometric)}; convert it to RGB or grey"
-        )
+        kind = getattr(tiff.photometric, "name", tiff.photometric)
+        raise ValueError(f"{page} has colours of the kind {kind}; convert it to RGB or grey")
     if tiff.imagedepth > 1:
         raise ValueError(f"{page} holds {tiff.imagedepth} slices (ImageDepth); write each as a page")
 
