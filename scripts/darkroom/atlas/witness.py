@@ -215,7 +215,10 @@ def _jpeg(path):
 
 
 def _jpeg_2000(path):
-    return imagecodecs.jpeg2k_decode(Path(path).read_bytes())
+    """The picture of a JPEG 2000 file; of one with a palette the numbers, which its codestream alone has."""
+    content = Path(path).read_bytes()
+    start = content.find(JPEG_2000[1])
+    return imagecodecs.jpeg2k_decode(content[start:] if b"pclr" in content[: max(start, 0)] else content)
 
 
 class Png:

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -180,6 +181,28 @@ NAMES = {
     "words with numbers": ["s1_Cy5.png", "s2_Cy5.png", "s1_DAPI.png", "s2_DAPI.png"],
     "in front": ["C1-s1.png", "C1-s2.png", "C2-s1.png", "C2-s2.png"],
 }
+
+
+def test_jpeg_2000_with_a_palette(noise, make, block, tmp_path):
+    """Colours of an image, numbers of labels; boxes by ISO 15444-1, I.5.3."""
+    palette, planes = noise(16, 3), noise(3, 20, 30) % 16
+
+    def box(kind, content):
+        return struct.pack(">I", len(content) + 8) + kind + content
+
+    head = box(b"ihdr", struct.pack(">IIHBBBB", 20, 30, 1, 7, 7, 0, 0)) + box(
+        b"colr", struct.pack(">BBBI", 1, 0, 0, 16)
+    )
+    head += box(b"pclr", struct.pack(">HB", 16, 3) + bytes([7] * 3) + palette.tobytes())
+    head += box(b"cmap", b"".join(struct.pack(">HBB", 0, 1, band) for band in range(3)))
+    start = box(b"jP  ", b"\r\n\x87\n") + box(b"ftyp", b"jp2 \0\0\0\0jp2 ") + box(b"jp2h", head)
+    for number, plane in enumerate(planes):
+        codestream = imagecodecs.jpeg2k_encode(plane, level=0, codecformat="j2k")
+        (tmp_path / f"s{number}.jp2").write_bytes(start + box(b"jp2c", codestream))
+    for expected, options in (palette[planes], {}), (planes, {"type": "segmentation"}):
+        volume = make(tmp_path, resolution=1000, **options)
+        assert np.array_equal(volume.voxels(), block(expected))
+        assert volume.check()["passed"]
 
 
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
