@@ -168,21 +168,6 @@ def test_jpeg_2000(suffix, shape, noise, make, block, tmp_path):
     assert volume.check()["passed"]
 
 
-# Channels
-
-NAMES = {
-    "folders": ["ch1/s1.png", "ch1/s2.png", "ch2/s1.png", "ch2/s2.png"],
-    "folders of dyes": ["DAPI/s1.png", "DAPI/s2.png", "GFP/s1.png", "GFP/s2.png"],
-    "at the end": ["s1_C1.png", "s2_C1.png", "s1_C2.png", "s2_C2.png"],
-    "in the middle": ["a_ch00_z1.png", "a_ch00_z2.png", "a_ch01_z1.png", "a_ch01_z2.png"],
-    "folders and names": ["ch1/s1_ch1.png", "ch1/s2_ch1.png", "ch2/s1_ch2.png", "ch2/s2_ch2.png"],
-    "folders and words": ["DAPI/s1_DAPI.png", "DAPI/s2_DAPI.png", "GFP/s1_GFP.png", "GFP/s2_GFP.png"],
-    "words": ["s1_DAPI.png", "s2_DAPI.png", "s1_GFP.png", "s2_GFP.png"],
-    "words with numbers": ["s1_Cy5.png", "s2_Cy5.png", "s1_DAPI.png", "s2_DAPI.png"],
-    "in front": ["C1-s1.png", "C1-s2.png", "C2-s1.png", "C2-s2.png"],
-}
-
-
 def test_jpeg_2000_with_a_palette(noise, make, block, tmp_path):
     """Colours of an image, numbers of labels; boxes by ISO 15444-1, I.5.3."""
     palette, planes = noise(16, 3), noise(3, 20, 30) % 16
@@ -203,6 +188,21 @@ def test_jpeg_2000_with_a_palette(noise, make, block, tmp_path):
         volume = make(tmp_path, resolution=1000, **options)
         assert np.array_equal(volume.voxels(), block(expected))
         assert volume.check()["passed"]
+
+
+# Channels
+
+NAMES = {
+    "folders": ["ch1/s1.png", "ch1/s2.png", "ch2/s1.png", "ch2/s2.png"],
+    "folders of dyes": ["DAPI/s1.png", "DAPI/s2.png", "GFP/s1.png", "GFP/s2.png"],
+    "at the end": ["s1_C1.png", "s2_C1.png", "s1_C2.png", "s2_C2.png"],
+    "in the middle": ["a_ch00_z1.png", "a_ch00_z2.png", "a_ch01_z1.png", "a_ch01_z2.png"],
+    "folders and names": ["ch1/s1_ch1.png", "ch1/s2_ch1.png", "ch2/s1_ch2.png", "ch2/s2_ch2.png"],
+    "folders and words": ["DAPI/s1_DAPI.png", "DAPI/s2_DAPI.png", "GFP/s1_GFP.png", "GFP/s2_GFP.png"],
+    "words": ["s1_DAPI.png", "s2_DAPI.png", "s1_GFP.png", "s2_GFP.png"],
+    "words with numbers": ["s1_Cy5.png", "s2_Cy5.png", "s1_DAPI.png", "s2_DAPI.png"],
+    "in front": ["C1-s1.png", "C1-s2.png", "C2-s1.png", "C2-s2.png"],
+}
 
 
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
