@@ -4,6 +4,7 @@ Source: the format's specification in the Neuroglancer repository (src/datasourc
 files of their own, and JPEG XL, are decoded by imagecodecs, other shards by tensorstore.
 """
 
+import math
 import re
 from pathlib import Path
 
@@ -14,10 +15,12 @@ import tensorstore
 
 from darkroom import damage, files
 from darkroom.atlas import blocks, gaps, shards
+from darkroom.atlas.chunks import name as chunk_name
 
 UNPACK = {"": bytes, ".gz": imagecodecs.gzip_decode, ".br": imagecodecs.brotli_decode}
 PICTURES = {"jpeg": imagecodecs.jpeg8_decode, "png": imagecodecs.png_decode, "jxl": imagecodecs.jpegxl_decode}
 ENCODINGS = ("raw", "jpeg", "png", "jxl", "compressed_segmentation")
+GZIP = b"\x1f\x8b\x08"  # what it begins with
 NAME = re.compile(r"(-?\d+)--?\d+[_/](-?\d+)--?\d+[_/](-?\d+)--?\d+(\.gz|\.br)?")  # of a chunk
 
 
@@ -49,6 +52,8 @@ def describe(folder, root, names, kind):
         size, resolution = [int(extent) for extent in scale["size"]], [float(step) for step in scale["resolution"]]
         channels, sides, key = int(info.get("num_channels", 1)), scale["chunk_sizes"][0], scale["key"]
         encoding, dtype = scale["encoding"], np.dtype(info["data_type"])
+        if min(*size, *sides, channels) < 1 or offset != scale.get("voxel_offset", offset):
+            raise ValueError("size, chunk_sizes and num_channels are whole numbers from 1, voxel_offset whole numbers")
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"{folder / 'info'} does not describe a precomputed volume: {error!r}") from error
     if info.get("type", kind) != kind:
@@ -165,21 +170,38 @@ class Chunks:
 
     def content(self, chunk):
         """What a chunk holds, unpacked; None where there is no file of it. Raises ValueError naming a damaged file."""
-        starts = self.scale.get("voxel_offset", [0, 0, 0])
-        spans = [f"{low + start}-{high + start}" for (low, high), start in zip(chunk, starts, strict=True)]
-        for name in ("_".join(spans), "/".join(spans)):
+        name = self.name(chunk)
+        for stem in (name, name.replace("_", "/")):
             for end, unpack in UNPACK.items():
-                path = self.folder / f"{name}{end}"
+                path = self.folder / f"{stem}{end}"
                 if path.is_file():
                     try:
-                        return unpack(path.read_bytes())
+                        content = unpack(path.read_bytes())
+                        return imagecodecs.gzip_decode(content) if self._is_gzip(content, chunk) else content
                     except Exception as error:
                         raise ValueError(f"{path} is damaged or cut short ({error})") from error
         return None
 
+    def name(self, chunk):
+        """What a chunk is called, without an ending."""
+        return chunk_name(chunk, self.scale.get("voxel_offset", [0, 0, 0]))
+
+    def _shape(self, chunk):
+        return (self.channels, *(high - low for low, high in reversed(chunk)))
+
+    def _is_gzip(self, content, chunk):
+        """Whether a chunk is packed in a file that does not say so, as it is when it was copied from a bucket."""
+        size = math.prod(self._shape(chunk)) * self.dtype.itemsize
+        return content[:3] == GZIP and not (self.scale["encoding"] == "raw" and len(content) == size)
+
     def _decoded(self, content, chunk):
-        """Voxels (channel, z, y, x) of a chunk."""
-        shape = (self.channels, *(high - low for low, high in reversed(chunk)))
+        """Voxels (channel, z, y, x) of a chunk. Raises ValueError naming it where it is damaged."""
+        try:
+            return self._voxels(content, self._shape(chunk))
+        except Exception as error:
+            raise ValueError(f"chunk {self.name(chunk)} is damaged ({error})") from error
+
+    def _voxels(self, content, shape):
         encoding = self.scale["encoding"]
         if encoding == "raw":
             return np.frombuffer(content, self.dtype.newbyteorder("<")).reshape(shape)

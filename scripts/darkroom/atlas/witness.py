@@ -113,14 +113,10 @@ class Unpacked(chunked.Chunks):
         context = tensorstore.Context()
         memory = tensorstore.KvStore.open({"driver": "memory"}, context=context).result()
         memory["info"] = (self.folder.parent / "info").read_bytes()
-        starts = self.scale.get("voxel_offset", [0, 0, 0])
         for chunk in blocks.chunks(self.around(spans), self.sides):
             chunk = blocks.common(chunk, [(0, extent) for extent in self.size])
             if (content := self.content(chunk)) is not None:
-                name = "_".join(
-                    f"{low + start}-{high + start}" for (low, high), start in zip(chunk, starts, strict=True)
-                )
-                memory[f"{self.scale['key']}/{name}"] = content
+                memory[f"{self.scale['key']}/{self.name(chunk)}"] = content
         store = chunked.stored(None, {"driver": "memory"}, context)
         return store[tuple(slice(*span) for span in spans)].read().result()
 

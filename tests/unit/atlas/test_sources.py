@@ -984,9 +984,18 @@ def test_chunks_that_a_zarr_does_not_have(options, noise, make, tmp_path):
 def test_a_chunk_that_is_damaged(noise, make, refuses, tmp_path):
     np.save(tmp_path / "v.npy", noise(20, 21, 22))
     first = make(tmp_path / "v.npy", resolution=1000, chunk_size=8, compresslevel=3)
-    chunk = next((first.folder / "1000_1000_1000").iterdir())
-    chunk.write_bytes(gzip.compress(b"short"))
-    refuses(first.folder, str(first.folder))
+    expected = first.cloud_voxels()
+    for chunk in list((first.folder / "1000_1000_1000").iterdir()):
+        chunk.rename(chunk.with_suffix(""))  # as buckets hand them out that serve them with a header for gzip
+    volume = make(first.folder)
+    assert np.array_equal(volume.voxels(), expected)
+    assert volume.check()["passed"]
+    (first.folder / "1000_1000_1000/8-16_0-8_0-8").write_bytes(gzip.compress(b"short"))
+    refuses(first.folder, str(first.folder), "chunk 8-16_0-8_0-8 is damaged")
+    damaged = first.info
+    damaged["scales"][0]["chunk_sizes"] = [[8, 0, 8]]
+    (first.folder / "info").write_text(json.dumps(damaged))
+    refuses(first.folder, "info does not describe a precomputed volume", "chunk_sizes and num_channels are whole")
 
 
 # The files that failed
