@@ -12,7 +12,7 @@ import airborne_files
 from darkroom import entrypoint, whole_files
 from darkroom.airborne import collection, granules
 from darkroom.airborne.granule import Granule
-from darkroom.airborne.readers import icartt
+from darkroom.airborne.readers import icartt, text
 from darkroom.airborne.reading import read as read_granule
 from darkroom.airborne.screen import STATUS, screen
 from darkroom.samples import airborne
@@ -91,6 +91,26 @@ def test_eol_fields_that_touch(eol, tmp_path):
     line = next(line for line in eol.read_bytes().splitlines() if line.startswith(b"    0.50"))
     granule = read(edited(eol, tmp_path, line[:28], line[:20] + b"01066.82"))
     assert [granule.variables[name].array()[2] for name in ("time", "pressure")] == [0.5, 1066.82]
+
+
+def test_aligned_columns_are_what_float_reads():
+    rng = np.random.default_rng(3)
+    for width, decimals in [(2, 0), (7, 2), (8, 0), (11, 6), (15, 13)]:
+        numbers = rng.uniform(-1, 1, 500) * 10.0 ** rng.integers(-3, width - decimals - (decimals > 0) - 1, 500)
+        printed = [f"{number:{width}.{decimals}f}" for number in numbers]
+        printed = [f"{0:{width}.{decimals}f}", *(one for one in printed if len(one) == width)]
+        values = text.aligned(characters(printed))
+        assert np.array_equal(values, np.array([float(one) for one in printed]))
+        assert np.array_equal(np.signbit(values), [one.strip().startswith("-") for one in printed])
+
+
+@pytest.mark.parametrize("odd", ["1 2.00", "  .   ", "-- .00", "- 1.00", "  1.0 ", "  1e00", "11.200", "      "])
+def test_fields_that_are_not_aligned_are_left_to_another(odd):
+    assert text.aligned(characters(["  1.00", odd, " -2.00"])) is None
+
+
+def characters(fields):
+    return np.array([list(field.encode()) for field in fields], np.uint8).T
 
 
 def test_eol_over_midnight(made):

@@ -59,7 +59,7 @@ def read(path, form):
     names = [stacked(header, end - width, end) for end, width in zip(ends, widths, strict=True)]
 
     body = [rows[number - 1] for number in lines]
-    columns = dict(zip(names, text.fixed(body, ends, sonde, path, lines, names), strict=True))
+    columns = dict(zip(names, text.fixed(b"\n".join(body), ends, sonde, path, lines, names), strict=True))
     if missing := [name for name in ("Date yymmdd", "Time hhmmss.ss") if name not in columns]:
         raise ValueError(f"{path} line {dashes + 1}: no column {missing[0]!r} among {', '.join(names)}")
     seconds, day = clock(columns.pop("Date yymmdd"), columns.pop("Time hhmmss.ss"), path, lines)
