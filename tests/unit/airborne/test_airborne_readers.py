@@ -509,6 +509,22 @@ def test_iwg1_cut_within_its_last_number_is_flagged(tmp_path):
     assert [flag["flag"] for flag in read(path).flags] == ["last_line_unfinished"]
 
 
+@pytest.mark.parametrize(("make", "name"), [("iwg1", "hs3navgh"), ("avaps", "avapsraw")])
+def test_the_last_line_of_a_live_record_may_be_cut(tmp_path, make, name):
+    path = getattr(airborne_files, make)(tmp_path)
+    match = granules.claimed(path.name, {name: COLLECTIONS[name]}, tmp_path)
+    rows = len(read_granule(match, path).times)
+    records = re.findall(rb"(?m)^(?:IWG1|AVAPS-D).*$", path.read_bytes())
+    whole = path.read_bytes().partition(records[-1])[0] + records[-1].rstrip()
+    path.write_bytes(whole[:-30] + b"\n")
+    with pytest.raises(ValueError, match=r"line \d+: \d+ (columns|characters)"):
+        read_granule(match, path)
+    path.write_bytes(whole[:-30])
+    granule = read_granule(match, path)
+    assert len(granule.times) == rows - 1
+    assert "last_line_cut" in [flag["flag"] for flag in granule.flags]
+
+
 def test_cpl_without_a_date(cpl, tmp_path):
     path = shutil.copy(cpl, tmp_path)
     with h5py.File(path, "a") as file:

@@ -74,6 +74,18 @@ def unfinished(path):
     return [{"flag": "last_line_unfinished", "note": "the last line has no line end; its last value may be cut"}]
 
 
+def without_cut_line(path, rows, is_whole):
+    """(rows, flags) of a record that may have gone on when it was copied; the flags are those of `unfinished`.
+
+    A last line that has no line end, and is not whole by what `is_whole(line)` says, is left out.
+    """
+    flags = unfinished(path)
+    if not any(flag["flag"] == "last_line_unfinished" for flag in flags) or len(rows) == 1 or is_whole(rows[-1]):
+        return rows, flags
+    note = f"line {len(rows)}, the last one, is cut after {text(rows[-1])[-20:]!r}; it was left out"
+    return rows[:-1], [{"flag": "last_line_cut", "note": note}]
+
+
 def text(line):
     """A line as text; what is no UTF-8 is Latin-1."""
     try:
