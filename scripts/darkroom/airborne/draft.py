@@ -1,5 +1,6 @@
 """A draft of a collection from one of its files, and what a collection would make of a file."""
 
+import codecs
 import datetime
 import itertools
 import re
@@ -97,7 +98,7 @@ def reader_of(path):
     """The name of the reader for a file, by how it begins. Raises ValueError for a format that nobody here knows."""
     path = Path(path)
     with path.open("rb") as file:
-        start = file.read(1 << 16)
+        start = file.read(1 << 16).removeprefix(codecs.BOM_UTF8)
     if start.startswith((whole_files.HDF5, CLASSIC)):
         return "aspen" if b"AspenVersion" in start else "netcdf"
     rows = start.splitlines()

@@ -367,6 +367,11 @@ ICT_CASES = {
     "header lines": (lambda content: b"4" + content[1:], r"line 1 says 4\d header lines, but the "),
     "cut in the header": (lambda content: content[:500], "but the file has"),
     "wrong column count": (bad_line(60, lambda line: line + b",1"), r"line 61: 16 columns, but the header has 15"),
+    "a field of blanks": (
+        bad_line(60, lambda line: line.rpartition(b",")[0] + b",  "),
+        "line 61: '' in the column .* is no number",
+    ),
+    "an underscore": (bad_line(60, lambda line: line + b"_0"), r"line 61: '.*_0' in the column .* is no number"),
     "names": (
         lambda content: content.replace(b"Time_Start,TimeFLStart,", b"Time_Start,Time_XXStart,"),
         "the columns are .* but the header above describes",

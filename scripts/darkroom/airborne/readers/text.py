@@ -1,6 +1,7 @@
 """Tables of printed numbers: split to columns and parsed by NumPy, with the file and the line of what is wrong."""
 
 import codecs
+import contextlib
 import os
 import re
 import warnings
@@ -202,13 +203,13 @@ def _numbers(block, names, path, line):
     block = block.rstrip()
     if not block:
         return np.empty((0, len(names)))
-    count = block.count(b"\n") + 1
-    if _columns_are(block, count, len(names)):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of what is no number, which is looked for below
-            numbers = np.fromstring(block.replace(b"\n", b","), np.float64, sep=",")
-        if numbers.size == count * len(names):
-            return numbers.reshape(count, len(names))
+    count, joined = block.count(b"\n") + 1, block.replace(b"\n", b",")
+    if _columns_are(block, count, len(names)) and not _has_empty_field(joined):
+        with warnings.catch_warnings(), contextlib.suppress(ValueError):  # of what is no number: it is looked for below
+            warnings.simplefilter("ignore", DeprecationWarning)
+            numbers = np.fromstring(joined, np.float64, sep=",")
+            if numbers.size == count * len(names):
+                return numbers.reshape(count, len(names))
     rows = [row.strip() for row in block.split(b"\n")]
     return np.stack(delimited(rows, names, path, np.arange(line, line + len(rows))), axis=1)
 
@@ -223,6 +224,13 @@ def _columns_are(block, lines, columns):
     ends = np.append(np.flatnonzero(marks == ord("\n")), marks.size)
     commas = np.flatnonzero(marks == ord(",")).reshape(lines, columns - 1)
     return bool((commas[:, -1] < ends).all() and (commas[1:, 0] > ends[:-1]).all())
+
+
+def _has_empty_field(joined):
+    """Whether there is nothing, or nothing but blanks, before or after a comma: NumPy takes the latter for -1."""
+    marks = np.frombuffer(joined, np.uint8)
+    is_comma = marks[marks > ord(" ")] == ord(",")
+    return bool(is_comma[0] or is_comma[-1] or (is_comma[1:] & is_comma[:-1]).any())
 
 
 def delimited(rows, names, path, numbers, empty=None):
@@ -244,6 +252,8 @@ def delimited(rows, names, path, numbers, empty=None):
 def parsed(cells, name, path, numbers):
     """Fields of one column as float64. Raises ValueError naming line and column for what is no number."""
     try:
+        if b"_" in cells.tobytes():
+            raise ValueError("Python alone has an underscore in numbers")
         return cells.astype(np.float64)
     except ValueError:
         row = next(row for row, cell in enumerate(cells) if not _is_number(cell))
@@ -256,7 +266,7 @@ def _is_number(cell):
         float(cell)
     except ValueError:
         return False
-    return True
+    return b"_" not in cell
 
 
 def labels(rows):
