@@ -28,6 +28,13 @@ FORMS = (
     (re.compile(r"deg(ree)?s?\.?[ _]*e(ast)?", re.IGNORECASE), "degrees_east"),
     (re.compile(r"deg(ree)?s?[ ._]+s(outh)?", re.IGNORECASE), "-1 degrees_north"),
     (re.compile(r"deg(ree)?s?[ ._]+w(est)?", re.IGNORECASE), "-1 degrees_east"),
+    (
+        re.compile(
+            r"m(et(er|re)s?)?[ _,(]+(above[ _]+)?(a?msl|agl|(mean[ _]+)?sea[ _]+level|ground( level)?)\)?",
+            re.IGNORECASE,
+        ),
+        "m",
+    ),
     (re.compile(r"deg(ree)?s?\.?[ _,(]+(0|\+|-|true|cw|clockwise|from|mag).*", re.IGNORECASE), "degree"),
 )
 
