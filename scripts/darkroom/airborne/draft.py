@@ -445,7 +445,7 @@ def table_of(variables, notes):
             short = name if name not in taken else f"{short}_2"
         taken.add(short)
         entry = {"name": short, "standard_name": standard_name, "long_name": item.attrs.get("long_name", item.source)}
-        entry |= _units(replace(item, fill=codes[0]) if codes else item, standard_name) | fill
+        entry |= _units(_without(item, codes) if codes else item, standard_name) | fill
         if not item.attrs.get("units"):
             supposed.append(f"{item.source} ({entry['units']})")
         if standard_name == "altitude":
@@ -459,6 +459,17 @@ def table_of(variables, notes):
     if unmapped:
         notes.append(f"without a place in the table, kept under their own names: {', '.join(unmapped)}")
     return table
+
+
+def _without(item, codes):
+    """The same variable, in which codes are missing values as well."""
+    fill = item.dtype.type(codes[0] if item.fill is None else item.fill)
+
+    def read(first, last):
+        stored = item.read(first, last)
+        return np.where(np.isin(stored, codes), fill, stored)
+
+    return replace(item, fill=fill, read=read)
 
 
 def _units(item, standard_name):

@@ -558,11 +558,11 @@ def test_arrays_at_each_time_with_a_step(tmp_path):
         "27, 2310", "Doe, Jane", "Somewhere", "Lidar", "MISSION", "1, 1", "2022, 02, 08, 2022, 03, 01", "0",
         "Altitude, m, altitude of the entry", "Time_Start, seconds, from midnight UTC",
         "1", "1", "-9999", "Backscatter, 1/km/sr",
-        "5", "1, 1, 1, 0.001, 0.001", "-99, -99, -99, -99999, -99999",
+        "5", "1, 1, 0.1, 0.001, 0.001", "-99, -99, -99, -99999, -99999",
         "Entries, none", "First_Altitude, m", "Step, m", "Latitude, deg", "Longitude, deg",
         "0", "3", "REVISION: R0", "R0: test", "Time_Start, Entries, First_Altitude, Step, Latitude, Longitude",
     ]  # fmt: skip
-    rows = ["43200, 3, 100, 15, 40000, -75000", "0.1, 0.2, -9999", "43201, 2, 115, 15, 40001, -75001", "0.4, 0.5"]
+    rows = ["43200, 3, 100, 150, 40000, -75000", "0.1, 0.2, -9999", "43201, 2, 115, 150, 40001, -75001", "0.4, 0.5"]
     path.write_text("\n".join([*header, *rows, ""]))
     variables, _, _, lines = icartt.read(path, {"variables": {}})
     assert lines.tolist() == [28, 30]
@@ -573,6 +573,12 @@ def test_arrays_at_each_time_with_a_step(tmp_path):
     path.write_text("\n".join([*header, *rows[:3], ""]))
     with pytest.raises(ValueError, match="line 30 has 1 lines below it, but the file ends; it is cut"):
         icartt.read(path, {"variables": {}})
+    for count in ("-99", "2.5", "nan"):
+        path.write_text("\n".join([*header, *rows, ""]).replace("43201, 2,", f"43201, {count},"))
+        with pytest.raises(ValueError, match=f"line 30: Entries is {count}; right is a number of entries below it"):
+            icartt.read(path, {"variables": {}})
+    path.write_text("\n".join([*header, *rows, ""]).replace("2, 115", "2, -99"))
+    assert np.isnan(icartt.read(path, {"variables": {}})[0]["altitude"].values()[1]).all()
 
 
 def test_a_merge_with_codes_of_every_instrument(tmp_path):

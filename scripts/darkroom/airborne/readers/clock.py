@@ -130,7 +130,8 @@ class Clock:
         source = self.sources[name]
         told = netcdf_file.attributes(source)
         if netcdf_file.is_text(source):
-            return self._of_texts([name])
+            its_days = any(word and not TIME_OF_DAY.fullmatch(word) for word in _words(source))
+            return self._of_texts([name]) if its_days else None
         if source.dtype.kind not in "iuf":
             return None
         own = str(told.get("units", ""))
