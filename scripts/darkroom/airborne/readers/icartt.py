@@ -243,9 +243,7 @@ def _blocks(path, head, length):
         row = [values[0] for values in text.delimited(lines[at : at + 1], names, path, [number])]
         entries = row[1]
         if not (entries >= 0 and float(entries).is_integer()):
-            raise ValueError(
-                f"{path} line {number}: {names[1]} is {entries:g}; right is the number of entries below it"
-            )
+            raise ValueError(f"{path} line {number}: {names[1]} is {entries:g}; right is a number of entries below it")
         entries = int(entries)
         taken = entries if head.kind == "2110" else len(head.dependent)
         body = lines[at + 1 : at + 1 + taken]
