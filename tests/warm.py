@@ -15,9 +15,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+# What each run imports later: its plugins, what they need, and libraries that our rules need.
+import jsonschema  # noqa: F401
+import numpy as np  # noqa: F401
+import smart_open  # noqa: F401
 import snakemake.cli
-
-# What each run imports later: its plugins, and what they need.
 import snakemake.report.html_reporter
 import snakemake.storage
 import snakemake_executor_plugin_slurm  # noqa: F401
