@@ -111,6 +111,7 @@ rule planetary_merge:
     """Lay projected images over each other."""
     input:
         cubes=lambda wildcards: [cube.path for cube in made(wildcards).to_merge(part_of(wildcards))],
+        others=lambda wildcards: [cube.path for cube in made(wildcards).beside(part_of(wildcards))],
     output:
         merged="<dataset>/{product}{part}.cub",
     log:
@@ -129,7 +130,7 @@ rule planetary_merge:
     threads: 1
     resources:
         mem_mb=lambda wildcards, input, attempt: memory("merge")(wildcards, input, attempt)
-        + attempt * planetary_memory.feathered(input, planetary_steps.merge_of(made(wildcards)).get("feather", 0)),
+        + attempt * planetary_memory.feathered(input.cubes, planetary_steps.merge_of(made(wildcards)).get("feather", 0)),
     params:
         image=lambda wildcards: planetary_steps.merge_of(made(wildcards)),
     script:
