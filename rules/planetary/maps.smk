@@ -130,7 +130,7 @@ rule planetary_merge:
     threads: 1
     resources:
         mem_mb=lambda wildcards, input, attempt: memory("merge")(wildcards, input, attempt)
-        + attempt * planetary_memory.feathered(input.cubes, planetary_steps.merge_of(made(wildcards)).get("feather", 0)),
+        + attempt * planetary_memory.feathered(input, planetary_steps.merge_of(made(wildcards)).get("feather", 0)),
     params:
         image=lambda wildcards: planetary_steps.merge_of(made(wildcards)),
     script:
