@@ -60,7 +60,8 @@ def planetary_plot(
     for preview, item, record, percent, others in zip(previews, stac, records, stretch, members, strict=True):
         folder = Path(preview).parent
         own = sorted((Cube(path) for path in image_of if path.parent == folder), key=order)
-        best = next(cube for cube in own if stage(cube) == stage(own[-1]))
+        last = [cube for cube in own if stage(cube) == stage(own[-1])]
+        best = next((cube for cube in last if cube.shows), last[0])
         stretched_preview(best, preview, percent, (1, 2, 3) if best.is_colour else (1,))
         checks = [check(cube, image_of[cube.path]) for cube in own]
         beside = [cube.path.with_suffix(suffix) for cube in own for suffix in (".cub", ".tif", ".xml", ".img")]

@@ -22,6 +22,12 @@ RECORDS = 9  # of a line scan's tables
 FRAMES = ((-1.2, -0.9, 3.0), (-1.0, 1.0, 0.0), (1.1, -1.0, -2.0), (1.0, 1.1, 1.0))
 SCANS = ((0.0, -1.2, 1.0), (0.3, 0.4, -1.0), (-0.2, 1.6, 0.5))
 
+GROUPS = {
+    "Instrument": {"SpacecraftName": "Messenger", "InstrumentId": "MDIS-NAC", "TargetName": "Mercury"},
+    "BandBin": {"FilterName": "748 BP 53"},
+    "Kernels": {"NaifFrameCode": sample.MDIS_CODE},
+}
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -39,7 +45,7 @@ def frame_isd(north, east, twist, height=sample.HEIGHT, side=SIDE):
     return isd | middle | {"image_lines": side, "image_samples": side} | _state(isd, north, east, twist, height, [0.0])
 
 
-def scan_isd(north, east, twist, lines=500, height=sample.HEIGHT):
+def scan_isd(north, east, twist, lines=500, height=sample.HEIGHT, samples=SIDE):
     """Camera description of a line scan from south to north, whose middle looks straight down at such a place."""
     isd = sample.mdis_isd(1)
     seconds = 0.01 * height / sample.HEIGHT / sample.SPEED  # of a line of 10 m
@@ -48,9 +54,9 @@ def scan_isd(north, east, twist, lines=500, height=sample.HEIGHT):
     begin = isd["center_ephemeris_time"] - half
     return (
         isd
-        | {"name_model": LINE_SCAN, "image_lines": lines, "image_samples": SIDE, "starting_ephemeris_time": begin}
+        | {"name_model": LINE_SCAN, "image_lines": lines, "image_samples": samples, "starting_ephemeris_time": begin}
         | {"line_scan_rate": [[0.5, -half, seconds]]}
-        | _boresight(isd, SIDE + 0.5, 0.0)
+        | _boresight(isd, samples + 0.5, 0.0)
         | state
     )
 
@@ -116,14 +122,11 @@ def see(folder, descriptions, seed=0, pixels=20.0, noise=0.02, light=0.0):
 
 
 def _write(path, values, isd, off, number):
-    instrument = {
-        "SpacecraftName": "Messenger",
-        "InstrumentId": "MDIS-NAC",
-        "TargetName": "Mercury",
+    own = {
         "StartTime": f"2015-04-30T00:00:{10 + number:02d}",
         "SpacecraftClockCount": f"2/{72190001 + number:010d}:000000",
     }
-    groups = {"Instrument": instrument, "BandBin": {"FilterName": "748 BP 53"}, "Kernels": {"NaifFrameCode": -236820}}
+    groups = GROUPS | {"Instrument": GROUPS["Instrument"] | own}
     plain, description = path.with_suffix(".plain.cub"), path.with_suffix(".isd.json")
     write_cube(plain, Image(1, *values.shape, "f4", groups, [(values[None], None)]))
     files.write_json(description, off_by(isd, off))

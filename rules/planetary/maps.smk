@@ -111,6 +111,7 @@ rule planetary_merge:
     """Lay projected images over each other."""
     input:
         cubes=lambda wildcards: [cube.path for cube in made(wildcards).to_merge(part_of(wildcards))],
+        others=lambda wildcards: [cube.path for cube in made(wildcards).beside(part_of(wildcards))],
     output:
         merged="<dataset>/{product}{part}.cub",
     log:

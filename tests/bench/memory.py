@@ -107,7 +107,7 @@ def maps(product, raw, table):
         what, grid, made = f"{metres} m", folder / f"{metres}.map", folder / f"{metres}m.cub"
         told = NATIVE | {"map": IDENTITY | {"resolution": metres}}
         table.add("range", "planetary_detect_range", what, [cube], [str(cube)], grid, told)
-        told = NATIVE | {"interpolation": "cubic"}
+        told = NATIVE | {"interpolation": "cubic", "may_miss": False}
         table.add("project", "planetary_project", what, [cube], cube, grid, made, told)
         told = NATIVE | {"priority": "average"}
         table.add("merge", "planetary_merge", what, [made], [str(made)] * 2, folder / "merged.cub", told)

@@ -81,6 +81,10 @@ class Mapped:
         """The projected cubes that the map of a set is made of."""
         return [self.cube("projected", name) for name, (_, part) in self.sources.items() if set_of(part) == one]
 
+    def beside(self, one: str) -> list[Cube]:
+        """The projected cubes that the maps of the other sets are made of."""
+        return [cube for other in self.sets if other != one for cube in self.to_merge(other)]
+
 
 @dataclass(frozen=True)
 class Image(Mapped):

@@ -87,8 +87,8 @@ def range_of(made: Image | Composite) -> dict:
 def projection_of(made: Image | Composite, name: str) -> dict:
     """To project one of the sources of a map."""
     image, _ = made.sources[name]
-    interpolation = made.row.options["map"]["interpolation"]
-    return {"interpolation": interpolation} | asked(image.engine, image.recipe, made.row.options, "project")
+    own = {"interpolation": made.row.options["map"]["interpolation"], "may_miss": len(made.sets) > 1}
+    return own | asked(image.engine, image.recipe, made.row.options, "project")
 
 
 def merge_of(made: Image | Composite) -> dict:

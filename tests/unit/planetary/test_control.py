@@ -195,7 +195,9 @@ def test_a_mosaic_has_no_seams_any_more(case):
         template = native.template(cubes, folder / "none.map", given, {}) | given
         maps = []
         for number, cube in enumerate(cubes):
-            native.project(cube, template, folder / f"map.{begin}{number}.cub", {"interpolation": "cubic"})
+            native.project(
+                cube, template, folder / f"map.{begin}{number}.cub", {"interpolation": "cubic", "may_miss": False}
+            )
             maps.append(Cube(folder / f"map.{begin}{number}.cub"))
         mapping, placed = mosaic.place(maps)
         shown = np.full((len(maps), mapping.lines, mapping.samples), np.nan)
@@ -463,7 +465,7 @@ def test_a_map_is_refused(tmp_path):
     seen = planet.see(tmp_path, KINDS["frames"][:2])
     given = {"ProjectionName": "Equirectangular", "PixelResolution": 20.0}
     template = native.template([seen[1].path], tmp_path / "none.map", given, {}) | given
-    native.project(seen[1].path, template, tmp_path / "map.cub", {"interpolation": "nearest"})
+    native.project(seen[1].path, template, tmp_path / "map.cub", {"interpolation": "nearest", "may_miss": False})
     seen[1] = planet.Seen(tmp_path / "map.cub", seen[1].truth, seen[1].off)
     with pytest.raises(ValueError, match=r"map.cub: is a map; control turns the cameras of images"):
         controlled(tmp_path, seen)

@@ -35,7 +35,9 @@ def frame(tmp_path_factory):
 def map_of(path, folder, **options):
     """A cube on the map of its own; level 2."""
     planetary_detect_range([path], folder / "projection.map", {"engine": "native", "map": MAP | options})
-    native.project(path, folder / "projection.map", folder / "level2.cub", {"interpolation": "bilinear"})
+    native.project(
+        path, folder / "projection.map", folder / "level2.cub", {"interpolation": "bilinear", "may_miss": False}
+    )
     return folder / "level2.cub"
 
 

@@ -106,7 +106,7 @@ class Plate:
     def __init__(self, shape, right=0.0, down=0.0):
         (self.lines, self.samples), self.right, self.down = shape, right, down
 
-    def image(self, latitude, longitude):
+    def image(self, latitude, longitude, near=None):
         return np.broadcast_arrays(longitude + self.right, 90 - latitude + self.down)
 
     def piece(self, line):

@@ -142,6 +142,8 @@ def test_parts_stand_in_the_names_of_cubes_and_a_set_is_one_map(plan):
     assert image.sets == ("vis", "uv")
     assert image.to_calibrate("vis.odd").name == "located.vis.odd"
     assert names(image.to_merge("uv")) == ["projected.wide.uv.even", "projected.wide.uv.odd"]
+    assert names(image.beside("uv")) == ["projected.wide.vis.even", "projected.wide.vis.odd"]
+    assert planetary_steps.projection_of(image, "wide.uv.odd")["may_miss"] is True
     assert names(image.delivered) == [*(f"calibrated.{part}" for part in image.parts), "map.vis", "map.uv"]
 
 
@@ -166,6 +168,8 @@ def test_a_composite_is_made_of_what_its_images_project(plan):
     mosaic = plan(ROWS)["mosaic"]
     assert mosaic.to_project == {"left": Cube("left", "calibrated"), "right": Cube("right", "corrected")}
     assert names(mosaic.to_merge("")) == ["projected.left", "projected.right"]
+    assert mosaic.beside("") == []
+    assert planetary_steps.projection_of(mosaic, "left")["may_miss"] is False
     assert mosaic.delivered == [Cube("mosaic", "mosaic")]
     assert mosaic.members == [Cube("left", "calibrated"), Cube("right", "calibrated")]
     assert names(plan(OF_ISIS, "isis")["stereo"].delivered) == ["terrain"]

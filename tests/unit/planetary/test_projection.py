@@ -7,7 +7,16 @@ import pytest
 from darkroom.planetary.formats import cubes, pvl
 from darkroom.planetary.geometry import isd
 from darkroom.planetary.geometry.camera import Camera
-from darkroom.planetary.geometry.projection import AREAS, ELLIPSOIDAL, POLE, PROJECTIONS, RANGE, Mapping, require_same
+from darkroom.planetary.geometry.projection import (
+    AREAS,
+    ELLIPSOIDAL,
+    POLE,
+    PROJECTIONS,
+    RANGE,
+    Mapping,
+    OutsideError,
+    require_same,
+)
 from darkroom.planetary.geometry.projection import replace as replaced_keywords
 from darkroom.samples import planetary
 
@@ -174,8 +183,11 @@ def test_a_map_within_another():
     assert both.samples == round((part.left + part.samples * 1e3 - whole.left) / 1e3)
     turned = replaced_keywords(part, longitude_domain=360).within(whole)
     assert (turned.samples, turned.lines, turned.longitude_domain) == (whole.samples, both.lines, 180)
-    with pytest.raises(ValueError, match="the image lies outside the map: it shows latitudes 60 to 70"):
+    with pytest.raises(OutsideError, match="the image lies outside the map: it shows latitudes 60 to 70"):
         other.within(whole)
+    pixel = whole.nearest(other)
+    assert (pixel.lines, pixel.samples, pixel.top) == (1, 1, whole.top)
+    assert whole.left <= pixel.left < whole.left + whole.samples * 1e3
 
 
 def test_pixels_per_degree_stand_for_metres():

@@ -1,6 +1,7 @@
 """Seams of mosaics: images made equal by their overlaps, feathered edges, colour images of three filters."""
 
 import itertools
+import json
 
 import imagecodecs
 import numpy as np
@@ -12,6 +13,7 @@ from darkroom.planetary.formats import cog, pvl
 from darkroom.planetary.formats.cubes import HIS, NULL, Cube, Image
 from darkroom.planetary.formats.cubes import write as write_cube
 from darkroom.planetary.geometry import equalize, mosaic, projection
+from planetary_convert import planetary_convert
 from planetary_merge import planetary_merge
 from planetary_plot import planetary_plot
 
@@ -30,6 +32,7 @@ MAP = {
 INSTRUMENT = {
     "Instrument": {"SpacecraftName": "X", "InstrumentId": "Y", "TargetName": "Moon", "StartTime": "2001-01-01T00:00:00"}
 }
+ONTOP = {"engine": "native", "priority": "ontop"}
 BOTH = {"adjust": "both", "weighted": False, "least": 10}
 
 
@@ -220,5 +223,29 @@ def test_a_map_that_shows_nothing_is_none(cube, tmp_path):
     """As of a template whose range is beside its image."""
     empty = cube("a", np.zeros((4, 5)), 10, 20, np.full((4, 5), NULL, "u1"))
     with pytest.raises(ValueError, match=r"nothing of its images: it is of latitudes 6 to 10 and longitudes 20 to 25"):
-        native.merge([empty], tmp_path / "map.cub", "ontop", {})
+        planetary_merge([empty], tmp_path / "map.cub", ONTOP, [empty])
     assert not (tmp_path / "map.cub").exists()
+
+
+def test_of_several_maps_one_may_show_nothing(cube, tmp_path, monkeypatch):
+    """It is empty and says so; footprint and preview are those of another one, whatever their order."""
+    monkeypatch.setattr("darkroom.planetary.formats.cubes.BLOCK", 10)
+    empty = [cube(f"uv.{name}", np.zeros((4, 5)), 10, 20, np.full((4, 5), NULL, "u1")) for name in ("even", "odd")]
+    codes = np.full((4, 5), NULL, "u1")
+    codes[3] = 0
+    seen = cube("vis.even", np.arange(20).reshape(4, 5), 10, 20, codes)
+    maps = [tmp_path / "map.uv.cub", tmp_path / "map.vis.cub"]
+    planetary_merge(empty, maps[0], ONTOP, [seen])
+    planetary_merge([seen], maps[1], ONTOP, empty)
+    images = [path.with_suffix(".tif") for path in maps]
+    planetary_convert(cubes=maps, images=images)
+    outputs = {"previews": ["preview.png"], "stac": ["item.json"], "records": ["planetary.json"]}
+    planetary_plot(cubes=maps, images=images, **{key: [tmp_path / name] for key, [name] in outputs.items()})
+    told = "map.uv: empty, nothing of its images is in the range of the map"
+    record, item = (json.loads((tmp_path / name).read_text()) for name in ("planetary.json", "item.json"))
+    assert record["skipped"] == [told]
+    assert item["bbox"] == [20, 6, 25, 7]
+    assert imagecodecs.png_decode((tmp_path / "preview.png").read_bytes()).any()
+    with rasterio.open(images[0]) as image:
+        assert image.tags()["SKIPPED"] == told
+        assert image.read(1, masked=True).mask.all()

@@ -127,18 +127,28 @@ def template(cubes, grid, given, image):
 
 def project(cube, grid, projected, image):
     """Write what an image covers of a map; NULL where it shows nothing. Of a map all bands, of a camera the first: each
-    filter of a camera looks from a place of its own."""
+    filter of a camera looks from a place of its own. What lies outside is one NULL where others may show something
+    (`may_miss`). Raises projection.OutsideError where it is alone."""
     source = Cube(cube)
     sight, groups = sight_of(source), source.groups
     whole = projection.Mapping.from_template(grid)
-    mapping = projection.Mapping.for_camera(sight, whole.group()).within(whole)
+    own = projection.Mapping.for_camera(sight, whole.group())
     bands = source.bands if isinstance(sight, Placed) else 1
-    reads = [partial(source.read, band=band) for band in range(1, bands + 1)]
-    of_bands = (resample.project(read, sight, mapping, image["interpolation"]) for read in reads)
-    blocks = (map(np.concatenate, zip(*parts, strict=True)) for parts in zip(*of_bands, strict=True))
     if source.bands > bands:
         groups = of_first_band(groups, source.bands)
         groups = notes.noted(groups, skipped=[f"map: of band 1 alone, of {source.bands}"])
+    try:
+        mapping = own.within(whole)
+    except projection.OutsideError as error:
+        if not image["may_miss"]:
+            raise
+        mapping, nothing = whole.nearest(own), np.full((bands, 1, 1), NULL, "u1")
+        groups = notes.noted(groups, skipped=[f"{Path(projected).stem}: {error}"])
+        write_cube(projected, mapped(mapping, bands, groups, [(np.zeros(nothing.shape), nothing)]))
+        return
+    reads = [partial(source.read, band=band) for band in range(1, bands + 1)]
+    of_bands = (resample.project(read, sight, mapping, image["interpolation"]) for read in reads)
+    blocks = (map(np.concatenate, zip(*parts, strict=True)) for parts in zip(*of_bands, strict=True))
     write_cube(projected, mapped(mapping, bands, groups, blocks))
 
 
@@ -150,7 +160,7 @@ def merge(cubes, merged, priority, image):
     if image.get("colours"):
         blocks = mosaic.stack(placed, mapping.lines, mapping.samples)
         groups["BandBin"] = side_by_side([cube.groups.get("BandBin", {}) for cube in cubes])
-        write_cube(merged, mapped(mapping, len(cubes), groups, not_empty(blocks, mapping)))
+        write_cube(merged, mapped(mapping, len(cubes), groups, blocks))
         return
     require_one_filter(cubes)
     if how := image.get("equalize"):
@@ -165,21 +175,7 @@ def merge(cubes, merged, priority, image):
     bands = cubes[0].bands
     if priority == "average":
         bands, groups["BandBin"] = 2 * bands, counted(groups.get("BandBin", {}), bands)
-    write_cube(merged, mapped(mapping, bands, groups, not_empty(blocks, mapping)))
-
-
-def not_empty(blocks, mapping):
-    """Blocks of a map as they are. Raises ValueError behind the last one when none of them shows anything."""
-    shows = False
-    for values, codes in blocks:
-        shows = shows or codes is None or bool((codes != NULL).any())
-        yield values, codes
-    if not shows:
-        south, north, west, east = mapping.bounds
-        raise ValueError(
-            f"the map shows nothing of its images: it is of latitudes {south:.6g} to {north:.6g} and longitudes "
-            f"{west:.6g} to {east:.6g}"
-        )
+    write_cube(merged, mapped(mapping, bands, groups, blocks))
 
 
 def side_by_side(bandbins):

@@ -274,6 +274,17 @@ class Cube:
             raw = np.stack([self.raw(first, rows, band + 1) for band in range(self.bands)])
             yield raw.astype(self.dtype), decode(raw, self.dtype)
 
+    @property
+    def shows(self):
+        """Whether any of its pixels is not NULL."""
+        rows = at_once(self.samples)
+        coded = (
+            decode(self.raw(first, rows, band + 1), self.dtype)
+            for band in range(self.bands)
+            for first in range(0, self.lines, rows)
+        )
+        return any(codes is None or bool((codes != NULL).any()) for codes in coded)
+
     def table(self, name):
         """A table by its name. Raises KeyError when the cube has none."""
         for label in self.label.all("Table"):

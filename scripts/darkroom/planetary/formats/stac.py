@@ -31,7 +31,8 @@ def item(dataset, cubes, assets, members=()):
     """A STAC item as a dict, the same for the same files; links and times of making are left out.
 
     dataset -- identifier of the item
-    cubes -- `cubes.Cube`s of the dataset; the last with a map gives the footprint, which is null without one
+    cubes -- `cubes.Cube`s of the dataset; the last map that shows anything gives the footprint, which is null without
+        one
     assets -- paths of its files, which lie beside the item
     members -- cubes of the images that it is made of, where its own do not tell times and instruments
 
@@ -39,7 +40,7 @@ def item(dataset, cubes, assets, members=()):
     """
     tags = [cog.tags(cube) for cube in (*cubes, *members)]
     maps = [cube for cube in cubes if "Mapping" in cube.groups]
-    geometry = footprint(maps[-1]) if maps else None
+    geometry = next(filter(None, map(footprint, reversed(maps))), None)
     made = pystac.Item(dataset, geometry, bbox(geometry), None, properties(dataset, tags, maps), stac_extensions=[SSYS])
     by_stem = {cube.path.stem: cube for cube in cubes}
     for path in assets:

@@ -103,10 +103,11 @@ class Camera:
         normal = self.terrain.normals(ground.point)
         return _angle(normal, ground.spacecraft - ground.point), _angle(normal, ground.sun - ground.point)
 
-    def image(self, latitude, longitude, radius=None):
+    def image(self, latitude, longitude, radius=None, near=None):
         """Image coordinates (sample, line) of points on the ground; NaN where the camera cannot see them.
 
         radius -- their distances from the body's centre in km, by default those of the surface
+        near -- lines that theirs are thought to be near, where a search for them begins; NaN for unknown ones
 
         They may lie outside the image. ISIS accepts the line of a line-scan image within 0.01; here it converges.
         """
@@ -118,18 +119,18 @@ class Camera:
         if self.isd.framelets:
             return self._push(point)
         if self.isd.line_time:
-            return self._scan(point)
+            return self._scan(point, near)
         sample, line = self._frame(point, self.isd.start)
         return sample, np.where(np.isnan(sample), np.nan, line)
 
-    def _scan(self, point):
+    def _scan(self, point, near):
         """Image coordinates where points cross the line of a line-scan camera."""
 
         def seen(near, line):
             sample, offset = self._frame(near, self.isd.time(line))
             return sample, offset / self.isd.summing[0]
 
-        return _crossed(point, seen, 1.0, self.lines)
+        return _crossed(point, seen, 1.0, self.lines, near)
 
     def _push(self, point):
         """Image coordinates in the framelets in whose middle line, nearly, points are seen."""
@@ -215,17 +216,22 @@ class Camera:
         return self.ground(across, np.concatenate([first, last, lines[1:-1], lines[1:-1]]))
 
 
-def _crossed(point, seen, first, last):
+def _crossed(point, seen, first, last, near=None):
     """Samples and places of an image, such as lines, where points (..., 3) cross its detector; NaN where they do not.
 
     seen -- function from points and places, which stand for times, to samples and distances from the detector, in
         places too, roughly
+    near -- places to try first
     """
     shape, point = point.shape[:-1], point.reshape(-1, 3)
     sample, place = np.full((2, len(point)), np.nan)
     todo = np.arange(len(point))
-    for part in BEGINNINGS:
-        sample[todo], place[todo] = _secant(point[todo], seen, np.full(len(todo), first + part * (last - first)))
+    begins = [np.full(len(point), first + part * (last - first)) for part in BEGINNINGS]
+    if near is not None:
+        near = np.broadcast_to(near, shape).ravel()
+        begins.insert(0, np.where(np.isfinite(near), near, begins[0]))
+    for begin in begins:
+        sample[todo], place[todo] = _secant(point[todo], seen, begin[todo])
         todo = todo[np.isnan(sample[todo])]
         if not len(todo):
             break

@@ -37,7 +37,7 @@ class Placed:
         radii = np.array([self.mapping.equatorial_radius] * 2 + [self.mapping.polar_radius]) / 1000
         self.isd = Body(self.mapping.target, radii)
 
-    def image(self, latitude, longitude):
+    def image(self, latitude, longitude, near=None):
         """Image coordinates (sample, line) of places; they may lie outside the map."""
         return self.mapping.pixel(*np.broadcast_arrays(latitude, longitude))
 

@@ -115,6 +115,10 @@ class Range:
     resolutions: tuple
 
 
+class OutsideError(ValueError):
+    """An image lies outside a map."""
+
+
 @dataclass(frozen=True)
 class Mapping:
     """A projection and the grid of a map: radii and edges in metres, angles in degrees of the map's own conventions.
@@ -449,7 +453,7 @@ class Mapping:
     def within(self, whole):
         """What a map of the same projection and resolution has of this one: all its width if they differ in the domain.
 
-        Raises ValueError when they have nothing in common.
+        Raises OutsideError when they have nothing in common.
         """
         turned = self.longitude_domain != whole.longitude_domain and self.name not in PLANAR
         row = round((whole.top - self.top) / self.resolution)
@@ -457,7 +461,7 @@ class Mapping:
         first, last = max(row, 0), min(row + self.lines, whole.lines)
         left, right = max(column, 0), whole.samples if turned else min(column + self.samples, whole.samples)
         if first >= last or left >= right:
-            raise ValueError(
+            raise OutsideError(
                 f"the image lies outside the map: it shows latitudes {self.bounds[0]:.6g} to {self.bounds[1]:.6g} and "
                 f"longitudes {self.bounds[2]:.6g} to {self.bounds[3]:.6g}"
             )
@@ -469,6 +473,13 @@ class Mapping:
             lines=last - first,
             samples=right - left,
         )
+
+    def nearest(self, other):
+        """The one pixel of this map that is nearest to another map of its projection and resolution."""
+        row = round(np.clip((self.top - other.top) / self.resolution, 0, self.lines - 1))
+        column = round(np.clip((other.left - self.left) / self.resolution, 0, self.samples - 1))
+        left, top = self.left + column * self.resolution, self.top - row * self.resolution
+        return replace(self, left=left, top=top, lines=1, samples=1)
 
     def ground(self, sample, line):
         """Universal latitude and longitude at pixel coordinates; 1.0 is the centre of the first pixel."""

@@ -57,7 +57,12 @@ def positions(camera, mapping, first, lines):
     row, column = first + 1 + CELL * np.arange(down)[:, None], 1 + CELL * np.arange(across)[None, :]
     half = np.arange(2 * max(down, across) + 1) * (CELL // 2)
     nodes = 1 + half[None, : 2 * across + 1], first + 1 + half[: 2 * down + 1, None]
-    exact = np.stack([_exact(camera, mapping, *nodes, level) for level in levels])
+    _, near = _exact(camera, mapping, nodes[0][:, across], nodes[1][down], levels[0])
+    exact = []
+    for level in levels:
+        exact.append(_exact(camera, mapping, *nodes, level, near))
+        near = exact[-1][1]
+    exact = np.stack(exact)
     cells = np.lib.stride_tricks.sliding_window_view(exact, (3, 3), axis=(-2, -1))[:, :, ::2, ::2]
     size = np.array([camera.samples, camera.lines]).reshape(2, 1, 1, 1, 1)
     with np.errstate(invalid="ignore"):
@@ -65,10 +70,12 @@ def positions(camera, mapping, first, lines):
         # In a cell that no edge crosses, all positions lie beyond the same edge, or all lie within the image.
         beyond = (before.all((0, -2, -1)) | behind.all((0, -2, -1))).any(0)
         whole = beyond | ~(before | behind).any((0, 1, -2, -1))
-        worst = np.stack([_exact(camera, mapping, column + WORST, row + WORST, level) for level in levels])
-        off = WEIGHTS[WORST] @ cells @ WEIGHTS[WORST] - worst
+        thought = WEIGHTS[WORST] @ cells @ WEIGHTS[WORST]
+        at = column + WORST, row + WORST
+        off = thought - [_exact(camera, mapping, *at, *pair) for pair in zip(levels, thought[:, 1], strict=True)]
         if heights:
-            middle = _exact(camera, mapping, column + CELL // 2, row + CELL // 2, heights.between)
+            at = column + CELL // 2, row + CELL // 2
+            middle = _exact(camera, mapping, *at, heights.between, cells[0, 1, ..., 1, 1])
             off = np.concatenate([off, [np.tensordot(_cubic_weights(BETWEEN), cells[..., 1, 1], 1) - middle]])
         rough = ~(whole & (np.abs(off) < max(TOLERANCE, camera.precision)).all((0, 1)))
     pieces = camera.piece(cells[:, 1])
@@ -78,7 +85,8 @@ def positions(camera, mapping, first, lines):
     places = heights.joined(places) if heights else places[0]
     row, column = np.nonzero(np.kron(rough, np.ones((CELL, CELL), bool))[:lines, : mapping.samples])
     radius = heights.radius[row, column] if heights else None
-    places[:, row, column] = _exact(camera, mapping, column + 1.0, row + first + 1.0, radius)
+    near = places[1, row, column]
+    places[:, row, column] = _exact(camera, mapping, column + 1.0, row + first + 1.0, radius, near)
     return places
 
 
@@ -119,10 +127,13 @@ def _cubic_weights(part):
     )
 
 
-def _exact(camera, mapping, sample, line, radius=None):
-    """Image coordinates (2, ...) of pixels of a map; radius -- on a DEM, their distances from the body's centre."""
-    at = () if radius is None else (radius,)
-    return np.stack(camera.image(*mapping.ground(sample, line), *at))
+def _exact(camera, mapping, sample, line, radius=None, near=None):
+    """Image coordinates (2, ...) of pixels of a map.
+
+    radius -- on a DEM, their distances from the body's centre; near -- lines that theirs are thought to be near
+    """
+    at = {} if radius is None else {"radius": radius}
+    return np.stack(camera.image(*mapping.ground(sample, line), **at, near=near))
 
 
 class _Window:
