@@ -85,7 +85,7 @@ def opened(paths, kind="sigma0"):
         for name in ("numberOfLines", "numberOfSamples", "rangePixelSpacing")
     ]
     numbers = np.concatenate([_numbers(text, paths["annotation"]) for text in told])
-    if len(numbers) != len(told) or not (0 < numbers).all() or numbers[2] > COARSEST:
+    if len(numbers) != len(told) or not (numbers > 0).all() or numbers[2] > COARSEST:
         raise ValueError(f"{paths['annotation']}: has {told[0]} lines of {told[1]} pixels of {told[2]} m")
     lines, samples, spacing = numbers.tolist()
     shape = int(lines), int(samples)
