@@ -40,8 +40,8 @@ def add(values, longitudes, latitudes, left, north, step, total, cover):
 
     values (n); longitudes, latitudes -- of corners (n, 4), in degrees
     left, north -- the corner of the grid; step -- degrees of a cell
-    total, cover (rows, columns) -- to which are added the values by overlaps, and how much of each cell pixels cover, more
-        than 1 where they overlap each other
+    total, cover (rows, columns) -- to which are added the values by overlaps, and how much of each cell pixels cover,
+        more than 1 where they overlap each other
     """
     rows, columns = (north - latitudes) / step, (longitudes - left) / step
     (west, east), (top, bottom) = _ends(columns), _ends(rows)
