@@ -24,8 +24,7 @@ from darkroom import damage, whole_files
 from darkroom.atlas import demands, pictures, tiffs
 from darkroom.atlas.numbering import by_channel, by_time, ordered, some
 
-SLIDES = (".svs", ".ndpi", ".scn")
-TIFFS = (".tif", ".tiff", ".btf", *SLIDES)
+TIFFS = (".tif", ".tiff", ".btf", ".tf8", ".svs", ".ndpi", ".scn", ".qptiff")
 JPEG_2000 = (".jp2", ".j2k", ".jpx", ".j2c")
 JPEGS = (".jpg", ".jpeg")
 SUFFIXES = (".png", *JPEGS, *JPEG_2000, *TIFFS)
@@ -510,7 +509,8 @@ def _require_images(root, names):
         what = f"{some(names)} is no volume or section image" if names else "there is no file"
         raise ValueError(
             f"{root}: {what}. Darkroom reads sections (PNG, TIFF, JPEG, JPEG 2000), one volume (NIfTI, "
-            "Analyze, MGH, MINC, NRRD, .npy, TIFF), or a folder of Zarr or Neuroglancer precomputed"
+            "Analyze, MGH, MINC, NRRD, .npy, TIFF), or a folder of Zarr or Neuroglancer precomputed; of other formats of "
+            "microscopes bioformats2raw makes a Zarr"
         )
     if strays:
         usual, _ = Counter(Path(name).suffix for name in names if name not in strays).most_common(1)[0]
