@@ -509,8 +509,8 @@ def _require_images(root, names):
         what = f"{some(names)} is no volume or section image" if names else "there is no file"
         raise ValueError(
             f"{root}: {what}. Darkroom reads sections (PNG, TIFF, JPEG, JPEG 2000), one volume (NIfTI, "
-            "Analyze, MGH, MINC, NRRD, .npy, TIFF), or a folder of Zarr or Neuroglancer precomputed; of other formats of "
-            "microscopes bioformats2raw makes a Zarr"
+            "Analyze, MGH, MINC, NRRD, .npy, TIFF), or a folder of Zarr or Neuroglancer precomputed; of other "
+            "formats of microscopes bioformats2raw makes a Zarr"
         )
     if strays:
         usual, _ = Counter(Path(name).suffix for name in names if name not in strays).most_common(1)[0]
