@@ -68,6 +68,7 @@ class Header(NamedTuple):
     decoder: str | None  # tiff or jpeg of `pictures`; None is GDAL
     tile: tuple  # rows, columns
     in_order: bool
+    empty: int = 0  # strips or tiles of a TIFF that are not stored
 
     def __str__(self):
         white = ", 0 is white" if self.inverted else ""
@@ -345,6 +346,8 @@ def describe_pages(slices, kind):
     bands = [number for number, colour in enumerate(header.colours, 1) if colour != "alpha"]
     if len(bands) < len(header.colours):
         notes.append("the alpha channel is dropped; colours are kept as they are stored")
+    if empty := sum(other.empty for _, other, _ in headers):
+        notes.append(f"{empty} strips or tiles of the sections are not stored: their values are 0, or those of no data")
     turns = {page: turn for page, _, turn in headers if turn != 1}
     if turns:
         shown = some(f"{Path(place(page)[0]).name} ({turn})" for page, turn in turns.items())
@@ -390,6 +393,7 @@ def _header(page):
         raise ValueError(f"{page} is not an image that can be read: {error}") from error
     if tiff:
         _require_plain(page, tiff)
+        header = header._replace(empty=tiff.databytecounts.count(0))
         turn = tiff.tags.valueof(TURN, 1)
         if tiff.photometric == 0 and np.dtype(header.dtype).kind != "u":
             header = header._replace(colours=(WHITE,))
