@@ -1,11 +1,12 @@
 """Bring the granules of a folder to CF netCDF."""
 
+import json
 import logging
 from pathlib import Path
 
 from darkroom import entrypoint
 from darkroom.airborne import cf, making
-from darkroom.files import clear_partials, write_json
+from darkroom.files import clear_partials, write_bytes, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def airborne_convert(
     good = {record["id"] for record in records if not record["error"]}
     for name in set(before) - good:
         (folder / making.NETCDF / f"{name}.nc").unlink(missing_ok=True)
-    write_json(memory, {name: made[name] for name in sorted(good)})
+    write_bytes(memory, json.dumps({name: made[name] for name in sorted(good)}).encode())
     if not good:
         first = records[0]["error"]
         raise ValueError(first if len(records) == 1 else f"all {len(records)} granules are bad; the first: {first}")

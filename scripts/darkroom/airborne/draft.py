@@ -1,5 +1,6 @@
 """A draft of a collection from one of its files, and what a collection would make of a file."""
 
+import codecs
 import datetime
 import itertools
 import re
@@ -16,7 +17,7 @@ from darkroom.airborne.granule import moments
 from darkroom.airborne.readers import table, text
 from darkroom.airborne.readers.clock import TIME_OF_DAY
 from darkroom.airborne.screen import is_about, possible_range
-from darkroom.airborne.times import moment
+from darkroom.airborne.times import UNITS, moment
 
 HDF4, CLASSIC = b"\x0e\x03\x13\x01", b"CDF"
 UNIX = (1e8, 4e9)  # what counts of seconds since an epoch are
@@ -25,6 +26,9 @@ EPOCHS = ("1970-01-01", "1980-01-06", "1993-01-01", "2000-01-01", "2001-01-01", 
 SECONDS = ("s", "sec", "second", "seconds")
 AT_LAUNCH = 60  # seconds below which the first time counts from a launch, not from midnight
 LEAPING = EPOCHS[1:3]
+LEAP_SECONDS = (
+    f"counts since {' or '.join(LEAPING)} often have leap seconds in them, by which time would be late: see whether so"
+)
 # Dates in file names: yyyyddd with a time to the tenth, as GOES-R has them, yyyymmdd, and the day of a year.
 STAMPS = (
     re.compile(r"^OR_[\w-]+_s(?P<date>\d{7})(?P<time>\d{6})\d{1,2}(?!\d)"),
@@ -45,7 +49,11 @@ GUESSES = {
         r"^lon(g|gitude)?(/e)?$|(^|[_/ ])lon(gitude)?$|^(gps_?)?lon_|^gps_?lon|longitude",
         r"ac_?lon|aircraft",
     ),
-    "altitude": (r"gps.*alt|alt.*(msl|gps)|^alt(itude)?$|^hght$|msl.*alt|geometric.*height", r"press|radar|range"),
+    "altitude": (
+        r"gps.*alt|alt.*(msl|gps)|^alt(itude)?(ref)?$|^hght$|msl.*alt|geometric.*height|^reference altitude",
+        r"press|radar|range",
+    ),
+    "height_above_reference_ellipsoid": (r"ellip.*height|height.*ellip|wgs.?84.*alt", r"geoid"),
     "barometric_altitude": (r"press.*alt|alt.*press", r"cabin"),
     "geopotential_height": (r"geopot|^gph|^geoz$|^hght$", r"$^"),
     "height": (r"radar.*alt|above ground|(^|_)agl($|_)", r"$^"),
@@ -61,12 +69,18 @@ GUESSES = {
     "air_potential_temperature": (r"^pot.*temp|potential_temp|^theta$|^thta$", r"equiv|virtual"),
     "virtual_temperature": (r"virtual.*temp|^vt$", r"potential"),
     "relative_humidity": (r"rel.*hum|^rh\b|^rel?h$", r"ice"),
-    "humidity_mixing_ratio": (r"^(water.*)?mix.*ratio|^mr$|^mixr$|h2o.*mix", r"$^"),
+    "humidity_mixing_ratio": (r"^(water.*)?mix.*ratio|^mr$|^mixr$|h2o.*mix", r"volume|^vmr|molar"),
     "wind_speed": (r"wind.*sp(ee)?d|^wspd|^wsp|^spd$|^speed$|^windspd$|^sknt$", r"vert|ground|true.*air|error"),
     "wind_from_direction": (r"wind.*d(i)?r|^wdir|^dir(ection)?$|^drct$", r"error"),
-    "eastward_wind": (r"^u_?(wi?nd|cmp|comp)?$|u.comp.*wind|eastward wind|zonal wind$", r"shear|mean"),
-    "northward_wind": (r"^v_?(wi?nd|cmp|comp)?$|v.comp.*wind|northward wind|meridional wind$", r"shear|mean"),
-    "upward_air_velocity": (r"^w_?(wi?nd|cmp|comp)?$|vert.*wind", r"speed of"),
+    "eastward_wind": (
+        r"^u_?(wi?nd|cmp|comp)?$|u.comp.*wind|eastward wind|zonal wind$|wind vector.*east",
+        r"shear|mean",
+    ),
+    "northward_wind": (
+        r"^v_?(wi?nd|cmp|comp)?$|v.comp.*wind|northward wind|meridional wind$|wind vector.*north",
+        r"shear|mean",
+    ),
+    "upward_air_velocity": (r"^w_?(wi?nd|cmp|comp)?$|vert.*wind|wind vector.*vert", r"speed of"),
     "platform_pitch": (r"pitch", r"rate|target"),
     "platform_roll": (r"\broll|_roll", r"rate"),
     "platform_orientation": (r"heading|true.*hdg", r"wind|magnetic"),
@@ -85,10 +99,12 @@ PLACES = {
     "longitude": r"(^|[^a-z])long?(itude)?($|[^a-z])",
     "altitude": r"(station|site|release).*(elevation|altitude|height|alt($|_))|^altitude$",
 }
+SURE = -999  # codes up to here are no values either where nearly all are the same
 LATER = re.compile("creat|process|modif|date_?(issued|metadata)|history|revis", re.IGNORECASE)
 START = re.compile("start|release|launch|begin", re.IGNORECASE)
 # Names in a product that are shorter than the standard one.
 SHORT = {"air_pressure": "pressure", "air_temperature": "temperature", "dew_point_temperature": "dew_point"}
+MODIFIERS = ("status_flag", " standard_error", " detection_minimum", " number_of_observations")  # of CF, appendix C
 ALONE = ("latitude", "longitude", "altitude")  # that a granule has one of
 PLATFORMS = {"P3B?": "NASA P-3", "DC-?8": "NASA DC-8", "ER-?2": "NASA ER-2", "GH": "GLOBAL HAWK UAV", "HALO": "HALO"}
 
@@ -97,7 +113,7 @@ def reader_of(path):
     """The name of the reader for a file, by how it begins. Raises ValueError for a format that nobody here knows."""
     path = Path(path)
     with path.open("rb") as file:
-        start = file.read(1 << 16)
+        start = file.read(1 << 16).removeprefix(codecs.BOM_UTF8)
     if start.startswith((whole_files.HDF5, CLASSIC)):
         return "aspen" if b"AspenVersion" in start else "netcdf"
     rows = start.splitlines()
@@ -237,6 +253,8 @@ def _read(path, form, notes):
     read = reading.reader(form["reader"]).read
     try:
         variables, header, *_ = read(path, tried)
+        if any(f"since {epoch}" in variables["time"].attrs["units"] for epoch in LEAPING):
+            notes.append(LEAP_SECONDS)
         return variables, header
     except ValueError as error:
         if form["reader"] not in ("netcdf", "table") or "no time" not in str(error):
@@ -265,7 +283,7 @@ def _read(path, form, notes):
     doubt = ", which is not the day that the file name tells" if min(read_so) % 2 else ""
     notes.append(f"time is taken for {form['time']}{doubt}: see whether that is so")
     if form["time"].get("units", "").endswith(LEAPING):
-        notes.append("such counts often have leap seconds in them, by which time would be late: see whether that is so")
+        notes.append(LEAP_SECONDS)
     return variables, header
 
 
@@ -296,6 +314,7 @@ def _times(told, groups):
     columns, header = told
     texts = {name: str(first) for name, (first, _) in columns.items() if isinstance(first, str)}
     likely = {name: first for name, (first, unit) in columns.items() if _is_time(name, unit) and name not in texts}
+    yield from ({"variable": name} for name, (_, unit) in columns.items() if " since " in unit)
     for day, clock in itertools.permutations(columns, 2):
         if TIME_OF_DAY.fullmatch(texts.get(clock, "")) and _is_day(columns[day][0]):
             yield {"variable": [day, clock]}
@@ -319,7 +338,8 @@ def _times(told, groups):
         if "date" in groups and name in clocks:
             yield {"variable": name, "since": "{date}"}
         elif "date" in groups:
-            unit = columns[name][1] or "seconds"
+            words = columns[name][1].split() or ["seconds"]
+            unit = UNITS.get(words[0].lower(), columns[name][1])  # such as `Hours UTC`
             is_from_launch = "time" in groups and unit[:1] == "s" and 0 <= likely[name] < AT_LAUNCH
             yield {"variable": name, "units": f"{unit} since {{date}}" + ("T{time}" if is_from_launch else "")}
             if not columns[name][1]:
@@ -378,11 +398,11 @@ def codes_of(item):
         return []
     stored = np.concatenate([np.ravel(block) for _, _, block in item.blocks()])
     values = np.unique(stored[~item.missing(stored) & np.isfinite(stored)])
-    ends = values[[0, -1]] if values.size > 2 else []
+    ends = values[[0, -1]] if values.size > 2 else values[values <= SURE]
     likely = [value for value in ends if _is_code(value) or _is_code(float(f"{item.physical(value):.5g}"))]
     rest = values[~np.isin(values, likely)]
     if not rest.size:
-        return []
+        return [value.item() for value in likely]
     spread = float(rest[-1]) - float(rest[0])
     return [value.item() for value in likely if np.abs(rest.astype(np.float64) - float(value)).min() > spread]
 
@@ -405,6 +425,8 @@ def table_of(variables, notes):
         if name in ("time", "pixel_time") or not item.source:
             continue
         standard_name = item.attrs.get("standard_name") or guess(item)
+        if standard_name.endswith(MODIFIERS):
+            standard_name = ""  # what is told of a quantity keeps its own name
         if codes := codes_of(item):
             coded.append(f"{item.source} ({', '.join(f'{code:g}' for code in codes)})")
         fill = {"fill": codes[0] if len(codes) == 1 else codes} if codes else {}
@@ -423,7 +445,7 @@ def table_of(variables, notes):
             short = name if name not in taken else f"{short}_2"
         taken.add(short)
         entry = {"name": short, "standard_name": standard_name, "long_name": item.attrs.get("long_name", item.source)}
-        entry |= _units(replace(item, fill=codes[0]) if codes else item, standard_name) | fill
+        entry |= _units(_without(item, codes) if codes else item, standard_name) | fill
         if not item.attrs.get("units"):
             supposed.append(f"{item.source} ({entry['units']})")
         if standard_name == "altitude":
@@ -437,6 +459,17 @@ def table_of(variables, notes):
     if unmapped:
         notes.append(f"without a place in the table, kept under their own names: {', '.join(unmapped)}")
     return table
+
+
+def _without(item, codes):
+    """The same variable, in which codes are missing values as well."""
+    fill = item.dtype.type(codes[0] if item.fill is None else item.fill)
+
+    def read(first, last):
+        stored = item.read(first, last)
+        return np.where(np.isin(stored, codes), fill, stored)
+
+    return replace(item, fill=fill, read=read)
 
 
 def _units(item, standard_name):

@@ -157,12 +157,12 @@ class Granule:
     @property
     def start(self):
         """The first moment, datetime64[ns]."""
-        return np.nanmin(self.samples()[0])
+        return np.nanmin(self._sample_times())
 
     @property
     def end(self):
         """The last moment, datetime64[ns]."""
-        return np.nanmax(self.samples()[0])
+        return np.nanmax(self._sample_times())
 
     @property
     def is_flight_of_sondes(self):
@@ -192,8 +192,11 @@ class Granule:
         """What `positions` tells, but of a flight of sondes for each sample of the soundings."""
         if "sample_time" not in self.variables:
             return self.positions()
-        time, *places = (self.variables[f"sample_{name}"] for name in ("time", "latitude", "longitude"))
-        return moments(time), *(place.values() for place in places)
+        places = (self.variables[f"sample_{name}"] for name in ("latitude", "longitude"))
+        return self._sample_times(), *(place.values() for place in places)
+
+    def _sample_times(self):
+        return moments(self.variables["sample_time"]) if "sample_time" in self.variables else self.times
 
     def by_standard_name(self, name):
         """The first variable with a CF standard name, or None."""

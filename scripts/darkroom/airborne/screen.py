@@ -3,6 +3,7 @@
 Such values become missing ones, and a status variable beside them (CF 3.5) says of each which it was.
 """
 
+import math
 import re
 from dataclasses import replace
 
@@ -186,7 +187,7 @@ class Rules:
         if self.codes and low <= self.least_code:
             return False
         ranges = [ends for ends in (self.valid, self.possible) if ends]
-        return bool(np.isfinite([low, high]).all()) and all(ends[0] <= low and high <= ends[1] for ends in ranges)
+        return math.isfinite(low) and math.isfinite(high) and all(ends[0] <= low and high <= ends[1] for ends in ranges)
 
 
 def _fits(code, variable):
@@ -201,7 +202,7 @@ def stored_range(variable):
     """(least, greatest) valid stored value by the attributes of a variable, or None."""
     low, high = variable.attrs.get("valid_range", (-np.inf, np.inf))
     low, high = variable.attrs.get("valid_min", low), variable.attrs.get("valid_max", high)
-    return (low, high) if np.isfinite([low, high]).any() else None
+    return (low, high) if math.isfinite(low) or math.isfinite(high) else None
 
 
 def possible_range(variable):
@@ -222,7 +223,7 @@ def possible_range(variable):
     factor, offset = conversion
     scale, shift = attrs.get("scale_factor", 1), attrs.get("add_offset", 0)
     ends = sorted((factor * end + offset - shift) / scale for end in (low, high))
-    slack = 1e-6 * max(1.0, *(abs(end) for end in ends if np.isfinite(end)))  # what single precision makes of an end
+    slack = 1e-6 * max(1.0, *(abs(end) for end in ends if math.isfinite(end)))  # what single precision makes of an end
     return ends[0] - slack, ends[1] + slack
 
 

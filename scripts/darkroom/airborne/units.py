@@ -3,7 +3,7 @@
 import functools
 import re
 
-# Spellings that UDUNITS does not know, or takes for something else (C is a coulomb, mb a millibarn).
+# Spellings that UDUNITS does not know, or takes for something else (C is a coulomb, F a farad, mb a millibarn).
 SPELLINGS = {
     "C": "degC", "deg C": "degC", "deg_C": "degC", "degrees C": "degC", "degrees celsius": "degC", "°C": "degC",
     "degK": "K", "deg K": "K", "mb": "hPa", "mB": "hPa", "mbar": "hPa", "millibars": "hPa", "mbars": "hPa",
@@ -22,11 +22,19 @@ SPELLINGS = {
 # Forms of spellings, and what they mean.
 FORMS = (
     (re.compile(r"(deg(ree)?s?\.?)?[ _]*c(el[sc]ius)?", re.IGNORECASE), "degC"),
+    (re.compile(r"(deg(ree)?s?\.?|°)?[ _]*f(ahrenheit)?", re.IGNORECASE), "degF"),
     (re.compile(r"deg(ree)?s?\.?[ _]*(k(elvin)?)", re.IGNORECASE), "K"),
     (re.compile(r"deg(ree)?s?\.?[ _]*n(orth)?", re.IGNORECASE), "degrees_north"),
     (re.compile(r"deg(ree)?s?\.?[ _]*e(ast)?", re.IGNORECASE), "degrees_east"),
     (re.compile(r"deg(ree)?s?[ ._]+s(outh)?", re.IGNORECASE), "-1 degrees_north"),
     (re.compile(r"deg(ree)?s?[ ._]+w(est)?", re.IGNORECASE), "-1 degrees_east"),
+    (
+        re.compile(
+            r"m(et(er|re)s?)?[ _,(]+(above[ _]+)?(a?msl|agl|(mean[ _]+)?sea[ _]+level|ground( level)?)\)?",
+            re.IGNORECASE,
+        ),
+        "m",
+    ),
     (re.compile(r"deg(ree)?s?\.?[ _,(]+(0|\+|-|true|cw|clockwise|from|mag).*", re.IGNORECASE), "degree"),
 )
 

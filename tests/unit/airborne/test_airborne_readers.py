@@ -12,7 +12,7 @@ import airborne_files
 from darkroom import entrypoint, whole_files
 from darkroom.airborne import collection, granules
 from darkroom.airborne.granule import Granule
-from darkroom.airborne.readers import icartt
+from darkroom.airborne.readers import icartt, text
 from darkroom.airborne.reading import read as read_granule
 from darkroom.airborne.screen import STATUS, screen
 from darkroom.samples import airborne
@@ -91,6 +91,26 @@ def test_eol_fields_that_touch(eol, tmp_path):
     line = next(line for line in eol.read_bytes().splitlines() if line.startswith(b"    0.50"))
     granule = read(edited(eol, tmp_path, line[:28], line[:20] + b"01066.82"))
     assert [granule.variables[name].array()[2] for name in ("time", "pressure")] == [0.5, 1066.82]
+
+
+def test_aligned_columns_are_what_float_reads():
+    rng = np.random.default_rng(3)
+    for width, decimals in [(2, 0), (7, 2), (8, 0), (11, 6), (15, 13)]:
+        numbers = rng.uniform(-1, 1, 500) * 10.0 ** rng.integers(-3, width - decimals - (decimals > 0) - 1, 500)
+        printed = [f"{number:{width}.{decimals}f}" for number in numbers]
+        printed = [f"{0:{width}.{decimals}f}", *(one for one in printed if len(one) == width)]
+        values = text.aligned(characters(printed))
+        assert np.array_equal(values, np.array([float(one) for one in printed]))
+        assert np.array_equal(np.signbit(values), [one.strip().startswith("-") for one in printed])
+
+
+@pytest.mark.parametrize("odd", ["1 2.00", "  .   ", "-- .00", "- 1.00", "  1.0 ", "  1e00", "11.200", "      "])
+def test_fields_that_are_not_aligned_are_left_to_another(odd):
+    assert text.aligned(characters(["  1.00", odd, " -2.00"])) is None
+
+
+def characters(fields):
+    return np.array([list(field.encode()) for field in fields], np.uint8).T
 
 
 def test_eol_over_midnight(made):
@@ -347,6 +367,11 @@ ICT_CASES = {
     "header lines": (lambda content: b"4" + content[1:], r"line 1 says 4\d header lines, but the "),
     "cut in the header": (lambda content: content[:500], "but the file has"),
     "wrong column count": (bad_line(60, lambda line: line + b",1"), r"line 61: 16 columns, but the header has 15"),
+    "a field of blanks": (
+        bad_line(60, lambda line: line.rpartition(b",")[0] + b",  "),
+        "line 61: '' in the column .* is no number",
+    ),
+    "an underscore": (bad_line(60, lambda line: line + b"_0"), r"line 61: '.*_0' in the column .* is no number"),
     "names": (
         lambda content: content.replace(b"Time_Start,TimeFLStart,", b"Time_Start,Time_XXStart,"),
         "the columns are .* but the header above describes",
@@ -489,6 +514,22 @@ def test_iwg1_cut_within_its_last_number_is_flagged(tmp_path):
     assert [flag["flag"] for flag in read(path).flags] == ["last_line_unfinished"]
 
 
+@pytest.mark.parametrize(("make", "name"), [("iwg1", "hs3navgh"), ("avaps", "avapsraw")])
+def test_the_last_line_of_a_live_record_may_be_cut(tmp_path, make, name):
+    path = getattr(airborne_files, make)(tmp_path)
+    match = granules.claimed(path.name, {name: COLLECTIONS[name]}, tmp_path)
+    rows = len(read_granule(match, path).times)
+    records = re.findall(rb"(?m)^(?:IWG1|AVAPS-D).*$", path.read_bytes())
+    whole = path.read_bytes().partition(records[-1])[0] + records[-1].rstrip()
+    path.write_bytes(whole[:-30] + b"\n")
+    with pytest.raises(ValueError, match=r"line \d+: \d+ (columns|characters)"):
+        read_granule(match, path)
+    path.write_bytes(whole[:-30])
+    granule = read_granule(match, path)
+    assert len(granule.times) == rows - 1
+    assert "last_line_cut" in [flag["flag"] for flag in granule.flags]
+
+
 def test_cpl_without_a_date(cpl, tmp_path):
     path = shutil.copy(cpl, tmp_path)
     with h5py.File(path, "a") as file:
@@ -517,11 +558,11 @@ def test_arrays_at_each_time_with_a_step(tmp_path):
         "27, 2310", "Doe, Jane", "Somewhere", "Lidar", "MISSION", "1, 1", "2022, 02, 08, 2022, 03, 01", "0",
         "Altitude, m, altitude of the entry", "Time_Start, seconds, from midnight UTC",
         "1", "1", "-9999", "Backscatter, 1/km/sr",
-        "5", "1, 1, 1, 0.001, 0.001", "-99, -99, -99, -99999, -99999",
+        "5", "1, 1, 0.1, 0.001, 0.001", "-99, -99, -99, -99999, -99999",
         "Entries, none", "First_Altitude, m", "Step, m", "Latitude, deg", "Longitude, deg",
         "0", "3", "REVISION: R0", "R0: test", "Time_Start, Entries, First_Altitude, Step, Latitude, Longitude",
     ]  # fmt: skip
-    rows = ["43200, 3, 100, 15, 40000, -75000", "0.1, 0.2, -9999", "43201, 2, 115, 15, 40001, -75001", "0.4, 0.5"]
+    rows = ["43200, 3, 100, 150, 40000, -75000", "0.1, 0.2, -9999", "43201, 2, 115, 150, 40001, -75001", "0.4, 0.5"]
     path.write_text("\n".join([*header, *rows, ""]))
     variables, _, _, lines = icartt.read(path, {"variables": {}})
     assert lines.tolist() == [28, 30]
@@ -532,6 +573,12 @@ def test_arrays_at_each_time_with_a_step(tmp_path):
     path.write_text("\n".join([*header, *rows[:3], ""]))
     with pytest.raises(ValueError, match="line 30 has 1 lines below it, but the file ends; it is cut"):
         icartt.read(path, {"variables": {}})
+    for count in ("-99", "2.5", "nan"):
+        path.write_text("\n".join([*header, *rows, ""]).replace("43201, 2,", f"43201, {count},"))
+        with pytest.raises(ValueError, match=f"line 30: Entries is {count}; right is a number of entries below it"):
+            icartt.read(path, {"variables": {}})
+    path.write_text("\n".join([*header, *rows, ""]).replace("2, 115", "2, -99"))
+    assert np.isnan(icartt.read(path, {"variables": {}})[0]["altitude"].values()[1]).all()
 
 
 def test_a_merge_with_codes_of_every_instrument(tmp_path):

@@ -65,7 +65,8 @@ def test_times_of_parts():
 
 @pytest.mark.parametrize(
     ("source", "target", "value"),
-    [("ft", "m", 304.8), ("C", "K", 1273.15), ("mb", "hPa", 1000), ("knots", "m s-1", 514.4444), ("degrees Celcius", "degC", 1000),
+    [("ft", "m", 304.8), ("C", "K", 1273.15), ("F", "degC", 537.7778), ("°F", "K", 810.9278),
+     ("meters above Mean Sea Level", "km", 1), ("mb", "hPa", 1000), ("knots", "m s-1", 514.4444), ("degrees Celcius", "degC", 1000),
      ("deg 0-360 cw from +y", "degree", 1000), ("%", "1", 10), ("#/cc", "cm-3", 1000)],
 )  # fmt: skip
 def test_units_are_converted(source, target, value):

@@ -111,6 +111,14 @@ def test_the_judge_sees(granules, tmp_path, fault):
     assert not airborne_files.compliance(tmp_path / "made.nc", "cf:1.8", tmp_path)[0]
 
 
+def test_printed_numbers_are_not_shuffled(products):
+    for kind, name, shuffled in [
+        ("sonde", "pressure", False), ("sonde", "time", True), ("aspen", "pressure", True), ("hamsr", "latitude", True),
+    ]:  # fmt: skip
+        with netCDF4.Dataset(products / f"{kind}.nc") as file:
+            assert (kind, name, file[name].filters()["shuffle"]) == (kind, name, shuffled)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_value_is_that_of_the_source(granules, products, kind):
     assert round_trip(granules[kind], products / f"{kind}.nc") == []

@@ -1,7 +1,9 @@
 """What a draft finds in netCDF of other instruments: times without units, codes, places; and what it must refuse."""
 
+import codecs
 import re
 
+import h5py
 import matplotlib.figure
 import netCDF4
 import numpy as np
@@ -431,3 +433,65 @@ def test_hdf4_is_named(tmp_path):
     path.write_bytes(b"\x0e\x03\x13\x01" + bytes(100))
     with pytest.raises(ValueError, match="an HDF4 file; right is netCDF or HDF5"):
         draft.draft(path)
+
+
+def test_hdf5_with_axes_of_one_entry_and_hours_of_the_day(tmp_path):
+    """As lidars of NASA Langley have it: the time in a group, text of shape (1, 1), a variable without any value."""
+    path = tmp_path / "HSRL2_P3_20170901_R2.h5"
+    with h5py.File(path, "w") as file:
+        for name, values, unit in (
+            ("Nav_Data/gps_time", 12 + np.arange(ROWS) / 360, "Hours UTC"),
+            ("Nav_Data/gps_lat", -10 + np.arange(ROWS) / 100, "degrees"),
+            ("Nav_Data/gps_lon", 5 + np.arange(ROWS) / 100, "degrees"),
+            ("DataProducts/Cloud_Top", np.full(ROWS, -9999.0), "m"),
+        ):
+            file[name] = values[:, None]
+            file[name].attrs["units"] = unit
+        file["header/date"] = np.array([[b"2017-09-01"]])
+    granule, _ = drafted(path, tmp_path)
+    assert str(granule.times[1]) == "2017-09-01T12:00:10.000000000"
+    assert np.isnan(granule.variables["dataproducts_cloud_top"].values()).all()
+    assert granule.variables["header_date"].array().tolist() == b"2017-09-01"
+
+
+def test_the_time_of_a_group_and_of_capitals(tmp_path):
+    for name in ("Navigation/time", "TIME"):
+        path = tmp_path / "radar_20200201.nc"
+        with netCDF4.Dataset(path, "w") as file:
+            file.createDimension("t", ROWS)
+            file.createVariable(name, "f8", ("t",))[:] = np.arange(ROWS) + 41_596.0
+            file[name].units = "seconds since 2020-02-01"
+            for called, start in (("lat", 33.0), ("lon", -79.0)):
+                file.createVariable(called, "f8", ("t",))[:] = start + np.arange(ROWS) / 100
+        assert drafted(path, tmp_path)[0].start == START
+
+
+def test_times_of_single_precision_are_flagged_and_leap_seconds_asked_for(tmp_path):
+    seconds = (START - np.datetime64("1980-01-06")).astype(np.int64) + np.arange(ROWS)
+    time = (("t",), seconds.astype(np.float32), {"units": "seconds since 1980-01-06"})
+    granule, notes = drafted(file_of(tmp_path, "radar_20200201.nc", time=time, **track()), tmp_path)
+    (flag,) = (flag for flag in granule.flags if flag["flag"] == "coarse_times")
+    assert "steps of 128 s" in flag["note"]
+    assert any("leap seconds" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "attrs", "right"),
+    [
+        ("WVMR", {"units": "1", "long_name": "Water Vapor volume Mixing Ratio"}, ""),
+        ("WIC", {"units": "m/s", "long_name": "GPS-Corrected Wind Vector, Vertical Gust Component"}, "upward_air_velocity"),
+        ("IRS_ALT", {"units": "m", "long_name": "WGS84 Datum/Elliptical Height"}, "height_above_reference_ellipsoid"),
+        ("alt", {"units": "m", "long_name": "meters above Mean Sea Level"}, "altitude"),
+        ("T_FLAG", {"units": "1", "standard_name": "status_flag"}, ""),
+    ],
+)  # fmt: skip
+def test_standard_names_of_aircraft(tmp_path, name, attrs, right):
+    path = file_of(tmp_path, "radar_20200201.nc", {}, **{name: (("t",), np.arange(ROWS) / 10, attrs)}, **track())
+    table = draft.draft(path)[0]["formats"][0]["variables"]
+    assert table.get(name, {}).get("standard_name", "") == right
+
+
+def test_a_file_with_a_byte_order_mark_is_known(tmp_path):
+    path = tmp_path / "nav.txt"
+    path.write_bytes(codecs.BOM_UTF8 + airborne_files.iwg1(tmp_path).read_bytes())
+    assert draft.reader_of(path) == "iwg1"

@@ -53,6 +53,18 @@ TABLES = {
         "ISO8601;air_temperature;pressure\n"
         "2021-08-30 13:01:00;29.00;1011.0\n2021-08-30 13:01:01;28.87;1010.4\n2021-08-30 13:01:02;28.74;1009.8\n"
     ),
+    "clock_20210830.csv": (
+        "time,temp,pressure (hPa),lat,lon,rh\n"
+        "13:01:00,29.00,1011.0,17.7624,-64.8317,\n"
+        "13:01:01,28.87,1010.4,17.7624,-64.8318,-999\n"
+        "13:01:02,28.74,1009.8,17.7625,-64.8318,60\n"
+    ),
+    "savetxt_20210830.txt": (
+        "# time temp pressure[hPa] lat lon\n"
+        "1630328460 29.00 1011.0 17.7624 -64.8317\n"
+        "1630328461 28.87 1010.4 17.7624 -64.8318\n"
+        "1630328462 28.74 1009.8 17.7625 -64.8318\n"
+    ),
     "words_20210830.txt": (
         "Time (UTC) temp press lat lon (degrees)\n"
         "30-Aug-2021T13:01:00.000 29.00 1011.0 17.7624 -64.8317\n"
@@ -86,6 +98,13 @@ def test_a_sounding_is_the_same_in_every_layout(tmp_path, name):
     cf.write(granule, tmp_path / "made.nc")
     with product.opened(tmp_path / "made.nc") as made:
         assert cf.round_trip(granule, made) == []
+
+
+def test_units_are_supposed_without_codes(tmp_path):
+    path = tmp_path / "clock_20210830.csv"
+    path.write_text(TABLES[path.name].replace("28.87", "-999").replace("28.74", ""))
+    granule, _ = drafted(path, tmp_path)
+    np.testing.assert_array_equal(granule.variables["temperature"].values(), [29, np.nan, np.nan])
 
 
 def test_what_is_no_number_is_missing_and_said(tmp_path):

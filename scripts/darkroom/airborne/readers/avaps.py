@@ -47,19 +47,20 @@ def read(path, form):
     for each column. Raises ValueError naming the line of what is wrong.
     """
     rows = text.lines(path)
-    lines = np.array([number for number, row in enumerate(rows, 1) if DATA.match(row)])
     dashes = next((at for at, row in enumerate(rows) if re.match(rb"AVAPS-T\d\d COM -{5}", row)), None)
     if dashes is None:
         raise ValueError(f"{path}: no line of dashes below the names of columns; this is no AVAPS D-file")
+    ends, widths = text.dash_ends(rows[dashes], START)
+    rows, flags = text.without_cut_line(path, rows, lambda row: not DATA.match(row) or len(row) >= ends[-1])
+    lines = np.array([number for number, row in enumerate(rows, 1) if DATA.match(row)])
     if not lines.size:
         raise ValueError(f"{path}: there are no data records (AVAPS-D..); the file is cut")
-    ends, widths = text.dash_ends(rows[dashes], START)
     sonde, ends, widths = ends[0], ends[1:], widths[1:]  # the first column is text, the sonde's serial number
     header = [row for row in rows[:dashes] if b" COM " in row[:START]]
     names = [stacked(header, end - width, end) for end, width in zip(ends, widths, strict=True)]
 
     body = [rows[number - 1] for number in lines]
-    columns = dict(zip(names, text.fixed(body, ends, sonde, path, lines, names), strict=True))
+    columns = dict(zip(names, text.fixed(b"\n".join(body), ends, sonde, path, lines, names), strict=True))
     if missing := [name for name in ("Date yymmdd", "Time hhmmss.ss") if name not in columns]:
         raise ValueError(f"{path} line {dashes + 1}: no column {missing[0]!r} among {', '.join(names)}")
     seconds, day = clock(columns.pop("Date yymmdd"), columns.pop("Time hhmmss.ss"), path, lines)
@@ -74,7 +75,6 @@ def read(path, form):
         raise ValueError(f"{path} line {lines[wrong[0]]}: status digits {str(digits[wrong[0]])!r}; right is such as 00")
     status = digits.astype(np.int8)
 
-    flags = []
     steps = np.diff(seconds)
     if (steps < -LARGEST_STEP).any():
         raise ValueError(f"{path}: time goes backwards at line {lines[steps.argmin() + 1]}")

@@ -20,6 +20,7 @@ PARTS = {
 }
 TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d*)?)?")
 HALF_DAY = np.timedelta64(12, "h")
+COARSE = 0.5  # seconds between two times that can be told apart
 EXACT = 2.0**53  # integers that float64 has all of
 
 
@@ -37,7 +38,8 @@ class Clock:
         if self.told:
             return self._as_told()
         mapped = [name for name, entry in self.form["variables"].items() if entry["name"] == "time"]
-        likely = [*mapped, "time", "Time", "time_offset", *self._standard(), "Times", "datetime"]
+        in_groups = [name for name in self.sources if name.lower().endswith("/time")]
+        likely = [*mapped, "time", "Time", "time_offset", *self._standard(), *in_groups, "Times", "datetime"]
         for name in likely:
             if name in self.sources and (made := self._own(name)):
                 return made
@@ -128,7 +130,8 @@ class Clock:
         source = self.sources[name]
         told = netcdf_file.attributes(source)
         if netcdf_file.is_text(source):
-            return self._of_texts([name])
+            its_days = any(word and not TIME_OF_DAY.fullmatch(word) for word in _words(source))
+            return self._of_texts([name]) if its_days else None
         if source.dtype.kind not in "iuf":
             return None
         own = str(told.get("units", ""))
@@ -164,6 +167,16 @@ class Clock:
         attrs |= {key: entry[key] for key in ("long_name",) if key in entry}
         dims = [source.dimensions[at] for at in dims] if source.dimensions else ["time"]
         return granule.Variable.of(values, dims, attrs, None, name), dims, [name]
+
+    def coarse(self, used):
+        """A flag where times are of single precision, which has wide steps far from the moment that they count from."""
+        for source in (self.sources[name] for name in used if self.sources[name].dtype == np.float32):
+            unit = times.UNITS.get(str(getattr(source, "units", "")).partition(" ")[0].lower(), "seconds")
+            values = netcdf_file.stored(source).astype(np.float32)
+            step = float(np.spacing(np.abs(values[np.isfinite(values)]).max(initial=0))) * times.NANOSECONDS[unit] / 1e9
+            if step > COARSE:
+                note = f"{source.name} has single precision, by which times are in steps of {step:g} s"
+                yield {"flag": "coarse_times", "note": note}
 
     def _of_parts(self, parts):
         """Of year, month, day and so on, which may each be a variable, or the same in the name of the file."""

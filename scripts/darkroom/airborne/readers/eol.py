@@ -28,9 +28,12 @@ def read(path, form):
 
     Time is in seconds since launch, to the digits of the file. Raises ValueError naming the line of what is wrong.
     """
-    rows = text.lines(path)
-    at = next((number for number, row in enumerate(rows) if row.startswith(b"---")), None)
-    if at is None or at < 3:
+    whole = text.content(path)
+    head, dashes, rest = whole.partition(b"\n---")
+    under, _, body = rest.partition(b"\n")
+    rows = [*text.stripped(head), (b"---" + under).rstrip()]
+    at = len(rows) - 1
+    if not dashes or at < 3:
         raise ValueError(f"{path}: no line of dashes below a header; this is no EOL sounding file")
     header = text.labels(rows[: at - 2])
     ends, _ = text.dash_ends(rows[at])
@@ -38,16 +41,16 @@ def read(path, form):
     for what, words, line in (("names", names, at - 1), ("units", units, at)):
         if len(words) != len(ends):
             raise ValueError(f"{path} line {line}: {len(words)} {what} above {len(ends)} columns of dashes")
-    several = [number for number, row in enumerate(rows, 1) if row.startswith((b"Data Type:", b"Data Type/"))]
-    if len(several) > 1:
-        begin = " and ".join(f"line {number}" for number in several[:2])
+    if b"\nData Type" in body:
+        rows = text.stripped(whole)
+        several = [line for line, row in enumerate(rows, 1) if row.startswith((b"Data Type:", b"Data Type/"))]
+        begin = " and ".join(f"line {line}" for line in several[:2])
         raise ValueError(f"{path}: {len(several)} soundings, which begin at {begin}; a granule is one: split the file")
     names = [unit if unit in UTC else name for name, unit in zip(names, units, strict=True)]
     launch = launch_time(path, header)
-    body = rows[at + 1 :]
     if not body:
         raise ValueError(f"{path}: there is no data below the header; the file is cut")
-    lines = np.arange(at + 2, at + 2 + len(body))
+    lines = np.arange(at + 2, at + 2 + body.count(b"\n") + 1)
     columns = dict(zip(names, text.fixed(body, ends, 0, path, lines, names), strict=True))
 
     variables, flags = {}, utc_flags(columns, launch)

@@ -230,6 +230,10 @@ def _blocks(path, head, length):
     In 2110 an entry is a line; in 2310 a line has all entries of one variable, and the auxiliary variables give the
     first value and the step of the bounded one.
     """
+    least = 3 if head.kind == "2310" else 1
+    if len(head.auxiliary) < least:
+        told = f"{len(head.auxiliary)} auxiliary variables, the first of which is the number of entries"
+        raise ValueError(f"{path}: the header describes {told}; right are {least} or more in {head.kind}")
     lines = text.lines(path)[length:]
     rows, arrays, numbers, at = [], [], [], 0
     names = [head.independent.name, *(column.name for column in head.auxiliary)]
@@ -237,7 +241,10 @@ def _blocks(path, head, length):
     while at < len(lines):
         number = length + at + 1
         row = [values[0] for values in text.delimited(lines[at : at + 1], names, path, [number])]
-        entries = int(row[1])
+        entries = row[1]
+        if not (entries >= 0 and float(entries).is_integer()):
+            raise ValueError(f"{path} line {number}: {names[1]} is {entries:g}; right is a number of entries below it")
+        entries = int(entries)
         taken = entries if head.kind == "2110" else len(head.dependent)
         body = lines[at + 1 : at + 1 + taken]
         if len(body) < taken:
@@ -248,7 +255,11 @@ def _blocks(path, head, length):
         else:
             each = [str(entry) for entry in range(entries)]
             values = [text.delimited([line], each, path, [number + 1 + place]) for place, line in enumerate(body)]
-            block = np.column_stack([row[2] + row[3] * np.arange(entries), *(np.ravel(value) for value in values)])
+            start, step = (
+                value * column.scale if value != column.missing else np.nan
+                for value, column in zip(row[2:4], head.auxiliary[1:3], strict=True)
+            )
+            block = np.column_stack([start + step * np.arange(entries), *(np.ravel(value) for value in values)])
         rows.append(row)
         arrays.append(block)
         numbers.append(number)

@@ -25,9 +25,11 @@ EMPTY = -9999.0
 def read(path, form):
     """(variables, header, flags, lines) of one file. An empty field becomes -9999; a column of these is left out.
 
-    Time is in seconds from midnight of the first day. Raises ValueError naming the line of what is wrong.
+    Time is in seconds from midnight of the first day; a last line that is cut is left out. Raises ValueError naming the
+    line of what is wrong.
     """
     rows = text.lines(path)
+    rows, end_flags = text.without_cut_line(path, rows, lambda row: row.count(b",") == rows[-2].count(b","))
     above = next((at for at, row in enumerate(rows) if row.startswith(b"IWG1")), 0)
     header = [field.strip() for field in text.text(rows[0]).split(",")][2:] if above == 1 else []
     if above > 1:
@@ -60,7 +62,7 @@ def read(path, form):
     for name, values in zip(names, columns, strict=True):
         if not np.all(values == EMPTY):
             put(variables, flags, form["variables"], name, values, fills=[EMPTY])
-    return variables, {}, flags + text.unfinished(path), lines
+    return variables, {}, flags + end_flags, lines
 
 
 def _moments(path, texts, lines):

@@ -29,15 +29,17 @@ def read(path, form):
         sources = dict(netcdf_file.walk(file))
         header = {name: str(file.getncattr(name)).strip() for name in file.ncattrs()}
         try:
-            moments, dims, used = Clock(sources, header, form).time()
+            clock = Clock(sources, header, form)
+            moments, dims, used = clock.time()
             layout = Layout(sources, dims, form, len(moments.shape) and moments.shape[0])
-            return (*_variables(path, sources, form, moments, layout, used, header), None)
+            variables, flags = _variables(path, sources, form, moments, layout, used)
+            return variables, header, [*clock.coarse(used), *flags], None
         except ValueError as error:
             raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
 
 
-def _variables(path, sources, form, time, layout, used, header):
-    """(variables, header, flags) of the sources; `time` is the variable of the time of each row."""
+def _variables(path, sources, form, time, layout, used):
+    """(variables, flags) of the sources; `time` is the variable of the time of each row."""
     if not time.shape or not time.shape[0]:
         raise ValueError("there are no records; the file is cut")
     flags, names, left_out = [], {}, []
@@ -64,7 +66,7 @@ def _variables(path, sources, form, time, layout, used, header):
         note = f"netCDF of CF has no type for {', '.join(left_out)}; left out"
         flags.append({"flag": "left_out", "note": note})
     _name_anew(variables, names)
-    return variables, header, flags
+    return variables, flags
 
 
 def _per_row(time, layout):
@@ -102,7 +104,8 @@ def _put_text(variables, flags, form, name, source, layout):
     told = {key: value for key, value in netcdf_file.attributes(source).items() if key == "long_name"}
     values = netcdf_file.texts(source)
     dims, order = layout.of(source, source.dtype is not str)
-    values = values.transpose(order)
+    alone = tuple(at for at in range(values.ndim) if layout.squeezed(source, at))
+    values = values.squeeze(alone).transpose(order)
     if values.dtype.itemsize == 0:
         values = values.astype("S1")
     return put(variables, flags, form["variables"], name, values, dims, told)[0]

@@ -52,6 +52,7 @@ ANGLE = re.compile(
 WORDS = re.compile(r"\S+(?: [AP]M\b)?")
 UNIT = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
 SIDES = {"N": "degrees_north", "S": "degrees_south", "E": "degrees_east", "W": "degrees_west"}  # as units of a place
+COMMENT = re.compile(r"^\s*[#%!]+\s*")  # before a line of names
 PAIR = re.compile(r"([A-Za-z]\w*)\s*=\s*([^,;\s]+)")
 LABEL = re.compile(r"[\s%#]*(?P<label>[A-Za-z][^:,\t]*?)\s*[:,\t]\s*(?P<value>\S.*?)\s*")
 
@@ -209,7 +210,7 @@ class Block:
         """(names, units, line of the names): as told, of the lines next above the table, or numbers."""
         above, top = [], self.first
         for at in reversed(range(max(0, self.first - 6), self.first)):
-            tokens = self._tokens(rows[at]) or self._below(rows[at], rows[self.first])
+            tokens = self._tokens(COMMENT.sub("", rows[at])) or self._below(rows[at], rows[self.first])
             if PAIR.search(rows[at]):
                 break
             if tokens:

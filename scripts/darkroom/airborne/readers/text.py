@@ -1,6 +1,7 @@
 """Tables of printed numbers: split to columns and parsed by NumPy, with the file and the line of what is wrong."""
 
 import codecs
+import contextlib
 import os
 import re
 import warnings
@@ -10,20 +11,28 @@ import numpy as np
 
 BLOCK = 1 << 20  # bytes of text that are parsed at a time
 END_MARK = re.compile(rb"(?<=\n)[\0\x1a]\r?\n?\Z")  # a last line of one zero or Ctrl-Z, as programs of old end a file
+MOST_DIGITS = 15  # and a point, that a double holds whatever they are
 LONGEST_MARK = 4  # bytes of such a line, with the line end before it
 
 
-def lines(path):
-    """Lines of a text file as bytes, without line ends and without blank lines at the end.
+def content(path):
+    """Content of a text file as bytes, without a byte order mark, and without blanks and a mark at its end.
 
     Raises ValueError for an empty file, for UTF-16, and for one that holds zero bytes.
     """
-    content = without_end_mark(Path(path).read_bytes())
-    require_text(path, content)
-    rows = [line.rstrip() for line in content.removeprefix(codecs.BOM_UTF8).split(b"\n")]
-    while not rows[-1]:
-        rows.pop()
-    return rows
+    whole = without_end_mark(Path(path).read_bytes())
+    require_text(path, whole)
+    return whole.removeprefix(codecs.BOM_UTF8).rstrip()
+
+
+def lines(path):
+    """Lines of a text file as bytes, without line ends and without blank lines at the end. Raises as `content`."""
+    return stripped(content(path))
+
+
+def stripped(whole):
+    """Lines of some content, without line ends and other blanks before these."""
+    return [line.rstrip() for line in whole.split(b"\n")]
 
 
 def without_end_mark(content):
@@ -66,6 +75,18 @@ def unfinished(path):
     return [{"flag": "last_line_unfinished", "note": "the last line has no line end; its last value may be cut"}]
 
 
+def without_cut_line(path, rows, is_whole):
+    """(rows, flags) of a record that may have gone on when it was copied; the flags are those of `unfinished`.
+
+    A last line that has no line end, and is not whole by what `is_whole(line)` says, is left out.
+    """
+    flags = unfinished(path)
+    if not any(flag["flag"] == "last_line_unfinished" for flag in flags) or len(rows) == 1 or is_whole(rows[-1]):
+        return rows, flags
+    note = f"line {len(rows)}, the last one, is cut after {text(rows[-1])[-20:]!r}; it was left out"
+    return rows[:-1], [{"flag": "last_line_cut", "note": note}]
+
+
 def text(line):
     """A line as text; what is no UTF-8 is Latin-1."""
     try:
@@ -82,14 +103,32 @@ def dash_ends(line, start=0):
     return last, last - first
 
 
-def fixed(rows, ends, start, path, numbers, names):
+def fixed(body, ends, start, path, numbers, names):
     """Numbers of lines in fixed columns, one float64 array for each column.
 
-    rows -- the lines as bytes; numbers -- their line numbers in the file
+    body -- the lines, joined by line ends; numbers -- their line numbers in the file
     ends -- end of each column; a column begins where the one before ends, so that fields may touch
     Raises ValueError naming the line for one of another length, and line and column for what is no number.
     """
-    width = int(ends[-1])
+    grid = _grid(body, int(ends[-1]), path, numbers)
+    across, columns = np.ascontiguousarray(grid.T), []
+    for name, first, last in zip(names, [start, *ends[:-1]], ends, strict=True):
+        values = aligned(across[first:last])
+        if values is None:
+            cells = np.ascontiguousarray(grid[:, first:last]).view(f"S{last - first}")[:, 0]
+            values = parsed(cells, name, path, numbers)
+        columns.append(values)
+    return columns
+
+
+def _grid(body, width, path, numbers):
+    """Characters of lines of one width, uint8 (line, place). Raises ValueError naming the line for another width."""
+    ended = body + b"\n"
+    if len(ended) == len(numbers) * (width + 1):
+        grid = np.frombuffer(ended, np.uint8).reshape(-1, width + 1)
+        if (grid[:, width] == ord("\n")).all():
+            return grid[:, :width]
+    rows = stripped(body)
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
     if (wrong := np.flatnonzero(lengths != width)).size:
         row = wrong[0]
@@ -97,12 +136,37 @@ def fixed(rows, ends, start, path, numbers, names):
             f"{path} line {numbers[row]}: {lengths[row]} characters, but the columns end at {width}; "
             "the line is cut or has other columns"
         )
-    grid = np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), width)
-    columns = []
-    for name, first, last in zip(names, [start, *ends[:-1]], ends, strict=True):
-        cells = np.ascontiguousarray(grid[:, first:last]).view(f"S{last - first}")[:, 0]
-        columns.append(parsed(cells, name, path, numbers))
-    return columns
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), width)
+
+
+def aligned(characters):
+    """Numbers whose decimal points stand below each other, as float64; None where a field is anything else.
+
+    characters -- uint8 (place, row): the fields of one column
+
+    The digits of a field are an integer below 2**53, and a double has each power of ten here: their quotient is the
+    double that is nearest to what is printed, as `float` gives it.
+    """
+    whole = characters[:, 0].tobytes().find(b".")
+    whole = len(characters) if whole < 0 else whole
+    digits = characters - ord("0")
+    is_digit = digits < 10
+    before, is_other = characters[:whole], ~is_digit[:whole]
+    is_blank, is_minus = before == ord(" "), before == ord("-")
+    if (
+        not 0 < whole <= len(characters) <= MOST_DIGITS
+        or (characters[whole : whole + 1] != ord(".")).any()
+        or not is_digit[whole - 1].all()
+        or not is_digit[whole + 1 :].all()
+        or (is_other > (is_blank | is_minus)).any()
+        or (is_other[1:] > is_blank[:-1]).any()
+    ):
+        return None
+    digits[~is_digit] = 0
+    decimals = max(0, len(characters) - whole - 1)
+    powers = 10.0 ** np.arange(whole + decimals - 1, -1, -1)
+    values = (powers[:whole] @ digits[:whole] + powers[whole:] @ digits[whole + 1 :]) / 10.0**decimals
+    return np.where(is_minus.any(axis=0), -values, values)
 
 
 def table(path, skip, names, blanks=False):
@@ -139,13 +203,13 @@ def _numbers(block, names, path, line):
     block = block.rstrip()
     if not block:
         return np.empty((0, len(names)))
-    count = block.count(b"\n") + 1
-    if _columns_are(block, count, len(names)):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of what is no number, which is looked for below
-            numbers = np.fromstring(block.replace(b"\n", b","), np.float64, sep=",")
-        if numbers.size == count * len(names):
-            return numbers.reshape(count, len(names))
+    count, joined = block.count(b"\n") + 1, block.replace(b"\n", b",")
+    if _columns_are(block, count, len(names)) and not _has_empty_field(joined):
+        with warnings.catch_warnings(), contextlib.suppress(ValueError):  # of what is no number: it is looked for below
+            warnings.simplefilter("ignore", DeprecationWarning)
+            numbers = np.fromstring(joined, np.float64, sep=",")
+            if numbers.size == count * len(names):
+                return numbers.reshape(count, len(names))
     rows = [row.strip() for row in block.split(b"\n")]
     return np.stack(delimited(rows, names, path, np.arange(line, line + len(rows))), axis=1)
 
@@ -160,6 +224,13 @@ def _columns_are(block, lines, columns):
     ends = np.append(np.flatnonzero(marks == ord("\n")), marks.size)
     commas = np.flatnonzero(marks == ord(",")).reshape(lines, columns - 1)
     return bool((commas[:, -1] < ends).all() and (commas[1:, 0] > ends[:-1]).all())
+
+
+def _has_empty_field(joined):
+    """Whether there is nothing, or nothing but blanks, before or after a comma: NumPy takes the latter for -1."""
+    marks = np.frombuffer(joined, np.uint8)
+    is_comma = marks[marks > ord(" ")] == ord(",")
+    return bool(is_comma[0] or is_comma[-1] or (is_comma[1:] & is_comma[:-1]).any())
 
 
 def delimited(rows, names, path, numbers, empty=None):
@@ -181,6 +252,8 @@ def delimited(rows, names, path, numbers, empty=None):
 def parsed(cells, name, path, numbers):
     """Fields of one column as float64. Raises ValueError naming line and column for what is no number."""
     try:
+        if b"_" in cells.tobytes():
+            raise ValueError("Python alone has an underscore in numbers")
         return cells.astype(np.float64)
     except ValueError:
         row = next(row for row, cell in enumerate(cells) if not _is_number(cell))
@@ -193,7 +266,7 @@ def _is_number(cell):
         float(cell)
     except ValueError:
         return False
-    return True
+    return b"_" not in cell
 
 
 def labels(rows):
