@@ -88,7 +88,7 @@ class Sections(contextlib.AbstractContextManager):
         self.shape = source["shape"]
         self.dtype = np.dtype(source["dtype"])
         # Set anew for each window, GDAL's settings would take longer than a window of few rows.
-        self._pool = ThreadPoolExecutor(threads, initializer=rasterio.Env(**GDAL).__enter__)
+        self._pool = ThreadPoolExecutor(threads, initializer=lambda: rasterio.Env(**GDAL).__enter__())
         self._open = {}
 
     def read(self, first, last, top, bottom, left=0, right=None):
