@@ -56,7 +56,7 @@ GUESSES = {
         r"ac_?lon|aircraft",
     ),
     "altitude": (
-        r"gps.*alt|alt.*(msl|gps)|^alt(itude)?(ref)?$|^hght$|msl.*alt|geometric.*height|^reference altitude",
+        r"gps.*alt|alt.*(msl|gps)|^alt(itude)?(ref|\[\])?$|^hght$|msl.*alt|geometric.*height|^reference altitude",
         r"press|radar|range",
     ),
     "height_above_reference_ellipsoid": (r"ellip.*height|height.*ellip|wgs.?84.*alt", r"geoid"),
@@ -207,7 +207,7 @@ def feature_of(variables, named, reader_name, notes):
     if reader_name in ("netcdf", "table") and _goes_back(moments(variables["time"])):
         notes.append("time goes backwards in it: as a swath it keeps its rows in their order, which no trajectory may")
         return "swath"
-    if _has_bins(variables, rows) and "altitude" in named and _is_of_bins(named["altitude"], rows):
+    if _has_bins(variables, rows) and "altitude" in named and _has_height_of_bins(named["altitude"], rows):
         return "trajectoryProfile"
     if any(
         _is_vertical(item) and _is_of_bins(item, rows) and _is_used(item.dims, variables, rows)
@@ -226,6 +226,11 @@ def _is_grid(named):
 
 def _has_bins(variables, rows):
     return any(item.dims[:1] == (rows,) and len(item.dims) == 2 for item in variables.values())
+
+
+def _has_height_of_bins(altitude, rows):
+    """Whether altitudes are those of bins: the same for all rows, or of each row."""
+    return _is_of_bins(altitude, rows) or (altitude.dims[:1] == (rows,) and len(altitude.dims) == 2)
 
 
 def _is_of_bins(item, rows):

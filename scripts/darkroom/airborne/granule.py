@@ -149,6 +149,12 @@ class Granule:
         """Name of the row dimension: `time`, `profile`, or in a swath that of its scans or samples."""
         return self.variables["time"].dims[0]
 
+    @property
+    def bins(self):
+        """Dimension of a curtain's bins: `altitude`, or another where each profile has altitudes of its own."""
+        altitude = self.variables.get("altitude")
+        return altitude.dims[1] if altitude is not None and len(altitude.dims) == 2 else "altitude"
+
     @functools.cached_property
     def times(self):
         """Time of each row in UTC, datetime64[ns]; NaT where missing."""

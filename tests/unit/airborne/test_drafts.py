@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import airborne_files
-from darkroom.airborne import cf, collection, draft, pictures, places, reading, times
+from darkroom.airborne import cf, collection, draft, pictures, places, product, reading, times
 from darkroom.airborne.told import told
 
 START = np.datetime64("2020-02-01T11:33:16")
@@ -527,3 +527,41 @@ def test_hours_of_utc_by_their_name_and_grids_by_theirs(tmp_path):
     granule, _ = drafted(file_of(tmp_path, "DIAL_20200201.nc", UTC_decimal=hours, **track()), tmp_path)
     assert [str(granule.start)[:16], str(granule.end)[:16]] == ["2020-02-01T23:54", "2020-02-02T00:24"]
     assert "swath" not in next(draft.told(granule))
+
+
+def test_altitudes_of_each_profile_make_a_curtain(tmp_path):
+    """As of a lidar that looks down: CF has no trajectory with such, and no dimension called as its altitudes."""
+    time = (("t",), np.arange(ROWS) + 41_596.0, {"units": "seconds since 2020-02-01"})
+    heights = 10_000 - 15.0 * np.arange(4) + np.arange(ROWS)[:, None]
+    ratio = np.arange(ROWS * 4.0).reshape(ROWS, 4) + 1
+    path = file_of(tmp_path, "WALES_20200201.nc", time=time, **track(),
+                   altitude=(("t", "range"), heights, {"units": "m"}), ratio=(("t", "range"), ratio, {"units": "1"}))  # fmt: skip
+    granule, _ = drafted(path, tmp_path)
+    assert (granule.feature, granule.rows, granule.variables["ratio"].dims) == (
+        "trajectoryProfile",
+        "profile",
+        ("profile", granule.bins),
+    )
+    cf.write(granule, tmp_path / "made.nc")
+    with product.opened(tmp_path / "made.nc") as made:
+        assert cf.round_trip(granule, made) == []
+    passed, text = airborne_files.compliance(tmp_path / "made.nc", "cf:1.8", tmp_path)
+    assert passed, text
+    axes = matplotlib.figure.Figure().subplots()
+    pictures.draw_curtain(granule, axes)
+    np.testing.assert_allclose(axes.collections[0].get_offsets()[:, 1], heights.ravel() / 1000)
+
+
+def test_levels_of_a_grid_stand_between_time_and_latitude(tmp_path):
+    values = np.arange(2 * 3 * 4 * 5, dtype=np.float64).reshape(3, 2, 4, 5)
+    path = file_of(
+        tmp_path, "MERRA_20200201.nc",
+        time=(("time",), np.arange(2.0), {"units": "hours since 2020-02-01"}),
+        lev=(("lev",), np.array([1000.0, 850, 500]), {"units": "hPa"}),
+        lat=(("lat",), np.arange(4.0), {"units": "degrees_north"}),
+        lon=(("lon",), np.arange(5.0), {"units": "degrees_east"}),
+        U=(("lev", "time", "lat", "lon"), values, {"units": "m/s"}),
+    )  # fmt: skip
+    wind = drafted(path, tmp_path)[0].variables["eastward_wind"]
+    assert wind.dims == ("time", "lev", "latitude", "longitude")
+    np.testing.assert_array_equal(wind.array(), values.transpose(1, 0, 2, 3))
