@@ -20,7 +20,7 @@ def atlas_convert_sections(
 
     inventory -- the files of the source
     volume -- the plan of the stack that `atlas_import` made
-    placement -- JSON of QuickNII or DeepSlice
+    placement -- JSON of QuickNII, VisuAlign, DeepSlice, WebAlign or WebWarp
     info -- the list of sections: name, number, folder and transform (4x4, nm to nm of the atlas) of each. Beside it are
         their folders and `neuroglancer.json`, a view with a layer for each, sources relative to it
     check -- the figures of each section, as JSON
@@ -60,6 +60,7 @@ def atlas_convert_sections(
     files.write_json(info, {"@type": "darkroom_sections", "sections": entries})
     total = sum(bool(page) for page in planned["source"]["pages"])
     notes = [f"{total - len(placed)} of {total} sections are not placed"] if total > len(placed) else []
+    notes += quicknii.notes(placed, *reversed(planned["source"]["shape"][1:3]))
     write_record(check, Record(notes=notes, checks={"sections_check": {"passed": True, "sections": checks}}))
 
 

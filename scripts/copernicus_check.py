@@ -4,10 +4,9 @@ import csv
 from pathlib import Path
 
 import numpy as np
-import rasterio
 
 from darkroom import entrypoint, record
-from darkroom.copernicus import merging, variants
+from darkroom.copernicus import merging, rasters, variants
 from darkroom.copernicus.stack import Stack
 
 
@@ -47,7 +46,7 @@ def copernicus_check(
 
 def _compare(variant, made, path):
     """Valid pixels of each band of the map, once it is known to be what the stack makes."""
-    with rasterio.open(path) as image, made.reading() as get:
+    with rasters.opened(path) as image, made.reading() as get:
         if image.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") != "COG":
             raise ValueError(f"{path}: is not cloud-optimized; remove it and run again")
         if image.shape != (made.grid.height, made.grid.width) or image.crs != made.grid.crs:
@@ -63,7 +62,7 @@ def _compare(variant, made, path):
 
 def _compare_classes(variant, made, map_path, path):
     """Raise ValueError where the classes are not those of the result in the map."""
-    with rasterio.open(map_path) as result, rasterio.open(path) as image:
+    with rasters.opened(map_path) as result, rasters.opened(path) as image:
         band = merging.result(variant, result.count)
         for window in merging.windows(variant, made):
             if not np.array_equal(

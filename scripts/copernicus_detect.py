@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import rasterio
 
 from darkroom import entrypoint
 from darkroom.copernicus import grid, merging, rasters, variants
@@ -21,7 +20,7 @@ def copernicus_detect(map: Path, classes: Path, areas: Path, *, recipe: str, rec
     colors = {at: tuple(bytes.fromhex(one["color"][1:])) for at, one in enumerate(variant.classes)}
     layer = Layer("class", "class")
     pixels, squares, weights = np.zeros(len(labels), int), np.zeros(len(labels)), shown.pixel_areas()
-    with rasterio.open(map) as image:
+    with rasters.opened(map) as image:
         tags = image.tags() | {f"CLASS_{at}": label for at, label in enumerate(labels)}
         with rasters.writing(classes, shown, [layer], "uint8", merging.NO_CLASS, tags, colors) as put:
             for window in shown.windows():

@@ -3,10 +3,8 @@
 import logging
 from pathlib import Path
 
-import rasterio
-
 from darkroom import entrypoint, record
-from darkroom.copernicus import areas, grid, merging, variants
+from darkroom.copernicus import areas, grid, merging, rasters, variants
 from darkroom.copernicus.hotspots import COLUMNS, listed
 
 logger = logging.getLogger(__name__)
@@ -30,7 +28,7 @@ def copernicus_detect_hotspots(
     """
     variant, shown = variants.known(recipes)[recipe], grid.of_image(map)
     ground, notes = areas.read(perimeter, "perimeter") if perimeter else (None, [])
-    with rasterio.open(map) as image:
+    with rasters.opened(map) as image:
         rows, count, inside = listed(image, shown, variant.hotspots["above"], ground)
     counts = {"hotspots": count, "hottest": rows[0]["hotter"] if rows else None}
     if perimeter:

@@ -1,5 +1,6 @@
 """Make one map of all times, and a table of each time."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ def copernicus_merge(
     stack -- stack.nc of `copernicus_project`; recipe, recipes -- as there
     """
     variant, made = variants.known(recipes)[recipe], Stack(stack)
-    merging.write_table(statistics, merging.statistics(made), merging.COLUMNS)
     layers = merging.bands(variant, made.layers)
     tags = {
         "TITLE": variant.title,
@@ -31,9 +31,12 @@ def copernicus_merge(
         "NOTES": made.about["comment"],
     }
     writing = rasters.writing(map, made.grid, layers, "float32", np.nan, tags, powers=merging.powers(layers))
-    with made.reading() as get, writing as put:
-        for window in merging.windows(variant, made):
-            put(window, merging.merged(variant, made, get, window))
+    with ThreadPoolExecutor(1) as beside:
+        table = beside.submit(merging.write_table, statistics, merging.statistics(made), merging.COLUMNS)
+        with made.reading() as get, writing as put:
+            for window in merging.windows(variant, made):
+                put(window, merging.merged(variant, made, get, window))
+        table.result()
 
 
 if __name__ == "__main__":

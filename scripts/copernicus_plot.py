@@ -225,7 +225,9 @@ def _ends(values, shares):
 
 def _draw_coastlines(bounds, crs, axes):
     west, south, east, north = rasterio.warp.transform_bounds(crs, "EPSG:4326", *bounds)
-    for line in coastline.coastlines():
+    east += 360 * (east < west)  # over the date line
+    turns = (0,) if west >= -180 and east <= 180 else (-360, 0, 360)
+    for line in (line + np.array([turn, 0]) for turn in turns for line in coastline.coastlines()):
         near = (np.abs(line[:, 0] - (west + east) / 2) < (east - west) / 2 + MARGIN) & (
             np.abs(line[:, 1] - (south + north) / 2) < (north - south) / 2 + MARGIN
         )

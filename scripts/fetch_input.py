@@ -52,7 +52,7 @@ def fetch_input(
     checksum -- sha256:HEX or md5:HEX of the one file, or a list as sha256sum and md5sum write it: a file of this
         machine, a URL, or a name beside the source. Without it, NAME.sha256 or NAME.md5 in a container is used for
         NAME, except with `none`
-    unpack -- a source that is a .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz stands for the files in it
+    unpack -- a source that is a .zip, .ozx, .tar, .tar.gz, .tar.bz2 or .tar.xz stands for the files in it
     unpack_ratio -- most bytes of such files for each byte of their archive; 100 MB are never too many
     settings, cloud -- log in to Swift with this JSON file of settings, or this cloud of clouds.yaml, instead of what
         SWIFT_SETTINGS, OS_CLOUD or the other OS_* variables say. Users and passwords of http and https: in ~/.netrc

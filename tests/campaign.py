@@ -81,6 +81,13 @@ class Campaign:
             env=environment(),
         )
 
+    def run_alone(self, *arguments):
+        """Run Snakemake and its jobs in processes of their own, without what `warm` spares the others; what it said."""
+        process = self.start(*arguments)
+        said, _ = process.communicate()
+        assert process.returncode == 0, said
+        return said
+
     def run(self, *arguments, fails=False, seconds=900):
         """Run Snakemake to its end and return what it said; its exit status must be as expected."""
         server = warm()

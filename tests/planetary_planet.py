@@ -32,11 +32,11 @@ class Seen:
     off: np.ndarray
 
 
-def frame_isd(north, east, twist, height=sample.HEIGHT):
+def frame_isd(north, east, twist, height=sample.HEIGHT, side=SIDE):
     """Camera description of a frame that looks straight down at a place some km from the middle."""
     isd = sample.mdis_isd(1)
-    middle = _boresight(isd, SIDE + 0.5, SIDE + 0.5)
-    return isd | middle | {"image_lines": SIDE, "image_samples": SIDE} | _state(isd, north, east, twist, height, [0.0])
+    middle = _boresight(isd, side + 0.5, side + 0.5)
+    return isd | middle | {"image_lines": side, "image_samples": side} | _state(isd, north, east, twist, height, [0.0])
 
 
 def scan_isd(north, east, twist, lines=500, height=sample.HEIGHT):

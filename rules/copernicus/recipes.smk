@@ -48,7 +48,7 @@ rule copernicus_project:
         "../../envs/copernicus.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=plan.memory,
         runtime=whole_source,
     params:
         recipe=recipe_of,
@@ -75,7 +75,7 @@ rule copernicus_merge:
         "../../envs/copernicus.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 700 * attempt,
+        mem_mb=lambda wildcards, attempt: 850 * attempt,
     params:
         recipe=recipe_of,
         recipes=option("recipes"),

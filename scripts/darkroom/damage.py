@@ -23,6 +23,8 @@ def named(path, kind):
     try:
         yield
     except Exception as error:
-        if isinstance(error, TELLING) and str(path) in str(error) and "\n" not in str(error):
+        is_one_line = isinstance(error, TELLING) and "\n" not in str(error)
+        if is_one_line and (str(path) in str(error) or getattr(error, "names_file", False)):
+            error.names_file = True  # also of another one, that was open within this one
             raise
         raise unreadable(path, kind, error) from error

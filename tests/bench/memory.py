@@ -16,15 +16,18 @@ from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "scripts"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from planetary import repeated
 
+import planetary_planet as planet
 from darkroom.planetary.instruments import registry
 from darkroom.planetary.memory import RUNNING, asked, largest
 from darkroom.samples import planetary as sample
 
 LINES = (256, 2000, 12000)  # of a LROC NAC
+FINER = (1, 2, 3)  # times than 10 m: the pixels of the frames of a control, of 400, 800 and 1,200 squared
 METRES = (20, 2.5, 0.8)  # of a pixel of a map of an MDIS frame: 0.4, 19 and 187 MB
 NATIVE = {"engine": "native"}
 IDENTITY = {"projection": "equirectangular", "template": ""}
@@ -111,6 +114,24 @@ def maps(product, raw, table):
         delivered(made, made.with_suffix(".tif"), what, table)
 
 
+def control(folder, table):
+    """A control of four frames of a made planet, and the pointing that it gives to one."""
+    asked = {"adjust": "angles", "sigma": 0.25, "radius": 0, "search": 120, "features": 200, "tiles": 9}
+    asked |= {"least": 10, "bound": 1, "held": [], "network": ""}
+    for times in FINER:
+        side, made = planet.SIDE * times, folder / f"control{times}"
+        made.mkdir()
+        frames = [planet.frame_isd(*at, sample.HEIGHT / times, side) for at in planet.FRAMES]
+        images, what = [seen.path for seen in planet.see(made, frames)], f"4 x {side} squared"
+        told = NATIVE | {"names": [path.stem for path in images], "network": "control", "control": asked}
+        outputs = {"network": "control.net", "residuals": "control.csv", "record": "control.json"}
+        outputs = {name: made / file for name, file in outputs.items()} | {"pointing": made / "pointing.json"}
+        arguments = {"cubes": list(map(str, images)), "image": told, "threads": 2} | outputs
+        table.add("control", "planetary_detect_control", what, images, **arguments)
+        arguments = images[0], outputs["pointing"], made / "controlled.cub", {"name": images[0].stem}
+        table.add("geometry", "planetary_correct_pointing", what, images[:1], *arguments)
+
+
 def main():
     line = argparse.ArgumentParser(description=__doc__)
     line.add_argument("--folder", type=Path, help="where to work; by default a temporary folder; 3 GB are needed")
@@ -119,6 +140,7 @@ def main():
         sample.mdis(work)
         frame = min(work.glob("EN*.IMG"))
         maps(frame, image("mdis", frame, "512 x 512", table), table)
+        control(work, table)
         sample.lroc_nac(work)
         nac = next(work.glob("M*LE.IMG"))
         for lines in LINES:

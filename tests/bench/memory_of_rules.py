@@ -22,9 +22,12 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 import calcium_recordings as recordings  # noqa: E402
+import copernicus_orbit  # noqa: E402
+import copernicus_safe  # noqa: E402
+import copernicus_sen3  # noqa: E402
 from campaign import Campaign  # noqa: E402
 from darkroom.planetary.memory import LEAST, RUNNING  # noqa: E402
-from darkroom.samples import airborne, calcium  # noqa: E402
+from darkroom.samples import airborne, calcium, copernicus_radar  # noqa: E402
 
 JOB = re.compile(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)+)", re.MULTILINE)
 PEAK = re.compile(r"peak of memory: (\d+) MB, and (\d+) MB of the largest process that it started")
@@ -63,13 +66,45 @@ def recording(folder, frames):
     recordings.write(folder / "movie.isxd", calcium.synthesise(rows=256, columns=256, frames=frames, cells=20))
 
 
-SOURCES = {  # pipeline, options, how the source is made, its three sizes
+def radar(folder, lines):
+    """A GRD of Sentinel-1, with sides in the ratio of those of a whole one."""
+    copernicus_radar.LINES, copernicus_radar.PIXELS = lines, lines * 26102 // 16705
+    begin = copernicus_radar.DATES[0]
+    copernicus_radar.safe(folder / f"S1A_IW_GRDH_1SDV_{begin}_20200824T051122_034044_03F3B3_A1B2.SAFE", begin, 0)
+
+
+def optical(folder, size):
+    """Two bands of Sentinel-2."""
+    noise = np.random.default_rng(size).integers(1500, 6000, (2, size, size), "u2")
+    copernicus_safe.safe(folder, {"B04_10m": noise[0], "B08_10m": noise[1]})
+
+
+def ocean(folder, rows):
+    """Chlorophyll of OLCI, of as many columns as a whole product has."""
+    longitudes, latitudes = copernicus_sen3.swath(rows, 4865, step=0.003)
+    stored = np.random.default_rng(rows).integers(0, 250, longitudes.shape, "u1")
+    fields = copernicus_sen3.olci(stored, np.full(longitudes.shape, 2, "u8"))
+    copernicus_sen3.product(folder, "OL_2_WFR___", fields, longitudes, latitudes)
+
+
+def orbit(folder, lines):
+    """NO2 of Sentinel-5P, of as many pixels to a scanline as a whole orbit has."""
+    longitudes, latitudes = copernicus_orbit.swath(lines, 450, 0, -60, 0.03, 0.05)
+    values = np.random.default_rng(lines).uniform(1e-5, 9e-5, longitudes.shape[:2])
+    copernicus_orbit.orbit(folder, values, longitudes, latitudes)
+
+
+SOURCES = {  # pipeline, options, how the source is made, its three sizes; recipe
     "sections": ("atlas", {"resolution": 1000, "ome_zarr": True}, sections, (512, 2048, 8192)),
     "labels": ("atlas", {"resolution": 1000, "type": "segmentation"}, labels, (64, 256, 512)),
     "sondes": ("airborne", {}, sondes, (3, 30, 200)),
     "lidar": ("airborne", {}, lidar, (600, 6000, 30000)),
     "calcium": ("calcium", {"cell_diameter": 14, "min_corr": 0.6, "min_pnr": 7}, recording, (200, 1000, 3000)),
     "copernicus": ("copernicus", {"query": {"mission": "Sentinel-2", "type": "S2MSI2A"}}, None, ("sample:sentinel",)),
+    "radar": ("copernicus", {"layers": "VH"}, radar, (1044, 4176, 16705), "s1_backscatter"),
+    "optical": ("copernicus", {}, optical, (1098, 5490, 10980), "s2_index"),
+    "ocean": ("copernicus", {}, ocean, (256, 1024, 4091), "s3_olci"),
+    "orbit": ("copernicus", {}, orbit, (130, 1040, 4173), "s5p_columns"),
 }
 
 
@@ -77,13 +112,13 @@ def campaign(folder, most, only):
     """Make and run a campaign of all sources, or of those that are named."""
     made = Campaign(folder)
     lines = []
-    for name, (pipeline, options, make, sizes) in SOURCES.items():
+    for name, (pipeline, options, make, sizes, *recipe) in SOURCES.items():
         for size in sizes[:most] if name in only else ():
             source = size if make is None else f"raw/{name}{size}"
             if make is not None:
                 make(folder / source, size)
             flow = str(options).replace("'", '"').replace("True", "true")
-            lines.append(f"{name}-{size if make else 0}\t{pipeline}\t{source}\t{flow}")
+            lines.append(f"{name}-{size if make else 0}\t{pipeline}\t{source}\t{flow}\t{''.join(recipe)}")
     made.write(lines)
     made.run("--keep-going", seconds=4 * 3600)
     return made

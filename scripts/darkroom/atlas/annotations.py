@@ -67,10 +67,11 @@ def read(path):
 
 
 def _axis(path, axis, names):
-    for name in names:
-        match = LENGTHS[axis].fullmatch(name)
-        if match and (match[1] or "nm").lower() in NM:
-            return name, (match[1] or "nm").lower()
+    """The column of an axis and its unit. One that names its unit goes before one that does not: that may be voxels."""
+    units = {name: (match[1] or "").lower() for name in names if (match := LENGTHS[axis].fullmatch(name))}
+    for name in sorted(units, key=lambda name: not units[name]):
+        if (units[name] or "nm") in NM:
+            return name, units[name] or "nm"
     raise ValueError(f"{path}: its columns are {', '.join(names)}; there must be {axis} (nm), or {axis}_um, {axis}_mm")
 
 

@@ -6,6 +6,7 @@ What a format says is told by a module of its own: `neuroimages`, `nrrds`, `tiff
 import bz2
 import contextlib
 import gzip
+import io
 import math
 import mmap
 import os
@@ -14,7 +15,6 @@ import tempfile
 from pathlib import Path
 
 import nibabel
-import nrrd
 import numpy as np
 import tensorstore
 import tifffile
@@ -125,13 +125,11 @@ def packing(path):
     return PACKING.get(Path(path).suffix.lower())
 
 
-def unpacked(path, opens, start=0):
-    """A temporary file of what is packed in a file after `start` bytes; it goes when the last map of it does."""
+def unpacked(path, opens):
+    """A temporary file of what is packed in a file; it goes when the last map of it does."""
     content = tempfile.TemporaryFile()  # noqa: SIM115
-    with Path(path).open("rb") as packed:
-        packed.seek(start)
-        with opens(packed) as file:
-            shutil.copyfileobj(file, content, 1 << 20)
+    with opens(path) as file:
+        shutil.copyfileobj(file, content, 1 << 20)
     content.flush()
     return content
 
@@ -145,15 +143,38 @@ def _open_nifti(source):
 
 
 def _open_nrrd(source):
-    file, offset = source["path"], source["offset"]
-    if source["packed"] == "text":
-        return nrrd.read(source["header"])[0]
-    if opens := {"gzip": gzip.open, "bzip2": bz2.open}.get(source["packed"]):
-        file, offset = unpacked(file, opens, offset), source["skip"]
+    parts, offset, skip, lines = (source[key] for key in ("parts", "offset", "skip", "lines"))
     shape, kind = tuple(source["stored_shape"]), np.dtype(source["stored_dtype"])
-    if offset == -1:  # what is too much stands before the values
-        offset = os.fstat(file.fileno()).st_size - math.prod(shape) * kind.itemsize
-    return np.memmap(file, kind, "r", offset, shape, order="F")
+    size = math.prod(shape) * kind.itemsize // len(parts)
+    if len(parts) == 1 and not source["packed"]:
+        start = Path(parts[0]).stat().st_size - size if skip == -1 else after_lines(parts[0], offset, lines) + skip
+        return np.memmap(parts[0], kind, "r", start, shape, order="F")
+    opens = {
+        "gzip": gzip.open,
+        "bzip2": bz2.open,
+        "hex": lambda file: io.BytesIO(bytes.fromhex(file.read().decode("ascii"))),
+        "text": lambda file: io.BytesIO(np.array(file.read().split()).astype(kind).tobytes()),
+    }.get(source["packed"], contextlib.nullcontext)
+    joined = tempfile.TemporaryFile()  # noqa: SIM115
+    for number, part in enumerate(parts, 1):
+        with Path(part).open("rb") as file:
+            file.seek(after_lines(part, offset, lines))
+            with opens(file) as values:
+                values.seek(-size if skip == -1 else skip, os.SEEK_END if skip == -1 else os.SEEK_CUR)
+                shutil.copyfileobj(values, joined, 1 << 20)
+        if joined.tell() != number * size:
+            raise ValueError(f"{part} has {joined.tell() - (number - 1) * size} bytes of values; by the header {size}")
+    joined.flush()
+    return np.memmap(joined, kind, "r", 0, shape, order="F")
+
+
+def after_lines(path, offset, lines):
+    """Where so many lines from an offset end in a file."""
+    with Path(path).open("rb") as file:
+        file.seek(offset)
+        for _ in range(lines):
+            file.readline()
+        return file.tell()
 
 
 def open_zarr(source):

@@ -1,10 +1,11 @@
 """A Neuroglancer precomputed volume as a source, whoever wrote it: flat or deep names, gzip, Brotli, shards.
 
 Source: the format's specification in the Neuroglancer repository (src/datasource/precomputed/volume.md). Chunks in
-files of their own are decoded by imagecodecs, shards by tensorstore.
+files of their own, and JPEG XL, are decoded by imagecodecs, other shards by tensorstore.
 """
 
 import math
+import re
 from pathlib import Path
 
 import compressed_segmentation
@@ -12,11 +13,15 @@ import imagecodecs
 import numpy as np
 import tensorstore
 
-from darkroom import files
-from darkroom.atlas import blocks
+from darkroom import damage, files
+from darkroom.atlas import blocks, gaps, shards
+from darkroom.atlas.chunks import name as chunk_name
 
 UNPACK = {"": bytes, ".gz": imagecodecs.gzip_decode, ".br": imagecodecs.brotli_decode}
-ENCODINGS = ("raw", "jpeg", "png", "compressed_segmentation")
+PICTURES = {"jpeg": imagecodecs.jpeg8_decode, "png": imagecodecs.png_decode, "jxl": imagecodecs.jpegxl_decode}
+ENCODINGS = ("raw", "jpeg", "png", "jxl", "compressed_segmentation")
+GZIP = b"\x1f\x8b\x08"  # what it begins with
+NAME = re.compile(r"(-?\d+)--?\d+[_/](-?\d+)--?\d+[_/](-?\d+)--?\d+(\.gz|\.br)?")  # of a chunk
 
 
 def folder_of(root, names):
@@ -47,24 +52,28 @@ def describe(folder, root, names, kind):
         size, resolution = [int(extent) for extent in scale["size"]], [float(step) for step in scale["resolution"]]
         channels, sides, key = int(info.get("num_channels", 1)), scale["chunk_sizes"][0], scale["key"]
         encoding, dtype = scale["encoding"], np.dtype(info["data_type"])
+        if min(*size, *sides, channels) < 1 or offset != scale.get("voxel_offset", offset):
+            raise ValueError("size, chunk_sizes and num_channels are whole numbers from 1, voxel_offset whole numbers")
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"{folder / 'info'} does not describe a precomputed volume: {error!r}") from error
     if info.get("type", kind) != kind:
         raise ValueError(f"{folder / 'info'} describes a volume of type {info['type']}; say `type: {info['type']}`")
     if encoding not in ENCODINGS:
-        raise ValueError(f"{folder}: chunks of encoding {encoding!r} cannot be read; known are {', '.join(ENCODINGS)}")
+        raise ValueError(
+            f"{folder}: chunks of encoding {encoding!r} cannot be read; known are {', '.join(ENCODINGS)}: "
+            "`igneous image xfer --encoding raw` makes such a volume"
+        )
     notes = [
         f"left out of the source: its {what} ({info[name]})"
         for name, what in (("mesh", "meshes"), ("skeletons", "skeletons"), ("segment_properties", "segment properties"))
         if info.get(name)
     ]
-    prefix = f"{(folder / key).relative_to(root)}/"
-    expected = math.prod(-(-extent // side) for extent, side in zip(size, sides, strict=True))
-    there = sum(name.startswith(prefix) for name in names)
-    if not there:
-        raise ValueError(f"{folder}: no chunk of its first scale, {key}, is there")
-    if "sharding" not in scale and there < expected:
-        notes.append(f"{expected - there} of {expected} chunks of the source are missing: their voxels are 0")
+    chunk_names = gaps.below(folder / key, root, names)
+    with damage.named(folder / key, "scale of a precomputed volume"):
+        places = _in_shards(folder, scale) if "sharding" in scale else _named(chunk_names, offset, sides)
+        if not len(places):
+            raise ValueError(f"{folder}: no chunk of its first scale, {key}, is there")
+        notes += gaps.note(places, size, sides, "xyz", fill=0)
     affine = np.diag([*resolution, 1.0])
     affine[:3, 3] = (np.array(offset) + 0.5) * resolution
     if (folder / "transform.json").is_file():
@@ -87,12 +96,34 @@ def describe(folder, root, names, kind):
     }
 
 
+def _named(names, offset, sides):
+    """Places in the grid of the chunks that files are named after, of others a place outside of it."""
+    matches = filter(None, map(NAME.fullmatch, names))
+    lows = np.fromiter((int(match[axis]) for match in matches for axis in (1, 2, 3)), int).reshape(-1, 3) - offset
+    return np.where((lows % sides).any(axis=1, keepdims=True), -1, lows // sides)
+
+
+def _in_shards(folder, scale):
+    """Places in the grid of the chunks that shards hold."""
+    codes = np.frombuffer(b"".join(_shards(folder, scale).list().result()), ">u8").astype(int)
+    place = shards.place(codes.copy(), shards.grid(scale["size"], scale["chunk_sizes"][0]))
+    return np.stack([np.broadcast_to(along, codes.shape) for along in place], axis=-1)
+
+
+def _shards(folder, scale):
+    """The chunks of a scale in shards, by their Morton codes as 8 bytes."""
+    base = files.kvstore(Path(folder, scale["key"]))
+    spec = {"driver": "neuroglancer_uint64_sharded", "metadata": scale["sharding"], "base": base}
+    return tensorstore.KvStore.open(spec).result()
+
+
 def opened(source):
     """The finest scale, indexed along x, y, z, channel from 0."""
     info = files.read_json(Path(source["path"], "info"))
-    if "sharding" in info["scales"][0]:
-        return stored(source["path"])
-    return Chunks(source["path"], info)
+    scale = info["scales"][0]
+    if "sharding" not in scale:
+        return Chunks(source["path"], info)
+    return Sharded(source["path"], info) if scale["encoding"] == "jxl" else stored(source["path"])
 
 
 def stored(folder, kvstore=None, context=None):
@@ -139,21 +170,38 @@ class Chunks:
 
     def content(self, chunk):
         """What a chunk holds, unpacked; None where there is no file of it. Raises ValueError naming a damaged file."""
-        starts = self.scale.get("voxel_offset", [0, 0, 0])
-        spans = [f"{low + start}-{high + start}" for (low, high), start in zip(chunk, starts, strict=True)]
-        for name in ("_".join(spans), "/".join(spans)):
+        name = self.name(chunk)
+        for stem in (name, name.replace("_", "/")):
             for end, unpack in UNPACK.items():
-                path = self.folder / f"{name}{end}"
+                path = self.folder / f"{stem}{end}"
                 if path.is_file():
                     try:
-                        return unpack(path.read_bytes())
+                        content = unpack(path.read_bytes())
+                        return imagecodecs.gzip_decode(content) if self._is_gzip(content, chunk) else content
                     except Exception as error:
                         raise ValueError(f"{path} is damaged or cut short ({error})") from error
         return None
 
+    def name(self, chunk):
+        """What a chunk is called, without an ending."""
+        return chunk_name(chunk, self.scale.get("voxel_offset", [0, 0, 0]))
+
+    def _shape(self, chunk):
+        return (self.channels, *(high - low for low, high in reversed(chunk)))
+
+    def _is_gzip(self, content, chunk):
+        """Whether a chunk is packed in a file that does not say so, as it is when it was copied from a bucket."""
+        size = math.prod(self._shape(chunk)) * self.dtype.itemsize
+        return content[:3] == GZIP and not (self.scale["encoding"] == "raw" and len(content) == size)
+
     def _decoded(self, content, chunk):
-        """Voxels (channel, z, y, x) of a chunk."""
-        shape = (self.channels, *(high - low for low, high in reversed(chunk)))
+        """Voxels (channel, z, y, x) of a chunk. Raises ValueError naming it where it is damaged."""
+        try:
+            return self._voxels(content, self._shape(chunk))
+        except Exception as error:
+            raise ValueError(f"chunk {self.name(chunk)} is damaged ({error})") from error
+
+    def _voxels(self, content, shape):
         encoding = self.scale["encoding"]
         if encoding == "raw":
             return np.frombuffer(content, self.dtype.newbyteorder("<")).reshape(shape)
@@ -161,5 +209,20 @@ class Chunks:
             sides = tuple(self.scale["compressed_segmentation_block_size"])
             options = {"dtype": self.dtype, "block_size": sides, "order": "F"}
             return compressed_segmentation.decompress(content, shape[::-1], **options).reshape(shape[::-1], order="F").T
-        picture = imagecodecs.jpeg8_decode(content) if encoding == "jpeg" else imagecodecs.png_decode(content)
+        picture = PICTURES[encoding](content)
+        if encoding == "jxl" and len(picture) == self.channels > 1:  # cloud-volume has a frame for each channel
+            return picture.reshape(shape)
         return picture.reshape(*shape[1:], shape[0]).transpose(3, 0, 1, 2)
+
+
+class Sharded(Chunks):
+    """Chunks of the finest scale in shards."""
+
+    def __init__(self, folder, info):
+        super().__init__(folder, info)
+        self.shards = _shards(folder, self.scale)
+
+    def content(self, chunk):
+        """What a chunk holds; None where no shard has it."""
+        answer = self.shards.read(shards.code(self.scale, chunk).to_bytes(8, "big")).result()
+        return bytes(answer.value) if answer.state == "value" else None

@@ -1,7 +1,8 @@
 """Tables of labels: what the numbers of a segmentation are called, in the formats that atlases come with.
 
 Sources: BIDS (`dseg.tsv`), ITK-SNAP's label descriptions, FreeSurfer's colour lookup tables, FSL's atlas XML, the
-structure graph of the Allen Institute's API.
+structure graph of the Allen Institute's API, the lists of AAL and MRIcron, FSLeyes' lookup tables, 3D Slicer's colour
+tables, Neuroglancer's segment properties.
 """
 
 import csv
@@ -18,21 +19,26 @@ from darkroom.atlas import tables
 
 # What columns of a table are called, the first that is there.
 COLUMNS = {
-    "id": ("index", "id", "label", "value", "label-value", "idx", "structure_id"),
+    "id": ("index", "id", "label", "value", "label-value", "labelvalue", "labelindex", "idx", "structure_id"),
     "name": ("name", "safe_name", "region", "region_name", "structure", "label_name", "label"),
     "acronym": ("acronym", "abbreviation", "abbr", "short_name"),
     "colour": ("color", "colour", "color_hex_triplet", "hex", "rgb", "rgb_triplet"),
     "parent": ("parent", "parent_id", "parent_structure_id"),
 }
-CHANNELS = ("r", "red"), ("g", "green"), ("b", "blue")
-# Lines of a table without a line of columns: ITK-SNAP's, FreeSurfer's with or without opacity, a number and a name.
+CHANNELS = ("r", "red", "color_r"), ("g", "green", "color_g"), ("b", "blue", "color_b")
+# Lines of a table without a line of columns: ITK-SNAP's, FreeSurfer's with or without opacity, FSLeyes', a number and a
+# name, AAL's.
 LINES = (
     re.compile(r'\s*(?P<id>\d+)(?P<colour>(\s+\d+){3})\s+[\d.]+\s+\d\s+\d\s+"(?P<name>.*)"\s*'),
     re.compile(
         r"\s*(?P<id>\d+)\s+(?P<name>\S+(?=(\s+\d+){3,4}\s*$)|\S.*\S(?=(\s+\d+){4}\s*$))(?P<colour>(\s+\d+){3,4})\s*"
     ),
+    re.compile(r"\s*(?P<id>\d+)(?P<colour>(\s+[01]\.\d+){3})\s+(?P<name>\S.*)"),
     re.compile(r'\s*(?P<id>\d+)\s*[,;\t]\s*(?P<name>"[^"]+"|[^",;\t]+)\s*'),
     re.compile(r"\s*(?P<id>\d+)\s+(?P<name>\S+)\s*"),
+    # AAL's names have lines for blanks. Its numbers stand last or, beside those of another volume, first.
+    re.compile(r"\s*(?P<id>\d+)\s+(?P<name>\w+_\w+)\s+\d+\s*"),
+    re.compile(r"\s*(?P<acronym>\w*[^\W\d]\w*)\s+(?P<name>\w+_\w+)\s+(?P<id>\d+)\s*"),
 )
 HEX = re.compile("(?:#|0x)?([0-9a-f]{6})(?:[0-9a-f]{2})?", re.IGNORECASE)
 CODES = "color_hex_triplet", "hex"
@@ -144,16 +150,39 @@ def _hexadecimal(colour, label, top):
 
 
 def _from_json(content):
-    """Regions of JSON: a list of objects, an object of names by label, or the Allen Institute's nested structures."""
-    if isinstance(content, dict) and isinstance(content.get("msg"), list):
-        content = content["msg"]
-    if isinstance(content, dict) and "id" not in content:
-        content = [
-            {"id": label, **(about if isinstance(about, dict) else {"name": about})} for label, about in content.items()
-        ]
-    for entry in content if isinstance(content, list) else [content]:
+    """Regions of JSON: a list of objects, which may have `children`, or an object (see `_listed`)."""
+    for entry in _listed(content) if isinstance(content, dict) else content or []:
+        if not isinstance(entry, dict):
+            raise ValueError(f"{entry!r} in it is no object with the label and the name of a region")
         yield _row(entry)
         yield from _from_json([{"parent": entry.get("id"), **child} for child in entry.get("children", [])])
+
+
+def _listed(content):
+    """The regions of an object: Neuroglancer's segment properties, a region itself, an answer of the Allen Institute or
+    what else has a list of them, or names by label."""
+    if content.get("@type") == "neuroglancer_segment_properties":
+        return _from_properties(content["inline"])
+    if isinstance(content.get("msg"), list):
+        return content["msg"]
+    if "id" in content:
+        return [content]
+    lists = [value for value in content.values() if isinstance(value, list)]
+    if len(lists) == 1:
+        return lists[0]
+    return [
+        {"id": label, **(about if isinstance(about, dict) else {"name": about})} for label, about in content.items()
+    ]
+
+
+def _from_properties(inline):
+    """Regions of Neuroglancer's segment properties, whose labels are names or, beside descriptions, acronyms."""
+    told = {one["type"]: one["values"] for one in inline["properties"] if one["type"] in ("label", "description")}
+    columns = ("acronym", "name") if len(told) == 2 else ("name",)
+    values = zip(*(told[kind] for kind in ("label", "description") if kind in told), strict=True)
+    return [
+        {"id": label, **dict(zip(columns, row, strict=True))} for label, row in zip(inline["ids"], values, strict=True)
+    ]
 
 
 def _from_xml(content):

@@ -19,6 +19,8 @@ def load(path):
             image = nibabel.load(path)
             vertices = image.agg_data("pointset")
             faces = image.agg_data("triangle")
+            if not len(vertices) or not len(faces):
+                raise ValueError(f"{path} holds no surface; right are arrays of the intents pointset and triangle")
             places = image.get_arrays_from_intent("pointset")[0].coordsys
             if places and not np.allclose(places.xform, np.eye(4)):
                 notes.append(

@@ -1,7 +1,6 @@
 """NRRD volumes. Source: the format's definition (https://teem.sourceforge.net/nrrd/format.html)."""
 
 import re
-from pathlib import Path
 
 import nrrd
 import numpy as np
@@ -24,8 +23,10 @@ TYPES = {
     "double": "f8",
 }
 PACKED = {"raw": None, "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
-PACKED |= dict.fromkeys(("ascii", "text", "txt"), "text")
-# How the axes of a space run against right, anterior, superior.
+PACKED |= {**dict.fromkeys(("ascii", "text", "txt"), "text"), "hex": "hex"}
+PATTERN = re.compile(r"(.*%0?\d?d.*?)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)(?:\s+\d+)?")  # of names of files
+# How the axes of a space run against right, anterior, superior. The numbers of others, which have no anatomy, ITK (so
+# Slicer and ITK-SNAP, too) takes for left, posterior, superior.
 SPACES = {
     "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1), "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
     "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),
@@ -35,24 +36,27 @@ SPACES = {
 def describe(path, time=None):
     """Source description of an NRRD, with its `affine` (4x4, nm, of voxel centres) or `resolution` where it tells.
 
-    The axes of space are columns, rows and slices in their order; one of another kind is channels (or time).
+    The axes of space are columns, rows and slices in their order; one of another kind is channels (or time). Values in
+    several files follow each other: all have as many.
     """
     with damage.named(path, "NRRD file"):
-        with path.open("rb") as file:
-            header = nrrd.read_header(_lines(file))
-            start = file.tell()
+        header, names, start = read_header(path)
         sizes = [int(size) for size in header["sizes"]]
         stored = np.dtype(TYPES[header["type"].lower()])
         if (encoding := header["encoding"].lower()) not in PACKED:
-            raise ValueError(f"its encoding is {encoding}; right are raw, gzip, bzip2 and ascii")
+            raise ValueError(f"its encoding is {encoding}; right are raw, gzip, bzip2, hex and ascii")
         packed = PACKED[encoding]
-        file, offset, skip = _place(path, header, start)
+        parts = _parts(path, names) or [path]
+        lines, skip = (_skip(path, header, what) for what in ("line", "byte"))
     stored = stored.newbyteorder(">" if header.get("endian") == "big" else "<")
     needed = int(np.prod(sizes, dtype=object)) * stored.itemsize
+    if needed % len(parts):
+        raise ValueError(f"{path}: its {needed} bytes are not shared by {len(parts)} files of one size")
+    offset = 0 if names else start
     if not packed:
-        offset = file.stat().st_size - needed if skip == -1 else offset + skip
-        demands.require_bytes(file, max(offset, 0) + needed, max(offset, 0) + needed)
-    elif packed != "text" and needed > 40_000 * file.stat().st_size:
+        for part in parts:
+            _require_whole(part, offset, lines, skip, needed // len(parts))
+    elif packed not in ("text", "hex") and needed > 40_000 * sum(part.stat().st_size for part in parts):
         raise ValueError(f"{path}: no file of its size holds {needed} bytes; it is damaged")
     notes = []
     with damage.named(path, "NRRD file"):
@@ -60,15 +64,17 @@ def describe(path, time=None):
         geometry = _geometry(path, header, axes, notes)
     return arrays.describe(
         "nrrd",
-        file,
+        path if len(parts) > 1 else parts[0],
         axes,
         sizes,
         stored,
         time,
         header=str(path),
+        parts=[str(part) for part in parts],
         stored_shape=sizes,
         stored_dtype=stored.str,
         offset=offset,
+        lines=lines,
         packed=packed,
         skip=skip,
         notes=notes,
@@ -76,39 +82,65 @@ def describe(path, time=None):
     )
 
 
+def read_header(path):
+    """The fields of an NRRD as pynrrd has them, the names of the files of its values, and where the header ends.
+
+    There is no name where the values follow the header. A list of files is named in lines of their own, a pattern such
+    as `s%03d.raw 0 99 1` stands for the numbers from the first to the last by the step.
+    """
+    with path.open("rb") as file:
+        header = nrrd.read_header(_lines(file))
+        told = header.get("data file", header.get("datafile"))
+        if told is None:
+            return header, (), file.tell()
+        if re.match("LIST", told):
+            return header, [name for line in file if (name := _text(line).strip())], 0
+        if match := PATTERN.fullmatch(told):
+            first, last, step = (int(match[number]) for number in (2, 3, 4))
+            if not step:
+                raise ValueError(f"its data file {told} has a step of 0")
+            return header, (match[1] % number for number in range(first, last + (1 if step > 0 else -1), step)), 0
+        return header, [told], 0
+
+
 def _lines(file):
-    """Lines of a header as text: pynrrd leaves out what is not ASCII, such as the first letter of a unit `µm`."""
+    """Lines of a header as text, to the one that a list of files follows: pynrrd leaves out what is not ASCII, such as
+    the first letter of a unit `µm`."""
     for line in iter(file.readline, b""):
+        yield _text(line)
         if re.match(rb"data ?file:\s*LIST", line):
-            raise ValueError("its values are in several files; only one `data file` can be read")
-        try:
-            yield line.decode()
-        except UnicodeDecodeError:
-            yield line.decode("latin-1")
+            return
 
 
-def _place(path, header, start):
-    """The file with the values, where they begin in it, and the bytes to leave out there (-1: what is too much)."""
-    skip = int(header.get("byte skip", header.get("byteskip", 0)))
-    lines = int(header.get("line skip", header.get("lineskip", 0)))
-    if skip < -1:
-        raise ValueError(f"{path}: its byte skip is {skip}; right is a number from 0, or -1 for all but the values")
-    name = header.get("data file", header.get("datafile"))
-    if name is None:
-        file, offset = path, start
-    else:
-        if "%" in str(name):
-            raise ValueError(f"{path}: its values are in several files; only one `data file` can be read")
-        file, offset = path.parent / name, 0
-        if not file.is_file():
+def _text(line):
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
+def _parts(path, names):
+    parts = []
+    for name in names:
+        parts.append(path.parent / name)
+        if not parts[-1].is_file():
             raise ValueError(f"{path}: its data file {name} is not there")
-    if lines:
-        with Path(file).open("rb") as stream:
-            stream.seek(offset)
-            for _ in range(lines):
-                stream.readline()
-            offset = stream.tell()
-    return file, offset, skip
+    return parts
+
+
+def _skip(path, header, what):
+    """The lines or bytes to leave out before the values; of bytes -1 is what is too much."""
+    count = int(header.get(f"{what} skip", header.get(f"{what}skip", 0)))
+    if count < (-1 if what == "byte" else 0):
+        more = ", or -1 for all but the values" if what == "byte" else ""
+        raise ValueError(f"{path}: its {what} skip is {count}; right is a number from 0{more}")
+    return count
+
+
+def _require_whole(part, offset, lines, skip, needed):
+    """Refuse a file of values as they are in memory that has more or less of them."""
+    before = part.stat().st_size - needed if skip == -1 else arrays.after_lines(part, offset, lines) + skip
+    demands.require_bytes(part, max(before, 0) + needed, max(before, 0) + needed)
 
 
 def _axes(path, header, sizes):
@@ -145,10 +177,14 @@ def _geometry(path, header, axes, notes):
     affine = np.eye(4)
     affine[:3, :3] = steps
     affine[:3, 3] = header.get("space origin", [0, 0, 0])
+    if not np.isfinite(affine).all():
+        raise ValueError(f"{path}: its space origin or directions have entries that are no numbers")
     space = str(header.get("space", "")).lower()
     if space not in SPACES:
-        notes.append(f"the space {space or 'without a name'} of the NRRD is taken as right, anterior, superior")
-    affine = np.diag([*SPACES.get(space, (1, 1, 1)), 1]) @ np.diag([*units, 1]) @ affine
+        notes.append(
+            f"the space {space or 'without a name'} of the NRRD is taken as left, posterior, superior, as ITK does"
+        )
+    affine = np.diag([*SPACES.get(space, SPACES["lps"]), 1]) @ np.diag([*units, 1]) @ affine
     return {"affine": affine.tolist(), "anatomical": True}
 
 

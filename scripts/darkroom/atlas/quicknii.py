@@ -1,11 +1,12 @@
-"""Sections that QuickNII, VisuAlign or DeepSlice have placed in an atlas.
+"""Sections that QuickNII, VisuAlign, DeepSlice, WebAlign or WebWarp have placed in an atlas.
 
 An `anchoring` is nine numbers in voxels of the atlas, which count from its corner to the right, the front and up: the
 place of the upper left corner of a picture, then the vectors along its upper and its left edge. Sources: QuickNII's
-user documentation, `Coordinate systems`; DeepSlice writes the same.
+user documentation, `Coordinate systems`; DeepSlice writes the same, WebAlign calls it `ouv`.
 """
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -16,13 +17,19 @@ from darkroom import damage
 from darkroom.atlas import tables
 from darkroom.atlas.numbering import some
 
+ASPECT = 0.02  # by which the shape of a picture that was made smaller may be off
+NUMBER = re.compile(r"_s(\d+)")  # of a section, in the names of its files
+
 
 class Section(NamedTuple):
-    """A placed section: its file, its number, and its anchoring (3, 3) in voxels of the atlas."""
+    """A placed section: its file, its number, its anchoring (3, 3) in voxels of the atlas, width to height of the
+    picture that was placed (None where it is not told), and whether marks bend it besides."""
 
     name: str
     number: int
     anchoring: np.ndarray
+    aspect: float | None
+    bent: bool
 
 
 def read(path):
@@ -32,23 +39,41 @@ def read(path):
     """
     with damage.named(path, "JSON of QuickNII or DeepSlice"):
         content = json.loads(tables.text(path))
-        sections = [_section(path, slide) for slide in content["slices"]]
+        key = "sections" if "sections" in content else "slices"
+        sections = [_section(path, slide) for slide in content[key]]
     if not sections:
         raise ValueError(f"{path}: no section of it is placed")
-    size = re.search(r"(\d+(?:\.\d+)?)\s*um", str(content.get("target", "")))
+    size = re.search(r"(\d+(?:\.\d+)?)\s*um", str(content.get("target", content.get("atlas", ""))))
     return sections, float(size[1]) * 1000 if size else None
 
 
 def _section(path, slide):
     name = slide["filename"]
-    anchoring = np.array(slide.get("anchoring", ()), float)
+    anchoring = np.array(slide.get("anchoring", slide.get("ouv", ())), float)
     if anchoring.shape != (9,) or not np.isfinite(anchoring).all():
         raise ValueError(f"{path}: {name} has no `anchoring` of nine numbers; place it, or leave it out")
     _, along, down = anchoring.reshape(3, 3)
     lengths = np.linalg.norm(along) * np.linalg.norm(down)
     if not lengths or np.linalg.norm(np.cross(along, down)) < 1e-6 * lengths:
         raise ValueError(f"{path}: the anchoring of {name} is singular, its edges do not span a plane")
-    return Section(name, int(slide.get("nr", 0)), anchoring.reshape(3, 3))
+    told = NUMBER.search(name)
+    number = int(slide.get("nr", told[1] if told else 0))
+    width, height = float(slide.get("width", 0)), float(slide.get("height", 0))
+    aspect = width / height if width > 0 and height > 0 else None
+    return Section(name, number, anchoring.reshape(3, 3), aspect, bool(slide.get("markers")))
+
+
+def notes(placed, columns, rows):
+    """What is told of placed sections whose pictures have so many columns and rows."""
+    told = []
+    if bent := [section.name for section in placed if section.bent]:
+        told.append(f"non-linear marks of {len(bent)} sections are not applied: {some(bent)}")
+    others = [s.name for s in placed if s.aspect and not math.isclose(s.aspect, columns / rows, rel_tol=ASPECT)]
+    if others:
+        told.append(
+            f"{len(others)} sections were placed by pictures of another shape, which were cut or turned: {some(others)}"
+        )
+    return told
 
 
 def page_of(path, section, pages):
@@ -59,9 +84,7 @@ def page_of(path, section, pages):
     stems = {number: Path(slide[0]).name.rpartition(".")[0] for number, slide in enumerate(pages) if slide}
     name = Path(section.name).name.rpartition(".")[0] or section.name
     numbers = [number for number, stem in stems.items() if stem == name]
-    numbers = numbers or [
-        n for n, stem in stems.items() if (m := re.search(r"_s(\d+)", stem)) and int(m[1]) == section.number
-    ]
+    numbers = numbers or [n for n, stem in stems.items() if (m := NUMBER.search(stem)) and int(m[1]) == section.number]
     if len(numbers) != 1:
         raise ValueError(f"{path}: {len(numbers)} sections go with {section.name}; there are {some(stems.values())}")
     return numbers[0]

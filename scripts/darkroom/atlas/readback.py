@@ -1,5 +1,6 @@
 """Read the scales of a volume with tensorstore, which shares nothing with what wrote them."""
 
+import functools
 import gzip
 
 import tensorstore
@@ -27,7 +28,7 @@ def opened(scale, box):
 
 def zarr(scale):
     """The tensorstore of an array of OME-Zarr, with its axes and coordinates as those of a precomputed volume."""
-    store = tensorstore.open({"driver": "zarr3", "kvstore": files.kvstore(scale.folder)}).result()
+    store = _opened_once(scale.folder, (scale.folder / "zarr.json").stat().st_mtime_ns, driver="zarr3")
     store = store if store.rank == 4 else store[tensorstore.newaxis]
     return store.T[tensorstore.d[:].translate_to[*scale.info["voxel_offset"], 0]]
 
@@ -37,13 +38,21 @@ def precomputed(scale, box):
 
     It knows no gzipped chunks in plain files; those that the box touches are unpacked into a store in memory.
     """
-    spec = {"driver": "neuroglancer_precomputed", "scale_metadata": {"key": scale.info["key"]}}
+    driver, folder = "neuroglancer_precomputed", scale.folder.parent
     if not scale.gzipped:
-        return tensorstore.open(spec | {"kvstore": files.kvstore(scale.folder.parent)}).result()
+        return _opened_once(folder, (folder / "info").stat().st_mtime_ns, driver=driver, key=scale.info["key"])
     context = tensorstore.Context()
     memory = tensorstore.KvStore.open({"driver": "memory"}, context=context).result()
-    memory["info"] = (scale.folder.parent / "info").read_bytes()
+    memory["info"] = (folder / "info").read_bytes()
     for chunk in blocks.chunks(scale.around(box), scale.sides):
         path = scale.path(chunk)
         memory[f"{scale.info['key']}/{path.stem}"] = gzip.decompress(path.read_bytes())
-    return tensorstore.open(spec | {"kvstore": {"driver": "memory"}}, context=context).result()
+    spec = {"driver": driver, "scale_metadata": {"key": scale.info["key"]}, "kvstore": {"driver": "memory"}}
+    return tensorstore.open(spec, context=context).result()
+
+
+@functools.lru_cache(64)
+def _opened_once(folder, _written, driver, key=None):
+    """The tensorstore in a folder, as long as its metadata are those that were written then."""
+    spec = {"driver": driver, "kvstore": files.kvstore(folder)} | ({"scale_metadata": {"key": key}} if key else {})
+    return tensorstore.open(spec).result()

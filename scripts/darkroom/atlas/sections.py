@@ -41,6 +41,7 @@ PLACES, WHOLE = (273, 279, 324, 325), {3, 4, 16}  # tags that tell where strips 
 PACKING = (1, 5, 7, 8, 32946, 32773)  # TIFF: none, LZW, JPEG, deflate, PackBits
 PACKED, SLACK = 3000, 1 << 26  # bytes that LZW makes of one, at most (deflate: 1032); no small image is worth a word
 KEPT = 1 << 28  # bytes of pictures of a slab that are decoded at a go, and stay
+PLAIN = (None, 0, 1, 2, 3, 5, 6)  # PhotometricInterpretation of a TIFF: white or black is 0, RGB, palette, CMYK, YCbCr
 TURN = 274  # the orientation tag of TIFF and EXIF
 WHITE = "gray whose 0 is white"  # of a band with a sign or of floats, which has no black to turn it to
 
@@ -86,7 +87,8 @@ class Sections(contextlib.AbstractContextManager):
         self._source = source
         self.shape = source["shape"]
         self.dtype = np.dtype(source["dtype"])
-        self._pool = ThreadPoolExecutor(threads)
+        # Set anew for each window, GDAL's settings would take longer than a window of few rows.
+        self._pool = ThreadPoolExecutor(threads, initializer=rasterio.Env(**GDAL).__enter__)
         self._open = {}
 
     def read(self, first, last, top, bottom, left=0, right=None):
@@ -122,11 +124,9 @@ class Sections(contextlib.AbstractContextManager):
         """A window of one page as (row, column, channel), as it is shown."""
         turn = self._source["turns"].get(page, 1)
         try:
-            with rasterio.Env(**GDAL):
-                if page not in self._open:
-                    self._open[page] = self._opened(page)
-                picture = self._open[page]
-                pixels = pictures.shown_window(turn, self.shape[1:3], window, picture.read)
+            if page not in self._open:
+                self._open[page] = self._opened(page)
+            pixels = pictures.shown_window(turn, self.shape[1:3], window, self._open[page].read)
             if palette := self._source["palette"]:
                 return _table(page)[pixels[..., 0]][..., :palette]
             bands = [band - 1 for band in self._source["bands"]]
@@ -390,6 +390,7 @@ def _header(page):
     except Exception as error:  # GDAL's errors come by many names, some of them private to rasterio
         raise ValueError(f"{page} is not an image that can be read: {error}") from error
     if tiff:
+        _require_plain(page, tiff)
         turn = tiff.tags.valueof(TURN, 1)
         if tiff.photometric == 0 and np.dtype(header.dtype).kind != "u":
             header = header._replace(colours=(WHITE,))
@@ -404,6 +405,15 @@ def _header(page):
     height, width = pictures.shown_size(turn, header.height, header.width)
     tile = header.tile if (height, width) == (header.height, header.width) else header.tile[::-1]
     return page, header._replace(width=width, height=height, tile=tile), turn
+
+
+def _require_plain(page, tiff):
+    """Refuse a page of a TIFF whose values are no grey, colours or palette, and one that is a volume itself."""
+    if tiff.photometric not in PLAIN:
+        kind = getattr(tiff.photometric, "name", tiff.photometric)
+        raise ValueError(f"{page} has colours of the kind {kind}; convert it to RGB or grey")
+    if tiff.imagedepth > 1:
+        raise ValueError(f"{page} holds {tiff.imagedepth} slices (ImageDepth); write each as a page")
 
 
 def _gdal_header(page):

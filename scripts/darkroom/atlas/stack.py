@@ -9,6 +9,7 @@ from pathlib import Path
 from darkroom.atlas import arrays, chunked, neuroimages, nrrds, sections, tiffs, zarrs
 from darkroom.atlas.numbering import some
 
+DETACHED = ".nhdr"
 CLUTTER = re.compile(r"(^|/)(\._|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX/)", re.IGNORECASE)
 
 
@@ -45,13 +46,14 @@ def describe(
     suffixes = only.name.lower() if only else ""
     chosen = {"series": series, "time": time}
     if zarr := zarrs.folder_of(root, names):
-        source = zarrs.describe(zarr, **chosen)
+        source = zarrs.describe(zarr, root, names, **chosen)
     elif precomputed := chunked.folder_of(root, names):
         source = chunked.describe(precomputed, root, names, kind)
     elif suffixes.endswith(neuroimages.SUFFIXES):
         source = neuroimages.describe(only, kind, ignore_scaling, time)
     elif suffixes.endswith(nrrds.SUFFIXES):
         source = nrrds.describe(only, time)
+        clutter += [name for name in names if str(root / name) not in (source["header"], *source["parts"])]
     elif suffixes.endswith(".npy"):
         source = arrays.describe_npy(only, time)
     elif only and tiffs.is_tiff(only) and (layout := tiffs.look(only, **chosen)).mapped:
@@ -69,8 +71,10 @@ def _only(root, names):
     """The file of a volume that is the only one, or the one with the header of several; else None."""
     if len(names) == 1:
         return root / names[0]
-    headers = [name for name in names if name.lower().endswith((*nrrds.SUFFIXES[1:], *neuroimages.PAIRS[:3]))]
-    return root / headers[0] if len(headers) == 1 and len({name.split(".")[0] for name in names}) == 1 else None
+    headers = [name for name in names if name.lower().endswith((DETACHED, *neuroimages.PAIRS[:3]))]
+    # NRRD alone names the files of its values, which may be many.
+    fits = headers and (headers[0].lower().endswith(DETACHED) or len({name.split(".")[0] for name in names}) == 1)
+    return root / headers[0] if fits and len(headers) == 1 else None
 
 
 def open_stack(source, threads=1):

@@ -10,10 +10,13 @@ def text(path, content=None):
     """The text of a file in UTF-8 or, with its mark, UTF-16. Raises ValueError naming the file and the line."""
     content = Path(path).read_bytes() if content is None else content
     try:
-        return content.decode("utf-16" if content.startswith(UTF16) else "utf-8-sig")
+        decoded = content.decode("utf-16" if content.startswith(UTF16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise ValueError(f"{path}: line {line} is not UTF-8 text; save the table as UTF-8") from error
+    if "\0" in decoded:
+        raise ValueError(f"{path} is no text (of a spreadsheet?); save the table as CSV in UTF-8")
+    return decoded
 
 
 def delimiter(line):

@@ -67,6 +67,8 @@ def _layout(path, tiff, number, time):
         notes.append(f"time {at} of 0 to {times - 1} is read")
     planes = math.prod(sizes.values())
     key, start = chosen[0].keyframe, chosen[0].dataoffset
+    if key.imagedepth > 1:
+        raise ValueError(f"{path}: its pages hold {key.imagedepth} slices each (ImageDepth); write each as a page")
     there = [page for page in pages if page is not None]
     # Palettes, alpha and pictures that are to be turned are for `sections` to sort out.
     upright = ORIENTATION not in key.tags or key.tags[ORIENTATION].value == 1
@@ -84,6 +86,8 @@ def _layout(path, tiff, number, time):
     files = {_file_of(page, path) for page in there}
     paged = len(there) == planes  # ImageJ has one page for all planes of a large file
     slices = _slices(path, sizes, pages, at, alone=len(tiff.pages) == 1) if paged else []
+    if tiff.is_ome and _has_positions(_ome_pixels(tiff, number or 0)):
+        notes.append("positions of planes in the OME metadata are not used; `voxel_offset` says where a volume begins")
     name = _channel_names(tiff, number or 0) if "C" in leading else []
     resolution = _resolution(tiff, number or 0)
     return Layout(axes, shape, dtype, slices, files, name, resolution, mapped, every.index(chosen[0]), notes)
@@ -156,6 +160,12 @@ def _ome_sizes(pixels):
     # Of OME's units only those in small letters are meant (Mm is no mm), and the one that is named after a person.
     units = [unit.replace("Å", "å") for _, unit in sizes]
     return [size * NM[unit] if size and unit in NM else None for (size, _), unit in zip(sizes, units, strict=True)]
+
+
+def _has_positions(pixels):
+    planes = pixels.get("Plane", [])
+    planes = planes if isinstance(planes, list) else [planes]
+    return any(plane.get(f"Position{axis}") for plane in planes for axis in "XYZ")
 
 
 def _imagej_sizes(tiff):

@@ -4,10 +4,12 @@ TIFF is decoded by tifffile and imagecodecs (Adler-32 of deflate, checks of LZMA
 and imagecodecs' libpng with the CRC of every chunk; GDAL looks at neither of TIFF's. JPEG files are decoded by Pillow,
 after GDAL, which has a warning where their data are damaged; those that GDAL imports, by GDAL again. JPEG 2000 is
 decoded by imagecodecs, NIfTI, Analyze and MGH by NumPy, MINC by h5py or netCDF4, NRRD by pynrrd, Zarr by zarr-python,
-precomputed chunks by tensorstore. A NumPy file, a TIFF of one run of bytes, JPEG or JPEG 2000 within a TIFF and shards
-have one reader here, which is asked again. Packages that few sources need are imported for these: that takes a while.
+precomputed chunks by tensorstore. A NumPy file, a TIFF of one run of bytes, JPEG or JPEG 2000 within a TIFF, JPEG XL
+and shards have one reader here, which is asked again. Packages that few sources need are imported for these: that takes
+a while.
 """
 
+import functools
 import gzip
 import math
 import struct
@@ -21,7 +23,7 @@ import rasterio
 import tensorstore
 
 from darkroom import files, whole_files
-from darkroom.atlas import arrays, blocks, chunked, pictures, sections
+from darkroom.atlas import arrays, blocks, chunked, nrrds, pictures, sections
 
 BLOCK = 1 << 16  # bytes that are read or inflated at a go: as many are kept of each open section
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -41,7 +43,7 @@ class Array(arrays.Array):
     """An array that is opened by what the writer does not use, where there is such a thing."""
 
     def opened(self, source):
-        if source["path"].lower().endswith((".gz", ".mgz")):
+        if source["reader"] == "nifti" and source["path"].lower().endswith((".gz", ".mgz")):
             require_gzip(source["path"], source)
         return READERS.get(source["reader"], super().opened)(source)
 
@@ -49,9 +51,8 @@ class Array(arrays.Array):
 def require_gzip(path, source):
     """Raise ValueError where a gzip file is cut, or its content is not what its CRC-32 and header say."""
     size, whole = 0, math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize
-    whole += source["offset"] + max(source.get("skip", 0), 0)
-    # MGH has tags behind its values, and an NRRD may say that anything stands before them.
-    surplus = path.lower().endswith(".mgz") or source.get("skip") == -1
+    whole += source["offset"]
+    surplus = path.lower().endswith(".mgz")  # tags behind its values
     try:
         with gzip.open(path) as file:
             while content := file.read(BLOCK):
@@ -73,11 +74,17 @@ def _nrrd(source):
     """The numbers of an NRRD as pynrrd reads them; of one that it cannot read or that is too large for it, as they are
     imported."""
     large = math.prod(source["stored_shape"]) * np.dtype(source["stored_dtype"]).itemsize > MOST
-    if large or (source["packed"] and source["skip"] > 0):  # pynrrd leaves the bytes out before and after it unpacks
+    # pynrrd leaves bytes out before and after it unpacks.
+    if large or source["packed"] == "hex" or (source["packed"] and source["skip"] > 0):
         return arrays.OPENERS["nrrd"](source)
     import nrrd
 
-    return nrrd.read(source["header"])[0]
+    header, _, _ = nrrds.read_header(Path(source["header"]))
+    if len(parts := source["parts"]) == 1:
+        return nrrd.read(source["header"])[0]
+    header |= {"dimension": 1, "sizes": np.array([math.prod(source["stored_shape"]) // len(parts)])}
+    values = [nrrd.read_data(header | {"data file": str(Path(part).absolute())}) for part in parts]
+    return np.concatenate(values).reshape(source["stored_shape"], order="F")
 
 
 def _zarr(source):
@@ -90,7 +97,8 @@ def _zarr(source):
 
 def _precomputed(source):
     info = files.read_json(Path(source["path"], "info"))
-    return chunked.opened(source) if "sharding" in info["scales"][0] else Unpacked(source["path"], info)
+    alone = "sharding" in info["scales"][0] or info["scales"][0]["encoding"] == "jxl"
+    return chunked.opened(source) if alone else Unpacked(source["path"], info)
 
 
 READERS = {"nifti": _numbers, "minc": lambda source: Minc(source["path"]), "nrrd": _nrrd, "zarr": _zarr}
@@ -105,14 +113,10 @@ class Unpacked(chunked.Chunks):
         context = tensorstore.Context()
         memory = tensorstore.KvStore.open({"driver": "memory"}, context=context).result()
         memory["info"] = (self.folder.parent / "info").read_bytes()
-        starts = self.scale.get("voxel_offset", [0, 0, 0])
         for chunk in blocks.chunks(self.around(spans), self.sides):
             chunk = blocks.common(chunk, [(0, extent) for extent in self.size])
             if (content := self.content(chunk)) is not None:
-                name = "_".join(
-                    f"{low + start}-{high + start}" for (low, high), start in zip(chunk, starts, strict=True)
-                )
-                memory[f"{self.scale['key']}/{name}"] = content
+                memory[f"{self.scale['key']}/{self.name(chunk)}"] = content
         store = chunked.stored(None, {"driver": "memory"}, context)
         return store[tuple(slice(*span) for span in spans)].read().result()
 
@@ -207,7 +211,10 @@ def _jpeg(path):
 
 
 def _jpeg_2000(path):
-    return imagecodecs.jpeg2k_decode(Path(path).read_bytes())
+    """The picture of a JPEG 2000 file; of one with a palette the numbers, which its codestream alone has."""
+    content = Path(path).read_bytes()
+    start = content.find(JPEG_2000[1])
+    return imagecodecs.jpeg2k_decode(content[start:] if b"pclr" in content[: max(start, 0)] else content)
 
 
 class Png:
@@ -248,10 +255,14 @@ class Png:
             raise ValueError(f"its rows end before row {bottom}")
         width, bits, colour = (self.stride, 8, 0) if self.packed else (self.width, self.bits, self.colour)
         head = struct.pack(">IIBBBBB", width, count + 1, bits, colour, 0, 0, 0)
-        body = zlib.compress(b"\0" + self.above + bytes(self.bytes[:needed]), 0)
-        parts = (b"IHDR", head), (b"IDAT", body), (b"IEND", b"")
-        chunks = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts)
-        rows = imagecodecs.png_decode(PNG + b"".join(chunks))[1:].reshape(count, width, -1)
+        stored = zlib.compressobj(0)
+        with memoryview(self.bytes) as inflated:
+            body = stored.compress(b"\0" + self.above), stored.compress(inflated[:needed]), stored.flush()
+        picture = [PNG]
+        for kind, content in (b"IHDR", [head]), (b"IDAT", body), (b"IEND", []):
+            checksum = functools.reduce(lambda crc, part: zlib.crc32(part, crc), content, zlib.crc32(kind))
+            picture += struct.pack(">I", sum(map(len, content))), kind, *content, struct.pack(">I", checksum)
+        rows = imagecodecs.png_decode(b"".join(picture))[1:].reshape(count, width, -1)
         del self.bytes[:needed]
         self.row = bottom
         self.above = rows[-1].astype(f">u{bits // 8}").tobytes()

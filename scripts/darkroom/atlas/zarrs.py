@@ -1,11 +1,13 @@
 """Zarr arrays and OME-Zarr images as sources. Sources: OME-NGFF 0.1 to 0.5 (https://ngff.openmicroscopy.org)."""
 
+import re
 from pathlib import Path
 
 import numpy as np
+import tensorstore
 
-from darkroom import files
-from darkroom.atlas import arrays
+from darkroom import damage, files
+from darkroom.atlas import arrays, gaps
 from darkroom.atlas.lengths import NM
 from darkroom.atlas.numbering import natural_key, some
 
@@ -26,10 +28,11 @@ def folder_of(root, names):
     return root / several[0]
 
 
-def describe(folder, series=None, time=None):
+def describe(folder, root, names, series=None, time=None):
     """Source description of a Zarr array (slice, row, column[, channel]) or the finest scale of an OME-Zarr group.
 
-    Of a bioformats2raw folder the image `series` (the first one) is read. Scale and translation of an OME-Zarr are its
+    `names` are those of all files below the folder `root`. Of a bioformats2raw folder the image `series` (the first
+    one) is read. Scale and translation of an OME-Zarr are its
     `affine` (4x4, nm, of voxel centres), of axes that have no anatomical meaning.
     """
     folder, notes = _image(folder, series)
@@ -38,11 +41,11 @@ def describe(folder, series=None, time=None):
         notes.append(f"left out of the source: its labels ({some(labels)}), each of which is a source of its own")
     if about.get("image-label"):
         notes.append("left out of the source: the colours and properties of its labels; `labels` takes a table of them")
-    axes, place, names = None, {}, []
+    axes, place, channels = None, {}, []
     if multiscales := about.get("multiscales"):
         try:
             axes, place, finest = _finest(multiscales[0])
-            names = [channel.get("label") for channel in about.get("omero", {}).get("channels", [])]
+            channels = [channel.get("label") for channel in about.get("omero", {}).get("channels", [])]
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{folder}: the `multiscales` of this OME-Zarr group cannot be read: {error!r}") from error
         if len(multiscales) > 1:
@@ -50,12 +53,11 @@ def describe(folder, series=None, time=None):
         folder = folder / finest
     driver = next((driver for name, driver in DRIVERS.items() if (folder / name).is_file()), None)
     if not driver or (driver == "zarr3" and files.read_json(folder / "zarr.json").get("node_type") != "array"):
-        what = "no Zarr array"
-        if {"plate", "well"} & set(about):
-            what = "a plate or a well, of which one image can be read"
-        elif about.get("labels"):
-            what = f"a group of labels ({some(about['labels'])}), of which one can be read"
-        raise ValueError(f"{folder} is {what}, nor an OME-Zarr group whose metadata leads to one")
+        if kinds := {"plate", "well"} & set(about):
+            raise ValueError(f"{folder} is a {kinds.pop()} of many images; give the folder of one (row/column/field)")
+        if about.get("labels"):
+            raise ValueError(f"{folder} is a group of labels ({some(about['labels'])}); give the folder of one")
+        raise ValueError(f"{folder} is no Zarr array, nor an OME-Zarr group whose metadata leads to one")
     spec = _nested(folder) if driver == "zarr" else {}
     try:
         store = arrays.open_zarr({"driver": driver, "path": str(folder), "spec": spec})
@@ -71,9 +73,44 @@ def describe(folder, series=None, time=None):
         chunk = dict(zip(axes, store.chunk_layout.read_chunk.shape, strict=True))
         more["tile"] = [chunk.get(axis, 1) for axis in "zyx"]
     source = arrays.describe("zarr", folder, axes, store.shape, store.dtype.numpy_dtype, time, **more)
-    if names and all(names) and len(names) == source["shape"][3]:
-        source["channels"] = [str(name) for name in names]
+    source["notes"] += _gaps(folder, store, gaps.below(folder, root, names), source)
+    if channels and all(channels) and len(channels) == source["shape"][3]:
+        source["channels"] = [str(name) for name in channels]
     return source
+
+
+def _gaps(folder, store, names, source):
+    """What is told of chunks that are not there, at the time that is read. Raises ValueError where none is."""
+    sizes, sides, axes = store.shape, store.chunk_layout.write_chunk.shape, source["axes"]
+    key = re.compile("(?:c[./])?(" + r"[./]".join([r"\d+"] * len(sizes)) + ")")
+    keys = [match for match in map(key.fullmatch, names) if match]
+    numbers = (int(number) for match in keys for number in re.split("[./]", match[1]))
+    places = np.fromiter(numbers, int).reshape(-1, len(sizes))
+    if not len(places):
+        raise ValueError(f"{folder}: no chunk of it is there")
+    codec = files.read_json(folder / "zarr.json")["codecs"][0] if source["driver"] == "zarr3" else {}
+    if codec.get("name") == "sharding_indexed":
+        inner = codec["configuration"]["chunk_shape"]
+        grid = np.array(sides) // inner
+        with damage.named(folder, "Zarr array in shards"):
+            paths = (folder / match.string for match in keys)
+            within = [_in_shard(path, grid, codec["configuration"]) for path in paths]
+        places = np.concatenate([at * grid + chunks for at, chunks in zip(places, within, strict=True)])
+        sides = inner
+    if (time := source["picked"].get("t")) is not None:
+        axis = axes.index("t")
+        places = places[places[:, axis] == time // sides[axis]]
+        places[:, axis] = 0
+        sizes = [1 if letter == "t" else size for letter, size in zip(axes, sizes, strict=True)]
+    return gaps.note(places, sizes, sides, axes, fill=0 if store.fill_value is None else store.fill_value.item())
+
+
+def _in_shard(path, grid, codec):
+    """Places of the chunks that are in a shard. Its keys have four bytes for each axis."""
+    spec = {"driver": "zarr3_sharding_indexed", "base": files.kvstore(path), "grid_shape": grid.tolist()}
+    spec |= {key: codec[key] for key in ("index_codecs", "index_location") if key in codec}
+    keys = tensorstore.KvStore.open(spec).result().list().result()
+    return np.frombuffer(b"".join(keys), ">u4").astype(int).reshape(-1, len(grid))
 
 
 def attributes(folder):
@@ -103,7 +140,7 @@ def _image(folder, series):
 
 def _finest(image):
     """Axes as letters, place (`affine`, or `resolution` as far as it is told) and path of the finest scale."""
-    finest = image["datasets"][0]
+    finest = min(image["datasets"], key=_voxel)
     axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", [])]
     scale, shift = np.ones(len(axes)), np.zeros(len(axes))
     steps = [*finest.get("coordinateTransformations", []), *image.get("coordinateTransformations", [])]
@@ -126,6 +163,12 @@ def _finest(image):
     affine = np.diag([*sizes, 1.0])
     affine[:3, 3] = starts
     return letters, {"affine": affine.tolist(), "anatomical": False}, finest["path"]
+
+
+def _voxel(dataset):
+    """How large a voxel of a dataset of an image is, among the others."""
+    steps = dataset.get("coordinateTransformations", [])
+    return np.prod([step["scale"] for step in steps if step["type"] == "scale"])
 
 
 def _nested(folder):

@@ -203,6 +203,17 @@ def valid(geometry):
     return _within_world(geometry)
 
 
+def bbox(geometry):
+    """West, south, east, north of a geometry; of one that is cut at the antimeridian west is beyond east (RFC 7946)."""
+    west, south, east, north = geometry.bounds
+    parts = [part.bounds for part in shapely.get_parts(geometry)]
+    begins = [one[0] for one in parts if one[0] > 0]
+    ends = [one[2] for one in parts if one[0] <= 0]
+    if (west, east) == (-180, 180) and begins and ends and min(begins) > max(ends):
+        west, east = min(begins), max(ends)
+    return [west, south, east, north]
+
+
 def _unwrapped(polygon):
     """A polygon that goes on beyond 180 degrees where its ring jumped to the other side of the world."""
     rings = [_unwrapped_ring(ring.coords) for ring in (polygon.exterior, *polygon.interiors)]

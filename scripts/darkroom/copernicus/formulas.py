@@ -14,7 +14,8 @@ import numpy as np
 
 from darkroom import schema
 
-UNITS = {"Sentinel-2A": "sentinel2a", "Sentinel-2B": "sentinel2b"}
+NOMINAL = "Sentinel-2A"
+UNITS = {NOMINAL: "sentinel2a", "Sentinel-2B": "sentinel2b"}
 OPERATIONS = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Constant,
     ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub,
@@ -35,7 +36,7 @@ class Index:
         """The index (float32) of reflectances by letter, NaN where it is no number."""
         with np.errstate(all="ignore"):
             made = eval(_compiled(self.formula), {"__builtins__": {}}, self.constants | bands)
-        return np.where(np.isfinite(made), made, np.nan).astype(np.float32)
+        return np.where(np.isfinite(made), made, np.float32(np.nan)).astype(np.float32, copy=False)
 
 
 @functools.cache
@@ -59,8 +60,10 @@ def _compiled(formula):
     return compile(tree, "formula", "eval")
 
 
-def index(name, unit="Sentinel-2A"):
-    """An index for the bands of a satellite.
+def index(name, wavelength=None):
+    """An index by its name.
+
+    wavelength -- wavelength(letter) gives nanometres of the middle of a band; by default those of Sentinel-2A
 
     Raises ValueError for a name that is unknown, with the nearest one, and for an index that needs what Sentinel-2 does
     not have.
@@ -68,11 +71,12 @@ def index(name, unit="Sentinel-2A"):
     table = _tables()["SpectralIndices"]
     if name not in table:
         raise ValueError(f"index {name!r} is unknown{schema.nearest(name, table)}")
+    wavelength = wavelength or (lambda letter: nominal(band_of(letter)))
     entry, letters, constants, lacking = table[name], [], {}, []
     for word in entry["bands"]:
-        if band_of(word, unit):
+        if band_of(word):
             letters.append(word)
-        elif word.startswith("lambda") and (length := _wavelength(word.removeprefix("lambda"), unit)):
+        elif word.startswith("lambda") and (length := wavelength(word.removeprefix("lambda"))):
             constants[word] = length
         elif (value := _tables()["constants"].get(word, {}).get("default")) is not None:
             constants[word] = float(value)
@@ -83,16 +87,18 @@ def index(name, unit="Sentinel-2A"):
     return Index(name, entry["long_name"], entry["formula"], tuple(letters), constants)
 
 
-def _platform(letter, unit):
-    return _tables()["bands"].get(letter, {}).get("platforms", {}).get(UNITS.get(unit, "sentinel2a"), {})
+def nominal(band, unit=NOMINAL):
+    """Nanometres of the middle of a band of a satellite; None for no band, and for a satellite without a table."""
+    platforms = (entry.get("platforms", {}).get(UNITS.get(unit), {}) for entry in _tables()["bands"].values())
+    return next((one["wavelength"] for one in platforms if _spelled(one.get("band", "")) == band != ""), None)
 
 
-def _wavelength(letter, unit):
-    """Nanometres of the middle of a band."""
-    return _platform(letter, unit).get("wavelength")
-
-
-def band_of(letter, unit="Sentinel-2A"):
+def band_of(letter):
     """`B08` for `N`; "" for what is no band of Sentinel-2."""
-    name = _platform(letter, unit).get("band", "")
+    platforms = _tables()["bands"].get(letter, {}).get("platforms", {})
+    return _spelled(platforms.get(UNITS[NOMINAL], {}).get("band", ""))
+
+
+def _spelled(name):
+    """`B08` for `B8`."""
     return f"B{int(name[1:]):02d}" if name[1:].isdecimal() else name

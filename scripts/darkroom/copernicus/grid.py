@@ -1,6 +1,7 @@
 """The grid of a map: where its pixels are, and images brought to it, window by window."""
 
 import math
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -74,11 +75,19 @@ class Grid:
 
 def computed(block, windows):
     """Each window with what `block` makes of it, in their order, on two processors; few are in memory together."""
-    listed = list(windows)
+    ahead = deque()
     with ThreadPoolExecutor(2) as pool:
-        for first in range(0, len(listed), AHEAD):
-            some = listed[first : first + AHEAD]
-            yield from zip(some, pool.map(block, some), strict=True)
+        for window in windows:
+            ahead.append((window, pool.submit(block, window)))
+            if len(ahead) == AHEAD:
+                yield _first(ahead)
+        while ahead:
+            yield _first(ahead)
+
+
+def _first(ahead):
+    window, made = ahead.popleft()
+    return window, made.result()
 
 
 def named(text):
@@ -159,17 +168,26 @@ def _sides(area, crs, there):
     return shape(transform_geom("EPSG:4326", crs, mapping(shapely.segmentize(shown, EDGE)))).bounds
 
 
-def around(longitudes, latitudes, step):
-    """The grid of cells of `step` degrees over places (NaN for none), whose longitudes may go on beyond 180 degrees.
-
-    It is that of all the world's longitudes where they go over the date line.
-    """
-    west, east = np.nanmin(longitudes), np.nanmax(longitudes)
-    west, east = (-180.0, 180.0) if east > 180 or east - west > 180 else (west, east)
-    left, right = np.floor(west / step) * step, np.ceil(east / step) * step
-    bottom, top = np.floor(np.nanmin(latitudes) / step) * step, np.ceil(np.nanmax(latitudes) / step) * step
+def around(west, east, south, north, step):
+    """The grid of cells of `step` degrees over places, whose longitudes may go on beyond 180 degrees; where they go
+    around more than half of the world, that of all longitudes."""
+    west, east = (-180.0, 180.0) if east - west > 180 else (west, east)
+    left, right = math.floor(west / step) * step, math.ceil(east / step) * step
+    bottom, top = math.floor(south / step) * step, math.ceil(north / step) * step
     width, height = round((right - left) / step), round((top - bottom) / step)
-    return Grid("EPSG:4326", (step, 0.0, float(left), 0.0, -step, float(top)), max(1, width), max(1, height))
+    return Grid("EPSG:4326", (step, 0.0, left, 0.0, -step, top), max(1, width), max(1, height))
+
+
+def together(west, east, south, north):
+    """The sides (west, east, south, north) of what holds all of some boxes (n), whose longitudes may be turned by 360
+    degrees: as narrow as can be, from a west between -180 and 180 on."""
+    west, east, south, north = map(np.asarray, (west, east, south, north))
+    turn = -360 * np.floor((west + 180) / 360)
+    beyond = turn + 360 * (west + turn < 0)
+    west, east = min(
+        (((west + by).min(), (east + by).max()) for by in (turn, beyond)), key=lambda ends: ends[1] - ends[0]
+    )
+    return float(west), float(east), float(south.min()), float(north.max())
 
 
 def of_image(path):

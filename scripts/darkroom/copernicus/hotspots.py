@@ -3,6 +3,8 @@
 import numpy as np
 import shapely
 
+from darkroom.copernicus.swath import turned
+
 COLUMNS = ("longitude", "latitude", "before", "after", "hotter", "hectares", "inside")
 MOST = 10_000  # rows of a table
 DECIMALS = (6, 6, 2, 2, 2, 2)  # of the columns
@@ -20,7 +22,7 @@ def listed(image, place, above, perimeter=None):
     for window in place.windows():
         bands = image.read(window=window)
         row, column = np.nonzero(bands[2] >= above)
-        east, north = columns[window.col_off + column], rows[window.row_off + row]
+        east, north = turned(columns[window.col_off + column]), rows[window.row_off + row]
         within = np.zeros(len(row)) if perimeter is None else shapely.contains_xy(perimeter, east, north)
         parts.append(np.stack([east, north, *bands[:, row, column], hectares[window.row_off + row], within]))
     spots = np.concatenate(parts, 1)

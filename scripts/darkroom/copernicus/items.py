@@ -49,7 +49,7 @@ def item(dataset, variant, stack, path, assets):
     if variant.classes:
         extensions.append("classification/v2.0.0")
     listed = [EXTENSION.format(name) for name in extensions]
-    made = pystac.Item(dataset, areas.geojson(geometry), list(geometry.bounds), None, told, stac_extensions=listed)
+    made = pystac.Item(dataset, areas.geojson(geometry), areas.bbox(geometry), None, told, stac_extensions=listed)
     for asset in assets:
         media_type, roles = TYPES[asset.suffix]
         extra = {}

@@ -85,6 +85,7 @@ ENDINGS = (
     ".tiff",
     ".cog",
 )
+FOLDERS = (".SAFE", ".SEN3", ".zarr")  # of products that are one
 T = r"\d{8}T\d{6}"
 S1 = re.compile(
     rf"S1[A-D]_(?P<mode>\w\w)_(?P<level>(RAW|SLC|GRD|OCN)[FHM_]_\d\w)(?P<polarisation>\w\w)_(?P<begin>{T})_(?P<end>{T})"
@@ -102,7 +103,7 @@ S3 = re.compile(
     r"_(?P<orbit>\w{3})_(?P<frame>\w{4})_(?P<centre>\w{3})_(?P<class>[ORDF_])_(?P<timeliness>NR|ST|NT|AL)_(?P<collection>\w{3})"
 )
 S5P = re.compile(
-    rf"S5P_(?P<timeliness>NRTI|OFFL|RPRO|TEST|OGCA|GSOV)_(?P<type>\w{{10}})_(?P<begin>{T})_(?P<end>{T})_(?P<orbit>\d{{5}})"
+    rf"S5P_(?P<timeliness>NRTI|OFFL|RPRO|PAL_|TEST|OGCA|GSOV)_(?P<type>\w{{10}})_(?P<begin>{T})_(?P<end>{T})_(?P<orbit>\d{{5}})"
     rf"_(?P<collection>\d\d)_(?P<processor>\d{{6}})_(?P<made>{T})"
 )
 LANDSAT = re.compile(
@@ -114,7 +115,7 @@ CLMS = re.compile(
 CAMS = re.compile(
     r"z_cams_c_ecmf_(?P<begin>\d{14})_(?P<run>\w+?)_(?P<kind>an|fc)_(?P<levels>\w+)_(?P<step>\d{3})_(?P<type>\w+)"
 )
-TIMELINESS = {"NR": 1, "ST": 2, "NT": 3, "NRTI": 1, "OFFL": 2, "RPRO": 3, "RT": 1, "T2": 2, "T1": 3}
+TIMELINESS = {"NR": 1, "ST": 2, "NT": 3, "NRTI": 1, "OFFL": 2, "PAL_": 3, "RPRO": 4, "RT": 1, "T2": 2, "T1": 3}
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,17 @@ def iso(stamp):
     except ValueError:
         return stamp
     return text
+
+
+def require_all(inventory, read, right):
+    """Raise ValueError for a product of an inventory (a folder by its ending) that a reader has made nothing of.
+
+    read -- names of the products that it has; right -- what it takes
+    """
+    folders = {part for name in inventory.names for part in name.split("/")[:-1] if part.endswith(FOLDERS)}
+    for product in sorted(folders - set(read)):
+        kind = told.type if (told := parsed(product)) else "no type that is known"
+        raise ValueError(f"{product}: nothing can be made of it ({kind}); right is {right}")
 
 
 def mission_of(word):

@@ -8,9 +8,11 @@ from darkroom import schema
 from darkroom.campaign.inputs import record
 from darkroom.campaign.sheet import Row
 from darkroom.copernicus import asked, settings, variants
+from darkroom.memory import asked as asked_memory
 
 TABLES = ["products.csv", "products.geojson", "product_list.txt", "product_list_remote.txt"]
 DEFAULT = "products"
+PROJECTING = 430  # MB of blocks that are worked on
 # Those that methods of recipes read.
 RECIPE_OPTIONS = (
     "map", "layers", "backscatter", "mask", "detectors", "qa", "step", "every", "hours", "dekads", "nearest", "land",
@@ -73,6 +75,14 @@ def megabytes(products: str) -> int:
     """What the products of a search, products.geojson, take on the disk, as far as their catalogue tells."""
     features = record(products)["features"]
     return math.ceil(sum(feature["properties"].get("bytes") or 0 for feature in features) / 1e6)
+
+
+def memory(wildcards, input, attempt: int) -> int:
+    """MB that bringing products to a grid asks for; tests/bench/memory_of_rules.py measures what is used.
+
+    Raises FileNotFoundError as long as it is not known how large they are.
+    """
+    return attempt * asked_memory(PROJECTING + record(input.scenes).get("held", 0) / 1e6)
 
 
 def recipe_options(row: Row) -> dict:

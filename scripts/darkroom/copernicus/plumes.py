@@ -12,6 +12,7 @@ from shapely.geometry import shape
 from shapely.ops import unary_union
 
 from darkroom.copernicus import areas
+from darkroom.copernicus.swath import turned
 
 COVER = "cover"  # the layer with the share of each cell that pixels cover
 UNIT = "DU"
@@ -51,7 +52,7 @@ def plumes(stack, get, at, asked):
         one, summit = number - 1, summits[number - 1]
         told = {"begin": stack.begins[at], "mass_t": _short(masses[one]), "area_km2": _short(squares[one])}
         told |= {"cells": int(cells[one]), "highest_du": _short(heights[summit])}
-        where = longitudes[columns[summit]], latitudes[rows[summit]]
+        where = turned(longitudes[columns[summit]]), latitudes[rows[summit]]
         told |= {"highest_at": [round(float(degrees), DIGITS) for degrees in where]}
         features.append({"type": "Feature", "geometry": areas.geojson(outline), "properties": told})
     features.sort(key=lambda one: (-one["properties"]["mass_t"], one["properties"]["highest_at"]))
@@ -90,7 +91,8 @@ def _outlines(labels, place):
     for outline, number in shapes(labels, labels > 0, transform=place.affine):
         parts.setdefault(int(number), []).append(shape(outline))
     for number, polygons in sorted(parts.items()):
-        yield number, shapely.transform(unary_union(polygons), lambda points: np.round(points, DIGITS))
+        outline = shapely.transform(unary_union(polygons), lambda points: np.round(points, DIGITS))
+        yield number, areas.valid(outline)
 
 
 def _short(figure):

@@ -1,6 +1,6 @@
 """Images that tell the place of every pixel: what of them is in a window of a map, by the overlaps of their pixels.
 
-What a whole image needs is held in 12 bytes a pixel; the rest is worked on in bands of rows.
+What a whole image needs is held in HELD bytes a pixel; the rest is worked on in bands of rows.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import numpy as np
 
 from darkroom.copernicus import overlap
 
+HELD = 12  # bytes: two places of 4 and a value
 BAND = 64  # rows that are worked on at a time
 TILE = 64  # pixels of a side of the pieces of an image whose bounds are known
 STEP = 1e-7  # degrees, a centimetre on the ground: files tell millionths
@@ -41,10 +42,7 @@ class Places:
 
     @cached_property
     def bounds(self):
-        """West, east, south and north, and how many degrees of longitude wide the pixels are, the short way around.
-
-        NaN where no pixel has a place.
-        """
+        """West, east, south, north, NaN where no pixel has a place; over the date line longitudes go on beyond 180."""
         lows, highs = [], []
         for rows in self.bands():
             longitudes, latitudes = self[rows, :]
@@ -53,7 +51,8 @@ class Places:
                 lows.append([np.nanmin(kind) for kind in kinds])
                 highs.append([np.nanmax(kind) for kind in kinds])
         low, high = (np.min(lows, 0), np.max(highs, 0)) if lows else np.full((2, 3), np.nan)
-        return low[0], high[0], low[2], high[2], min(high[:2] - low[:2])
+        way = int(np.argmin(high[:2] - low[:2]))
+        return low[way], high[way], low[2], high[2]
 
     @cached_property
     def reach(self):

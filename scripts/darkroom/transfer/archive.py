@@ -28,7 +28,8 @@ TARS = {
     ".tar.xz": lzma.open,
     ".txz": lzma.open,
 }
-ENDINGS = (".zip", *TARS)
+ZIPS = (".zip", ".ozx")  # the other is that of a zipped OME-Zarr
+ENDINGS = (*ZIPS, *TARS)
 RATIO = 100  # bytes unpacked for each byte of the archive
 SMALL = 100_000_000  # bytes that any archive may hold
 MEMBERS = 1_000_000
@@ -199,7 +200,7 @@ def _copy(source, path, name, budget):
 
 def _members(archive, budget):
     """The name of each member, whether it is a file, a folder or what else, its size, and what opens it."""
-    if archive.name.lower().endswith(".zip"):
+    if archive.name.lower().endswith(ZIPS):
         return _zip_members(archive)
     ending = next(ending for ending in TARS if archive.name.lower().endswith(ending))
     return _tar_members(archive, TARS[ending], budget)

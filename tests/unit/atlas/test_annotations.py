@@ -112,6 +112,10 @@ def test_what_programs_make_of_tables(tmp_path):
         (tmp_path / "cells.csv").write_bytes(text.encode(encoding))
         positions, _, ((about, values),) = annotations.read(tmp_path / "cells.csv")
         assert positions.tolist() == expected and about["enum_labels"] == ["a", "b"] and values.tolist() == [0, 1]
+    # Places in voxels beside those with a unit.
+    (tmp_path / "cells.csv").write_text("x,y,z,x_um,y_um,z_um\n1,2,3,1,2,3\n2,3,4,4,5,6\n")
+    positions, _, properties = annotations.read(tmp_path / "cells.csv")
+    assert positions.tolist() == expected and [about["id"] for about, _ in properties] == ["x", "y", "z"]
 
 
 def test_labels_of_64_bits_and_names_that_become_the_same(tmp_path):

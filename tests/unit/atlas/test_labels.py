@@ -67,6 +67,28 @@ TABLES = {
         [{"id": 5, "name": "Isocortex"}, {"id": 7, "name": "Layer, first"}],
     ),
     "numbers.txt": ("5   Isocortex\n7 日本\n", [{"id": 5, "name": "Isocortex"}, {"id": 7, "name": "日本"}]),
+    "ROI_MNI_V4.txt": (
+        "FAG\tPrecentral_L\t2001\nT1A\tTemporal_Pole_R\t8122\n",
+        [
+            {"id": 2001, "name": "Precentral_L", "acronym": "FAG"},
+            {"id": 8122, "name": "Temporal_Pole_R", "acronym": "T1A"},
+        ],
+    ),
+    "aal.nii.txt": (
+        "1 Precentral_L 2001\n2 Vermis_1_2 9100\n",
+        [{"id": 1, "name": "Precentral_L"}, {"id": 2, "name": "Vermis_1_2"}],
+    ),
+    "fsleyes.lut": ("5 0.44 1.0 0.4431 Isocortex\n7 0.0 0.502 1.0 Layer 1\n", BOTH),
+    "slicer.csv": (
+        "LabelValue,Name,Color_R,Color_G,Color_B,Color_A\n5,Isocortex,112,255,113,255\n7,Layer 1,0,128,255,255\n",
+        BOTH,
+    ),
+    "one-list.json": ('{"name": "v", "regions": [{"labelIndex": 5, "name": "Isocortex", "rgb": "70FF71"}]}', [CORTEX]),
+    "properties.json": (
+        '{"@type": "neuroglancer_segment_properties", "inline": {"ids": ["5"], "properties": [{"id": "n", "type": '
+        '"description", "values": ["Isocortex"]}, {"id": "label", "type": "label", "values": ["CTX"]}]}}',
+        [{"id": 5, "name": "Isocortex", "acronym": "CTX"}],
+    ),
     "brainglobe.json": (
         '[{"id": 5, "acronym": "CTX", "name": "Isocortex", "structure_id_path": [5], "rgb_triplet": [112, 255, 113]},'
         '{"id": 7, "acronym": "L 1", "name": "Layer 1", "structure_id_path": [5, 7], "rgb_triplet": [0, 128, 255]}]',
@@ -116,6 +138,8 @@ def test_the_encoding_that_an_xml_names(tmp_path):
         (b'[{"id": NaN, "name": "a"}]', "nan is no label; labels are whole numbers"),
         (b"index,name,parent\n1,a,2\n2,b,1\n", "label 1 is its own ancestor"),
         (b"{", "is no table of labels that can be read"),
+        (b"[1, 2]", "1 in it is no object with the label and the name of a region"),
+        (b"PK\3\4" + bytes(9), "t.csv is no text (of a spreadsheet?); save the table as CSV in UTF-8"),
         (b"<html></html>", "its root is <html>, not the <atlas> of FSL"),
     ],
 )

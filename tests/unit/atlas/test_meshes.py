@@ -204,6 +204,13 @@ def test_meshes_without_faces(name, content, text, tmp_path):
     assert text in str(failure.value)
 
 
+def test_a_gifti_of_values_is_no_surface(tmp_path):
+    values = nibabel.gifti.GiftiDataArray(np.zeros(8, "f4"), intent="NIFTI_INTENT_SHAPE")
+    nibabel.save(nibabel.GiftiImage(darrays=[values]), tmp_path / "a.gii")
+    with pytest.raises(ValueError, match=r"a\.gii holds no surface; right are arrays of the intents pointset"):
+        mesh_files.load(tmp_path / "a.gii")
+
+
 @pytest.mark.parametrize("face", ["f 0 1 2", "f 1/1 2/2 0/3", "f 1 2 3\nf\t1\t0\t2"])
 def test_corners_of_obj_are_counted_from_one(tmp_path, face):
     path = tmp_path / "a.obj"

@@ -73,6 +73,20 @@ def test_every_pixel_is_at_its_place(placed, tmp_path):
     assert all(figures[0]["exact"] for figures in record["checks"]["sections_check"]["sections"].values())
 
 
+def test_what_is_told_of_placements(placed, tmp_path):
+    """Marks of VisuAlign, and a picture that was cut; WebAlign has other names for the same, and no number."""
+    slices = [SLICE | {"width": 300, "height": 210, "markers": [[1, 2, 3, 4]]}]
+    placed(slices)
+    told = json.loads((tmp_path / "check.json").read_text())["notes"]
+    assert "non-linear marks of 1 sections are not applied: brain_s001.png" in told
+    assert "1 sections were placed by pictures of another shape, which were cut or turned: brain_s001.png" in told
+    web = {"atlas": "WHS_SD_Rat_v4_39um", "sections": [{"filename": "a_s012.dzip", "ouv": ANCHORINGS[1]}]}
+    (tmp_path / "p.waln").write_text(json.dumps(web))
+    (section,), size = quicknii.read(tmp_path / "p.waln")
+    assert (section.number, size) == (12, 39_000)
+    assert section.anchoring.ravel().tolist() == ANCHORINGS[1]
+
+
 SLICE = {"filename": "brain_s001.png", "nr": 1, "anchoring": ANCHORINGS[0]}
 
 

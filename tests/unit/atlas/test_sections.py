@@ -227,6 +227,23 @@ def test_inks_are_refused(suffix, noise, tmp_path, refuses):
     refuses(tmp_path, f"s1.{suffix} is made of printing inks (CMYK); convert it to RGB or grey")
 
 
+@pytest.mark.parametrize("shape", [(20, 30, 3), (4, 20, 30, 3)])
+def test_colours_that_are_none_are_refused(shape, noise, tmp_path, refuses):
+    tifffile.imwrite(tmp_path / "s1.tif", noise(*shape), photometric="cielab")
+    refuses(tmp_path, "s1.tif", "has colours of the kind CIELAB; convert it to RGB or grey")
+
+
+def test_pages_that_are_volumes_are_refused(noise, tmp_path, refuses):
+    tifffile.imwrite(
+        tmp_path / "s1.tif", noise(16, 32, 32), photometric="minisblack", volumetric=True, tile=(16, 16, 16)
+    )
+    refuses(tmp_path / "s1.tif", "s1.tif: its pages hold 16 slices each (ImageDepth); write each as a page")
+    tifffile.imwrite(
+        tmp_path / "s2.tif", noise(16, 32, 32), photometric="minisblack", volumetric=True, tile=(16, 16, 16)
+    )
+    refuses(tmp_path, "(ImageDepth); write each as a page")
+
+
 # Order
 
 

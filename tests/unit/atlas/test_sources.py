@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,28 @@ def test_jpeg_2000(suffix, shape, noise, make, block, tmp_path):
     volume = make(tmp_path, resolution=1000, chunk_size=16)
     assert np.array_equal(volume.voxels(), block(planes))
     assert volume.check()["passed"]
+
+
+def test_jpeg_2000_with_a_palette(noise, make, block, tmp_path):
+    """Colours of an image, numbers of labels; boxes by ISO 15444-1, I.5.3."""
+    palette, planes = noise(16, 3), noise(3, 20, 30) % 16
+
+    def box(kind, content):
+        return struct.pack(">I", len(content) + 8) + kind + content
+
+    head = box(b"ihdr", struct.pack(">IIHBBBB", 20, 30, 1, 7, 7, 0, 0)) + box(
+        b"colr", struct.pack(">BBBI", 1, 0, 0, 16)
+    )
+    head += box(b"pclr", struct.pack(">HB", 16, 3) + bytes([7] * 3) + palette.tobytes())
+    head += box(b"cmap", b"".join(struct.pack(">HBB", 0, 1, band) for band in range(3)))
+    start = box(b"jP  ", b"\r\n\x87\n") + box(b"ftyp", b"jp2 \0\0\0\0jp2 ") + box(b"jp2h", head)
+    for number, plane in enumerate(planes):
+        codestream = imagecodecs.jpeg2k_encode(plane, level=0, codecformat="j2k")
+        (tmp_path / f"s{number}.jp2").write_bytes(start + box(b"jp2c", codestream))
+    for expected, options in (palette[planes], {}), (planes, {"type": "segmentation"}):
+        volume = make(tmp_path, resolution=1000, **options)
+        assert np.array_equal(volume.voxels(), block(expected))
+        assert volume.check()["passed"]
 
 
 # Channels
@@ -472,7 +495,23 @@ def test_labels_within_an_ome_zarr(noise, make, refuses, tmp_path):
     labels = make(tmp_path / "v.zarr/labels/cells", type="segmentation")
     assert labels.voxels().shape == (7, 6, 5, 1)
     assert "left out of the source: the colours and properties of its labels" in labels.notes
-    refuses(tmp_path / "v.zarr/labels", "labels is a group of labels (cells), of which one can be read")
+    refuses(tmp_path / "v.zarr/labels", "labels is a group of labels (cells); give the folder of one")
+
+
+def test_a_plate_and_scales_in_another_order(noise, make, refuses, block, tmp_path):
+    array = noise(5, 6, 7)
+    ome_zarr(tmp_path / "v.zarr/A/1/0", array, "zyx", "0.5")
+    for name, about in ("v.zarr", {"plate": {"wells": [{"path": "A/1"}]}}), ("v.zarr/A/1", {"well": {"images": []}}):
+        zarr.open_group(tmp_path / name, mode="a", zarr_format=3).attrs["ome"] = about
+        (kind,) = about
+        refuses(tmp_path / name, f"{name} is a {kind} of many images; give the folder of one (row/column/field)")
+    path = tmp_path / "v.zarr/A/1/0/zarr.json"
+    group = json.loads(path.read_text())
+    datasets = group["attributes"]["ome"]["multiscales"][0]["datasets"]
+    datasets[1]["coordinateTransformations"] = [{"type": "scale", "scale": [4, 1, 0.5]}]
+    datasets.reverse()
+    path.write_text(json.dumps(group))
+    assert np.array_equal(make(tmp_path / "v.zarr/A/1/0").voxels(), block(array))
 
 
 def test_two_zarrs_in_a_folder(noise, refuses, tmp_path):
@@ -746,14 +785,71 @@ def test_headers_of_nrrd(noise, make, refuses, tmp_path):
         assert volume.check()["passed"]
     (tmp_path / "w.nhdr").write_text(f"{head}encoding: gzip\nbyte skip: -5\ndata file: w.gz\n")
     refuses(tmp_path, "w.nhdr: its byte skip is -5; right is a number from 0, or -1", names=["w.gz", "w.nhdr"])
-    path.write_bytes(f"{head}encoding: hex\n\n".encode() + values.tobytes("F").hex().encode())
-    refuses(path, "v.nrrd", "its encoding is hex; right are raw, gzip, bzip2 and ascii")
-    path.write_text(f"{head}encoding: raw\ndata file: LIST\na.raw\nb.raw\n")
-    refuses(path, "v.nrrd", "its values are in several files")
+    path.write_bytes(f"{head}encoding: hex\n\n".encode() + values.tobytes("F").hex("\n", 40).encode())
+    volume = make(path, resolution=1000)
+    assert np.array_equal(volume.voxels()[..., 0], values)
+    assert volume.check()["passed"]
+    path.write_text(f"{head}encoding: zstd\n\n")
+    refuses(path, "v.nrrd", "its encoding is zstd; right are raw, gzip, bzip2, hex and ascii")
+    refuses(path.with_name("w.nhdr"), "w.nhdr: its byte skip is -5; right is a number from 0, or -1")
     path.write_bytes(f"{head}encoding: raw\nspacings: 1 1 1\nunits: mm mm s\n\n".encode() + values.tobytes("F"))
     refuses(path, "v.nrrd", "its units mm, mm, s are not three lengths, such as mm or um")
     path.write_bytes(f"{head}encoding: raw\nspacings: 1 1 1\naxis mins: 4 5 6\n\n".encode() + values.tobytes("F"))
     assert "the axis mins of the NRRD are not used" in make(path).notes
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line"),
+    [
+        ("raw", "data file: LIST\ns0.bin\ns1.bin\ns2.bin\n"),
+        ("raw", "data file: s%d.bin 0 2 1\n"),
+        ("gzip", "byte skip: 2\ndatafile: s%01d.bin 0 2 1 2\n"),
+        ("raw", "line skip: 1\nbyte skip: 3\ndata file: LIST 3\ns0.bin\ns1.bin\ns2.bin\n"),
+        ("raw", "byte skip: -1\ndata file: s%d.bin 0 2 1\n"),
+        ("ascii", "data file: s%d.bin 0 2 1\n"),
+        ("hex", "data file: s%d.bin 0 2 1\n"),
+    ],
+)
+def test_nrrd_in_several_files(encoding, line, noise, make, refuses, tmp_path):
+    """ITK reads the same of each of these headers; of a step below 0, too."""
+    values = noise(7, 8, 9, dtype="uint16")
+    for number, part in enumerate(np.split(values, 3, axis=2)):
+        content = part.astype(">u2").tobytes("F")
+        before = b"\n" + b"abc" if "skip: 3" in line or "skip: -1" in line else b"ab" if "skip: 2" in line else b""
+        text = " ".join(map(str, part.ravel("F"))).encode()
+        stored = {"raw": before + content, "gzip": gzip.compress(before + content), "ascii": text}
+        (tmp_path / f"s{number}.bin").write_bytes(stored.get(encoding, content.hex().encode()))
+    head = f"NRRD0004\ntype: ushort\ndimension: 3\nsizes: 7 8 9\nendian: big\nencoding: {encoding}\n"
+    (tmp_path / "v.nhdr").write_text(head + line)
+    (tmp_path / "readme.txt").touch()
+    volume = make(tmp_path, resolution=1000)
+    assert np.array_equal(volume.voxels()[..., 0], values)
+    assert "left alone: readme.txt" in volume.notes
+    assert volume.check()["passed"]
+    if "0 2 1\n" in line:
+        (tmp_path / "v.nhdr").write_text(head + line.replace("0 2 1", "2 0 -1"))
+        turned = np.concatenate(np.split(values, 3, axis=2)[::-1], axis=2)
+        assert np.array_equal(make(tmp_path, resolution=1000).voxels()[..., 0], turned)
+    (tmp_path / "v.nhdr").write_text(head + line.replace("0 2 1", "0 3 1").replace("s2.bin", "s3.bin"))
+    refuses(tmp_path, "v.nhdr: its data file s3.bin is not there")
+
+
+def test_spaces_of_nrrd(noise, make, tmp_path):
+    """ITK (SimpleITK 2.5.7) has the same origin and directions for a space without anatomy as for LPS."""
+    head = (
+        "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 7 8 9\nencoding: raw\nspace directions: (1,0,0) (0,2,0) (0,0,3)\n"
+    )
+    lines = "space: LPS", "space: scanner-xyz", "space: right-anterior-superior", "space dimension: 3"
+    made = []
+    for line in lines:
+        fields = head.replace("space directions", f"{line}\nspace directions")
+        (tmp_path / "v.nrrd").write_bytes(f"{fields}space origin: (5,6,7)\n\n".encode() + noise(7, 8, 9).tobytes("F"))
+        made.append(make(tmp_path / "v.nrrd"))
+    of_lps, of_scanner, of_ras, of_none = map(places, made)
+    assert np.array_equal(of_scanner, of_lps)
+    assert np.array_equal(of_none, of_lps)
+    assert not np.array_equal(of_ras, of_lps)
+    assert "space scanner-xyz of the NRRD is taken as left, posterior, superior, as ITK does" in made[1].notes
 
 
 # Precomputed
@@ -782,7 +878,7 @@ def test_a_volume_of_cloud_volume(noise, make, refuses, tmp_path):
     assert volume.scales[0]["voxel_offset"] == [10, 20, -5]
     assert volume.scales[0]["resolution"] == [400, 300, 1000]
     assert volume.plan["transform"] is None
-    assert "4 of 12 chunks of the source are missing: their voxels are 0" in volume.notes
+    assert "4 of 12 chunks of the source are missing, the first one at voxel x 0, y 0, z 0: " in volume.notes
     assert volume.check()["passed"]
 
 
@@ -812,12 +908,94 @@ def test_a_volume_of_neuroglancer_scripts(noise, make, tmp_path):
     assert volume.check()["passed"]
 
 
+@pytest.mark.parametrize("sharded", [False, True])
+def test_chunks_that_a_precomputed_volume_does_not_have(sharded, noise, make, refuses, tmp_path):
+    """A chunk that was never written, and a file of chunks that is lost: both are counted, cloud-volume reads 0."""
+    values = noise(40, 30, 20) | 1
+    info = {"driver": "neuroglancer_precomputed", "kvstore": f"file://{tmp_path}/v/", "create": True}
+    scale = {"key": "s", "size": [40, 30, 20], "resolution": [9, 9, 9], "chunk_size": [8, 8, 8], "encoding": "raw"}
+    spec = {"@type": "neuroglancer_uint64_sharded_v1", "hash": "murmurhash3_x86_128", "preshift_bits": 1}
+    spec |= {"minishard_bits": 1, "shard_bits": 3, "minishard_index_encoding": "gzip", "data_encoding": "gzip"}
+    scale |= {"sharding": spec, "voxel_offset": [5, -6, 0]} if sharded else {}
+    kind = {"type": "image", "data_type": "uint8", "num_channels": 1}
+    store = tensorstore.open(info | {"multiscale_metadata": kind, "scale_metadata": scale}).result()
+    store[:, :, :16] = values[:, :, :16, None]
+    assert "20 of 60 chunks of the source are missing, the first one at voxel x 0, y 0, z 16" in make(tmp_path).notes
+    lost = sorted((tmp_path / "v/s").iterdir())[1]
+    lost.unlink()
+    volume = make(tmp_path)
+    expected = np.asarray(CloudVolume(f"file://{tmp_path}/v", fill_missing=True, progress=False)[:])
+    assert np.array_equal(volume.voxels(), expected)
+    chunks = expected[..., 0].reshape(5, 8, 30, 20).transpose(0, 2, 3, 1)
+    empty = sum(not chunks[x, y : y + 8, z : z + 8].any() for x in range(5) for y in (0, 8, 16, 24) for z in (0, 8, 16))
+    assert empty > 20
+    assert f"{empty} of 60 chunks of the source are missing" in volume.notes
+    assert volume.check()["passed"]
+    for path in (tmp_path / "v/s").iterdir():
+        path.unlink()
+    refuses(tmp_path, "v: no chunk of its first scale, s, is there")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_xl_of_cloud_volume(channels, noise, make, refuses, tmp_path):
+    """In files of their own, and in shards. Channels it puts in another order when it reads what it has written."""
+    info = CloudVolume.create_new_info(
+        channels, "image", "uint8", "jxl", [1, 1, 1], [0, 0, 0], [20, 30, 10], chunk_size=[16, 16, 16]
+    )
+    written = CloudVolume(f"file://{tmp_path}/v", info=info, progress=False)
+    written.commit_info()
+    written[:] = values = noise(20, 30, 10, channels)
+    volume = make(tmp_path / "v")
+    expected = volume.voxels()
+    assert np.abs(expected.astype(int) - values).mean() < 10
+    assert channels > 1 or np.array_equal(expected, written[:])
+    assert volume.check()["passed"]
+    sharding = {"@type": "neuroglancer_uint64_sharded_v1", "hash": "identity", "preshift_bits": 1, "minishard_bits": 0}
+    sharding |= {"shard_bits": 1, "minishard_index_encoding": "gzip", "data_encoding": "raw"}
+    shards = {"driver": "neuroglancer_uint64_sharded", "metadata": sharding, "base": f"file://{tmp_path}/w/1_1_1/"}
+    store = tensorstore.KvStore.open(shards).result()
+    for number, place in enumerate(("0-16_0-16", "16-20_0-16", "0-16_16-30")):
+        store[number.to_bytes(8, "big")] = (tmp_path / f"v/1_1_1/{place}_0-10").read_bytes()
+    info["scales"][0]["sharding"] = sharding
+    (tmp_path / "w/info").write_text(json.dumps(info))
+    volume = make(tmp_path / "w")
+    expected[16:, 16:] = 0
+    assert np.array_equal(volume.voxels(), expected)
+    assert "1 of 4 chunks of the source are missing, the first one at voxel x 16, y 16, z 0" in volume.notes
+    assert volume.check()["passed"]
+    info["scales"][0]["encoding"] = "compresso"
+    (tmp_path / "w/info").write_text(json.dumps(info))
+    refuses(tmp_path / "w", "of encoding 'compresso' cannot be read", "`igneous image xfer --encoding raw`")
+
+
+@pytest.mark.parametrize("options", [{"zarr_format": 2}, {"zarr_format": 3}, {"shards": (4, 16, 24)}])
+def test_chunks_that_a_zarr_does_not_have(options, noise, make, tmp_path):
+    """They have the fill value, as zarr-python reads them; at the end of an axis a shard is not full."""
+    values = noise(9, 20, 30) | 1
+    array = zarr.create_array(tmp_path / "v", shape=(9, 20, 30), chunks=(2, 8, 8), dtype="u1", fill_value=7, **options)
+    array[:, :8], array[:4, 8:] = values[:, :8], values[:4, 8:]
+    volume = make(tmp_path, resolution=1000, chunk_size=8)
+    assert "24 of 60 chunks of the source are missing, the first one at voxel z 4, y 8, x 0: " in volume.notes
+    assert "their voxels are 7" in volume.notes
+    assert np.array_equal(volume.voxels()[..., 0], array[:].T)
+    assert volume.check()["passed"]
+
+
 def test_a_chunk_that_is_damaged(noise, make, refuses, tmp_path):
     np.save(tmp_path / "v.npy", noise(20, 21, 22))
     first = make(tmp_path / "v.npy", resolution=1000, chunk_size=8, compresslevel=3)
-    chunk = next((first.folder / "1000_1000_1000").iterdir())
-    chunk.write_bytes(gzip.compress(b"short"))
-    refuses(first.folder, str(first.folder))
+    expected = first.cloud_voxels()
+    for chunk in list((first.folder / "1000_1000_1000").iterdir()):
+        chunk.rename(chunk.with_suffix(""))  # as buckets hand them out that serve them with a header for gzip
+    volume = make(first.folder)
+    assert np.array_equal(volume.voxels(), expected)
+    assert volume.check()["passed"]
+    (first.folder / "1000_1000_1000/8-16_0-8_0-8").write_bytes(gzip.compress(b"short"))
+    refuses(first.folder, str(first.folder), "chunk 8-16_0-8_0-8 is damaged")
+    damaged = first.info
+    damaged["scales"][0]["chunk_sizes"] = [[8, 0, 8]]
+    (first.folder / "info").write_text(json.dumps(damaged))
+    refuses(first.folder, "info does not describe a precomputed volume", "chunk_sizes and num_channels are whole")
 
 
 # The files that failed

@@ -114,9 +114,12 @@ def test_ome(axes, compression, noise, make, block, tmp_path):
 
 
 def test_ome_without_sizes(noise, make, tmp_path):
-    tifffile.imwrite(tmp_path / "v.ome.tif", noise(*SHAPE), ome=True)
+    planes = noise(*SHAPE)
+    metadata = {"axes": "ZYX", "Plane": {"PositionZ": [0.5 * number for number in range(len(planes))]}}
+    tifffile.imwrite(tmp_path / "v.ome.tif", planes, ome=True, metadata=metadata)
     with pytest.raises(ValueError, match="resolution is missing"):
         make(tmp_path / "v.ome.tif")
+    assert "positions of planes in the OME metadata are not used" in make(tmp_path / "v.ome.tif", resolution=9).notes
 
 
 def test_time_and_depth(noise, refuses, tmp_path):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 import shapely
-from shapely.geometry import box, mapping
+from shapely.geometry import MultiPolygon, box, mapping
 
-from darkroom.copernicus import areas
+from darkroom.copernicus import areas, grid
 
 SQUARE = box(10, 45, 11, 46)
 
@@ -150,3 +150,23 @@ def test_a_footprint_that_says_nothing(given):
 def test_rings_of_geojson_run_counter_clockwise():
     clockwise = shapely.Polygon([(0, 0), (0, 1), (1, 1), (1, 0)])
     assert shapely.geometry.shape(areas.geojson(clockwise)).exterior.is_ccw
+
+
+@pytest.mark.parametrize(
+    ("parts", "sides"),
+    [
+        ([box(175, -20, 180, -14), box(-180, -20, -176, -14)], [175, -20, -176, -14]),
+        ([box(175, -20, 180, -14), box(-180, -20, -176, -14), box(170, 0, 171, 1)], [170, -20, -176, 1]),
+        ([box(-180, 60, 180, 90)], [-180, 60, 180, 90]),
+        ([box(-10, 40, -5, 41), box(5, 40, 7, 42)], [-10, 40, 7, 42]),
+        ([box(10, 40, 180, 41), box(-180, 40, 20, 42)], [-180, 40, 180, 42]),
+    ],
+)
+def test_sides_of_what_is_cut_at_the_antimeridian_begin_in_the_west(parts, sides):
+    assert areas.bbox(MultiPolygon(parts)) == sides
+
+
+def test_boxes_are_turned_until_they_are_together():
+    assert grid.together([170, -180, 175], [180, -170, 185], [0, 1, 2], [3, 4, 5]) == (170, 190, 0, 5)
+    assert grid.together([-10, 5], [-5, 8], [0, 0], [1, 1]) == (-10, 8, 0, 1)
+    assert grid.together([350], [358], [0], [1]) == (-10, -2, 0, 1)

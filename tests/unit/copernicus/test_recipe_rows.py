@@ -1,6 +1,8 @@
 """What a row of the sheet asks of its recipe: products, records, and what is refused before anything runs."""
 
+import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,3 +70,14 @@ def test_the_room_that_products_take_is_what_their_catalogue_tells(tmp_path):
     assert plan.megabytes(tmp_path / "products.geojson") == 3
     with pytest.raises(FileNotFoundError):  # Snakemake asks again once it is there
         plan.megabytes(tmp_path / "gone.geojson")
+
+
+def test_memory_follows_what_of_a_product_is_held(tmp_path):
+    asked = []
+    for held in (0, 240_000_000):  # read block by block; a whole image of OLCI
+        (tmp_path / "scenes.json").write_text(json.dumps({"held": held}))
+        given = SimpleNamespace(scenes=tmp_path / "scenes.json")
+        asked.append([plan.memory(None, given, attempt) for attempt in (1, 2)])
+    assert asked == [[859, 1718], [1171, 2342]]
+    with pytest.raises(FileNotFoundError):
+        plan.memory(None, SimpleNamespace(scenes=tmp_path / "gone.json"), 1)

@@ -347,6 +347,23 @@ def test_what_cannot_be_made_is_one_line(archive, tmp_path):
         run(tmp_path / "none", tmp_path / "stack.nc")
 
 
+def test_products_of_which_nothing_can_be_made_are_named(archive, tmp_path):
+    """As in a list with one product of another kind, or one that was fetched in part: it is not left out in silence."""
+    first, *_ = scenes(archive)
+    shutil.copytree(archive, tmp_path / "raw")
+    folder = next((tmp_path / "raw").rglob(first["product"]))
+    image = Path(first["images"]["VV"]["measurement"]).name
+    (folder / "measurement" / image).unlink()
+    with pytest.raises(ValueError, match=rf"{first['product']}: of VV {image} is not there"):
+        run(tmp_path / "raw", tmp_path / "stack.nc")
+    assert run(tmp_path / "raw", tmp_path / "stack.nc", layers="VH")[0].begins
+    for path in (folder / "annotation").glob("*.xml"):
+        path.rename(path.with_name(path.name.replace("-iw-grd-", "-iw1-slc-")))
+    folder.rename(folder.with_name(folder.name.replace("GRDH", "SLC_")))
+    with pytest.raises(ValueError, match=r"IW_SLC__1SDV.*: nothing can be made of it \(IW_SLC__1S\); right is GRD"):
+        run(tmp_path / "raw", tmp_path / "stack.nc", layers="VH")
+
+
 @pytest.mark.parametrize(
     ("kind", "pattern", "new", "says"),
     [

@@ -330,8 +330,15 @@ def test_another_level_and_no_product_are_one_line(tmp_path):
     other = tmp_path / "other"
     (other / "raw/a.SAFE").mkdir(parents=True)
     (other / "raw/a.SAFE/manifest.safe").write_text("")
-    with pytest.raises(ValueError, match="there is no product of Sentinel-2"):
+    with pytest.raises(
+        ValueError, match=r"a.SAFE: nothing can be made of it \(no type that is known\); right is Sentinel-2"
+    ):
         run(other)
+    (name,) = (path.name for path in (tmp_path / "raw").iterdir())
+    (tmp_path / "raw" / name / "MTD_MSIL1C.xml").rename(tmp_path / "raw" / name / "MTD.xml")
+    made.safe(tmp_path / "raw", {"B04": flat(0.1), "B08": flat(0.3)}, "20230623T101601", level="L1C")
+    with pytest.raises(ValueError, match=rf"{name}: nothing can be made of it \(S2MSI1C\)"):  # beside a whole one
+        run(tmp_path)
 
 
 def test_levels_are_not_mixed(tmp_path):
@@ -614,3 +621,26 @@ def test_products_are_what_their_formats_want(tmp_path):
     assert band == told | {"raster:spatial_resolution": 10}, "values as they are: neither scale nor offset"
     with netCDF4.Dataset(tmp_path / "stack.nc") as dataset:
         assert dataset["crs"].grid_mapping_name == "transverse_mercator" and float(dataset["x"][0]) == 399_965
+
+
+def test_wavelengths_are_those_of_the_product_and_of_the_band_that_is_taken(tmp_path):
+    """As of Sentinel-2C, of which no table tells: those of its metadata, else those of Sentinel-2A, which is said."""
+    bands = {"B06_20m": 2000, "B8A_20m": 3000, "B11_20m": 1500}
+    name = made.safe(tmp_path / "raw", {band: np.full((8, 8), number) for band, number in bands.items()})
+    path = tmp_path / "raw" / name / "MTD_MSIL2A.xml"
+    path.write_text(path.read_text().replace("Sentinel-2A", "Sentinel-2C"))
+
+    def debris(near, red, far):
+        return 0.2 - (0.1 + (0.05 - 0.1) * (near - red) / (far - red) * 10)
+
+    said = "wavelengths of Sentinel-2C are not told, and are those of Sentinel-2A"
+    shown = run(tmp_path, layers="FDI", map={"resolution": 20})
+    assert said in files.read_json(tmp_path / "scenes.json")["notes"]
+    assert layer(shown, "FDI") == pytest.approx(np.full((8, 8), debris(864.7, 664.6, 1613.7)), abs=1e-6)
+    for band, middle in (("B4", 666.5), ("B8A", 865.6), ("B11", 1612)):
+        inner = f'"{band}"><Wavelength><CENTRAL unit="nm">{middle}</CENTRAL></Wavelength></Spectral_Information>'
+        path.write_text(path.read_text().replace(f'"{band}"/>', inner))
+    shown = run(tmp_path, layers="FDI", map={"resolution": 20})
+    told = files.read_json(tmp_path / "scenes.json")
+    assert said not in told["notes"] and "lambdaN is 865.6" in told["layers"][0]["about"]["comment"]
+    assert layer(shown, "FDI") == pytest.approx(np.full((8, 8), debris(865.6, 666.5, 1612)), abs=1e-6)

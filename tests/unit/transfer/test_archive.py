@@ -21,12 +21,12 @@ from darkroom.transfer import archive as archive_module
 from darkroom.transfer.archive import stem, unpack
 
 FILES = {"s2.tif": b"two", "deep/er/é 1%.tif": random.Random(1).randbytes(300_000), "empty": b""}
-ENDINGS = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
+ENDINGS = [".zip", ".ozx", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
 
 
 def write(path, files, links=(), kinds=()):
     """An archive by its ending; `links` are (name, target), `kinds` are (name, tar type)."""
-    if path.suffix == ".zip":
+    if path.suffix in (".zip", ".ozx"):
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
             for name, content in dict(files).items():
                 packed.writestr(name, content)

@@ -14,7 +14,8 @@ LARGEST = 0.01  # scale: reflectances are stored as whole numbers, of which ther
 
 
 def read(path, level):
-    """What the metadata of a product tell: begin, level, baseline, unit, scale, and the offset of each band.
+    """What the metadata of a product tell: begin, level, baseline, unit, scale, and of each band the offset, and the
+    nanometres of its middle where they tell them.
 
     Raises ValueError for a file that cannot be read, lacks something, or leaves a doubt about the offset.
     """
@@ -34,7 +35,9 @@ def read(path, level):
         raise ValueError(f"{path}: PROCESSING_BASELINE {baseline!r} is unknown; right is one such as 05.10")
     with damage.named(path, f"metadata of Sentinel-2 {level}"):
         datetime.fromisoformat(begin := told("PRODUCT_START_TIME"))
-        bands = {int(one.get("bandId")): _band(one.get("physicalBand")) for one in tree.iter("Spectral_Information")}
+        spectral = {int(one.get("bandId")): one for one in tree.iter("Spectral_Information")}
+        bands = {number: _band(one.get("physicalBand")) for number, one in spectral.items()}
+        middles = {bands[number]: one.find("Wavelength/CENTRAL") for number, one in spectral.items()}
     bands = bands or dict(enumerate(BANDS))
     offsets = {}
     for one in tree.iter(offset):
@@ -54,6 +57,7 @@ def read(path, level):
         "unit": told("SPACECRAFT_NAME"),
         "scale": scale(1 / (_number(tree.find(f".//{quantification}"), path) or np.nan), path),
         "offsets": offsets,
+        "wavelengths": {band: _number(one, path) for band, one in middles.items() if one is not None},
     }
 
 

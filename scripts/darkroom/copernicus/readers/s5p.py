@@ -7,6 +7,7 @@ tropics, whose cells are pixels like others.
 
 import contextlib
 from pathlib import Path
+from typing import NamedTuple
 
 import netCDF4
 import numpy as np
@@ -15,6 +16,7 @@ from darkroom import netcdf_file
 from darkroom.copernicus import names
 
 BOUNDS = "SUPPORT_DATA/GEOLOCATIONS"
+LINES = 64  # scanlines that are worked on at a time
 
 
 def scenes(inventory):
@@ -46,21 +48,36 @@ def unit(scene, column):
         return column["unit"], float(variable.getncattr(column["factor"]))
 
 
-def pixels(scene, column, least, factor):
-    """Pixels of good quality: values (n), and longitudes and latitudes of their corners (n, 4) in degrees.
+class Pixels(NamedTuple):
+    """Pixels that have a place: values (n), longitudes and latitudes of their corners (n, 4) in degrees, which of them
+    are of good quality (n); and how many others are, and have no corners on the ground."""
 
-    least -- the whole percents that qa_value has to be above; None for all pixels, whatever they hold
+    values: np.ndarray
+    longitudes: np.ndarray
+    latitudes: np.ndarray
+    good: np.ndarray
+    lost: int
+
+
+def pixels(scene, column, least, factor):
+    """The `Pixels` of a product, of some scanlines at a time.
+
+    least -- the whole percents that qa_value has to be above
 
     Raises ValueError for a file that is damaged or has no corners.
     """
     with _product(scene) as product:
         variable, quality = _variable(product, scene, column["variable"]), _variable(product, scene, "qa_value")
-        values = variable[0]
-        good = np.ones(values.shape, bool) if least is None else _good(variable, quality, least)
-        read = _corners_of_cells if column.get("axes") else _corners_of_pixels
-        west_east, south_north = read(product, scene, column, good)
-    placed = ((np.abs(west_east) <= 360) & (np.abs(south_north) <= 90)).all(1)  # others are fill, or no numbers
-    return values[good][placed].astype(np.float64) * factor, west_east[placed], south_north[placed]
+        values, good = variable[0], _good(variable, quality, least)
+        corners = (_corners_of_cells if column.get("axes") else _corners_of_pixels)(product, scene, column)
+    for first in range(0, len(values), LINES):
+        lines = slice(first, first + LINES)
+        longitudes, latitudes = (one.reshape(-1, 4).astype(np.float64) for one in corners(lines))
+        chosen = good[lines].ravel()
+        placed = ((np.abs(longitudes) <= 360) & (np.abs(latitudes) <= 90)).all(1)  # others are fill, or no numbers
+        shown = values[lines].ravel()[placed].astype(np.float64) * factor
+        lost = np.count_nonzero(chosen & ~placed)
+        yield Pixels(shown, longitudes[placed], latitudes[placed], chosen[placed], lost)
 
 
 def _good(variable, quality, least):
@@ -73,24 +90,31 @@ def _good(variable, quality, least):
     return (percent > least) & (quality[0] != unknown) & (values != filled) & np.isfinite(values)
 
 
-def _corners_of_pixels(product, scene, column, good):
-    corners = [_variable(product, scene, f"{BOUNDS}/{axis}_bounds") for axis in ("longitude", "latitude")]
-    return tuple(one[0][good].astype(np.float64) for one in corners)
+def _corners_of_pixels(product, scene, column):
+    """Tells longitudes and latitudes of the corners of some lines (lines, pixels, 4)."""
+    whole = [_variable(product, scene, f"{BOUNDS}/{axis}_bounds")[0] for axis in ("longitude", "latitude")]
+    return lambda lines: tuple(one[lines] for one in whole)
 
 
-def _corners_of_cells(product, scene, column, good):
-    """Corners of the cells of a grid, half way between the middles that its axes tell."""
-    middles = [np.asarray(_variable(product, scene, axis)[:], np.float64) for axis in column["axes"]]
-    rows, columns = np.nonzero(good)
-    (south, north), (west, east) = (_edges(one, at) for one, at in zip(middles, (rows, columns), strict=True))
-    return np.stack([west, east, east, west], -1), np.stack([south, south, north, north], -1)
+def _corners_of_cells(product, scene, column):
+    """As `_corners_of_pixels`, of the cells of a grid, half way between the middles that its axes tell."""
+    (south, north), (west, east) = (_edges(_variable(product, scene, axis)[:]) for axis in column["axes"])
+
+    def corners(lines):
+        shape = len(south[lines]), len(west)
+        sides = (west, east, east, west), (south[lines], south[lines], north[lines], north[lines])
+        longitudes = [np.broadcast_to(side, shape) for side in sides[0]]
+        latitudes = [np.broadcast_to(side[:, None], shape) for side in sides[1]]
+        return np.stack(longitudes, -1), np.stack(latitudes, -1)
+
+    return corners
 
 
-def _edges(middles, at):
-    """Both ends of the cells `at` of an axis."""
-    padded = np.pad(middles, 1, mode="reflect", reflect_type="odd")
+def _edges(middles):
+    """Both ends of the cells of an axis."""
+    padded = np.pad(np.asarray(middles, np.float64), 1, mode="reflect", reflect_type="odd")
     ends = (padded[:-1] + padded[1:]) / 2
-    return ends[at], ends[at + 1]
+    return ends[:-1], ends[1:]
 
 
 @contextlib.contextmanager

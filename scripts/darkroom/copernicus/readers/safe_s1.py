@@ -25,8 +25,12 @@ def scenes(inventory):
 
     product, begin (of its name: the TIFF tells when it was processed) -- of the product
     images -- polarisation: paths of annotation, calibration, noise and measurement, or of the group that has them all
+    lacking -- polarisation: a file that is not there of one that has an annotation
+
+    Raises ValueError for a product that is none.
     """
     root, present, products = Path(inventory.root), set(inventory.names), eopf_s1.products(inventory)
+    lacking = {}
     for name in inventory.names:
         match = ANNOTATION.fullmatch(name)
         if not match:
@@ -42,7 +46,19 @@ def scenes(inventory):
             parts["measurement"] = pixels.pop()
             paths = {kind: str(root / part) for kind, part in parts.items()}
             products.setdefault(match["product"], {})[match["pol"].upper()] = paths
-    listed = [{"product": product, "begin": _begin(product), "images": images} for product, images in products.items()]
+            continue
+        absent = sorted(set(parts.values()) - present) or [f"{folder}/measurement/{image}.tiff"]
+        lacking.setdefault(match["product"], {})[match["pol"].upper()] = Path(absent[0]).name
+    names.require_all(inventory, [*products, *lacking], "GRD with its annotation")
+    listed = [
+        {
+            "product": product,
+            "begin": _begin(product),
+            "images": products.get(product, {}),
+            "lacking": lacking.get(product, {}),
+        }
+        for product in {**products, **lacking}
+    ]
     return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
 
 

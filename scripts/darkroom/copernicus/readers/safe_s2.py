@@ -34,6 +34,7 @@ def scenes(inventory):
     product, begin, tile, level, baseline, unit -- of the product; scale, offsets -- of its bands
     images -- band: resolution in metres (text): the path of the image
     footprints -- band: the path of the footprints of its detectors, of SAFE GML or an image
+    wavelengths -- of some, band: nanometres of its middle
     harmonised -- of some, whether the pixels have had their offset already
 
     Raises ValueError for metadata that cannot be read or leave a doubt about the offset.
@@ -56,6 +57,8 @@ def scenes(inventory):
             metadata = mtd_s2.read(root / name, match["level"])
             listed.append({"product": match["product"], "tile": tile} | metadata | files)
     listed += [*eopf_s2.scenes(inventory), *stac_s2.scenes(inventory)]
+    right = "Sentinel-2 L1C or L2A, in SAFE with MTD_MSI*.xml or .zarr"
+    names.require_all(inventory, {scene["product"] for scene in listed}, right)
     return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
 
 
@@ -76,8 +79,10 @@ def image_of(scene, band, resolution):
 def reflectance(scene, band, pixels):
     """Reflectances (float32) of digital numbers, NaN for what is no data or saturated; negative ones stay."""
     shift, scale = scene["offsets"].get(band, 0.0), scene["scale"]
-    values = (pixels.astype(np.float32) + np.float32(shift)) * np.float32(scale)
-    values[(pixels == NOTHING) | (pixels == SATURATED)] = np.nan
+    values = pixels.astype(np.float32)
+    values += np.float32(shift)
+    values *= np.float32(scale)
+    np.copyto(values, np.float32(np.nan), where=(pixels == NOTHING) | (pixels == SATURATED))
     return values
 
 

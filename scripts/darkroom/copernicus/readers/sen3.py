@@ -1,9 +1,10 @@
 """Sentinel-3 OLCI and SLSTR in SEN3: a variable, where its pixels are, and the flags that say what they are.
 
 Format: S3IPF.PDS.004 (OLCI level 2), .005 (SLSTR). Variables are packed by scale and offset; of OLCI, chlorophyll and
-suspended matter are log10 of what they are called. Of SLSTR the nadir view (`in`) is read, and no channel adjustment is
-made: products of collection 005 have it in them. Its orphans are pixels that found no place in the image, and are kept
-beside it by the rows that they are of. Angles are told on a tie grid, 16 pixels apart across the track.
+suspended matter are log10 of what they are called, which their unit tells. Of SLSTR the nadir view (`in`) is read, and
+no channel adjustment is made: products of collection 005 have it in them. Its orphans are pixels that found no place in
+the image, and are kept beside it by the rows that they are of. Angles are told on a tie grid, 16 pixels apart across
+the track.
 """
 
 import contextlib
@@ -128,7 +129,7 @@ def _physical(field, variable, flagged, rows=slice(None)):
     made, path = _read(variable, rows), variable.group().filepath()
     unit = str(getattr(variable, "units", "")).strip()
     unit = "1" if unit in PLAIN else unit
-    if field.get("log10"):
+    if field.get("log10") and not _is_linear(unit, field["unit"]):
         made = 10.0**made
     elif field.get("unit"):
         try:
@@ -142,6 +143,14 @@ def _physical(field, variable, flagged, rows=slice(None)):
             raise ValueError(f"{path}: has {made.shape} pixels, and flags are told of {bad.shape}")
         made[bad] = np.nan
     return made
+
+
+def _is_linear(unit, asked):
+    """Whether values are what is asked for, and not their logarithm, as `lg(re mg.m-3)` is."""
+    try:
+        return unit != "1" and Unit(unit).is_convertible(Unit(asked))
+    except ValueError:
+        return False
 
 
 def _angles_of_pixels(scene, path, kinds, tie):

@@ -17,6 +17,7 @@ class Times:
     """What is to be put on a map: where, when, of which products, which layers, and what is to be known of it.
 
     begins, products -- of each time, in order; scenes -- lists of what the method knows of them, for JSON
+    held -- bytes of the largest product that are in memory at once, 0 where it is read block by block
     """
 
     grid: Grid
@@ -25,6 +26,7 @@ class Times:
     layers: list[Layer]
     scenes: list
     notes: list[str]
+    held: int = 0
 
 
 @dataclass(frozen=True)

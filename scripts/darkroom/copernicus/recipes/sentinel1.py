@@ -17,7 +17,7 @@ from darkroom.copernicus.recipes.registry import Method, Times, layers_of
 from darkroom.copernicus.stack import Layer
 
 POLARISATIONS = ("VV", "VH", "HH", "HV")
-LATTICE = 64  # pixels of a map between places whose line and pixel are computed; these are bilinear between them
+LATTICE = 64  # pixels of a map between places whose line and pixel are computed; they are bilinear between these
 
 
 def patterns(variant, options):
@@ -56,10 +56,11 @@ def describe(inventory, variant, options):
     """
     variant, scenes, names = _asked(variant, options), safe_s1.scenes(inventory), layers_of(variant, options)
     if not scenes:
-        raise ValueError(
-            f"{inventory.root}: there is no GRD of Sentinel-1 with its annotation, calibration, noise and image"
-        )
+        raise ValueError(f"{inventory.root}: there is no GRD of Sentinel-1 (.SAFE with its annotation, or .zarr)")
     for scene in scenes:
+        for name in names:
+            if name in scene["lacking"]:
+                raise ValueError(f"{scene['product']}: of {name} {scene['lacking'][name]} is not there")
         if lacking := [name for name in names if name not in scene["images"]]:
             there = ", ".join(sorted(scene["images"]))
             raise ValueError(f"{scene['product']}: has no {', '.join(lacking)}; its polarisations are {there}")
@@ -136,12 +137,13 @@ def _reader(scene, polarisation, variant, place):
         side, looks = variant.speckle["window"], _looks(scene, variant)
         power_of = speckle.filtered(image.power, image.shape, side, looks, smooth)
     longitudes, latitudes = image.places()
-    locate = image.locator(*map(np.array, transform("EPSG:4326", place.crs, longitudes, latitudes)))
+    whole = _lattice(image.locator(*map(np.array, transform("EPSG:4326", place.crs, longitudes, latitudes))), place)
     factor = _factor(image, grid.metres(place.affine.a, place.crs))
 
     def read(window):
         made = np.full((int(window.height), int(window.width)), np.nan, np.float32)
-        rows, columns, lattice = _located(locate, place, window)
+        rows, columns = (slice(one.start // LATTICE, -(-one.stop // LATTICE) + 1) for one in window.toslices())
+        lattice = whole[:, rows, columns]
         (top, bottom), (left, right) = (
             _reached(one, factor, size) for one, size in zip(lattice, image.shape, strict=True)
         )
@@ -153,7 +155,7 @@ def _reader(scene, polarisation, variant, place):
             power = power.reshape(shape).mean((1, 3))
         # A mean of pixels lies between the middles of the first and the last of them.
         lattice = (lattice - np.array([top, left])[:, None, None] - (factor - 1) / 2) / factor
-        _kernel()(power, rows, columns, lattice, made)
+        _kernel()(power, lattice, LATTICE, made)
         return made
 
     return read
@@ -166,15 +168,12 @@ def _reached(places, factor, size):
     return first, first + max(0, last - first) // factor * factor
 
 
-def _located(locate, place, window):
-    """Some rows and columns of a window, the first and last ones among them, and lines and pixels (2, rows, columns) of
-    the middles of its pixels there."""
-    height, width = int(window.height), int(window.width)
-    rows = np.unique([*range(0, height, LATTICE), height - 1])
-    columns = np.unique([*range(0, width, LATTICE), width - 1])
-    x = place.affine.c + (window.col_off + columns + 0.5) * place.affine.a
-    y = place.affine.f + (window.row_off + rows + 0.5) * place.affine.e
-    return rows, columns, np.asarray(locate(*np.meshgrid(x, y)))
+def _lattice(locate, place):
+    """Lines and pixels (2, rows, columns) of the middle of every LATTICE-th pixel of a map, and of the first beyond."""
+    rows, columns = (np.arange(0, size + LATTICE, LATTICE) for size in (place.height, place.width))
+    x = place.affine.c + (columns + 0.5) * place.affine.a
+    y = place.affine.f + (rows + 0.5) * place.affine.e
+    return np.asarray(locate(*np.meshgrid(x, y)))
 
 
 @functools.cache
@@ -182,38 +181,35 @@ def _kernel():
     return compiled(_placed)
 
 
-def _placed(power, rows, columns, lattice, made):
-    """Power between its pixels at each place of a window, whose lines and pixels are bilinear in those of a lattice.
+def _placed(power, lattice, step, made):
+    """Power between its pixels at each place of a window, whose lines and pixels are bilinear in those of a lattice of
+    every `step` pixels.
 
     What is not between four pixels that are known stays as it is in `made`. The innermost loop has no branch, so that
     it runs on the processor's vectors.
     """
     bottom, right = power.shape[0] - 1, power.shape[1] - 1
     flat, stride = power.ravel(), np.uint64(power.shape[1])
-    for first in range(max(1, len(rows) - 1)):
-        last = min(first + 1, len(rows) - 1)
-        for row in range(rows[first], rows[last] + 1):
-            down = (row - rows[first]) / max(1, rows[last] - rows[first])
-            for start in range(max(1, len(columns) - 1)):
-                end = min(start + 1, len(columns) - 1)
-                wide = max(1, columns[end] - columns[start])
-                line = lattice[0, first, start] * (1 - down) + lattice[0, last, start] * down
-                pixel = lattice[1, first, start] * (1 - down) + lattice[1, last, start] * down
-                by_line = (lattice[0, first, end] * (1 - down) + lattice[0, last, end] * down - line) / wide
-                by_pixel = (lattice[1, first, end] * (1 - down) + lattice[1, last, end] * down - pixel) / wide
-                shown = made[row, columns[start] : columns[end] + 1]
+    for above in range(lattice.shape[1] - 1):
+        for row in range(above * step, min((above + 1) * step, made.shape[0])):
+            down = row / step - above
+            between = lattice[:, above] * (1 - down) + lattice[:, above + 1] * down
+            for start in range(lattice.shape[2] - 1):
+                line, pixel = between[0, start], between[1, start]
+                by_line, by_pixel = (between[0, start + 1] - line) / step, (between[1, start + 1] - pixel) / step
+                shown = made[row, start * step : (start + 1) * step]
                 for at in range(len(shown)):
                     y, x = line + by_line * at, pixel + by_pixel * at
-                    between = (y >= 0) & (y <= bottom) & (x >= 0) & (x <= right)
+                    is_there = (y >= 0) & (y <= bottom) & (x >= 0) & (x <= right)
                     top, left = min(max(int(y), 0), bottom - 1), min(max(int(x), 0), right - 1)
                     y, x = np.float32(y - top), np.float32(x - left)
                     first_of_four = np.uint64(top) * stride + np.uint64(left)
                     third_of_four = first_of_four + stride
-                    above, above_right = flat[first_of_four], flat[first_of_four + np.uint64(1)]
-                    below, below_right = flat[third_of_four], flat[third_of_four + np.uint64(1)]
-                    above += (above_right - above) * x
-                    below += (below_right - below) * x
-                    shown[at] = above + (below - above) * y if between else shown[at]
+                    upper, upper_right = flat[first_of_four], flat[first_of_four + np.uint64(1)]
+                    lower, lower_right = flat[third_of_four], flat[third_of_four + np.uint64(1)]
+                    upper += (upper_right - upper) * x
+                    lower += (lower_right - lower) * x
+                    shown[at] = upper + (lower - upper) * y if is_there else shown[at]
 
 
 def _factor(image, metres):

@@ -126,29 +126,38 @@ def fill(times, variant, options, put):
 
 
 def _readers(scene, needed, target, mask):
-    """The satellite of a scene, and what reads windows of each of its bands, and where it is clear."""
+    """The indices of a scene by their names, and what reads windows of each of its bands, and where it is clear."""
     bands = sorted({band for given in needed.values() for band in given.values()})
     reading = {band: safe_s2.reflectances(scene, band, target) for band in bands}
-    return scene["unit"], reading, _clear(scene, target, mask)
+    indices = {name: _index(name, given, scene) for name, given in needed.items() if name not in given}
+    return indices, reading, _clear(scene, target, mask)
 
 
 def _block(readers, needed, window):
     """Each layer in a window; where scenes overlap, the first one that has a value."""
     made = {name: np.full((int(window.height), int(window.width)), np.nan, np.float32) for name in needed}
-    for unit, bands, clear in readers:
+    for indices, bands, clear in readers:
         with np.errstate(invalid="ignore"):
             read = {band: reflectances(window) for band, reflectances in bands.items()}
             if all(np.isnan(values).all() for values in read.values()):
                 continue
             shown = clear(window)
         for name, given in needed.items():
-            values = _values(name, unit, {letter: read[band] for letter, band in given.items()})
+            letters = {letter: read[band] for letter, band in given.items()}
+            values = indices[name](**letters) if name in indices else read[name]
             made[name] = np.where(np.isnan(made[name]) & shown, values, made[name])
     return made
 
 
-def _values(name, unit, bands):
-    return bands[name] if name in bands else formulas.index(name, unit)(**bands)
+def _index(name, bands, scene):
+    """An index for a scene: wavelengths are those of the bands that it takes, by the product, else by its satellite."""
+
+    def wavelength(letter):
+        band = bands.get(letter) or formulas.band_of(letter)
+        told = scene.get("wavelengths", {}).get(band)
+        return told or formulas.nominal(band, scene["unit"]) or formulas.nominal(band)
+
+    return formulas.index(name, wavelength)
 
 
 def _clear(scene, target, mask):
@@ -195,14 +204,15 @@ def _described(name, bands, scene):
     if name in bands:
         kind = {"L1C": "toa_bidirectional_reflectance", "L2A": "surface_bidirectional_reflectance"}[scene["level"]]
         return Layer(name, f"reflectance of band {name}", "1", {"standard_name": kind})
-    index = formulas.index(name, scene["unit"])
-    letters = ", ".join(f"{letter} is {band}" for letter, band in sorted(bands.items()))
-    return Layer(name, index.title, "1", {"comment": f"{index.formula}; {letters}"})
+    index = _index(name, bands, scene)
+    letters = [f"{letter} is {band}" for letter, band in sorted(bands.items())]
+    constants = [f"{word} is {number:g}" for word, number in sorted(index.constants.items())]
+    return Layer(name, index.title, "1", {"comment": f"{index.formula}; {', '.join(letters + constants)}"})
 
 
 def _notes(scenes, needed, metres, variant, options):
     baselines = sorted({scene["baseline"] for scene in scenes})
-    shifts = sorted({shift for scene in scenes for shift in scene["offsets"].values()} or {0.0})
+    shifts = sorted({shift for scene in scenes for shift in scene["offsets"].values() or [0.0]})
     yield f"reflectance is (DN + offset) x scale, by the metadata: offsets {shifts}, baselines {', '.join(baselines)}"
     if harmonised := [scene["product"] for scene in scenes if scene.get("harmonised")]:
         yield f"{', '.join(harmonised)}: a harmonised copy, whose pixels have had their offset"
@@ -210,6 +220,9 @@ def _notes(scenes, needed, metres, variant, options):
     if others:
         how = "bilinear where coarser, means where finer"
         yield f"{', '.join(others)} were brought to {metres:g} m ({how})"
+    lengths = {scene["unit"] for scene in scenes if not scene.get("wavelengths")} - formulas.UNITS.keys()
+    if lengths and any("lambda" in formulas.index(name).formula for name, given in needed.items() if name not in given):
+        yield f"wavelengths of {', '.join(sorted(lengths))} are not told, and are those of {formulas.NOMINAL}"
     mask = _mask(variant, options)
     without = [scene["product"] for scene in scenes if "SCL" not in scene["images"]]
     if mask and without:

@@ -6,15 +6,13 @@ With the option `every`, a layer is the mean of all products of a day, week or m
 import functools
 import math
 
-import numpy as np
-
 from darkroom.copernicus import areas, grid, merging
 from darkroom.copernicus.merging import COMPARED
 from darkroom.copernicus.readers import sen3
 from darkroom.copernicus.recipes import periods
 from darkroom.copernicus.recipes.registry import Method, Times, layers_of, problems_of_one
 from darkroom.copernicus.stack import Layer
-from darkroom.copernicus.swath import Swath
+from darkroom.copernicus.swath import HELD, Swath
 
 CRS = "EPSG:4326"
 ABSURD = 200  # cells of a map for each pixel; over a pole or the date line 30 are due
@@ -49,7 +47,8 @@ def describe(inventory, variant, options):
     step = options["map"].get("resolution") or variant.resolution
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     most = math.inf if area or options["map"].get("resolution") else ABSURD
-    target = grid.covering([_extent(scene, field, step, most) for scene in scenes], step, CRS, area)
+    ends, pixels = zip(*(_looked_at(scene, field, step, most) for scene in scenes), strict=True)
+    target = grid.covering([grid.around(*grid.together(*zip(*ends, strict=True)), step)], step, CRS, area)
     notes.append(f"a cell of {step:g} degrees has the mean of its pixels by their overlaps")
     if field.get("tie"):
         notes.append(
@@ -61,25 +60,26 @@ def describe(inventory, variant, options):
     elif variant.merge == "anomaly":
         notes.append("clouds are not masked: ground that was under cold clouds before looks hotter, too")
     if field.get("log10"):
-        notes.append(f"stored as log10, given in {field['unit']}")
+        notes.append(f"what is stored as log10 is given in {field['unit']}")
     notes += periods.notes(groups, options["every"])
     layers = [Layer(name, field["title"], field["unit"])]
-    return Times(target, begins, periods.products(groups), layers, groups, notes)
+    return Times(target, begins, periods.products(groups), layers, groups, notes, max(pixels) * HELD)
 
 
-def _extent(scene, field, step, most):
-    """The grid over a product. Raises ValueError where it has more than `most` cells for each pixel."""
+def _looked_at(scene, field, step, most):
+    """West, east, south, north of a product, and how many pixels it has.
+
+    Raises ValueError where a map has more than `most` cells for each of them.
+    """
     places = sen3.places(scene, field)
-    west, east, south, north, wide = places.bounds
-    extent = grid.around(np.array([west, east]), np.array([south, north]), step)
-    pixels = math.prod(places.shape)
-    # Over the date line a map is of all longitudes, and the swath as narrow as elsewhere.
-    if wide / step * extent.height > most * pixels:
+    west, east, south, north = places.bounds
+    pixels, width, height = math.prod(places.shape), (east - west) / step, (north - south) / step
+    if width * height > most * pixels:
         raise ValueError(
-            f"{scene['folder']}: its {pixels} pixels would make {extent.width} x {extent.height} cells: some of its "
-            "places are far from the others, it is damaged; to go on, give map an area"
+            f"{scene['folder']}: its {pixels} pixels would make {width:.0f} x {height:.0f} cells: some of its places "
+            "are far from the others, it is damaged; to go on, give map an area"
         )
-    return extent
+    return (west, east, south, north), pixels
 
 
 def fill(times, variant, options, put):

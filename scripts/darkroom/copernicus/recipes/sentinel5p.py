@@ -14,6 +14,7 @@ from darkroom.copernicus.recipes.registry import Method, Times, layers_of, probl
 from darkroom.copernicus.stack import Layer
 
 CRS = "EPSG:4326"
+HELD = 72  # bytes of a good pixel: its value and its corners
 
 
 def patterns(variant, options):
@@ -47,15 +48,16 @@ def describe(inventory, variant, options):
         raise ValueError(f"{inventory.root}: products have {name} in {' and in '.join(sorted(units))}")
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     step = options["map"].get("resolution") or variant.resolution
-    # What is all masked, or is so in the area, is shown as such.
-    good = [] if area is not None else _extents(scenes, column, _least(column, options), step)
-    extents = good or _extents(scenes, column, None, step)
-    if not extents:
+    least = _least(column, options)
+    looked = {scene["product"]: _looked_at(scene, column, least) for scene in scenes}
+    ends, good = ([box for one in looked.values() for box in one[key]] for key in ("ends", "good"))
+    if not ends:
         raise ValueError(f"{inventory.root}: no pixel of {name} has corners on the ground")
-    target = grid.covering(extents, step, CRS, area)
-    notes.append(
-        f"pixels with a quality (qa_value) above {_least(column, options)} percent, none of those that hold a pole"
-    )
+    # What is all masked, or is so in the area, is shown as such.
+    shown = good if good and area is None else ends
+    target = grid.covering([grid.around(*grid.together(*zip(*shown, strict=True)), step)], step, CRS, area)
+    notes.append(f"pixels with a quality (qa_value) above {least} percent, none of those that hold a pole")
+    notes += [line for product, one in looked.items() for line in _left_out(product, one)]
     notes.append(f"a cell of {step:g} degrees has the mean of its pixels by their overlaps")
     if column.get("note"):
         notes.append(column["note"])
@@ -64,7 +66,8 @@ def describe(inventory, variant, options):
         layers.append(Layer(plumes.COVER, "share of a cell that its pixels cover"))
     begins, groups = periods.grouped(scenes, options["every"])
     notes += periods.notes(groups, options["every"])
-    return Times(target, begins, periods.products(groups), layers, groups, notes)
+    held = max(one["pixels"] for one in looked.values()) * HELD
+    return Times(target, begins, periods.products(groups), layers, groups, notes, held)
 
 
 def fill(times, variant, options, put):
@@ -76,7 +79,7 @@ def fill(times, variant, options, put):
 
         @functools.lru_cache(1)
         def read(number, scenes=scenes):
-            return _pixels(scenes[number], column, least)
+            return list(_pixels(scenes[number], column, least))
 
         def image(orbit, window, shares=shares):
             mean, cover = _gridded(orbit, times.grid, window)
@@ -93,21 +96,43 @@ def fill(times, variant, options, put):
 def _gridded(orbit, place, window):
     """The mean of an orbit's pixels in a window (float32), and how much of each cell they cover."""
     west, north = place.affine @ (window.col_off, window.row_off)
-    shape = int(window.height), int(window.width)
-    mean, cover = overlap.gridded(*orbit, west, north, place.affine.a, shape)
-    return mean.astype(np.float32), cover
+    total, cover = np.zeros((2, int(window.height), int(window.width)))
+    for pixels in orbit:
+        overlap.add(*pixels, west, north, place.affine.a, total, cover)
+    return overlap.mean(total, cover).astype(np.float32), cover
 
 
 def _pixels(scene, column, least):
-    values, longitudes, latitudes = s5p.pixels(scene, column, least, s5p.unit(scene, column)[1])
-    longitudes, polar = overlap.turned(longitudes)
-    return values[~polar], longitudes[~polar], latitudes[~polar]
+    """Good pixels of an orbit, of some scanlines at a time: values (n), longitudes and latitudes of corners (n, 4)."""
+    for some in s5p.pixels(scene, column, least, s5p.unit(scene, column)[1]):
+        longitudes, polar = overlap.turned(some.longitudes)
+        kept = some.good & ~polar
+        if kept.any():
+            yield some.values[kept], longitudes[kept], some.latitudes[kept]
 
 
-def _extents(scenes, column, least, step):
-    """The grids over the good pixels of those orbits that have some; over all pixels where `least` is None."""
-    places = (_pixels(scene, column, least)[1:] for scene in scenes)
-    return [grid.around(longitudes, latitudes, step) for longitudes, latitudes in places if len(longitudes)]
+def _looked_at(scene, column, least):
+    """What there is of an orbit: sides (west, east, south, north) of each piece of it, of all pixels and of the good
+    ones; how many of these there are, how many have no corners, and how many hold a pole."""
+    told = {"ends": [], "good": [], "pixels": 0, "lost": 0, "polar": 0}
+    for some in s5p.pixels(scene, column, least, 1.0):
+        longitudes, polar = overlap.turned(some.longitudes)
+        told["pixels"] += int(np.count_nonzero(some.good))
+        told["lost"] += some.lost
+        told["polar"] += int(np.count_nonzero(polar & some.good))
+        for key, kept in (("ends", ~polar), ("good", ~polar & some.good)):
+            if kept.any():
+                sides = [end(one[kept], axis=1) for one in (longitudes, some.latitudes) for end in (np.min, np.max)]
+                told[key].append(grid.together(*sides))
+    return told
+
+
+def _left_out(product, looked):
+    """What is to be said of the good pixels of an orbit that are not shown."""
+    if looked["lost"]:
+        yield f"{product}: {looked['lost']} pixels of good quality have no corners on the ground, and are left out"
+    if looked["polar"]:
+        yield f"{product}: {looked['polar']} pixels of good quality hold a pole, and are left out"
 
 
 def _least(column, options):
