@@ -1,8 +1,9 @@
 """netCDF-4 files after the CF conventions and ACDD-1.3, of granules in memory or read block by block.
 
 One sonde or flight track is a CF trajectory; a lidar curtain a trajectoryProfile of one trajectory with dimensions
-(trajectory, profile, altitude), or another name of the last where each profile has altitudes of its own; a flight of sondes a trajectoryProfile in the contiguous ragged form (CF appendix
-H.6.3); a swath has no feature type. Stored values are those of the source.
+(trajectory, profile, altitude), the last one under another name where each profile has altitudes of its own; a flight
+of sondes a trajectoryProfile in the contiguous ragged form (CF appendix H.6.3); a swath has no feature type. Stored
+values are those of the source.
 """
 
 import itertools
