@@ -12,6 +12,7 @@ from darkroom import entrypoint, files
 from darkroom.airborne import product, units
 from darkroom.airborne.extent import good as good_positions
 from darkroom.airborne.extent import wrapped
+from darkroom.airborne.granule import in_metres
 from darkroom.coastline import coastlines
 
 logger = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ def draw_curtain(granule, axes):
     variable = curtain_variable(granule)
     means = block_means(variable)
     times, altitude = granule.times, granule.variables["altitude"]
-    kilometres = 1000 if altitude.attrs["units"] == "m" else 1
+    kilometres = 1000 / (in_metres(altitude.attrs.get("units", "m")) or 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         shades = np.log10(np.where(means > 0, means, np.nan))
     finite = shades[np.isfinite(shades)]

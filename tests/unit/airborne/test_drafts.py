@@ -535,7 +535,7 @@ def test_altitudes_of_each_profile_make_a_curtain(tmp_path):
     heights = 10_000 - 15.0 * np.arange(4) + np.arange(ROWS)[:, None]
     ratio = np.arange(ROWS * 4.0).reshape(ROWS, 4) + 1
     path = file_of(tmp_path, "WALES_20200201.nc", time=time, **track(),
-                   altitude=(("t", "range"), heights, {"units": "m"}), ratio=(("t", "range"), ratio, {"units": "1"}))  # fmt: skip
+                   altitude=(("t", "range"), heights, {"units": "meters"}), ratio=(("t", "range"), ratio, {"units": "1"}))  # fmt: skip
     granule, _ = drafted(path, tmp_path)
     assert (granule.feature, granule.rows, granule.variables["ratio"].dims) == (
         "trajectoryProfile",
@@ -547,6 +547,7 @@ def test_altitudes_of_each_profile_make_a_curtain(tmp_path):
         assert cf.round_trip(granule, made) == []
     passed, text = airborne_files.compliance(tmp_path / "made.nc", "cf:1.8", tmp_path)
     assert passed, text
+    assert granule.altitude_range_m == (heights.min(), heights.max())
     axes = matplotlib.figure.Figure().subplots()
     pictures.draw_curtain(granule, axes)
     np.testing.assert_allclose(axes.collections[0].get_offsets()[:, 1], heights.ravel() / 1000)
