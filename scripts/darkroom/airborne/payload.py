@@ -182,7 +182,7 @@ def located(entry, path):
         remote = next(name for name in told if "://" in name)
         raise ValueError(f"{path}: {remote} is not on this machine; fetch it first and name the local path")
     if local_path is None:
-        raise FileNotFoundError(f"{path}: input {str(places[0].absolute())!r} is not there")
+        raise FileNotFoundError(f"{path}: input {places[0].absolute()} is not there")
     return File(local_path, entry.get("size"), entry.get("checksumType", ""), str(entry.get("checksum", "")))
 
 
