@@ -272,28 +272,6 @@ def test_lorri_of_ale_has_the_axis_of_isis():
     assert made.coefficients.tolist() == own["INS-98301_OOC_EM"]
 
 
-@pytest.mark.parametrize(
-    ("code", "keyword", "value", "kind", "coefficients"),
-    [
-        (-203126, "RAD_DIST_COEFF", 9.2e-06, "dawnfc", [9.2e-06]),
-        (-203111, "RAD_DIST_COEFF", [9.2e-06], "dawnfc", [9.2e-06]),
-        (-82360, "K1", 8e-06, "radial", [0, -8e-06, 0]),
-        (-82361, "K1", [6.2e-05], "radial", [0, -6.2e-05, 0]),
-    ],
-)
-def test_what_ale_makes_of_a_cube_has_the_distortion_of_its_keyword(code, keyword, value, kind, coefficients):
-    """As ALE has it of the same camera's other labels, here of its dawnfc and cassiniiss; without a keyword it is said."""
-    plain = {"radial": {"coefficients": [0.0, 0.0, 0.0]}}
-    ale = frame(naif_keywords={f"INS{code}_{keyword}": value}, optical_distortion=plain)
-    ale["instrument_pointing"]["time_dependent_frames"] = [code, 1]
-    made = isd.from_isd(ale)
-    assert (made.distortion, made.coefficients.tolist(), made.omitted) == (kind, coefficients, [])
-    told = isd.from_isd(ale | {"naif_keywords": {}}).omitted
-    assert told == [f"distortion: the camera description has none, and no INS{code}_{keyword}"]
-    own = ale | {"optical_distortion": {kind: {"coefficients": [each * 2 for each in coefficients]}}}
-    assert isd.from_isd(own).coefficients.tolist() == [each * 2 for each in coefficients]
-
-
 def test_themis_infrared_of_ale_has_the_rows_of_isis():
     """As ThemisIrCamera: its middle between samples 160 and 161, the first band 112 rows from the axis."""
     ale = fly_by(detector_center={"line": 0, "sample": 0}, starting_detector_sample=160.5, starting_detector_line=0)

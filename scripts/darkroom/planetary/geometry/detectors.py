@@ -1,7 +1,7 @@
 """Cameras whose descriptions by ALE are not those of ISIS: their detectors as ISIS has them.
 
-Source: Moc{Narrow,Wide}AngleCamera, HiriseCamera, SsiCamera, ThemisIrCamera, LroWideAngleCamera,
-NewHorizonsLorriCamera, DawnFcCamera and Iss{NA,WA}Camera of ISIS 8.3.
+Source: Moc{Narrow,Wide}AngleCamera, HiriseCamera, SsiCamera, ThemisIrCamera, LroWideAngleCamera and
+NewHorizonsLorriCamera of ISIS 8.3.
 """
 
 import re
@@ -23,10 +23,6 @@ THEMIS_IR = -53031
 IR_AXIS, IR_ROW = 160, 112  # optical axis of THEMIS infrared (sample), and rows from it to the first band
 LORRI = (-98301, -98302)
 WAC = ("WAC-UV", "WAC-VIS")
-DAWN_FC = [-203100 - 10 * camera - number for camera in (1, 2) for number in range(1, 9)]
-CASSINI = (-82360, -82361)
-# Those of which ALE writes no distortion where it reads a cube: the keyword that has it.
-BENT = dict.fromkeys(DAWN_FC, "RAD_DIST_COEFF") | dict.fromkeys(CASSINI, "K1")
 
 
 def as_isis_has_it(isd, code, instrument):
@@ -44,8 +40,6 @@ def as_isis_has_it(isd, code, instrument):
         return _themis(isd)
     if code in LORRI:
         return _lorri(isd, code)
-    if code in BENT:
-        return _bent(isd, code)
     if instrument.get("InstrumentId") in WAC:
         return _wac(isd, instrument)
     return _hirise(isd, instrument) if instrument.get("InstrumentId") == "HIRISE" else isd
@@ -129,20 +123,6 @@ def _lorri(isd, code):
         return isd
     bent = {"optical_distortion": {"lorri": {"coefficients": terms[:3]}}} if terms else {}
     return isd | {"detector_center": {"sample": centre[0] + 0.5, "line": centre[1] + 0.5}} | bent
-
-
-def _bent(isd, code):
-    """ALE's of a cube has no distortion, but the keyword of which its others are made; Cassini's axis is half a pixel on."""
-    keywords = isd.get("naif_keywords", {})
-    value = keywords.get(f"INS{code}_{BENT[code]}")
-    if value is None or any(_radial(isd)) or "radial" not in isd.get("optical_distortion", {"radial": {}}):
-        return isd
-    first, *_ = value if isinstance(value, list) else [value]
-    if code in DAWN_FC:
-        return isd | {"optical_distortion": {"dawnfc": {"coefficients": [first]}}}
-    axes = {axis: keywords.get(f"INS{code}_BORESIGHT_{axis.upper()}") for axis in ("sample", "line")}
-    centre = {"detector_center": {axis: place - 0.5 for axis, place in axes.items()}} if all(axes.values()) else {}
-    return isd | {"optical_distortion": {"radial": {"coefficients": [0.0, -first, 0.0]}}} | centre
 
 
 def _wac(isd, instrument):
