@@ -272,6 +272,32 @@ def test_lorri_of_ale_has_the_axis_of_isis():
     assert made.coefficients.tolist() == own["INS-98301_OOC_EM"]
 
 
+OF_CUBES = {  # ALE's tests: cassiniiss_isis_isd.json, dawnfc_isis_isd.json; the others have those of the PDS labels
+    -82360: ("K1", 8e-06, 512.5, {"radial": {"coefficients": [0, -8e-06, 0]}}),
+    -203126: ("RAD_DIST_COEFF", 9.2e-06, 512.0, {"dawnfc": {"coefficients": [9.2e-06]}}),
+}
+
+
+@pytest.mark.parametrize("code", OF_CUBES)
+def test_distortion_of_a_cube_is_that_of_its_label(code):
+    """ALE leaves it out of the description of an ISIS cube, not of a PDS label: both are one camera."""
+    keyword, value, axis, of_label = OF_CUBES[code]
+    undistorted = {"radial": {"coefficients": [0.0, 0.0, 0.0]}}
+    seen = {f"INS{code}_BORESIGHT_{place}": 512.5 for place in ("SAMPLE", "LINE")}
+
+    def made(centre, distorted, **keywords):
+        ale = frame(detector_center={"line": centre, "sample": centre}, optical_distortion=distorted)
+        ale["instrument_pointing"]["constant_frames"] = [code, 1]
+        return isd.from_isd(ale | {"naif_keywords": seen | keywords})
+
+    label = made(512.0, of_label)
+    for given in (value, [value]):
+        cube = made(axis, undistorted, **{f"INS{code}_{keyword}": given})
+        assert (cube.distortion, cube.boresight, cube.omitted) == (label.distortion, label.boresight, [])
+        assert cube.coefficients.tolist() == label.coefficients.tolist()
+    assert made(512.0, undistorted).omitted[0].startswith("distortion of the camera")
+
+
 def test_themis_infrared_of_ale_has_the_rows_of_isis():
     """As ThemisIrCamera: its middle between samples 160 and 161, the first band 112 rows from the axis."""
     ale = fly_by(detector_center={"line": 0, "sample": 0}, starting_detector_sample=160.5, starting_detector_line=0)

@@ -1,7 +1,7 @@
 """Cameras whose descriptions by ALE are not those of ISIS: their detectors as ISIS has them.
 
-Source: Moc{Narrow,Wide}AngleCamera, HiriseCamera, SsiCamera, ThemisIrCamera, LroWideAngleCamera and
-NewHorizonsLorriCamera of ISIS 8.3.
+Source: Moc{Narrow,Wide}AngleCamera, HiriseCamera, SsiCamera, ThemisIrCamera, LroWideAngleCamera,
+NewHorizonsLorriCamera, Iss{NA,WA}Camera and DawnFcCamera of ISIS 8.3.
 """
 
 import re
@@ -22,6 +22,8 @@ SSI = -77001
 THEMIS_IR = -53031
 IR_AXIS, IR_ROW = 160, 112  # optical axis of THEMIS infrared (sample), and rows from it to the first band
 LORRI = (-98301, -98302)
+ISS = (-82360, -82361)
+DAWN_FC = [camera - number for camera in (-203110, -203120) for number in range(1, 9)]  # of each filter
 WAC = ("WAC-UV", "WAC-VIS")
 
 
@@ -40,6 +42,10 @@ def as_isis_has_it(isd, code, instrument):
         return _themis(isd)
     if code in LORRI:
         return _lorri(isd, code)
+    if code in ISS:
+        return _iss(isd, code)
+    if code in DAWN_FC:
+        return _dawn(isd, code)
     if instrument.get("InstrumentId") in WAC:
         return _wac(isd, instrument)
     return _hirise(isd, instrument) if instrument.get("InstrumentId") == "HIRISE" else isd
@@ -125,6 +131,27 @@ def _lorri(isd, code):
     return isd | {"detector_center": {"sample": centre[0] + 0.5, "line": centre[1] + 0.5}} | bent
 
 
+def _iss(isd, code):
+    """ALE's of a cube has no distortion, and counts its axis from 1, as ISIS does."""
+    keywords = isd.get("naif_keywords", {})
+    if any(_radial(isd)) or f"INS{code}_K1" not in keywords:
+        return isd
+    axis = {place: keywords.get(f"INS{code}_BORESIGHT_{place.upper()}") for place in ("sample", "line")}
+    centre = {place: _number(value) - 0.5 for place, value in axis.items() if value is not None}
+    return isd | {
+        "detector_center": isd.get("detector_center", {}) | centre,
+        "optical_distortion": {"radial": {"coefficients": [0.0, -_number(keywords[f"INS{code}_K1"]), 0.0]}},
+    }
+
+
+def _dawn(isd, code):
+    """ALE's of a cube has no distortion."""
+    term = isd.get("naif_keywords", {}).get(f"INS{code}_RAD_DIST_COEFF")
+    if term is None or "dawnfc" in isd.get("optical_distortion", {}):
+        return isd
+    return isd | {"optical_distortion": {"dawnfc": {"coefficients": [_number(term)]}}}
+
+
 def _wac(isd, instrument):
     """ALE's begin with the detector's first sample; modes of the camera read a part of it, as the keywords say."""
     name = rf"INS-\d+_{wac_mode(instrument)}_SAMPLE_OFFSET"
@@ -141,3 +168,8 @@ def wac_mode(instrument):
 
 def _radial(isd):
     return isd.get("optical_distortion", {}).get("radial", {}).get("coefficients", ())
+
+
+def _number(value):
+    """The first number of a keyword, which may have one or several."""
+    return float(value[0] if isinstance(value, list) else value)
