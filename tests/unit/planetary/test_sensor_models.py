@@ -284,10 +284,16 @@ def test_lorri_of_ale_has_the_axis_of_isis():
 def test_what_ale_makes_of_a_cube_has_the_distortion_of_its_keyword(code, keyword, value, kind, coefficients):
     """As ALE has it of the same camera's other labels, here of its dawnfc and cassiniiss; without a keyword it is said."""
     plain = {"radial": {"coefficients": [0.0, 0.0, 0.0]}}
-    ale = frame(naif_keywords={f"INS{code}_{keyword}": value}, optical_distortion=plain)
+    keywords = {f"INS{code}_{keyword}": value}
+    ale = frame(naif_keywords=keywords, optical_distortion=plain)
     ale["instrument_pointing"]["time_dependent_frames"] = [code, 1]
     made = isd.from_isd(ale)
     assert (made.distortion, made.coefficients.tolist(), made.omitted) == (kind, coefficients, [])
+    axis = {f"INS{code}_BORESIGHT_SAMPLE": 512.5, f"INS{code}_BORESIGHT_LINE": 512.5}
+    centred = isd.from_isd(
+        ale | {"detector_center": {"sample": 512.5, "line": 512.5}, "naif_keywords": keywords | axis}
+    )
+    assert centred.boresight == ((512.5, 512.5) if kind == "radial" else (513, 513))
     told = isd.from_isd(ale | {"naif_keywords": {}}).omitted
     assert told == [f"distortion: the camera description has none, and no INS{code}_{keyword}"]
     own = ale | {"optical_distortion": {kind: {"coefficients": [each * 2 for each in coefficients]}}}
