@@ -132,7 +132,7 @@ def _lorri(isd, code):
 
 
 def _bent(isd, code):
-    """ALE's of a cube has no distortion, but the keyword that its others are made of; Cassini's axis is half a pixel on."""
+    """ALE's of a cube has no distortion, but the keyword that others have it of; Cassini's axis is half a pixel on."""
     keywords = isd.get("naif_keywords", {})
     value = keywords.get(f"INS{code}_{BENT[code]}")
     if value is None or any(_radial(isd)) or "radial" not in isd.get("optical_distortion", {"radial": {}}):
