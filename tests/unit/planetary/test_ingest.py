@@ -700,7 +700,7 @@ OSIRIS_INSTRUMENT = {
 def test_osiris_is_upside_down_with_the_label_of_isis(product, ingest):
     raw = ramp(5, 4, "f4")
     first = {"FIRST_LINE": 1, "FIRST_LINE_SAMPLE": 1}
-    cube, values, codes = ingest(product(OSIRIS, raw, SAMPLE_TYPE="PC_REAL", **first))
+    cube, values, codes = ingest(product(OSIRIS, raw, SAMPLE_TYPE="IEEE_REAL", **first))
     assert np.array_equal(values[0], raw[::-1]) and (codes == 0).all()
     made = {key: str(plain(value)) for key, value in cube.groups["Instrument"].items()}
     assert made == OSIRIS_INSTRUMENT and list(made) == list(OSIRIS_INSTRUMENT)
