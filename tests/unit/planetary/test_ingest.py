@@ -647,6 +647,124 @@ def test_dawn_is_upside_down_with_the_label_of_isis(product, ingest, monkeypatch
         )
 
 
+# Rosetta OSIRIS
+
+
+# Of N20141216T101055901ID30F28.IMG, in issue 2546 of ISIS, with its cube (there before NAIF's name of the comet).
+OSIRIS = """
+DATA_SET_ID =
+    "RO-C-OSINAC-3-ESC1-67PCHURYUMOV-M10-V2.0"
+DATA_SET_NAME = "ROSETTA-ORBITER COMET ESCORT 1 OSINAC 3 RDR MTP010 V2.0"
+PROCESSING_LEVEL_ID = "3"
+PROCESSING_LEVEL_DESC = "Radiometrically calibrated data"
+MISSION_ID = "ROSETTA"
+INSTRUMENT_HOST_NAME = "ROSETTA-ORBITER"
+INSTRUMENT_ID = "OSINAC"
+TARGET_NAME = "67P/CHURYUMOV-GERASIMENKO 1 (1969 R1)"
+START_TIME = 2014-12-16T10:12:08.020
+STOP_TIME = 2014-12-16T10:12:08.101
+SPACECRAFT_CLOCK_START_COUNT = "1/377345455.59104"
+SPACECRAFT_CLOCK_STOP_COUNT = "1/377345455.64412"
+^SIGMA_MAP_IMAGE = 3
+GROUP = SR_MECHANISM_STATUS
+    FILTER_NUMBER = "28"
+    FILTER_NAME = "FFP-Vis_Hydra"
+END_GROUP = SR_MECHANISM_STATUS
+GROUP = SR_COMPRESSION
+    PIXEL_AVERAGING_WIDTH = (1, 1, 1, 1)
+    PIXEL_AVERAGING_HEIGHT = (1, 1, 1, 1)
+END_GROUP = SR_COMPRESSION
+GROUP = SR_ACQUIRE_OPTIONS
+    EXPOSURE_DURATION = 0.0810 <s>
+END_GROUP = SR_ACQUIRE_OPTIONS
+"""
+OSIRIS_INSTRUMENT = {
+    "SpacecraftName": "ROSETTA-ORBITER",
+    "InstrumentId": "OSINAC",
+    "SpacecraftClockStartCount": "1/377345455.59104",
+    "SpacecraftClockStopCount": "1/377345455.64412",
+    "StartTime": "2014-12-16T10:12:08.020",
+    "StopTime": "2014-12-16T10:12:08.101",
+    "ExposureDuration": "0.0810",
+    "PixelAveragingWidth": "('1', '1', '1', '1')",
+    "PixelAveragingHeight": "('1', '1', '1', '1')",
+    "TargetName": "67P/CHURYUMOV-GERASIMENKO (1969 R1)",
+    "OriginalTargetName": "67P/CHURYUMOV-GERASIMENKO 1 (1969 R1)",
+    "FirstLine": "1",
+    "FirstLineSample": "1",
+    "ProcessingLevelID": "3",
+    "ProcessingLevelDescription": "Radiometrically calibrated data",
+}
+
+
+def test_osiris_is_upside_down_with_the_label_of_isis(product, ingest):
+    raw = ramp(5, 4, "f4")
+    first = {"FIRST_LINE": 1, "FIRST_LINE_SAMPLE": 1}
+    cube, values, codes = ingest(product(OSIRIS, raw, SAMPLE_TYPE="IEEE_REAL", **first))
+    assert np.array_equal(values[0], raw[::-1]) and (codes == 0).all()
+    made = {key: str(plain(value)) for key, value in cube.groups["Instrument"].items()}
+    assert made == OSIRIS_INSTRUMENT and list(made) == list(OSIRIS_INSTRUMENT)
+    filters = {key: str(plain(value)) for key, value in cube.groups["BandBin"].items()}
+    assert filters["CombinedFilterName"] == "FFP-Vis_Hydra"
+    assert [filters[f"Filter{wheel}Center"] for wheel in ("One", "Two")] == ["600.0", "701.2"]
+    assert (units(cube), cube.groups["Kernels"]["NaifFrameCode"]) == ("W/(m**2 sr nm)", "-226111")
+    assert cube.groups["Darkroom"]["Skipped"] == ("SIGMA_MAP_IMAGE: not read",)
+    raw_label = OSIRIS.replace("OSINAC-3", "OSIWAC-2").replace('"OSINAC"', '"OSIWAC"').replace('ID = "3"', 'ID = "2"')
+    wide = ingest(product(raw_label.replace("FFP-Vis_Hydra", "Empty_Red"), ramp(5, 4, "u2"), **first))[0]
+    assert (units(wide), wide.groups["BandBin"]["FilterTwoName"]) == ("DN", "Red")
+    with pytest.raises(ValueError, match="FILTER_NAME = FFP-Vis_Hydra: of each wheel one of Empty, "):
+        ingest(product(raw_label, raw, **first))
+    with pytest.raises(ValueError, match=r"OSINAC-4-.* of another level; an image of level 2 or 3 is needed"):
+        ingest(product(OSIRIS.replace("OSINAC-3", "OSINAC-4"), raw, **first))
+
+
+# JunoCam
+
+
+# Of JNCR_2016345_03C00002_V01.LBL, in the tests of the R package pds3.
+JUNOCAM = """
+SPACECRAFT_NAME = JUNO
+MISSION_PHASE_NAME = "SCIENCE ORBITS"
+TARGET_NAME = JUPITER
+INSTRUMENT_ID = "JNC"
+INSTRUMENT_HOST_NAME = "JUNO"
+INSTRUMENT_NAME = "JUNO EPO CAMERA"
+DATA_SET_ID = "JUNO-J-JUNOCAM-3-RDR-L1A-V1.0"
+PRODUCT_ID = "JNCR_2016345_03C00002_V01"
+START_TIME = 2016-12-10T17:15:14.358
+SPACECRAFT_CLOCK_START_COUNT = "534662301:164"
+ORBIT_NUMBER = 3
+FOCAL_PLANE_TEMPERATURE = 273.0 <K>
+INTERFRAME_DELAY = 0.374 <s>
+SAMPLE_BIT_MODE_ID = "SQROOT"
+EXPOSURE_DURATION = 3.200000 <ms>
+JNO:TDI_STAGES_COUNT = 1
+SAMPLING_FACTOR = 2
+FILTER_NAME = ('BLUE', 'GREEN', 'RED')
+COMPRESSION_TYPE = "INTEGER COSINE TRANSFORM"
+"""
+
+
+@pytest.mark.parametrize("block", [1, 1 << 22])
+def test_junocam_has_a_band_for_each_filter(product, ingest, monkeypatch, block):
+    monkeypatch.setattr(ingest_module, "BLOCK", block)
+    raw = np.arange(2 * 3 * 64 * 4, dtype=">u2").reshape(-1, 4)
+    cube, values, _ = ingest(product(JUNOCAM, raw, SAMPLE_TYPE="UNSIGNED_INTEGER"))
+    assert (cube.bands, cube.lines, cube.samples) == (3, 128, 4)
+    for line, band, there in ((0, 0, 0), (0, 2, 128), (63, 1, 127), (64, 0, 192), (127, 2, 383)):
+        assert np.array_equal(values[band, line], raw[there])
+    assert cube.groups["BandBin"]["Center"] == ("480.1", "553.5", "698.9")
+    assert cube.groups["Instrument"]["NumberFramelets"] == "2"
+    edr = JUNOCAM.replace("3-RDR-L1A", "2-EDR-L0").replace("('BLUE', 'GREEN', 'RED')", "METHANE")
+    methane = ingest(product(edr, raw[:64].astype("u1"), SAMPLE_TYPE="UNSIGNED_INTEGER"))[0]
+    assert (methane.bands, methane.groups["BandBin"]["FilterName"]) == (1, "METHANE")
+    assert methane.groups["Darkroom"]["Skipped"] == ("companding: SQROOT, not undone",)
+    with pytest.raises(ValueError, match="LINES = 380: framelets of 3 filters are 192 lines"):
+        ingest(product(JUNOCAM, raw[:380]))
+    with pytest.raises(ValueError, match="FILTER_NAME = ULTRA; known are BLUE"):
+        ingest(product(JUNOCAM.replace("BLUE", "ULTRA"), raw))
+
+
 # Galileo SSI
 
 

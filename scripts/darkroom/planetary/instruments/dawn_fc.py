@@ -49,13 +49,7 @@ def ingested(product, part, options):
         "BandBin": {"FilterNumber": number, "Center": centre, "Width": width, "FilterName": name},
         "Kernels": {"NaifFrameCode": FRAMES[instrument["InstrumentId"]] - int(number)},
     }
-    return ingest.cube(product, groups, "f4", _upside_down(product))
-
-
-def _upside_down(product):
-    firsts, count = ingest.lines(product.image())
-    for first in reversed(firsts):
-        yield product.rows(first, count)[:, ::-1].astype("f4"), None
+    return ingest.cube(product, groups, "f4", ingest.upside_down(product))
 
 
 def sensor(cube, kernels):

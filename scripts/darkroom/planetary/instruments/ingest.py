@@ -158,6 +158,13 @@ def lines(image):
     return range(0, image.lines, count), count
 
 
+def upside_down(product):
+    """Blocks of the samples as they are, the last line first."""
+    firsts, count = lines(product.image())
+    for first in reversed(firsts):
+        yield product.rows(first, count)[:, ::-1].astype("f4"), None
+
+
 def converted(product, convert):
     """Blocks of `convert(samples)`: samples as they are stored to values and codes."""
     firsts, count = lines(product.image())
