@@ -87,7 +87,7 @@ def range_of(made: Image | Composite) -> dict:
 def projection_of(made: Image | Composite, name: str) -> dict:
     """To project one of the sources of a map."""
     image, _ = made.sources[name]
-    own = {"interpolation": made.row.options["map"]["interpolation"], "may_miss": len(made.sets) > 1}
+    own = {"interpolation": made.row.options["map"]["interpolation"], "may_miss": len(made.sources) > 1}
     return own | asked(image.engine, image.recipe, made.row.options, "project")
 
 

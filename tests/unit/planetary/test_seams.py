@@ -249,3 +249,19 @@ def test_of_several_maps_one_may_show_nothing(cube, tmp_path, monkeypatch):
     with rasterio.open(images[0]) as image:
         assert image.tags()["SKIPPED"] == told
         assert image.read(1, masked=True).mask.all()
+
+
+def test_an_image_beside_the_range_of_a_mosaic_is_left_out_with_a_note(cube, tmp_path):
+    near, far = cube("near", np.full((4, 5), 7), 10, 20), cube("far", np.full((4, 5), 9), 40, 20)
+    grid = projection.Mapping.from_template(MAP | dict(zip(projection.RANGE, (6, 10, 20, 25), strict=True))).group()
+    projected = [tmp_path / f"projected.{path.name}" for path in (near, far)]
+    for path, made in zip((near, far), projected, strict=True):
+        native.project(path, grid, made, {"interpolation": "nearest", "may_miss": True})
+    planetary_merge(projected, tmp_path / "mosaic.cub", ONTOP)
+    mosaic = Cube(tmp_path / "mosaic.cub")
+    values, codes = mosaic.read(0, 4)
+    assert values.shape == (4, 5) and np.all(values == 7) and codes is None
+    (told,) = mosaic.groups["Darkroom"]["Skipped"]
+    assert "far: the image lies outside the map: it shows latitudes 36 to 40" in told
+    with pytest.raises(projection.OutsideError):
+        native.project(far, grid, projected[1], {"interpolation": "nearest", "may_miss": False})
