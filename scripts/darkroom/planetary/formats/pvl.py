@@ -22,6 +22,8 @@ CONTINUED = re.compile(r"(?<=\S)-\r?\n[ \t]+(?=\S)(?![^\n=]*\S[ \t]*=)")
 # Alone on its line, or with what is no text right behind it: the first pixel.
 END = re.compile(rb"(?:^|[\n\r\0])[ \t]*END(?=[ \t]*(?:[\r\n\0]|$)|[^\t -~])", re.IGNORECASE)
 OPENS = {"OBJECT": "Object", "BEGIN_OBJECT": "Object", "GROUP": "Group", "BEGIN_GROUP": "Group"}
+# With a pixel right behind it that reads as text; looked for where there is no other END.
+TOUCHED = re.compile(rb"[\n\r\0][ \t]*END(?=[!-~])(?!_?(?:OBJECT|GROUP))(?![\w:]*[ \t]*=)", re.IGNORECASE)
 CLOSES = {"END_OBJECT", "END_GROUP", "ENDOBJECT", "ENDGROUP"}
 SFDU = (b"CCSD", b"NJPL", b"PDS_", b"FILE_TYPE")  # what labels of records begin with
 LONGEST_RECORD = 4096  # bytes
@@ -154,7 +156,8 @@ def read_head(path, offset=0):
                 return head[: end.start() + 1]
             if len(head) > LONGEST:
                 break
-    return head
+    end = TOUCHED.search(head)
+    return head[: end.start() + 1] if end else head
 
 
 def loads(text):
