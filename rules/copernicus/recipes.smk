@@ -100,7 +100,7 @@ rule copernicus_detect:
         "../../envs/copernicus.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 700 * attempt,
+        mem_mb=lambda wildcards, attempt: 750 * attempt,
     params:
         recipe=recipe_of,
         recipes=option("recipes"),

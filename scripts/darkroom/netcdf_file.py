@@ -8,6 +8,12 @@ import numpy as np
 
 from darkroom import damage, whole_files
 
+# Names of attributes in HDF-EOS5 (Aura file format guidelines) -> those of CF.
+OF_EOS = {
+    "Title": "long_name", "Units": "units", "ScaleFactor": "scale_factor", "Offset": "add_offset",
+    "MissingValue": "missing_value", "ValidRange": "valid_range",
+}  # fmt: skip
+
 
 @contextlib.contextmanager
 def opened(path):
@@ -46,8 +52,9 @@ def walk(group, above=""):
 
 
 def attributes(variable):
-    """Attributes of a variable as a dict."""
-    return {name: variable.getncattr(name) for name in variable.ncattrs()}
+    """Attributes of a variable as a dict; what HDF-EOS calls otherwise is there by CF's name as well."""
+    told = {name: variable.getncattr(name) for name in variable.ncattrs()}
+    return {ours: told[theirs] for theirs, ours in OF_EOS.items() if theirs in told} | told
 
 
 def is_text(source):

@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import imagecodecs
@@ -221,7 +221,7 @@ def beside(work, sections, encoding, scripts, igneous, without_peers):
 
 
 def show(name, *columns):
-    print(f"{name:20}" + "".join(f"{text:>14}" for text in columns), flush=True)
+    print(f"{name:20}" + "".join(f"{text:>15}" for text in columns), flush=True)
 
 
 def told(measured, base=None):
@@ -252,7 +252,8 @@ def main():
     show("", "CPU s", "wall s", "MB", "tensorstore", "wall s", "scripts", "wall s", "igneous", "wall s", "load")
     try:
         for labels in (False, True):
-            make_sections(work / ("labels" if labels else "grey"), labels)
+            with ProcessPoolExecutor(1) as apart:  # what is measured later would seem to have its memory
+                apart.submit(make_sections, work / ("labels" if labels else "grey"), labels).result()
         for name, (sections, options, *told_to) in ROWS.items():
             folder = work / "ours"
             own = ours(work / sections, folder, options)

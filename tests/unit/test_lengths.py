@@ -258,8 +258,7 @@ def test_planes_that_ome_does_not_count(tmp_path):
 @pytest.mark.parametrize("name", ["ome_count", "tiff_strip_type", "nifti_slope_inf"])
 def test_one_line_that_names_the_file(name):
     path = next((FAULTS / name).iterdir())
-    said = refused("", described, path)
-    assert str(path) in said and "\n" not in said
+    assert "\n" not in refused(re.escape(str(path)), described, path)
 
 
 @cases

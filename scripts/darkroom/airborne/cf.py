@@ -1,8 +1,9 @@
 """netCDF-4 files after the CF conventions and ACDD-1.3, of granules in memory or read block by block.
 
 One sonde or flight track is a CF trajectory; a lidar curtain a trajectoryProfile of one trajectory with dimensions
-(trajectory, profile, altitude); a flight of sondes a trajectoryProfile in the contiguous ragged form (CF appendix
-H.6.3); a swath has no feature type. Stored values are those of the source.
+(trajectory, profile, altitude), the last one under another name where each profile has altitudes of its own; a flight
+of sondes a trajectoryProfile in the contiguous ragged form (CF appendix H.6.3); a swath has no feature type. Stored
+values are those of the source.
 """
 
 import itertools
@@ -441,7 +442,7 @@ def _is_curtain(granule):
 def _has_trajectory(granule, name):
     """Whether a variable has the dimension trajectory: in a curtain its coordinates, and what has bins."""
     dims = granule.variables[name].dims
-    return _is_curtain(granule) and (dims == ("profile", "altitude") or (name in COORDINATES and "profile" in dims))
+    return _is_curtain(granule) and (dims == ("profile", granule.bins) or (name in COORDINATES and "profile" in dims))
 
 
 def _target_dims(granule, name):

@@ -23,6 +23,12 @@ HDF4, CLASSIC = b"\x0e\x03\x13\x01", b"CDF"
 UNIX = (1e8, 4e9)  # what counts of seconds since an epoch are
 # Days that counts of seconds begin with: Unix, GPS, TAI93, J2000, LabVIEW and MATLAB's of instruments.
 EPOCHS = ("1970-01-01", "1980-01-06", "1993-01-01", "2000-01-01", "2001-01-01", "1904-01-01")
+COUNTED = {"seconds": 1, "milliseconds": 1e-3, "microseconds": 1e-6}
+# Times of day as the digits of one number -> what such columns are called.
+DIGITS = {
+    "hhmmss": re.compile("hh_?mm_?ss|^hms$", re.IGNORECASE),
+    "hhmm": re.compile("hh_?mm(?!_?ss)", re.IGNORECASE),
+}
 SECONDS = ("s", "sec", "second", "seconds")
 AT_LAUNCH = 60  # seconds below which the first time counts from a launch, not from midnight
 LEAPING = EPOCHS[1:3]
@@ -50,7 +56,7 @@ GUESSES = {
         r"ac_?lon|aircraft",
     ),
     "altitude": (
-        r"gps.*alt|alt.*(msl|gps)|^alt(itude)?(ref)?$|^hght$|msl.*alt|geometric.*height|^reference altitude",
+        r"gps.*alt|alt.*(msl|gps)|^alt(itude)?(ref|\[\])?$|^hght$|msl.*alt|geometric.*height|^reference altitude",
         r"press|radar|range",
     ),
     "height_above_reference_ellipsoid": (r"ellip.*height|height.*ellip|wgs.?84.*alt", r"geoid"),
@@ -201,7 +207,7 @@ def feature_of(variables, named, reader_name, notes):
     if reader_name in ("netcdf", "table") and _goes_back(moments(variables["time"])):
         notes.append("time goes backwards in it: as a swath it keeps its rows in their order, which no trajectory may")
         return "swath"
-    if _has_bins(variables, rows) and "altitude" in named and _is_of_bins(named["altitude"], rows):
+    if _has_bins(variables, rows) and "altitude" in named and _has_height_of_bins(named["altitude"], rows):
         return "trajectoryProfile"
     if any(
         _is_vertical(item) and _is_of_bins(item, rows) and _is_used(item.dims, variables, rows)
@@ -220,6 +226,11 @@ def _is_grid(named):
 
 def _has_bins(variables, rows):
     return any(item.dims[:1] == (rows,) and len(item.dims) == 2 for item in variables.values())
+
+
+def _has_height_of_bins(altitude, rows):
+    """Whether altitudes are those of bins: the same for all rows, or of each row."""
+    return _is_of_bins(altitude, rows) or (altitude.dims[:1] == (rows,) and len(altitude.dims) == 2)
 
 
 def _is_of_bins(item, rows):
@@ -281,7 +292,8 @@ def _read(path, form, notes):
         return variables, header
     form["time"], variables, header = read_so[min(read_so)]
     doubt = ", which is not the day that the file name tells" if min(read_so) % 2 else ""
-    notes.append(f"time is taken for {form['time']}{doubt}: see whether that is so")
+    alone = "" if {"variable", "parts"} & set(form["time"]) else ", the same moment for every row"
+    notes.append(f"time is taken for {form['time']}{alone}{doubt}: see whether that is so")
     if form["time"].get("units", "").endswith(LEAPING):
         notes.append(LEAP_SECONDS)
     return variables, header
@@ -297,24 +309,28 @@ def _is_near(day, groups):
 
 
 def clues(path, reader_name):
-    """(columns, labels): the first value and the units of each variable of a file by its name, and its header."""
+    """(columns, labels): the first value, units and all words of each variable of a file by name, and its header."""
     if reader_name == "table":
         columns, header, *_ = table.columns_of(path, {})
-        return {name: (column.values[0], column.told.get("units", "")) for name, column in columns.items()}, header
+        return {name: (column.values[0], column.told.get("units", ""), "") for name, column in columns.items()}, header
     with netcdf_file.opened(path) as file:
         columns = {}
         for name, item in netcdf_file.walk(file):
             if item.dtype is not str and item.dtype.kind in "iuf" and item.size:
-                columns[name] = (np.ravel(item[:1])[0], str(getattr(item, "units", "")))
+                attrs = netcdf_file.attributes(item)
+                columns[name] = (np.ravel(item[:1])[0], str(attrs.get("units", "")), " ".join(map(str, attrs.values())))
         return columns, {name: str(file.getncattr(name)) for name in file.ncattrs()}
 
 
 def _times(told, groups):
     """How the time of a file may be put together, by its `clues`; the likely ways first."""
     columns, header = told
-    texts = {name: str(first) for name, (first, _) in columns.items() if isinstance(first, str)}
-    likely = {name: first for name, (first, unit) in columns.items() if _is_time(name, unit) and name not in texts}
-    yield from ({"variable": name} for name, (_, unit) in columns.items() if " since " in unit)
+    texts = {name: str(first) for name, (first, *_) in columns.items() if isinstance(first, str)}
+    likely = {name: first for name, (first, unit, _) in columns.items() if _is_time(name, unit) and name not in texts}
+    yield from ({"variable": name} for name, (_, unit, _) in columns.items() if " since " in unit)
+    for name, form in itertools.product(columns, DIGITS):
+        if "date" in groups and DIGITS[form].search(name) and name not in texts:
+            yield {"variable": name, "units": f"{form} since {{date}}"}
     for day, clock in itertools.permutations(columns, 2):
         if TIME_OF_DAY.fullmatch(texts.get(clock, "")) and _is_day(columns[day][0]):
             yield {"variable": [day, clock]}
@@ -323,10 +339,11 @@ def _times(told, groups):
         for names in (*((name,) for name in texts), *itertools.permutations(texts, 2)):
             if _is_of_form(" ".join(texts[name] for name in names), f"{form} {clock}"):
                 yield {"variable": list(names), "format": f"{form} {clock}"}
-    yield from ({"variable": name, "units": f"seconds since {EPOCHS[2]}"} for name in likely if "tai93" in name.lower())
-    for epoch, name in itertools.product(EPOCHS, likely):
-        if UNIX[0] < float(likely[name]) < UNIX[1] and (epoch == EPOCHS[0] or "date" in groups):
-            yield {"variable": name, "units": f"seconds since {epoch}"}
+    atomic = [name for name in likely if "tai93" in f"{name} {columns[name][2]}".lower()]
+    yield from ({"variable": name, "units": f"seconds since {EPOCHS[2]}"} for name in atomic)
+    for epoch, (unit, scale), name in itertools.product(EPOCHS, COUNTED.items(), likely):
+        if UNIX[0] < float(likely[name]) * scale < UNIX[1] and (epoch == EPOCHS[0] or "date" in groups):
+            yield {"variable": name, "units": f"{unit} since {epoch}"}
     starts = [label for label, value in header.items() if _is_moment(value) and not LATER.search(label)]
     starts = [label for label in starts if not DECIMAL.fullmatch(header[label].strip())]
     starts.sort(key=lambda label: not START.search(label))
@@ -351,7 +368,9 @@ def _times(told, groups):
 
 
 def _is_time(name, unit):
-    return "time" in name.lower() or (unit in SECONDS and re.fullmatch("t|sec.*|elapsed.*", name, re.IGNORECASE))
+    if unit in SECONDS and re.fullmatch("t|sec.*|elapsed.*", name, re.IGNORECASE):
+        return True
+    return "time" in name.lower() or (unit.lower() in UNITS and re.search("utc|gmt", name, re.IGNORECASE) is not None)
 
 
 def _is_day(first):
@@ -393,25 +412,29 @@ def _is_place(header, label, name):
 
 
 def codes_of(item):
-    """Values of a variable that look like codes for missing ones: an extreme that is such a code, far off the rest."""
+    """Values of a variable that look like codes for missing ones: extremes that are such codes, far off the rest."""
     if item.is_text or not item.dims or item.dtype.kind not in "iuf" or item.shape[0] == 0:
         return []
+
+    def is_code(value):
+        return _is_code(value) or _is_code(float(f"{item.physical(value):.5g}"))
+
     stored = np.concatenate([np.ravel(block) for _, _, block in item.blocks()])
     values = np.unique(stored[~item.missing(stored) & np.isfinite(stored)])
-    ends = values[[0, -1]] if values.size > 2 else values[values <= SURE]
-    likely = [value for value in ends if _is_code(value) or _is_code(float(f"{item.physical(value):.5g}"))]
-    rest = values[~np.isin(values, likely)]
-    if not rest.size:
-        return [value.item() for value in likely]
+    likely = dict.fromkeys([*itertools.takewhile(is_code, values), *itertools.takewhile(is_code, values[::-1])])
+    rest = values[~np.isin(values, list(likely))]
+    if values.size < 3 or not rest.size:  # there is no spread to tell what is far off
+        return [value.item() for value in likely if value <= SURE]
     spread = float(rest[-1]) - float(rest[0])
     return [value.item() for value in likely if np.abs(rest.astype(np.float64) - float(value)).min() > spread]
 
 
 def _is_code(value):
-    """Whether a number is of nines alone, from -99 and 999 on, or an end of what an integer can be."""
+    """Whether a number is of nines alone, from -99 and 999 on, -7777 or -8888, or an end of what an integer can be."""
     digits = f"{abs(float(value)):.10g}".replace(".", "")
     nines = set(digits) == {"9"} and len(digits) >= (2 if value < 0 else 3)
-    return nines or abs(float(value)) > 1e30 or value in (-32768, -32767, 32767, 65535, -(2**31), 2**31 - 1)
+    limits = set(digits) in ({"7"}, {"8"}) and len(digits) >= 4 and value < 0
+    return nines or limits or abs(float(value)) > 1e30 or value in (-32768, -32767, 32767, 65535, -(2**31), 2**31 - 1)
 
 
 def table_of(variables, notes):
@@ -595,7 +618,8 @@ def flow(value):
 def told(granule):
     """Lines that say what a collection keeps, flags and lacks of a granule."""
     extent = granule.extent
-    yield f"{granule.id}: {granule.collection['short_name']}, {granule.feature or 'swath'}, {len(granule.times)} rows"
+    feature = granule.feature or ("grid" if granule.is_grid else "swath")
+    yield f"{granule.id}: {granule.collection['short_name']}, {feature}, {len(granule.times)} rows"
     sides = ", ".join(f"{side:g}" for side in extent.box)
     yield f"  from {time_text(extent.begin)} to {time_text(extent.end)}; west, south, east, north: {sides}"
     mapped = {source for form in granule.collection["formats"] for source in form["variables"]}

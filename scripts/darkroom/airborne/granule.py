@@ -13,6 +13,7 @@ import numpy as np
 from darkroom.airborne.extent import extent as extent_of
 from darkroom.airborne.extent import extent_of_grid
 from darkroom.airborne.times import units
+from darkroom.airborne.units import conversion
 
 BLOCK_BYTES = 16 << 20
 METRES = {"m": 1, "km": 1000}
@@ -149,6 +150,12 @@ class Granule:
         """Name of the row dimension: `time`, `profile`, or in a swath that of its scans or samples."""
         return self.variables["time"].dims[0]
 
+    @property
+    def bins(self):
+        """Dimension of a curtain's bins: `altitude`, or another where each profile has altitudes of its own."""
+        altitude = self.variables.get("altitude")
+        return altitude.dims[1] if altitude is not None and len(altitude.dims) == 2 else "altitude"
+
     @functools.cached_property
     def times(self):
         """Time of each row in UTC, datetime64[ns]; NaT where missing."""
@@ -212,7 +219,7 @@ class Granule:
     @functools.cached_property
     def altitude_range_m(self):
         """(lowest, highest) altitude in metres, or None where there is none or its units are no lengths."""
-        scale = METRES.get(self.variables["altitude"].attrs.get("units")) if self.altitude_range else None
+        scale = in_metres(self.variables["altitude"].attrs.get("units", "")) if self.altitude_range else None
         return tuple(scale * end for end in self.altitude_range) if scale else None
 
     @functools.cached_property
@@ -241,6 +248,17 @@ def add(variables, name, variable):
     while (free := name if number == 1 else f"{name}_{number}") in variables or free in RESERVED:
         number += 1
     variables[free] = variable
+
+
+def in_metres(text):
+    """How many metres a unit is, or None for what is no length."""
+    if text in METRES:  # as most are, which saves the loading of UDUNITS
+        return METRES[text]
+    try:
+        factors = conversion(text, "m")
+    except ValueError:
+        return None
+    return factors[0] if factors else None
 
 
 def moments(variable):

@@ -24,6 +24,9 @@ ALL_ONES = 0xFFFFFFFF
 OF_NOTICES = ("data", "metadata", "browse", "ancillary")  # kinds of files that a notice may name
 
 
+OF_FILES = ("name", "uri", "size", "checksumType", "checksum")  # what a notice tells of a file
+
+
 @dataclass(frozen=True)
 class File:
     """A file that a message names: its path here, and what is said of its size and digest."""
@@ -44,7 +47,7 @@ class File:
             return
         algorithm = self.algorithm.lower().replace("-", "").removesuffix("sum")
         algorithm = ALGORITHMS.get(algorithm, algorithm)
-        if algorithm != "ck" and algorithm not in hashlib.algorithms_guaranteed:
+        if algorithm != "ck" and (algorithm not in hashlib.algorithms_guaranteed or algorithm.startswith("shake")):
             raise ValueError(
                 f"{self.path}: its checksum is told as {self.algorithm}; right is md5, cksum, or one of SHA-1 and SHA-2"
             )
@@ -108,7 +111,7 @@ def read(path):
     entries = inputs(told["input"])
     if not entries:
         raise ValueError(f'{path}: input.granules has no file; right is such as [{{"files": ["D20120906_1.QC.eol"]}}]')
-    return Payload(told["config"], [located(entry, path) for entry in entries], message)
+    return Payload(told["config"], list(dict.fromkeys(located(entry, path) for entry in entries)), message)
 
 
 def plain(message):
@@ -117,19 +120,30 @@ def plain(message):
         return message
     if "product" in message and "config" not in message:
         collection = message.get("collection", {})
-        collection = {"name": collection} if isinstance(collection, str) else collection
-        product = message["product"] if isinstance(message["product"], dict) else {}
-        groups = [{"files": product.get("files", [])}, *product.get("filegroups", [])]
-        entries = [entry for group in groups for entry in group["files"]]
-        names = {"size", "checksum", "checksumType", "name", "uri"}
-        kept = [{key: value for key, value in entry.items() if key in names} for entry in entries]
-        named_as = {key: collection[key] for key in ("name", "version") if key in collection}
-        return {"config": {"collection": named_as}, "input": kept}
+        stated = collection if isinstance(collection, dict) else {"name": collection}
+        named_as = {key: stated[key] for key in ("name", "version") if key in stated}
+        return {"config": {"collection": named_as}, "input": files_of_notice(message["product"])}
     if "meta" in message and "payload" in message:
         kept_keys = ("collection", "buckets", "distribution_endpoint")
         config = {key: message["meta"][key] for key in kept_keys if key in message["meta"]}
         return {"config": config, "input": message["payload"]}
     return message
+
+
+def files_of_notice(product):
+    """The files of a notice and of its groups, with what a payload has of each; what is no list is left as it is."""
+    groups = product.get("filegroups", []) if isinstance(product, dict) else product
+    if not isinstance(groups, list) or groups is product:
+        return groups
+    entries = []
+    for group in (product, *groups):
+        listed = group.get("files", []) if isinstance(group, dict) else group
+        if not isinstance(listed, list):
+            return listed
+        entries += listed
+    return [
+        {key: entry[key] for key in OF_FILES if key in entry} if isinstance(entry, dict) else entry for entry in entries
+    ]
 
 
 def unwrapped(message):
@@ -160,12 +174,15 @@ def located(entry, path):
     told = [name.removeprefix("file://") for name in told if name]
     local = [name for name in told if "://" not in name]
     places = [Path(path.parent, name) for name in (*local, *(name.rpartition("/")[2] for name in told))]
-    local_path = next((place.resolve() for place in places if place.is_file()), None)
+    try:
+        local_path = next((place.resolve() for place in places if place.is_file()), None)
+    except (ValueError, OSError) as error:  # of a zero byte, of a name that is too long
+        raise ValueError(f"{path}: input {places[0].name[:100]!r} is no name of a file: {error.args[-1]}") from error
     if local_path is None and len(local) < len(told):
         remote = next(name for name in told if "://" in name)
         raise ValueError(f"{path}: {remote} is not on this machine; fetch it first and name the local path")
     if local_path is None:
-        raise FileNotFoundError(f"{path}: input {places[0].resolve()} is not there")
+        raise FileNotFoundError(f"{path}: input {places[0].absolute()} is not there")
     return File(local_path, entry.get("size"), entry.get("checksumType", ""), str(entry.get("checksum", "")))
 
 

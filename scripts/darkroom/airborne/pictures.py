@@ -12,6 +12,7 @@ from darkroom import entrypoint, files
 from darkroom.airborne import product, units
 from darkroom.airborne.extent import good as good_positions
 from darkroom.airborne.extent import wrapped
+from darkroom.airborne.granule import in_metres
 from darkroom.coastline import coastlines
 
 logger = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ def curtain_variable(granule):
     """The backscatter of a lidar curtain, 532 nm where there are several, or None."""
     if granule.rows != "profile":
         return None
-    curtains = {name: item for name, item in granule.variables.items() if item.dims == ("profile", "altitude")}
+    curtains = {name: item for name, item in granule.variables.items() if item.dims == ("profile", granule.bins)}
     measured = {name: item for name, item in curtains.items() if name != "altitude"}
     return next((item for name, item in measured.items() if "532" in name), next(iter(measured.values()), None))
 
@@ -131,16 +132,26 @@ def draw_curtain(granule, axes):
     """The logarithm of a curtain's means over blocks of profiles and bins, against time and altitude."""
     variable = curtain_variable(granule)
     means = block_means(variable)
-    times = granule.times
-    height = bin_heights(granule)
+    times, altitude = granule.times, granule.variables["altitude"]
+    kilometres = 1000 / (in_metres(altitude.attrs.get("units", "m")) or 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         shades = np.log10(np.where(means > 0, means, np.nan))
     finite = shades[np.isfinite(shades)]
     low, high = np.percentile(finite, (2, 99)) if finite.size else (0, 1)
     span = [matplotlib.dates.date2num(time) for time in (np.nanmin(times), np.nanmax(times))]
-    extent = (*span, float(height[0]), float(height[-1]))
-    picture = axes.imshow(shades.T, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="viridis")
-    axes.set_ylim(*sorted(extent[2:]))
+    if "profile" in altitude.dims:
+        heights = block_means(altitude) / kilometres
+        moments = np.broadcast_to(np.linspace(*span, len(heights))[:, None], heights.shape)
+        picture = axes.scatter(
+            moments, heights, 4, shades, marker="s", vmin=low, vmax=high, cmap="viridis", linewidths=0
+        )
+    else:
+        height = altitude.values() / kilometres
+        extent = (*span, float(height[0]), float(height[-1]))
+        picture = axes.imshow(
+            shades.T, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="viridis"
+        )
+        axes.set_ylim(*sorted(extent[2:]))
     axes.xaxis_date()
     axes.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
     axes.set(ylabel="altitude (km)")
@@ -168,13 +179,6 @@ def block_means(variable):
         for total, part in ((sums, np.where(finite, values, 0)), (counts, finite.astype("f8"))):
             total[at[starts]] += np.add.reduceat(np.add.reduceat(part, starts, axis=0), lowest, axis=1)
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-
-
-def bin_heights(granule):
-    """Altitudes of the bins of a curtain's first profile in km."""
-    altitude = granule.variables["altitude"]
-    values = altitude.physical(altitude.read(0, 1)[0] if "profile" in altitude.dims else altitude.array())
-    return values / (1000 if altitude.attrs["units"] == "m" else 1)
 
 
 def swath_variable(granule):

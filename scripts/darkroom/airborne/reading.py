@@ -77,6 +77,9 @@ def _read(match, path, companion, navigation):
         if lines is None:
             _leave_out_padding(variables, flags)
     feature = match.form["feature"] if match.form["feature"] in GEOMETRIES else ""
+    if feature and _is_of_bins(variables):
+        feature = "trajectoryProfile"  # which no trajectory can hold
+        _name_as_curtain(variables)
     names = [Path(path).name, *([Path(companion).name] if companion else [])]
     granule = Granule(match.granule, match.collection, names, feature, variables, header, flags)
     _put_in_order(granule, path, lines)
@@ -109,6 +112,19 @@ def _leave_out_padding(variables, flags):
             variables[name] = variable.only(np.flatnonzero(~empty))
     note = f"{np.count_nonzero(empty)} of {empty.size} rows have neither time nor position; they were left out"
     flags.append({"flag": "padding_left_out", "note": note})
+
+
+def _is_of_bins(variables):
+    """Whether each row has altitudes of bins of its own, as of a lidar below an aircraft."""
+    altitude = variables.get("altitude")
+    return altitude is not None and len(altitude.dims) == 2 and altitude.dims[:1] == variables["time"].dims
+
+
+def _name_as_curtain(variables):
+    """Call rows `profile`; their bins must not be called as their altitudes are (CF 5)."""
+    anew = {variables["time"].dims[0]: "profile", "altitude": "bin"}
+    for name, variable in variables.items():
+        variables[name] = replace(variable, dims=tuple(anew.get(dim, dim) for dim in variable.dims))
 
 
 def _flag_date(granule, match):

@@ -68,6 +68,14 @@ def same(one, other):
     return first is not None and first == second
 
 
+def is_pressure(text):
+    """Whether a text is a unit of pressure."""
+    try:
+        return bool(text) and conversion(text, "Pa") is not None
+    except ValueError:
+        return False
+
+
 @functools.cache
 def conversion(source, target):
     """(factor, offset) that bring values of one unit to another: target = factor x source + offset.

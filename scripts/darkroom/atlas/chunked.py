@@ -70,10 +70,11 @@ def describe(folder, root, names, kind):
     ]
     chunk_names = gaps.below(folder / key, root, names)
     with damage.named(folder / key, "scale of a precomputed volume"):
-        places = _in_shards(folder, scale) if "sharding" in scale else _named(chunk_names, offset, sides)
-        if not len(places):
+        places = _in_shards(folder / key, scale) if "sharding" in scale else [_named(chunk_names, offset, sides)]
+        there = gaps.grid(places, size, sides)
+        if not there.any():
             raise ValueError(f"{folder}: no chunk of its first scale, {key}, is there")
-        notes += gaps.note(places, size, sides, "xyz", fill=0)
+        notes += gaps.note(there, sides, "xyz", fill=0)
     affine = np.diag([*resolution, 1.0])
     affine[:3, 3] = (np.array(offset) + 0.5) * resolution
     if (folder / "transform.json").is_file():
@@ -104,10 +105,12 @@ def _named(names, offset, sides):
 
 
 def _in_shards(folder, scale):
-    """Places in the grid of the chunks that shards hold."""
-    codes = np.frombuffer(b"".join(_shards(folder, scale).list().result()), ">u8").astype(int)
-    place = shards.place(codes.copy(), shards.grid(scale["size"], scale["chunk_sizes"][0]))
-    return np.stack([np.broadcast_to(along, codes.shape) for along in place], axis=-1)
+    """Places in the grid of the chunks that shards hold, shard by shard."""
+    extents = shards.grid(scale["size"], scale["chunk_sizes"][0])
+    for path in sorted(folder.glob(f"*{shards.SUFFIX}")):
+        codes = shards.codes(path, scale["sharding"])
+        place = shards.place(codes.copy(), extents)
+        yield np.stack([np.broadcast_to(along, codes.shape) for along in place], axis=-1)
 
 
 def _shards(folder, scale):

@@ -4,11 +4,9 @@ Blocks are (channel, z, y, x). An output voxel covers up to 2 x 2 x 2 voxels. At
 are there, which is the same as covering each of them twice.
 """
 
-import functools
+import itertools
 
 import numpy as np
-
-from darkroom.compiled import compiled
 
 
 def halve(block, axes, labels=False):
@@ -22,13 +20,10 @@ def halve(block, axes, labels=False):
         return block
     sizes = (-(-size // 2) if axis in axes else size for axis, size in enumerate(block.shape))
     halved = np.empty(tuple(sizes), block.dtype)
-    if labels:
-        _mode_kernel()(np.ascontiguousarray(block), *(1 + (axis in axes) for axis in (1, 2, 3)), halved)
-        return halved
-    mean = _float_mean if block.dtype.kind == "f" else _mean
+    reduce = _mode if labels else _float_mean if block.dtype.kind == "f" else _mean
     step = 1 + (1 in axes)
-    for z in range(halved.shape[1]):  # sums are wide: a few planes at a time
-        halved[:, z : z + 1] = mean(block[:, z * step : (z + 1) * step], axes)
+    for z in range(halved.shape[1]):  # a few planes at a time, which the caches hold, as sums are wide
+        halved[:, z : z + 1] = reduce(block[:, z * step : (z + 1) * step], axes)
     return halved
 
 
@@ -67,33 +62,32 @@ def _summed(block, axes, wide):
     return block
 
 
-@functools.cache
-def _mode_kernel():
-    return compiled(_modes)
+def _mode(block, axes):
+    """The most frequent value of each window, the smallest one of a tie; most windows have one value alone."""
+    steps = [1 + (axis in axes) for axis in range(block.ndim)]
+    block = np.ascontiguousarray(block)
+    if any(size % step for size, step in zip(block.shape, steps, strict=True)):
+        block = np.pad(block, [(0, size % step) for size, step in zip(block.shape, steps, strict=True)], mode="edge")
+    corners = itertools.product(*map(range, steps))
+    places = [tuple(slice(low, None, step) for low, step in zip(corner, steps, strict=True)) for corner in corners]
+    first, *others = (block[place] for place in places)
+    mode, mixed = first.copy(), np.zeros(first.shape, bool)
+    for other in others:
+        mixed |= other != first
+    if mixed.any():
+        windows = np.stack([values[mixed] for values in (first, *others)], axis=1)
+        windows.sort(axis=1)
+        mode[mixed] = _first_longest(windows.T)
+    return mode
 
 
-def _modes(block, deep, down, across, halved):
-    """Fill `halved` with the mode of each window of `deep` x `down` x `across` voxels."""
-    window = np.empty(8, block.dtype)
-    channels, depth, height, width = block.shape
-    for channel in range(channels):
-        for z in range(halved.shape[1]):
-            for y in range(halved.shape[2]):
-                for x in range(halved.shape[3]):
-                    count = 0
-                    mixed = False
-                    for k in range(z * deep, min(depth, z * deep + deep)):
-                        for j in range(y * down, min(height, y * down + down)):
-                            for i in range(x * across, min(width, x * across + across)):
-                                window[count] = block[channel, k, j, i]
-                                mixed |= window[count] != window[0]
-                                count += 1
-                    best, most = window[0], 0
-                    if mixed:
-                        for one in range(count):
-                            times = 0
-                            for other in range(count):
-                                times += window[other] == window[one]
-                            if times > most or (times == most and window[one] < best):
-                                best, most = window[one], times
-                    halved[channel, z, y, x] = best
+def _first_longest(windows):
+    """The value of the first of the longest runs of equal values in each column (n,) of sorted windows (value, n)."""
+    best = windows[0].copy()
+    run = np.ones(len(best), np.uint8)
+    most = run.copy()
+    for before, values in itertools.pairwise(windows):
+        run = np.where(values == before, run + 1, 1).astype(np.uint8)
+        best = np.where(run > most, values, best)
+        most = np.maximum(most, run)
+    return best

@@ -4,28 +4,36 @@ import math
 
 import numpy as np
 
+MOST = 1 << 32  # chunks
 
-def note(places, sizes, sides, axes, fill):
-    """What is told of a source where chunks are missing: a list of one note, or of none.
 
-    places -- of the chunks that are there, integers (chunk, axis); some may lie outside of the grid
+def grid(places, sizes, sides):
+    """Which chunks of a source are there: an array of booleans with the axes of the source.
+
+    places -- arrays of integers (chunk, axis), of all chunks that are there; some may lie outside of the grid
     sizes, sides -- voxels along the axes of the source, and of a chunk
-    axes -- their letters
-    fill -- what readers take for a voxel that is not there
+
+    Raises ValueError for more chunks than can be counted.
     """
     extents = [-(-size // side) for size, side in zip(sizes, sides, strict=True)]
-    inside = ((places >= 0) & (places < extents)).all(axis=1)
-    there = np.unique(np.ravel_multi_index(tuple(places[inside].T), extents))
-    missing = math.prod(extents) - len(there)
+    if math.prod(extents) > MOST:
+        raise ValueError(f"{list(sizes)} voxels in chunks of {list(sides)} are more than {MOST} chunks")
+    there = np.zeros(extents, bool)
+    for some in places:
+        inside = ((some >= 0) & (some < extents)).all(axis=1)
+        there[tuple(some[inside].T)] = True
+    return there
+
+
+def note(there, sides, axes, fill):
+    """What is told of a grid with missing chunks, whose axes have these letters: a list of one note, or of none."""
+    missing = there.size - np.count_nonzero(there)
     if not missing:
         return []
-    holes = np.flatnonzero(there != np.arange(len(there)))
-    first = np.unravel_index(holes[0] if len(holes) else len(there), extents)
+    first = np.unravel_index(np.argmin(there), there.shape)
     corner = ", ".join(f"{axis} {at * side}" for axis, at, side in zip(axes, first, sides, strict=True))
-    return [
-        f"{missing} of {math.prod(extents)} chunks of the source are missing, the first one at voxel {corner}: their "
-        f"voxels are {fill}"
-    ]
+    told = f"{missing} of {there.size} chunks of the source are missing, the first one at voxel {corner}"
+    return [f"{told}: their voxels are {fill}"]
 
 
 def below(folder, root, names):

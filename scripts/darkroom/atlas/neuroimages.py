@@ -57,6 +57,8 @@ def _nifti(path, image, kind, ignore_scaling, time):
             "the NIfTI header says that the values are labels; `type: segmentation` keeps them in coarser scales"
         )
     shape, stored = [*proxy.shape, 1, 1][: max(3, proxy.ndim)], proxy.dtype
+    if min(shape) < 1:
+        raise ValueError(f"{path}: its header has the sizes {tuple(shape)}; right are numbers from 1")
     more = "c" if time is None else "t"
     axes = "xyz" + "".join(more if size > 1 else "-" for size in shape[3:])
     if axes == "xyz" + 2 * more and "sform_code" in header:

@@ -128,6 +128,8 @@ class Source:
     def _converted(self, planes, first):
         """One plane after the other, because a conversion takes many times the memory of what it converts."""
         kind = np.dtype(self.planned["values"]["data_type"])
+        if volume.is_cast(self.planned["values"], planes.dtype):
+            return planes.astype(kind, copy=not planes.flags.writeable)
         stored = planes if planes.dtype == kind and planes.flags.writeable else np.empty(planes.shape, kind)
         for number, plane in enumerate(planes):
             try:

@@ -24,8 +24,7 @@ from darkroom import damage, whole_files
 from darkroom.atlas import demands, pictures, tiffs
 from darkroom.atlas.numbering import by_channel, by_time, ordered, some
 
-SLIDES = (".svs", ".ndpi", ".scn")
-TIFFS = (".tif", ".tiff", ".btf", *SLIDES)
+TIFFS = (".tif", ".tiff", ".btf", ".tf8", ".svs", ".ndpi", ".scn", ".qptiff")
 JPEG_2000 = (".jp2", ".j2k", ".jpx", ".j2c")
 JPEGS = (".jpg", ".jpeg")
 SUFFIXES = (".png", *JPEGS, *JPEG_2000, *TIFFS)
@@ -69,6 +68,7 @@ class Header(NamedTuple):
     decoder: str | None  # tiff or jpeg of `pictures`; None is GDAL
     tile: tuple  # rows, columns
     in_order: bool
+    empty: int = 0  # strips or tiles of a TIFF that are not stored
 
     def __str__(self):
         white = ", 0 is white" if self.inverted else ""
@@ -88,7 +88,7 @@ class Sections(contextlib.AbstractContextManager):
         self.shape = source["shape"]
         self.dtype = np.dtype(source["dtype"])
         # Set anew for each window, GDAL's settings would take longer than a window of few rows.
-        self._pool = ThreadPoolExecutor(threads, initializer=rasterio.Env(**GDAL).__enter__)
+        self._pool = ThreadPoolExecutor(threads, initializer=lambda: rasterio.Env(**GDAL).__enter__())
         self._open = {}
 
     def read(self, first, last, top, bottom, left=0, right=None):
@@ -346,6 +346,8 @@ def describe_pages(slices, kind):
     bands = [number for number, colour in enumerate(header.colours, 1) if colour != "alpha"]
     if len(bands) < len(header.colours):
         notes.append("the alpha channel is dropped; colours are kept as they are stored")
+    if empty := sum(other.empty for _, other, _ in headers):
+        notes.append(f"{empty} strips or tiles of the sections are not stored: their values are 0, or those of no data")
     turns = {page: turn for page, _, turn in headers if turn != 1}
     if turns:
         shown = some(f"{Path(place(page)[0]).name} ({turn})" for page, turn in turns.items())
@@ -391,6 +393,7 @@ def _header(page):
         raise ValueError(f"{page} is not an image that can be read: {error}") from error
     if tiff:
         _require_plain(page, tiff)
+        header = header._replace(empty=tiff.databytecounts.count(0))
         turn = tiff.tags.valueof(TURN, 1)
         if tiff.photometric == 0 and np.dtype(header.dtype).kind != "u":
             header = header._replace(colours=(WHITE,))
@@ -510,7 +513,8 @@ def _require_images(root, names):
         what = f"{some(names)} is no volume or section image" if names else "there is no file"
         raise ValueError(
             f"{root}: {what}. Darkroom reads sections (PNG, TIFF, JPEG, JPEG 2000), one volume (NIfTI, "
-            "Analyze, MGH, MINC, NRRD, .npy, TIFF), or a folder of Zarr or Neuroglancer precomputed"
+            "Analyze, MGH, MINC, NRRD, .npy, TIFF), or a folder of Zarr or Neuroglancer precomputed; of other "
+            "formats of microscopes bioformats2raw makes a Zarr"
         )
     if strays:
         usual, _ = Counter(Path(name).suffix for name in names if name not in strays).most_common(1)[0]

@@ -91,6 +91,26 @@ def first(info, name):
     return place(int(stem or "0", 16) << bits, grid(info["size"], info["chunk_sizes"][0]))
 
 
+def codes(path, sharding):
+    """The compressed Morton codes of the chunks that a shard holds. Raises ValueError naming one that is cut."""
+    size, listed = 16 << sharding["minishard_bits"], [np.zeros(0, int)]
+    with path.open("rb") as file:
+        table = np.frombuffer(_all_of(path, file, size), "<u8").reshape(-1, 2)
+        for start, end in table[table[:, 0] < table[:, 1]].tolist():
+            file.seek(size + start)
+            index = _all_of(path, file, end - start)
+            index = imagecodecs.gzip_decode(index) if sharding.get("minishard_index_encoding") == "gzip" else index
+            listed.append(np.cumsum(np.frombuffer(index, "<u8").reshape(3, -1)[0]).astype(int))
+    return np.concatenate(listed)
+
+
+def _all_of(path, file, size):
+    content = file.read(size)
+    if len(content) < size:
+        raise ValueError(f"{path} is cut short, its indexes are not all there")
+    return content
+
+
 class Spool:
     """Chunks of a scale on their way into shards: one file for each shard, in any order, until all are there."""
 

@@ -223,6 +223,11 @@ def converter(values):
     return convert
 
 
+def is_cast(values, stored):
+    """Whether a type of source values is all that becomes another in the volume."""
+    return not values["window"] and not values.get("background") and np.can_cast(stored, values["data_type"])
+
+
 def is_background(block, background):
     """Where values are among those of the background, of which `nan` is one."""
     numbers = [number for number in background if number != "nan"]

@@ -89,28 +89,28 @@ def _gaps(folder, store, names, source):
     if not len(places):
         raise ValueError(f"{folder}: no chunk of it is there")
     codec = files.read_json(folder / "zarr.json")["codecs"][0] if source["driver"] == "zarr3" else {}
-    if codec.get("name") == "sharding_indexed":
-        inner = codec["configuration"]["chunk_shape"]
-        grid = np.array(sides) // inner
-        with damage.named(folder, "Zarr array in shards"):
+    with damage.named(folder, "Zarr array"):
+        if codec.get("name") == "sharding_indexed":
+            inner = codec["configuration"]["chunk_shape"]
+            shape = np.array(sides) // inner
             paths = (folder / match.string for match in keys)
-            within = [_in_shard(path, grid, codec["configuration"]) for path in paths]
-        places = np.concatenate([at * grid + chunks for at, chunks in zip(places, within, strict=True)])
-        sides = inner
+            within = (_in_shard(path, shape, codec["configuration"]) for path in paths)
+            there = gaps.grid((at * shape + chunks for at, chunks in zip(places, within, strict=True)), sizes, inner)
+            sides = inner
+        else:
+            there = gaps.grid([places], sizes, sides)
     if (time := source["picked"].get("t")) is not None:
         axis = axes.index("t")
-        places = places[places[:, axis] == time // sides[axis]]
-        places[:, axis] = 0
-        sizes = [1 if letter == "t" else size for letter, size in zip(axes, sizes, strict=True)]
-    return gaps.note(places, sizes, sides, axes, fill=0 if store.fill_value is None else store.fill_value.item())
+        there = there.take([time // sides[axis]], axis)
+    return gaps.note(there, sides, axes, fill=0 if store.fill_value is None else store.fill_value.item())
 
 
-def _in_shard(path, grid, codec):
-    """Places of the chunks that are in a shard. Its keys have four bytes for each axis."""
-    spec = {"driver": "zarr3_sharding_indexed", "base": files.kvstore(path), "grid_shape": grid.tolist()}
+def _in_shard(path, shape, codec):
+    """Places of the chunks that are in a shard of this shape, in chunks. Its keys have four bytes for each axis."""
+    spec = {"driver": "zarr3_sharding_indexed", "base": files.kvstore(path), "grid_shape": shape.tolist()}
     spec |= {key: codec[key] for key in ("index_codecs", "index_location") if key in codec}
     keys = tensorstore.KvStore.open(spec).result().list().result()
-    return np.frombuffer(b"".join(keys), ">u4").astype(int).reshape(-1, len(grid))
+    return np.frombuffer(b"".join(keys), ">u4").astype(int).reshape(-1, len(shape))
 
 
 def attributes(folder):

@@ -1,7 +1,7 @@
 """STAC items of maps: what, when, of which products, and where.
 
-Format: STAC 1.1, extensions Projection and Raster; Classification of maps with classes, SAR and Electro-Optical by
-satellite.
+Format: STAC 1.1, extensions Projection, Raster and Processing; Classification of maps with classes, SAR and
+Electro-Optical by satellite.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from darkroom.copernicus.merging import NO_CLASS
 from darkroom.copernicus.stack import Stack
 
 EXTENSION = "https://stac-extensions.github.io/{}/schema.json"
-EVERY = ("projection/v2.0.0", "raster/v2.0.0")
+EVERY = ("projection/v2.0.0", "raster/v2.0.0", "processing/v1.2.0")
 COMMON_NAMES = {  # of the Electro-Optical extension
     "B01": "coastal", "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge071", "B06": "rededge075",
     "B07": "rededge078", "B08": "nir", "B8A": "nir08", "B09": "nir09", "B10": "cirrus", "B11": "swir16",

@@ -29,18 +29,6 @@ def _ends(corners):
     return beside.min(0), beside.max(0)
 
 
-def gridded(values, longitudes, latitudes, left, north, step, shape):
-    """The mean of the pixels in each cell by their overlaps (float64, NaN where there is none), and how much of each
-    cell they cover, more than 1 where they overlap each other.
-
-    values (n); longitudes, latitudes -- of corners (n, 4), in degrees
-    left, north -- the corner of the grid; step -- degrees of a cell; shape -- (rows, columns)
-    """
-    total, cover = np.zeros(shape), np.zeros(shape)
-    add(values, longitudes, latitudes, left, north, step, total, cover)
-    return mean(total, cover), cover
-
-
 def mean(total, cover):
     """The mean of cells by what `add` made, NaN for those that no pixel covers."""
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -48,7 +36,13 @@ def mean(total, cover):
 
 
 def add(values, longitudes, latitudes, left, north, step, total, cover):
-    """Add pixels to the sum of values by overlaps and to the covered part of each cell, see `gridded`."""
+    """Add pixels by their overlaps with the cells of a grid.
+
+    values (n); longitudes, latitudes -- of corners (n, 4), in degrees
+    left, north -- the corner of the grid; step -- degrees of a cell
+    total, cover (rows, columns) -- to which are added the values by overlaps, and how much of each cell pixels cover,
+        more than 1 where they overlap each other
+    """
     rows, columns = (north - latitudes) / step, (longitudes - left) / step
     (west, east), (top, bottom) = _ends(columns), _ends(rows)
     level = (bottom > 0) & (top < total.shape[0])

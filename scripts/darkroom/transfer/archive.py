@@ -211,6 +211,8 @@ def _zip_members(archive):
         for info in packed.infolist():
             if info.flag_bits & 1:
                 raise ValueError(f"{archive}: member {info.filename!r} is encrypted; unpack it yourself")
+            if packed.getinfo(info.filename) is not info:
+                continue  # it was written again, as zarr-python does with metadata: the last one counts
             mode, name = stat.S_IFMT(info.external_attr >> 16), info.filename.replace("\\", "/")  # as Windows has them
             kind = "folder" if name.endswith("/") else "file"
             if mode not in (0, stat.S_IFREG, stat.S_IFDIR):

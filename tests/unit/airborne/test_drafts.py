@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import airborne_files
-from darkroom.airborne import cf, collection, draft, pictures, places, reading, times
+from darkroom.airborne import cf, collection, draft, pictures, places, product, reading, times
 from darkroom.airborne.told import told
 
 START = np.datetime64("2020-02-01T11:33:16")
@@ -495,3 +495,74 @@ def test_a_file_with_a_byte_order_mark_is_known(tmp_path):
     path = tmp_path / "nav.txt"
     path.write_bytes(codecs.BOM_UTF8 + airborne_files.iwg1(tmp_path).read_bytes())
     assert draft.reader_of(path) == "iwg1"
+
+
+def test_attributes_of_hdf_eos(tmp_path):
+    path = tmp_path / "OMI_20200201.he5"
+    with h5py.File(path, "w") as file:
+        seconds = (START - np.datetime64("1993-01-01")).astype(np.int64) + np.arange(ROWS, dtype=np.float64)
+        for name, values, attrs in (
+            ("Time", seconds, {"Title": "Time at Start of Scan (TAI93)", "Units": "s"}),
+            ("Latitude", 33 + np.arange(ROWS) / 100, {"Units": "deg"}),
+            ("Longitude", -79 + np.arange(ROWS) / 100, {"Units": "deg"}),
+            ("CloudFraction", np.array([-32767, *[300] * (ROWS - 1)], np.int16),
+             {"Units": "NoUnits", "ScaleFactor": 0.001, "Offset": 0.1, "MissingValue": np.int16(-32767)}),
+        ):  # fmt: skip
+            file[f"HDFEOS/{name}"] = values
+            file[f"HDFEOS/{name}"].attrs.update({key: np.bytes_(one) if isinstance(one, str) else one for key, one in attrs.items()})  # fmt: skip
+    granule, _ = drafted(path, tmp_path)
+    assert granule.start == START
+    np.testing.assert_allclose(granule.variables["hdfeos_cloudfraction"].values(), [np.nan, *[0.4] * (ROWS - 1)])
+
+
+def test_every_code_at_the_ends_is_found(tmp_path):
+    values = np.array([20.0, 21, 22, -8888, -9999, 99999])
+    path = file_of(tmp_path, "radar_20200201_113316.nc", tair=(("t",), values, {"units": "degC"}), **track())
+    granule, _ = drafted(path, tmp_path)
+    np.testing.assert_array_equal(granule.variables["tair"].values(), [20, 21, 22, *[np.nan] * 3])
+
+
+def test_hours_of_utc_by_their_name_and_grids_by_theirs(tmp_path):
+    hours = (("t",), 23.9 + np.arange(ROWS) / 10, {"units": "hours"})
+    granule, _ = drafted(file_of(tmp_path, "DIAL_20200201.nc", UTC_decimal=hours, **track()), tmp_path)
+    assert [str(granule.start)[:16], str(granule.end)[:16]] == ["2020-02-01T23:54", "2020-02-02T00:24"]
+    assert "swath" not in next(draft.told(granule))
+
+
+def test_altitudes_of_each_profile_make_a_curtain(tmp_path):
+    """As of a lidar that looks down: CF has no trajectory with such, and no dimension called as its altitudes."""
+    time = (("t",), np.arange(ROWS) + 41_596.0, {"units": "seconds since 2020-02-01"})
+    heights = 10_000 - 15.0 * np.arange(4) + np.arange(ROWS)[:, None]
+    ratio = np.arange(ROWS * 4.0).reshape(ROWS, 4) + 1
+    path = file_of(tmp_path, "WALES_20200201.nc", time=time, **track(),
+                   altitude=(("t", "range"), heights, {"units": "meters"}), ratio=(("t", "range"), ratio, {"units": "1"}))  # fmt: skip
+    granule, _ = drafted(path, tmp_path)
+    assert (granule.feature, granule.rows, granule.variables["ratio"].dims) == (
+        "trajectoryProfile",
+        "profile",
+        ("profile", granule.bins),
+    )
+    cf.write(granule, tmp_path / "made.nc")
+    with product.opened(tmp_path / "made.nc") as made:
+        assert cf.round_trip(granule, made) == []
+    passed, text = airborne_files.compliance(tmp_path / "made.nc", "cf:1.8", tmp_path)
+    assert passed, text
+    assert granule.altitude_range_m == (heights.min(), heights.max())
+    axes = matplotlib.figure.Figure().subplots()
+    pictures.draw_curtain(granule, axes)
+    np.testing.assert_allclose(axes.collections[0].get_offsets()[:, 1], heights.ravel() / 1000)
+
+
+def test_levels_of_a_grid_stand_between_time_and_latitude(tmp_path):
+    values = np.arange(2 * 3 * 4 * 5, dtype=np.float64).reshape(3, 2, 4, 5)
+    path = file_of(
+        tmp_path, "MERRA_20200201.nc",
+        time=(("time",), np.arange(2.0), {"units": "hours since 2020-02-01"}),
+        lev=(("lev",), np.array([1000.0, 850, 500]), {"units": "hPa"}),
+        lat=(("lat",), np.arange(4.0), {"units": "degrees_north"}),
+        lon=(("lon",), np.arange(5.0), {"units": "degrees_east"}),
+        U=(("lev", "time", "lat", "lon"), values, {"units": "m/s"}),
+    )  # fmt: skip
+    wind = drafted(path, tmp_path)[0].variables["eastward_wind"]
+    assert wind.dims == ("time", "lev", "latitude", "longitude")
+    np.testing.assert_array_equal(wind.array(), values.transpose(1, 0, 2, 3))

@@ -125,12 +125,41 @@ def test_a_message_of_a_workflow_is_answered(sonde, answered, around):
         ({"checksum": "0" * 64, "checksumType": "SHA2"}, "its SHA2 is"),
         ({"checksum": "0" * 40, "checksumType": "SHA-1"}, "its SHA-1 is"),
         ({"checksum": 12345678, "checksumType": "CKSUM"}, "its CKSUM is"),
+        ({"checksum": "abc", "checksumType": "shake_128"}, "its checksum is told as shake_128; right is md5"),
         ({"checksum": "abc", "checksumType": "crc99"}, "its checksum is told as crc99; right is md5"),
     ],
 )
 def test_a_wrong_size_or_digest_is_refused(sonde, answered, more, wrong):
     with pytest.raises(ValueError, match=wrong):
         answered(notice(sonde, **more))
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (lambda asked: asked | {"collection": 5}, "config.collection.name: is 5, not text"),
+        (lambda asked: asked | {"product": {"files": {"a": 1}}}, "message.json input: "),
+        (lambda asked: asked | {"product": {"filegroups": 5}}, "input: is 5, not a list"),
+        (lambda asked: asked | {"product": {"filegroups": [5]}}, "input: is 5, not a list"),
+        (lambda asked: asked | {"product": [1]}, "input.0: is 1, not text or a map"),
+        (
+            lambda asked: asked | {"product": {"files": [{"uri": "a" * 5000}]}},
+            "message.json: input '.*a' is no name of a file: .* too long",
+        ),
+        (lambda asked: asked | {"product": {"files": [{"uri": "a\0b"}]}}, "message.json: input .* is not there"),
+    ],
+)
+def test_notices_of_another_shape_are_refused_in_a_line(sonde, change, wrong):
+    path = sonde.with_name("message.json")
+    path.write_text(json.dumps(change(notice(sonde))))
+    with pytest.raises((ValueError, OSError), match=wrong):
+        payload.read(path)
+
+
+def test_a_file_that_is_named_twice_is_one(sonde):
+    path = sonde.with_name("message.json")
+    path.write_text(json.dumps({"config": {}, "input": [sonde.name, sonde.name]}))
+    assert payload.read(path).names == [sonde.name]
 
 
 def test_cksum_is_that_of_the_program(sonde):

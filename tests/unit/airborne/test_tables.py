@@ -59,6 +59,18 @@ TABLES = {
         "13:01:01,28.87,1010.4,17.7624,-64.8318,-999\n"
         "13:01:02,28.74,1009.8,17.7625,-64.8318,60\n"
     ),
+    "digits_20210830.csv": (
+        "hhmmss,temp,pressure (hPa),lat,lon\n"
+        "130100,29.00,1011.0,17.7624,-64.8317\n"
+        "130101,28.87,1010.4,17.7624,-64.8318\n"
+        "130102,28.74,1009.8,17.7625,-64.8318\n"
+    ),
+    "logger.csv": (
+        "timestamp_ms,temp,pressure (hPa),lat,lon\n"
+        "1630328460000,29.00,1011.0,17.7624,-64.8317\n"
+        "1630328461000,28.87,1010.4,17.7624,-64.8318\n"
+        "1630328462000,28.74,1009.8,17.7625,-64.8318\n"
+    ),
     "savetxt_20210830.txt": (
         "# time temp pressure[hPa] lat lon\n"
         "1630328460 29.00 1011.0 17.7624 -64.8317\n"
@@ -98,6 +110,22 @@ def test_a_sounding_is_the_same_in_every_layout(tmp_path, name):
     cf.write(granule, tmp_path / "made.nc")
     with product.opened(tmp_path / "made.nc") as made:
         assert cf.round_trip(granule, made) == []
+
+
+def test_digits_of_the_clock_over_midnight_and_such_that_are_none(tmp_path):
+    path = tmp_path / "digits_20210830.csv"
+    path.write_text(TABLES[path.name].replace("130102", "000005.5").replace("1301", "2359"))
+    granule, _ = drafted(path, tmp_path)
+    assert [str(moment)[8:21] for moment in granule.times] == ["30T23:59:00.0", "30T23:59:01.0", "31T00:00:05.5"]
+    path.write_text(TABLES[path.name].replace("130102", "136102"))
+    with pytest.raises(ValueError, match=r"digits_20210830.csv: hhmmss is 136102, which is no time hhmmss"):
+        reading.read(collection.match(path.name, collection.load([tmp_path / f"{path.name}.yaml"])), path)
+
+
+def test_one_moment_for_all_rows_is_said(tmp_path):
+    path = tmp_path / "digits_20210830.csv"
+    path.write_text(TABLES[path.name].replace("hhmmss", "count"))
+    assert any("the same moment for every row" in note for note in draft.draft(path)[1])
 
 
 def test_units_are_supposed_without_codes(tmp_path):

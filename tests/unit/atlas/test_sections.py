@@ -7,6 +7,7 @@ import zlib
 import imagecodecs
 import numpy as np
 import pytest
+import rasterio
 import tifffile
 from PIL import Image
 
@@ -231,6 +232,21 @@ def test_inks_are_refused(suffix, noise, tmp_path, refuses):
 def test_colours_that_are_none_are_refused(shape, noise, tmp_path, refuses):
     tifffile.imwrite(tmp_path / "s1.tif", noise(*shape), photometric="cielab")
     refuses(tmp_path, "s1.tif", "has colours of the kind CIELAB; convert it to RGB or grey")
+
+
+def test_tiles_that_are_not_stored(noise, tmp_path, make, block):
+    """GDAL leaves out what is all 0 (SPARSE_OK), scanners what is no tissue."""
+    planes = noise(3, 40, 50)
+    planes[1, :16, 16:48] = 0
+    for number, plane in enumerate(planes):
+        options = {"driver": "GTiff", "width": 50, "height": 40, "count": 1, "dtype": "uint8", "sparse_ok": True}
+        options |= {"tiled": True, "blockxsize": 16, "blockysize": 16}
+        with rasterio.open(tmp_path / f"s{number}.tif", "w", **options) as dataset:
+            dataset.write(plane, 1)
+    volume = make(tmp_path, resolution=1000)
+    assert "2 strips or tiles of the sections are not stored: their values are 0" in volume.notes
+    assert np.array_equal(volume.voxels(), block(planes))
+    assert volume.check()["passed"]
 
 
 def test_pages_that_are_volumes_are_refused(noise, tmp_path, refuses):

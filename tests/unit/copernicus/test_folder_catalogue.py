@@ -5,6 +5,7 @@ import json
 import shutil
 import zipfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import rasterio
@@ -158,6 +159,16 @@ def test_a_product_whose_manifest_is_broken_is_found_by_its_name(archive, tmp_pa
     got, record = found({"type": "L2A"}, tmp_path / "in", tmp_path)
     assert len(got) == 1
     got, record = found({"type": "L2A", "area": [7, 45, 8, 46]}, tmp_path / "in", tmp_path)
+    assert got == [] and record["left_out"][0]["why"] == "its footprint is not told"
+
+
+def test_a_netcdf_whose_own_lengths_are_at_odds_is_found_by_its_name(archive, tmp_path):
+    (tmp_path / "in").mkdir()
+    product = Path(shutil.copy(next(archive.rglob("S5P_*.nc")), tmp_path / "in"))
+    assert described(product)["footprint"]
+    product.write_bytes(product.read_bytes()[:-1])
+    assert described(product) == {}
+    got, record = found({"mission": "Sentinel-5P", "area": [7, 45, 8, 46]}, tmp_path / "in", tmp_path)
     assert got == [] and record["left_out"][0]["why"] == "its footprint is not told"
 
 

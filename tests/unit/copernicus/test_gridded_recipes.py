@@ -1,5 +1,6 @@
 """Fields on latitude and longitude: axes of CAMS old and new, flags of Copernicus Land, sea temperatures, areas, frames."""
 
+import dataclasses
 import importlib.util
 import json
 import subprocess
@@ -11,11 +12,13 @@ import pytest
 import xarray
 from PIL import Image
 
+import copernicus_safe
 from campaign import SCRIPTS
 from copernicus_plot_frames import copernicus_plot_frames
 from copernicus_recipe import project
 from darkroom.copernicus import merging, stack, variants
 from darkroom.copernicus.recipes.registry import method
+from darkroom.inventory import Inventory
 
 OPTIONS = {"layers": [], "map": {}, "step": None, "every": None, "hours": [], "dekads": [], "nearest": None}
 DAYS = ("2020-07-08", "2020-07-09", "2020-07-10")
@@ -349,10 +352,11 @@ def test_an_area_on_either_side_of_the_date_line_is_that_of_a_cut_out_over_it(tm
 def test_what_is_no_measurement_however_the_file_says_so(tmp_path, dtype, stored, told):
     values = np.full((2, 3), 100.0)
     values[0, 0] = stored
+    told = {"scale_factor": 1.0} | told
     field(tmp_path / "raw/a.nc", "LAI", values, [1, 0], [0, 1, 2], [("time", 0, TIME)], dtype, **told)
     _, shown = run(tmp_path / "raw", tmp_path / "stack.nc", "cgls_vegetation", layers="LAI")
     assert np.isnan(layer(shown)).tolist() == [[True, False, False], [False] * 3]
-    assert np.nanmax(layer(shown)) == pytest.approx(100 * told.get("scale_factor", 1))
+    assert np.nanmax(layer(shown)) == pytest.approx(100 * told["scale_factor"])
 
 
 def test_an_unsigned_byte_is_more_than_127(tmp_path):
@@ -525,3 +529,29 @@ def test_what_cannot_be_made_is_one_line(sea):
 )
 def test_options_are_looked_at_before_anything_runs(recipe, options, says):
     assert says in "; ".join(method("gridded").problems(variants.known()[recipe], OPTIONS | options))
+
+
+def test_other_fields_of_one_archive_are_left_out_and_said(tmp_path):
+    """As the Atmosphere Data Store packs what was asked for: a file of each kind of level. Beside it, it is an error."""
+    values, *place = world()
+    for file, name in (("data_sfc.nc", "tcno2"), ("data_plev.nc", "t")):
+        field(tmp_path / "raw" / file, name, values, *place, [("time", seconds(DAYS[0]), TIME)], units="kg m-2")
+    with pytest.raises(ValueError, match="there are files with t, and without tcno2"):
+        run(tmp_path / "raw", tmp_path / "stack.nc", "cams_columns")
+    listed = copernicus_safe.inventory(tmp_path / "raw")
+    packed = Inventory(listed.root, [dataclasses.replace(file, archive="cams.zip") for file in listed.files])
+    times = method("gridded").describe(packed, variants.known()["cams_columns"], OPTIONS)
+    assert times.products == ["data_sfc.nc"]
+    assert "data_plev.nc has no tcno2, and another file of its archive has" in times.notes
+
+
+def test_whole_numbers_with_flags_need_their_scale(tmp_path):
+    """Of a copy that has lost it, 0 to 250 would be vegetation indices."""
+    path = tmp_path / "raw/c_gls_NDVI_202007010000_GLOBE_PROBAV_V3.0.1.nc"
+    field(path, "NDVI", np.full((4, 4), 120), [3, 2, 1, 0], [0, 1, 2, 3], dtype="u1", _FillValue=255)
+    with pytest.raises(ValueError, match=f"{path.name}: NDVI has no scale_factor"):
+        run(tmp_path / "raw", tmp_path / "stack.nc", "cgls_vegetation")
+    field(path, "NDVI", np.full((4, 4), 0.4), [3, 2, 1, 0], [0, 1, 2, 3])  # as a copy has it that was scaled
+    assert layer(run(tmp_path / "raw", tmp_path / "stack.nc", "cgls_vegetation")[1]) == pytest.approx(
+        np.full((4, 4), 0.4)
+    )

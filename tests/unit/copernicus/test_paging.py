@@ -1,8 +1,10 @@
 """Paging: every product once, in whatever pages, beyond what may be skipped, and while the catalogue changes."""
 
+import re
+
 import pytest
 
-from darkroom.copernicus.catalogues.paging import Page, paged
+from darkroom.copernicus.catalogues.paging import Page, paged, product_of
 from darkroom.copernicus.products import Product
 from darkroom.copernicus.settings import Limits
 
@@ -79,3 +81,26 @@ def test_a_catalogue_that_never_rests_is_given_up():
 def test_a_catalogue_that_does_not_count_is_not_trusted():
     with pytest.raises(OSError, match="does not count its products"):
         paged(lambda since, skip, top, count: Page([], None), Limits(), 10)
+
+
+def entry(row):
+    return Product(row["Id"], row["Name"], row["ContentDate"]["Start"], "", bytes=row.get("ContentLength"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"ContentDate": None}, "TypeError: 'NoneType' object is not subscriptable"),
+        ({"ContentDate": {}}, "KeyError: 'Start'"),
+        ({"Name": None}, "no name that can be read"),
+        ({"Name": ""}, "no name that can be read"),
+        ({"ContentDate": {"Start": 5}, "ContentLength": "many"}, "no begin, bytes that can be read"),
+    ],
+)
+def test_an_entry_that_is_no_product_is_named_with_its_catalogue(change, says):
+    row = {"Id": "1", "Name": "S2A", "ContentDate": {"Start": "2023-06-22T10:16:01Z"}}
+    assert product_of(row, entry, "https://catalogue").name == "S2A"
+    with pytest.raises(
+        ValueError, match=re.escape(f"https://catalogue: an entry of the answer is no product ({says}): ")
+    ):
+        product_of(row | change, entry, "https://catalogue")

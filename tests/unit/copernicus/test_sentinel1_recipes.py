@@ -371,6 +371,8 @@ def test_products_of_which_nothing_can_be_made_are_named(archive, tmp_path):
         ("annotation", r"<latitude>[^<]*<", "<latitude>north<", "has what is no number: .*'north'"),
         ("annotation", r"<numberOfLines>360", "<numberOfLines>many", "has what is no number: .*'many'"),
         ("annotation", r"<rangePixelSpacing>10", "<rangePixelSpacing>0", "has 360 lines of 480 pixels of 0 m"),
+        ("annotation", r"<rangePixelSpacing>10", "<rangePixelSpacing>9999", "has 360 lines of 480 pixels of 9999 m"),
+        ("annotation", r"<numberOfLines>360", "<numberOfLines>360 1", "has 360 1 lines of 480 pixels of 10 m"),
         ("calibration", r"<sigmaNought>[\d.e+]+", "<sigmaNought>0", "has values of sigmaNought that are not above 0"),
         ("calibration", r"<sigmaNought>[\d.e+]+", "<sigmaNought>nan", "has what is no number: nan"),
         ("noise", r"<line>-?\d+</line><pixel>", "<pixel>", "a noiseRangeVector does not tell its line"),

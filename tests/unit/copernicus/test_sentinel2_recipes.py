@@ -613,6 +613,12 @@ def test_products_are_what_their_formats_want(tmp_path):
     assert valid and not errors and not warnings
     item = files.read_json(tmp_path / "item.json")
     assert pystac.Item.from_dict(item | {"stac_extensions": []}).validate() == [SCHEMA]
+    assets = item["assets"].values()
+    fields = {
+        key for part in (item["properties"], *assets, *(one.get("bands", [{}])[0] for one in assets)) for key in part
+    }
+    declared = {url.split("/")[3] for url in item["stac_extensions"]}
+    assert {key.partition(":")[0].replace("proj", "projection") for key in fields if ":" in key} == declared
     west, south, east, north = item["bbox"]
     assert west == pytest.approx(7.7272, abs=1e-3) and north - south == pytest.approx(320 / 111_200, rel=0.05)
     assert item["properties"]["start_datetime"] == "2023-06-22T10:16:01.024000Z" and east > west

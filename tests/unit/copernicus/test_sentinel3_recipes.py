@@ -313,3 +313,9 @@ def test_flags_and_units_of_another_processing(tmp_path):
         ValueError, match=rf"^{re.escape(str(tmp_path))}/raw/{name}/wqsf.nc: has no flag CLOUD_MARGIN; its"
     ):
         run(tmp_path / "raw", tmp_path / "stack.nc", "s3_olci")
+    with netCDF4.Dataset(tmp_path / "raw" / name / "wqsf.nc", "a") as dataset:
+        dataset["WQSF"].flag_meanings = dataset["WQSF"].flag_meanings.replace("RIM", "CLOUD_MARGIN")
+    with netCDF4.Dataset(tmp_path / "raw" / name / "chl_nn.nc", "a") as dataset:
+        dataset["CHL_NN"].scale_factor = "small"
+    with pytest.raises(ValueError, match=r"chl_nn\.nc: CHL_NN has the scale_factor 'small', which is no number"):
+        run(tmp_path / "raw", tmp_path / "stack.nc", "s3_olci")

@@ -52,7 +52,9 @@ def test_overlaps_are_those_of_shapely_and_nothing_is_lost():
     longitudes, latitudes = (one.reshape(-1, 4) for one in made.swath(12, 15, 9.03, 44.02, 0.13))
     values = chances(len(longitudes))
     given = (values, longitudes, latitudes, 8.9, 46.0, 0.1, (25, 30))
-    mean, cover = overlap.gridded(*given)
+    sums, cover = np.zeros((2, 25, 30))
+    overlap.add(*given[:-1], sums, cover)
+    mean = overlap.mean(sums, cover)
     total, covered = exact(*given)
     assert cover == pytest.approx(covered, abs=1e-9)
     assert mean[cover > 1e-9] == pytest.approx((total / covered)[cover > 1e-9], rel=1e-7)
@@ -234,13 +236,14 @@ def test_an_orbit_is_read_once_for_several_blocks_of_a_large_map(tmp_path, monke
 
 
 def test_quality_as_a_share_and_corners_that_are_missing(tmp_path):
-    """As files that were written anew may have them: qa_value as a float, fill in the corners of a pixel."""
+    """As files that were written anew may have them: qa_value as a float, a packed column, fill in the corners."""
     longitudes, latitudes = made.swath(4, 4, 5, 44, 1.0, lean=0)
     values, share = np.arange(16.0).reshape(4, 4), np.full((4, 4), 0.75, "f4")
     share[:, 2:] = 0.76
-    path = made.orbit(tmp_path / "raw", values, longitudes, latitudes)
+    path = made.orbit(tmp_path / "raw", values - 3, longitudes, latitudes)
     with netCDF4.Dataset(path, "a") as dataset:
         product = dataset["PRODUCT"]
+        product["nitrogendioxide_tropospheric_column"].setncatts({"scale_factor": 0.5, "add_offset": 1.5})
         product.renameVariable("qa_value", "percents")
         product.createVariable("qa_value", "f4", ("time", "scanline", "ground_pixel"))[0] = share
         product["SUPPORT_DATA/GEOLOCATIONS/latitude_bounds"][0, 1, 3] = made.FILL
@@ -248,7 +251,7 @@ def test_quality_as_a_share_and_corners_that_are_missing(tmp_path):
     assert f"{path.name}: 1 pixels of good quality have no corners on the ground, and are left out" in times.notes
     assert times.held == 7 * sentinel5p.HELD
     assert layer(shown)[::-1].tolist() == pytest.approx(
-        np.array([[2, 3], [6, np.nan], [10, 11], [14, 15]]), nan_ok=True
+        np.array([[2, 3], [6, np.nan], [10, 11], [14, 15]]) / 2, nan_ok=True
     )
 
 

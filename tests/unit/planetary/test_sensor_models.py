@@ -272,32 +272,30 @@ def test_lorri_of_ale_has_the_axis_of_isis():
     assert made.coefficients.tolist() == own["INS-98301_OOC_EM"]
 
 
-@pytest.mark.parametrize(
-    ("code", "keyword", "value", "kind", "coefficients"),
-    [
-        (-203126, "RAD_DIST_COEFF", 9.2e-06, "dawnfc", [9.2e-06]),
-        (-203111, "RAD_DIST_COEFF", [9.2e-06], "dawnfc", [9.2e-06]),
-        (-82360, "K1", 8e-06, "radial", [0, -8e-06, 0]),
-        (-82361, "K1", [6.2e-05], "radial", [0, -6.2e-05, 0]),
-    ],
-)
-def test_what_ale_makes_of_a_cube_has_the_distortion_of_its_keyword(code, keyword, value, kind, coefficients):
-    """As ALE has it of the same camera's other labels, here of its dawnfc and cassiniiss; without a keyword it is said."""
-    plain = {"radial": {"coefficients": [0.0, 0.0, 0.0]}}
-    keywords = {f"INS{code}_{keyword}": value}
-    ale = frame(naif_keywords=keywords, optical_distortion=plain)
-    ale["instrument_pointing"]["time_dependent_frames"] = [code, 1]
-    made = isd.from_isd(ale)
-    assert (made.distortion, made.coefficients.tolist(), made.omitted) == (kind, coefficients, [])
-    axis = {f"INS{code}_BORESIGHT_SAMPLE": 512.5, f"INS{code}_BORESIGHT_LINE": 512.5}
-    centred = isd.from_isd(
-        ale | {"detector_center": {"sample": 512.5, "line": 512.5}, "naif_keywords": keywords | axis}
-    )
-    assert centred.boresight == ((512.5, 512.5) if kind == "radial" else (513, 513))
-    told = isd.from_isd(ale | {"naif_keywords": {}}).omitted
-    assert told == [f"distortion: the camera description has none, and no INS{code}_{keyword}"]
-    own = ale | {"optical_distortion": {kind: {"coefficients": [each * 2 for each in coefficients]}}}
-    assert isd.from_isd(own).coefficients.tolist() == [each * 2 for each in coefficients]
+OF_CUBES = {  # ALE's tests: cassiniiss_isis_isd.json, dawnfc_isis_isd.json; the others have those of the PDS labels
+    -82360: ("K1", 8e-06, 512.5, {"radial": {"coefficients": [0, -8e-06, 0]}}),
+    -203126: ("RAD_DIST_COEFF", 9.2e-06, 512.0, {"dawnfc": {"coefficients": [9.2e-06]}}),
+}
+
+
+@pytest.mark.parametrize("code", OF_CUBES)
+def test_distortion_of_a_cube_is_that_of_its_label(code):
+    """ALE leaves it out of the description of an ISIS cube, not of a PDS label: both are one camera."""
+    keyword, value, axis, of_label = OF_CUBES[code]
+    undistorted = {"radial": {"coefficients": [0.0, 0.0, 0.0]}}
+    seen = {f"INS{code}_BORESIGHT_{place}": 512.5 for place in ("SAMPLE", "LINE")}
+
+    def made(centre, distorted, **keywords):
+        ale = frame(detector_center={"line": centre, "sample": centre}, optical_distortion=distorted)
+        ale["instrument_pointing"]["constant_frames"] = [code, 1]
+        return isd.from_isd(ale | {"naif_keywords": seen | keywords})
+
+    label = made(512.0, of_label)
+    for given in (value, [value]):
+        cube = made(axis, undistorted, **{f"INS{code}_{keyword}": given})
+        assert (cube.distortion, cube.boresight, cube.omitted) == (label.distortion, label.boresight, [])
+        assert cube.coefficients.tolist() == label.coefficients.tolist()
+    assert made(512.0, undistorted).omitted[0].startswith("distortion of the camera")
 
 
 def test_themis_infrared_of_ale_has_the_rows_of_isis():

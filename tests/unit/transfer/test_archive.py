@@ -89,6 +89,16 @@ def test_a_zarr_folder(tmp_path):
     assert tree(tmp_path / "brain.ome.zarr") == zarr
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_what_a_zip_has_twice(tmp_path):
+    """As every reader of zips has it, the last one counts."""
+    with zipfile.ZipFile(tmp_path / "v.ozx", "w") as packed:
+        for content in ("first", "last"):
+            packed.writestr("zarr.json", content)
+    (file,) = unpack(tmp_path / "v.ozx", tmp_path / "v")
+    assert (file.name, tree(tmp_path / "v")) == ("zarr.json", {"zarr.json": b"last"})
+
+
 def test_names_of_archives():
     names = ["a.zip", "A.ZIP", "b/c.tar.gz", "x.y.tgz", "d.tar", "e.tar.bz2", "f.tar.xz"]
     assert [stem(name) for name in names] == ["a", "A", "b/c", "x.y", "d", "e", "f"]

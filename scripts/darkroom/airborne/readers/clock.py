@@ -19,6 +19,7 @@ PARTS = {
     "millisecond": ("millisecond", "msec"),
 }
 TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d*)?)?")
+DIGITS = re.compile("(?P<form>hhmmss|hhmm) since (?P<since>.+)")  # not of CF: times of day as digits of one number
 HALF_DAY = np.timedelta64(12, "h")
 COARSE = 0.5  # seconds between two times that can be told apart
 EXACT = 2.0**53  # integers that float64 has all of
@@ -141,6 +142,8 @@ class Clock:
         )
         if not text:
             return None
+        if digits := DIGITS.fullmatch(text):
+            return self._of_digits(name, digits["form"], times.moment(digits["since"]))
         its_units = times.units(text, told.get("calendar"))
         values = netcdf_file.stored(source)
         dims = [at for at in range(values.ndim) if values.shape[at] > 1] or [0]
@@ -199,6 +202,16 @@ class Clock:
         seconds = times.Units("seconds", moment).moments(netcdf_file.stored(self.sources[offset]).astype(np.float64))
         dims = self.sources[offset].dimensions
         return self._variable(seconds, f"{base}, {offset}", dims), dims, [offset]
+
+    def _of_digits(self, name, form, day):
+        """Of numbers such as 120005.5, which are hours, minutes and seconds of days from the first one on."""
+        source = self.sources[name]
+        numbers = netcdf_file.stored(source).astype(np.float64).ravel() * (1 if form == "hhmmss" else 100)
+        hours, minutes, seconds = numbers // 10_000, numbers // 100 % 100, numbers % 100
+        if (wrong := ~((hours <= 24) & (minutes < 60) & (seconds < 61) & (numbers >= 0))).any():
+            raise ValueError(f"{name} is {np.ravel(source[:])[wrong][0]:g}, which is no time {form}")
+        moments = times.Units("seconds", day).moments(np.round(hours * 3600 + minutes * 60 + seconds, 6))
+        return self._variable(_over_midnight(moments), name, source.dimensions), source.dimensions, [name]
 
     def _of_days(self, date, seconds):
         """Of dates as yymmdd and seconds of that day, as S-HIS has them."""

@@ -11,7 +11,7 @@ import netCDF4
 import numpy as np
 
 from darkroom import netcdf_file, whole_files
-from darkroom.airborne import granule
+from darkroom.airborne import granule, units
 from darkroom.airborne.readers.clock import Clock
 from darkroom.airborne.readers.columns import put
 
@@ -214,6 +214,12 @@ def _stored_ranges(told, dtype):
         told[key] = [float(end) for end in sorted(ends)] if count == 2 else float(ends[0])
 
 
+def _is_level(source):
+    """Whether a coordinate is vertical by CF (4.3): it says which way is up, or is a pressure."""
+    told = netcdf_file.attributes(source)
+    return "positive" in told or told.get("axis") == "Z" or units.is_pressure(str(told.get("units", "")))
+
+
 class Layout:
     """Names of the dimensions in the product.
 
@@ -237,6 +243,7 @@ class Layout:
         self.bins = set()
         if self.feature in ("trajectoryProfile", "grid") and "altitude" in named:
             self.bins = set(self._plain(named["altitude"])) - self.row_dims - set(self.sides)
+        self.levels = {name for name, source in sources.items() if source.dimensions == (name,) and _is_level(source)}
         self.lengths = {}
 
     def squeezed(self, source, at):
@@ -254,7 +261,7 @@ class Layout:
     def of(self, source, characters=False):
         """(names, order) of the dimensions of a variable in the product, without those of one entry.
 
-        order -- of these, their axes in the source: rows come first; in a grid time, altitude, latitude, longitude last
+        order -- of these, their axes in the source: rows come first; in a grid time, levels, latitude, longitude last
         """
         axes = [at for at in range(source.ndim - characters) if not self.squeezed(source, at)]
         rows = next((number for number, at in enumerate(axes) if self._is_rows(source, at)), 0)
@@ -264,7 +271,8 @@ class Layout:
             names.append(self.rows if is_rows else self._other(source, at))
         order = sorted(range(len(axes)), key=lambda number: number != rows)
         if self.feature == "grid":
-            order = sorted(order, key=lambda number: LAST.index(names[number]) if names[number] in LAST else -1)
+            places = ["altitude" if name in self.levels else name for name in names]
+            order = sorted(order, key=lambda number: LAST.index(places[number]) if places[number] in LAST else -1)
         names = [names[at] for at in order]
         for number, name in enumerate(names):
             if name in names[:number]:

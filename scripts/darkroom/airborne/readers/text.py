@@ -228,9 +228,8 @@ def _columns_are(block, lines, columns):
 
 def _has_empty_field(joined):
     """Whether there is nothing, or nothing but blanks, before or after a comma: NumPy takes the latter for -1."""
-    marks = np.frombuffer(joined, np.uint8)
-    is_comma = marks[marks > ord(" ")] == ord(",")
-    return bool(is_comma[0] or is_comma[-1] or (is_comma[1:] & is_comma[:-1]).any())
+    given = joined.translate(None, b" \t\r\f\v")
+    return b",," in given or given.startswith(b",") or given.endswith(b",")
 
 
 def delimited(rows, names, path, numbers, empty=None):

@@ -7,7 +7,7 @@ products are ordered by `Ens.Order`. ONDA itself closed in February 2025.
 from urllib.parse import quote
 
 from darkroom.copernicus import areas, names
-from darkroom.copernicus.catalogues.paging import Page, paged
+from darkroom.copernicus.catalogues.paging import Page, paged, product_of
 from darkroom.copernicus.products import File, Product
 
 MOUNT = "/mnt/Copernicus"  # where machines of the service have its ENS
@@ -41,14 +41,14 @@ class Ens:
         products = []
         for name in query.names:
             rows = self._rows(f"name:{name}*", {"$top": "10"})
-            products += [product for product in map(self._product, rows) if product.stem == name][:1]
+            products += [product for product in self._products(rows) if product.stem == name][:1]
         return products, len(products)
 
     def state(self, product):
         """A product as the catalogue has it now. Raises OSError when it is gone."""
-        for row in self._rows(product.name, {"$top": "10"}):
-            if row["name"] == product.name:
-                return self._product(row)
+        for there in self._products(self._rows(product.name, {"$top": "10"})):
+            if there.name == product.name:
+                return there
         raise OSError(f"{product.name}: the catalogue {self.settings.name} has it no more; search again")
 
     def whole(self, product):
@@ -88,7 +88,7 @@ class Ens:
             asked = quote(f'"{expression}"', safe="")
             total = int(self.client.json(f"{self.settings.search}/Products/$count?$search={asked}"))
         rows = self._rows(expression, {"$orderby": "beginPosition asc", "$top": str(top), "$skip": str(skip)})
-        return Page([self._product(row) for row in rows], total)
+        return Page(self._products(rows), total)
 
     def _rows(self, expression, options):
         options = {"$search": f'"{expression}"', "$format": "json", "$expand": "Metadata"} | options
@@ -99,6 +99,9 @@ class Ens:
                 f"{self.settings.search}: the answer has no list of products; is this a catalogue of ONDA's kind?"
             )
         return answer["value"]
+
+    def _products(self, rows):
+        return [product_of(row, self._product, self.settings.search) for row in rows]
 
     def _product(self, row):
         """A `Product` of an entry of an answer. Of the several paths of a product the first one is taken."""
@@ -120,7 +123,6 @@ class Ens:
             catalogue=self.settings.name,
             collection=name.mission if name else "",
             type=name.type if name else "",
-            attributes={"published": row["created"]}
-            if cloud is None
-            else {"cloudCover": float(cloud), "published": row["created"]},
+            attributes=({"published": row["created"]} if row.get("created") else {})
+            | ({} if cloud is None else {"cloudCover": float(cloud)}),
         )

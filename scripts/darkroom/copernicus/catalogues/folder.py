@@ -198,10 +198,11 @@ def _ring(text):
 
 def _of_netcdf(path):
     """Begin, end and footprint of a netCDF file by the conventions for data discovery, or by its axes."""
-    import netCDF4
+    from darkroom import netcdf_file
 
     try:
-        with netCDF4.Dataset(path) as dataset:
+        with netcdf_file.opened(path) as dataset:
+            dataset.set_auto_maskandscale(True)
             told = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
             metadata = {
                 "begin": _utc(told.get("time_coverage_start", "")),
@@ -214,7 +215,7 @@ def _of_netcdf(path):
             if not metadata["footprint"] and all(axis is not None and axis.ndim == 1 for axis in axes):
                 (west, east), (south, north) = ((float(axis[:].min()), float(axis[:].max())) for axis in axes)
                 metadata["footprint"] = _box(west, south, east, north)
-    except OSError:
+    except (OSError, ValueError):  # whoever reads its values tells what is wrong with it
         return {}
     return {key: value for key, value in metadata.items() if value}
 

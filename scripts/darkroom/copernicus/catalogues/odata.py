@@ -9,7 +9,7 @@ from urllib.parse import quote
 import shapely
 
 from darkroom.copernicus import areas, names
-from darkroom.copernicus.catalogues.paging import Page, paged
+from darkroom.copernicus.catalogues.paging import Page, paged, product_of
 from darkroom.copernicus.products import File, Product
 from darkroom.copernicus.query import Query
 
@@ -45,7 +45,7 @@ class OData:
             some = query.names[at : at + NAMES]
             ask = [f"Name eq {text(name + ending)}" for name in some for ending in _endings(name)]
             rows = self._rows(f"({' or '.join(ask)})", {"$top": str(self.settings.limits.page)})["value"]
-            products += [self._product(row) for row in rows]
+            products += self._products(rows)
         return products, len(products)
 
     def state(self, product):
@@ -53,7 +53,7 @@ class OData:
         rows = self._rows(f"Name eq {text(product.name)}", {})["value"]
         if not rows:
             raise OSError(f"{product.name}: the catalogue {self.settings.name} has it no more; search again")
-        return self._product(rows[0])
+        return self._products(rows[:1])[0]
 
     def whole(self, product):
         """The zip of a whole product, or its one file."""
@@ -165,7 +165,7 @@ class OData:
         options |= {"$count": "true"} if count else {}
         answer = self._rows(self.filter(query, area, since), options)
         total = answer.get("@odata.count") if count else None
-        return Page([self._product(row) for row in answer["value"]], total)
+        return Page(self._products(answer["value"]), total)
 
     def _rows(self, expression, options):
         options = ({"$filter": expression} if expression else {}) | {"$expand": "Attributes"} | options
@@ -176,6 +176,9 @@ class OData:
                 f"{self.settings.search}: the answer has no list of products; is this a catalogue of OData?"
             )
         return answer
+
+    def _products(self, rows):
+        return [product_of(row, self._product, self.settings.search) for row in rows]
 
     def _product(self, row):
         """A `Product` of an entry of an answer."""

@@ -1,11 +1,15 @@
 """All pages of an answer in the order of time, also where a service lets nobody skip to the last of them."""
 
 import itertools
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from shapely.errors import ShapelyError
+
 AHEAD = 2  # pages that are asked for at a time
 REPEATS = 3  # whole searches of a catalogue that changes while it is asked
+TEXTS = ("id", "name", "begin", "end", "footprint", "path", "version", "collection", "type")  # of a product
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,24 @@ class Page:
 
     products: list
     total: int | None = None
+
+
+def product_of(entry, read, address):
+    """The product that an entry of an answer is, by `read(entry)`.
+
+    address -- of the catalogue. Raises ValueError naming it, for an entry that is none.
+    """
+    try:
+        product = read(entry)
+        odd = [name for name in TEXTS if not isinstance(getattr(product, name), str)]
+        odd += [] if isinstance(product.bytes, int | None) else ["bytes"]
+        if odd or not product.name:
+            raise ValueError(f"no {', '.join(odd) or 'name'} that can be read")
+    except (AttributeError, LookupError, TypeError, ValueError, ShapelyError) as error:
+        said = json.dumps(entry, default=str)[:100]
+        why = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{address}: an entry of the answer is no product ({why}): {said}") from error
+    return product
 
 
 class ChangedError(Exception):

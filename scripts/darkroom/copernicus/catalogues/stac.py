@@ -13,6 +13,7 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from darkroom.copernicus import names
+from darkroom.copernicus.catalogues.paging import product_of
 from darkroom.copernicus.manifests import multihash
 from darkroom.copernicus.products import Asset, File, Product
 from darkroom.retry import PASSING, PassingError, persistently
@@ -51,7 +52,8 @@ class Stac:
         with _told(self.settings):
             for page in self._catalog().search(**self.request(query)).pages_as_dicts():
                 total = page.get("numberMatched", total)
-                items |= {item["id"]: self._product(item) for item in page["features"]}
+                products = [product_of(item, self._product, self.settings.search) for item in page["features"]]
+                items |= {product.id: product for product in products}
                 if (total or len(items)) > query.limit:
                     many = total or "more"
                     raise ValueError(
@@ -82,7 +84,7 @@ class Stac:
         """A product as the catalogue has it now. Raises OSError when it is gone."""
         with _told(self.settings):
             for item in self._catalog().search(ids=[product.id]).items_as_dicts():
-                return self._product(item)
+                return product_of(item, self._product, self.settings.search)
         raise OSError(f"{product.name}: the catalogue {self.settings.name} has it no more; search again")
 
     def whole(self, product):

@@ -25,30 +25,35 @@ CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 
 
 def scenes(inventory, field, step):
-    """The times of a variable in the files of an inventory, in order: product, path, variable, unit, begin, at.
+    """The times of a variable in the files of an inventory, in order: product, path, variable, unit, begin, at; and the
+    names of files that are left out, as another one of their archive has the variable.
 
     field -- variable (a list of the names that it has had), see config/schemas/variants.schema.yaml
     step -- hours from the start of a forecast that are taken, where files are of several
 
-    Raises ValueError for files that cannot be read, and where none has the variable or the step.
+    Raises ValueError for files that cannot be read or have whole numbers without a scale where flags are among them,
+    and where none has the variable or the step.
     """
-    listed, others, hours = [], set(), set()
-    for name in inventory.names:
-        path = Path(inventory.root, name)
+    listed, archives, others, hours = [], set(), {}, set()
+    for file in inventory.files:
+        path = Path(inventory.root, file.name)
         if path.suffix not in (".nc", *names.GRIB):
             continue
         with opened(path) as dataset:
             variable = next((one for one in field["variable"] if one in dataset.variables), None)
             if variable is None:
-                others |= {one for one, shown in dataset.variables.items() if shown.ndim >= 2}
+                others[file] = {one for one, shown in dataset.variables.items() if shown.ndim >= 2}
                 continue
+            archives.add(file.archive)
+            if field.get("flags") and _is_whole(dataset[variable]) and not hasattr(dataset[variable], "scale_factor"):
+                raise ValueError(f"{path}: {variable} has no scale_factor, by which its whole numbers become values")
             scene = {"product": path.name, "path": str(path), "variable": variable, "unit": _unit(dataset[variable])}
             for begin, hour, at in _times(dataset, dataset[variable], path):
                 hours.add(hour)
                 if hour is None or np.isclose(hour, step):
                     listed.append(scene | {"begin": begin, "at": at})
-    if others:
-        shown = ", ".join(sorted(others)) or "nothing"
+    if lacking := [variables for file, variables in others.items() if file.archive not in archives - {None}]:
+        shown = ", ".join(sorted(set().union(*lacking))) or "nothing"
         raise ValueError(
             f"{inventory.root}: there are files with {shown}, and without {' or '.join(field['variable'])}"
         )
@@ -57,7 +62,7 @@ def scenes(inventory, field, step):
     if not listed:
         spellings = " or ".join(field["variable"])
         raise ValueError(f"{inventory.root}: there is no netCDF file (.nc) with {spellings}, nor one of GRIB (.grib)")
-    return sorted(listed, key=lambda scene: (scene["begin"], scene["product"]))
+    return sorted(listed, key=lambda scene: (scene["begin"], scene["product"])), [file.name for file in others]
 
 
 @contextlib.contextmanager
@@ -179,6 +184,10 @@ def require_unit(scene, field):
         fits = False
     if not fits:
         raise ValueError(f"{scene['path']}: {scene['variable']} is in {have!r}; right is {asked}, or what becomes that")
+
+
+def _is_whole(variable):
+    return getattr(variable, "dtype", np.dtype(float)).kind in "iu"
 
 
 def _unit(variable):

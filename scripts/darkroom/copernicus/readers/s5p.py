@@ -69,13 +69,14 @@ def pixels(scene, column, least, factor):
     with _product(scene) as product:
         variable, quality = _variable(product, scene, column["variable"]), _variable(product, scene, "qa_value")
         values, good = variable[0], _good(variable, quality, least)
+        scale, offset = float(getattr(variable, "scale_factor", 1)), float(getattr(variable, "add_offset", 0))
         corners = (_corners_of_cells if column.get("axes") else _corners_of_pixels)(product, scene, column)
     for first in range(0, len(values), LINES):
         lines = slice(first, first + LINES)
         longitudes, latitudes = (one.reshape(-1, 4).astype(np.float64) for one in corners(lines))
         chosen = good[lines].ravel()
         placed = ((np.abs(longitudes) <= 360) & (np.abs(latitudes) <= 90)).all(1)  # others are fill, or no numbers
-        shown = values[lines].ravel()[placed].astype(np.float64) * factor
+        shown = (values[lines].ravel()[placed].astype(np.float64) * scale + offset) * factor
         lost = np.count_nonzero(chosen & ~placed)
         yield Pixels(shown, longitudes[placed], latitudes[placed], chosen[placed], lost)
 

@@ -17,6 +17,7 @@ ANNOTATION = re.compile(
 )
 HEADER = ("missionId", "polarisation", "startTime", "absoluteOrbitNumber", "missionDataTakeId")  # of one image's files
 SMOOTH = 0.01  # radians, some 60 km: a product is smaller by far than what a wrong digit makes
+COARSEST = 1000  # metres of a pixel, of which those of EW GRDM have 40
 LUTS = {"sigma0": "sigmaNought", "beta0": "betaNought", "gamma0": "gamma"}
 
 
@@ -83,10 +84,11 @@ def opened(paths, kind="sigma0"):
         _text(annotation, f".//imageInformation/{name}", paths["annotation"])
         for name in ("numberOfLines", "numberOfSamples", "rangePixelSpacing")
     ]
-    lines, samples, spacing = (_numbers(text, paths["annotation"]).item() for text in told)
-    shape = int(lines), int(samples)
-    if min(*shape, spacing) <= 0:
+    numbers = np.concatenate([_numbers(text, paths["annotation"]) for text in told])
+    if len(numbers) != len(told) or not (numbers > 0).all() or numbers[2] > COARSEST:
         raise ValueError(f"{paths['annotation']}: has {told[0]} lines of {told[1]} pixels of {told[2]} m")
+    lines, samples, spacing = numbers.tolist()
+    shape = int(lines), int(samples)
     points = _points(annotation, paths["annotation"])
     _require_shape(paths["measurement"], shape)
     return radar.Image(

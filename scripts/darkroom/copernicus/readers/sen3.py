@@ -221,4 +221,9 @@ def _variable(dataset, kinds):
     if variable is None:
         there = ", ".join(dataset.variables) or "nothing"
         raise ValueError(f"{dataset.filepath()}: has no {' or '.join(kinds)}, but {there}")
+    for packing in ("scale_factor", "add_offset"):  # without which netCDF4 gives numbers as they are stored
+        told = np.atleast_1d(getattr(variable, packing, 1.0))
+        if told.dtype.kind not in "iuf" or len(told) != 1 or not np.isfinite(told).all():
+            said = ", ".join(map(str, told))
+            raise ValueError(f"{dataset.filepath()}: {variable.name} has the {packing} {said!r}, which is no number")
     return variable

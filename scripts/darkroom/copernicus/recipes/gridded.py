@@ -45,7 +45,8 @@ def describe(inventory, variant, options):
     """
     (name,) = layers_of(variant, options)
     field, step = variant.fields[name], options["step"] or 0
-    scenes = _chosen(gridded.scenes(inventory, field, step), options, inventory.root)
+    scenes, left_out = gridded.scenes(inventory, field, step)
+    scenes = _chosen(scenes, options, inventory.root)
     places = [gridded.grid_of(scene)[0] for scene in {scene["path"]: scene for scene in scenes}.values()]
     area, notes = areas.read(options["map"]["area"], "map area") if options["map"].get("area") else (None, [])
     resolution = options["map"].get("resolution") or places[0].affine.a
@@ -61,6 +62,7 @@ def describe(inventory, variant, options):
         )
     notes += [f"missing values and flags {field.get('flags', [])} beside the file's own are no measurement"]
     notes += [f"converted to {unit}"] if field.get("unit") else []
+    notes += [f"{file} has no {name}, and another file of its archive has" for file in left_out]
     notes += [f"of forecasts the hour {step:g}, where files tell it"] if step or variant.name.startswith("cams") else []
     notes += ["what lies outside the area is left out, by the middles of its cells"] if variant.clip else []
     notes += [f"of the hours {options['hours']} of a day in UTC"] if options["hours"] else []

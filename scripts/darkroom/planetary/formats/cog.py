@@ -89,10 +89,12 @@ def _fill(image, cube):
             if codes is None:
                 counts[0] += raw.size
             else:
-                counts += np.bincount(codes.ravel(), minlength=counts.size)
-                raw = np.where(codes != 0, null, raw)
+                own = np.array([np.count_nonzero(codes == code) for code in range(counts.size)])
+                counts += own
+                if own[0] + own[cubes.NULL] < raw.size:  # what is NULL already stays
+                    raw = np.where(codes != 0, null, raw)
             window = rasterio.windows.Window(0, first, cube.samples, len(raw))
-            image.write(raw.astype(raw.dtype.newbyteorder("=")), band, window=window)
+            image.write(raw.astype(raw.dtype.newbyteorder("="), copy=False), band, window=window)
     return dict(zip(("VALID", *cubes.SPECIAL), counts.tolist(), strict=True))
 
 

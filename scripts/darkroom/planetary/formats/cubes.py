@@ -338,9 +338,11 @@ def decode(raw, dtype):
     """Codes of stored pixels, uint8 of their shape; None when all are valid."""
     if dtype == "f4":
         bits = raw.view(raw.dtype.str.replace("f", "u"))
-        # The five patterns lie between the lowest valid number and minus infinity.
-        special = (bits >= FIRST_F4) & (bits <= FIRST_F4 + 4)
-        return np.where(special, bits - (FIRST_F4 - 1), 0).astype("u1") if special.any() else None
+        # The five patterns lie between the lowest valid number and minus infinity; lower numbers wrap round to above.
+        codes = np.minimum(bits - FIRST_F4, len(SPECIAL)).astype("u1")
+        codes += 1
+        codes[codes > len(SPECIAL)] = 0
+        return codes if codes.any() else None
     codes = np.zeros(raw.shape, "u1")
     for code in (LRS, LIS, NULL, HIS, HRS) if dtype != "u1" else (NULL, HRS):
         codes[raw == STORED[dtype][code - 1]] = code

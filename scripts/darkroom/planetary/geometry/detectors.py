@@ -1,7 +1,7 @@
 """Cameras whose descriptions by ALE are not those of ISIS: their detectors as ISIS has them.
 
 Source: Moc{Narrow,Wide}AngleCamera, HiriseCamera, SsiCamera, ThemisIrCamera, LroWideAngleCamera,
-NewHorizonsLorriCamera, DawnFcCamera and Iss{NA,WA}Camera of ISIS 8.3.
+NewHorizonsLorriCamera, Iss{NA,WA}Camera and DawnFcCamera of ISIS 8.3.
 """
 
 import re
@@ -22,11 +22,9 @@ SSI = -77001
 THEMIS_IR = -53031
 IR_AXIS, IR_ROW = 160, 112  # optical axis of THEMIS infrared (sample), and rows from it to the first band
 LORRI = (-98301, -98302)
+ISS = (-82360, -82361)
+DAWN_FC = [camera - number for camera in (-203110, -203120) for number in range(1, 9)]  # of each filter
 WAC = ("WAC-UV", "WAC-VIS")
-DAWN_FC = [-203100 - 10 * camera - number for camera in (1, 2) for number in range(1, 9)]
-CASSINI = (-82360, -82361)
-# Those of which ALE writes no distortion where it reads a cube: the keyword that has it.
-BENT = dict.fromkeys(DAWN_FC, "RAD_DIST_COEFF") | dict.fromkeys(CASSINI, "K1")
 
 
 def as_isis_has_it(isd, code, instrument):
@@ -44,8 +42,10 @@ def as_isis_has_it(isd, code, instrument):
         return _themis(isd)
     if code in LORRI:
         return _lorri(isd, code)
-    if code in BENT:
-        return _bent(isd, code)
+    if code in ISS:
+        return _iss(isd, code)
+    if code in DAWN_FC:
+        return _dawn(isd, code)
     if instrument.get("InstrumentId") in WAC:
         return _wac(isd, instrument)
     return _hirise(isd, instrument) if instrument.get("InstrumentId") == "HIRISE" else isd
@@ -131,18 +131,25 @@ def _lorri(isd, code):
     return isd | {"detector_center": {"sample": centre[0] + 0.5, "line": centre[1] + 0.5}} | bent
 
 
-def _bent(isd, code):
-    """ALE's of a cube has no distortion, but the keyword that others have it of; Cassini's axis is half a pixel on."""
+def _iss(isd, code):
+    """ALE's of a cube has no distortion, and counts its axis from 1, as ISIS does."""
     keywords = isd.get("naif_keywords", {})
-    value = keywords.get(f"INS{code}_{BENT[code]}")
-    if value is None or any(_radial(isd)) or "radial" not in isd.get("optical_distortion", {"radial": {}}):
+    if any(_radial(isd)) or f"INS{code}_K1" not in keywords:
         return isd
-    first, *_ = value if isinstance(value, list) else [value]
-    if code in DAWN_FC:
-        return isd | {"optical_distortion": {"dawnfc": {"coefficients": [first]}}}
-    axes = {axis: keywords.get(f"INS{code}_BORESIGHT_{axis.upper()}") for axis in ("sample", "line")}
-    centre = {"detector_center": {axis: place - 0.5 for axis, place in axes.items()}} if all(axes.values()) else {}
-    return isd | {"optical_distortion": {"radial": {"coefficients": [0.0, -first, 0.0]}}} | centre
+    axis = {place: keywords.get(f"INS{code}_BORESIGHT_{place.upper()}") for place in ("sample", "line")}
+    centre = {place: _number(value) - 0.5 for place, value in axis.items() if value is not None}
+    return isd | {
+        "detector_center": isd.get("detector_center", {}) | centre,
+        "optical_distortion": {"radial": {"coefficients": [0.0, -_number(keywords[f"INS{code}_K1"]), 0.0]}},
+    }
+
+
+def _dawn(isd, code):
+    """ALE's of a cube has no distortion."""
+    term = isd.get("naif_keywords", {}).get(f"INS{code}_RAD_DIST_COEFF")
+    if term is None or "dawnfc" in isd.get("optical_distortion", {}):
+        return isd
+    return isd | {"optical_distortion": {"dawnfc": {"coefficients": [_number(term)]}}}
 
 
 def _wac(isd, instrument):
@@ -161,3 +168,8 @@ def wac_mode(instrument):
 
 def _radial(isd):
     return isd.get("optical_distortion", {}).get("radial", {}).get("coefficients", ())
+
+
+def _number(value):
+    """The first number of a keyword, which may have one or several."""
+    return float(value[0] if isinstance(value, list) else value)

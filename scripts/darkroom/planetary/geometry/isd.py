@@ -213,10 +213,8 @@ class Isd:
         told = []
         if self.code in VIKING and not self.coefficients.any():
             told.append("distortion of the vidicon: it is measured at reseaux, which the camera description has not")
-        if self.code in detectors.BENT and not self.coefficients.any():
-            told.append(
-                f"distortion: the camera description has none, and no INS{self.code}_{detectors.BENT[self.code]}"
-            )
+        if self.code in (*detectors.ISS, *detectors.DAWN_FC) and not self.coefficients.any():
+            told.append("distortion of the camera: the camera description has none, and not the keyword of its kernel")
         if self.line_time:
             lines = np.arange(1, self.lines + 1)
             beyond = self.beyond(self.time(lines))
