@@ -218,6 +218,30 @@ def test_a_metakernel_may_be_written_for_the_root_of_the_archive(mission, tmp_pa
         kernels.in_metakernel(path)
 
 
+def test_a_metakernel_is_read_as_spice_does(tmp_path):
+    """Lists in pieces, single texts, symbols that begin alike, signs within names: in the pool of SPICE they are these."""
+    names = ["c/a (1), b.tls", "ck/one.bc", "c/two.bsp"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    path = tmp_path / "pieces.tm"
+    path.write_text(
+        "KPL/MK\n\\begindata\nPATH_SYMBOLS = 'C'\nPATH_SYMBOLS += ( 'CK' )\nPATH_VALUES = ( 'c'\n 'ck' )\n"
+        "KERNELS_TO_LOAD = 'of/before.bc'\n\\begintext\nKERNELS_TO_LOAD += ( 'no.bc' )\n\\begindata\n"
+        "KERNELS_TO_LOAD = '$C/a (1), b.tls'\nKERNELS_TO_LOAD += ( '$CK/one.bc' )\nKERNELS_TO_LOAD += '$C/two.bsp'\n"
+    )
+    assert kernels.in_metakernel(path) == [tmp_path / name for name in names]
+    spiceypy.ldpool(str(path))
+    try:
+        listed = list(spiceypy.gcpool("KERNELS_TO_LOAD", 0, 9))
+    finally:
+        spiceypy.clpool()
+    assert listed == ["$C/a (1), b.tls", "$CK/one.bc", "$C/two.bsp"]
+    path.write_text(path.read_text().replace("'c'", ""))
+    with pytest.raises(ValueError, match=r"pieces\.tm: PATH_SYMBOLS are 2, PATH_VALUES 1"):
+        kernels.in_metakernel(path)
+
+
 @pytest.fixture
 def isisdata(mission, tmp_path):
     """The same kernels as ISISDATA has them: databases that tell which is for what."""

@@ -21,9 +21,9 @@ TOKEN = re.compile(
 CONTINUED = re.compile(r"(?<=\S)-\r?\n[ \t]+(?=\S)(?![^\n=]*\S[ \t]*=)")
 # Alone on its line, or with what is no text right behind it: the first pixel.
 END = re.compile(rb"(?:^|[\n\r\0])[ \t]*END(?=[ \t]*(?:[\r\n\0]|$)|[^\t -~])", re.IGNORECASE)
+# With pixels right behind it that begin as text: no statement, and no text goes on to the end of its line.
+END_AND_PIXELS = re.compile(rb"[\n\r][ \t]*END(?!_?(?:OBJECT|GROUP)\b|[\w:]*\s*=)[!-~][^\n\r]*?[^\t\n\r -~]")
 OPENS = {"OBJECT": "Object", "BEGIN_OBJECT": "Object", "GROUP": "Group", "BEGIN_GROUP": "Group"}
-# With a pixel right behind it that reads as text; looked for where there is no other END.
-TOUCHED = re.compile(rb"[\n\r\0][ \t]*END(?=[!-~])(?!_?(?:OBJECT|GROUP))(?![\w:]*[ \t]*=)", re.IGNORECASE)
 CLOSES = {"END_OBJECT", "END_GROUP", "ENDOBJECT", "ENDGROUP"}
 SFDU = (b"CCSD", b"NJPL", b"PDS_", b"FILE_TYPE")  # what labels of records begin with
 LONGEST_RECORD = 4096  # bytes
@@ -156,7 +156,7 @@ def read_head(path, offset=0):
                 return head[: end.start() + 1]
             if len(head) > LONGEST:
                 break
-    end = TOUCHED.search(head)
+    end = END_AND_PIXELS.search(head)
     return head[: end.start() + 1] if end else head
 
 

@@ -139,17 +139,20 @@ def in_metakernel(path):
     Its paths are relative to the working directory, to its own folder or to one above that: the archive's metakernels
     are written for their root.
 
-    Raises ValueError naming a kernel that it lists and that is not there.
+    Raises ValueError naming a kernel that it lists and that is not there, or symbols of paths without their values.
     """
     path = Path(path)
     text = "".join(re.findall(r"\\begindata(.*?)(?:\\begintext|$)", path.read_text(errors="replace"), re.S))
-    lists = {key: _quoted(values) for key, values in re.findall(r"(\w+)\s*\+?=\s*\((.*?)\)", text, re.S)}
-    lists |= {key: [value] for key, value in re.findall(r"(\w+)\s*\+?=\s*'([^']*)'", text)}
-    symbols = dict(zip(lists.get("PATH_SYMBOLS", []), lists.get("PATH_VALUES", []), strict=True))
-    listed = [name for one in re.findall(r"KERNELS_TO_LOAD\s*\+?=\s*\((.*?)\)", text, re.S) for name in _quoted(one)]
+    lists = _assigned(text)
+    symbols, values, listed = (lists.get(key, []) for key in ("PATH_SYMBOLS", "PATH_VALUES", "KERNELS_TO_LOAD"))
+    if len(symbols) != len(values):
+        raise ValueError(
+            f"{path}: PATH_SYMBOLS are {len(symbols)}, PATH_VALUES {len(values)}; each needs one of the other"
+        )
+    longest_first = sorted(zip(symbols, values, strict=True), key=lambda pair: -len(pair[0]))  # $CK is no $C
     there, missing = [], []
     for name in listed:
-        for symbol, value in symbols.items():
+        for symbol, value in longest_first:
             name = name.replace(f"${symbol}", value)
         whole = next((at for at in (Path(name), *(up / name for up in path.resolve().parents)) if at.is_file()), None)
         (missing if whole is None else there).append(whole or name)
@@ -158,9 +161,24 @@ def in_metakernel(path):
     return there
 
 
+def _assigned(text):
+    """Texts in quotes by their keyword, one or a list in parentheses; `+=` adds to those before (NAIF, kernel.req)."""
+    lists = {}
+    for key, sign, values in re.findall(r"(\w+)\s*(\+?=)\s*(\((?:'[^']*'|[^')])*\)|'[^']*')", text):
+        lists[key] = (lists.get(key, []) if sign == "+=" else []) + _quoted(values)
+    return lists
+
+
 def _quoted(text):
     """Texts in quotes; a `+` at the end of one goes on in the next."""
-    return ",".join(re.findall(r"'([^']*)'", text)).replace("+,", "").split(",")
+    texts, begun = [], ""
+    for part in re.findall(r"'([^']*)'", text):
+        if part.endswith("+"):
+            begun += part[:-1]
+        else:
+            texts.append(begun + part)
+            begun = ""
+    return texts
 
 
 def described(path):
