@@ -68,22 +68,44 @@ def image_file(inventory, image):
 def plain(source, folder):
     """The file of an image itself; of one that is compressed (`.gz`), what is in it, for as long as it is needed.
 
-    folder -- in which that is unpacked
+    folder -- in which that is unpacked, with its label where that is a file of its own
 
     Raises ValueError for a file that is damaged or cut off.
     """
-    if source.suffix.lower() != ".gz":
+    if not _is_packed(source):
         yield source
         return
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        unpacked = Path(place, source.stem)
-        try:
-            with gzip.open(source) as packed, unpacked.open("wb") as file:
-                while block := packed.read(BLOCK):
-                    file.write(block)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise ValueError(f"{source}: damaged or cut off; get the file again ({error})") from error
+        unpacked = Path(place, recipes.unpacked(source.name))
+        _unpack(source, unpacked)
+        for path in sorted(path for path in source.parent.iterdir() if _is_label(path, source)):
+            label = Path(place, recipes.unpacked(path.name))
+            if label.exists():
+                continue
+            if _is_packed(path):
+                _unpack(path, label)
+            else:
+                label.symlink_to(path.resolve())
         yield unpacked
+
+
+def _is_packed(path):
+    return path.suffix.lower() == ".gz"
+
+
+def _is_label(path, source):
+    """Whether a file beside a product is its detached label, by its name in any case."""
+    label, own = (Path(recipes.unpacked(file.name)) for file in (path, source))
+    return label.suffix.lower() == ".lbl" and label.stem.lower() == own.stem.lower()
+
+
+def _unpack(source, unpacked):
+    try:
+        with gzip.open(source) as packed, unpacked.open("wb") as file:
+            while block := packed.read(BLOCK):
+                file.write(block)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{source}: damaged or cut off; get the file again ({error})") from error
 
 
 def isd_file(option, inventory, image):

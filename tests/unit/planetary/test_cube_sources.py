@@ -53,6 +53,20 @@ def test_what_is_not_calibrated_yet_is(frame, tmp_path, level, done):
     assert "taken from" in notes and done in notes
 
 
+def test_an_image_beside_the_map_is_one_pixel_of_it_where_others_may_show_something(frame, tmp_path):
+    beside = {"latitude": [-30, -29], "longitude": [10, 11]}
+    with pytest.raises(projection.OutsideError, match="the image lies outside the map: it shows latitudes 19"):
+        map_of(frame / "level1.cub", tmp_path, **beside)
+    asked = {"interpolation": "bilinear", "may_miss": True}
+    native.project(frame / "level1.cub", tmp_path / "projection.map", tmp_path / "projected.a.cub", asked)
+    made = Cube(tmp_path / "projected.a.cub")
+    assert (made.bands, made.lines, made.samples, made.shows) == (1, 1, 1, False)
+    whole = projection.Mapping.from_template(tmp_path / "projection.map")
+    column, row = np.round(whole.pixel(*projection.Mapping.of_cube(made).ground(1, 1)), 6)
+    assert (row, 1 <= column <= whole.samples) == (1, True)
+    assert made.groups["Darkroom"]["Skipped"][-1].startswith("projected.a: the image lies outside the map: it shows")
+
+
 def test_pixels_of_any_type_are_taken_to_the_last_bit(tmp_path):
     """With base and multiplier, whose product rounds, and special pixels."""
     values = np.arange(-6, 6, dtype="i2").reshape(1, 3, 4)

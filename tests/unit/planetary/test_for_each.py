@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from darkroom.planetary import images
+from darkroom.planetary.formats.pds3 import Product
 
 
 def refuse(given, made):
@@ -42,6 +43,21 @@ def test_a_compressed_image_is_unpacked_while_it_is_read(tmp_path):
     assert not any((tmp_path / "made").iterdir())
     with images.plain(tmp_path / "b.IMG", tmp_path) as source:
         assert source == tmp_path / "b.IMG"
+
+
+@pytest.mark.parametrize("labels", [("W1.LBL",), ("w1.Lbl.gz",), ("W1.lbl", "W1.lbl.gz")])
+def test_a_compressed_image_keeps_its_label(tmp_path, labels):
+    """In any case, packed or not; nothing is written to what lies beside the image."""
+    label = b"PDS_VERSION_ID = PDS3\r\nRECORD_BYTES = 3\r\n^IMAGE = 'W1.IMG'\r\nOBJECT = IMAGE\r\nLINES = 2\r\n"
+    label += b"LINE_SAMPLES = 3\r\nSAMPLE_TYPE = UNSIGNED_INTEGER\r\nSAMPLE_BITS = 8\r\nEND_OBJECT\r\nEND\r\n"
+    packed = tmp_path / "w1.img.gz"
+    for path, content in [(packed, bytes(range(6))), *((tmp_path / name, label) for name in labels)]:
+        path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    (tmp_path / "w10.lbl").write_bytes(b"of another image")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with images.plain(packed, tmp_path) as source:
+        assert Product(source).rows(0, 2).tolist() == [[[0, 1, 2], [3, 4, 5]]]
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("content", [gzip.compress(bytes(range(256)) * 99)[:-20], b"no gzip at all"])

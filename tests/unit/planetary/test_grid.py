@@ -247,6 +247,12 @@ def test_filters_are_never_put_together(tmp_path):
         path = tmp_path / f"{name}.cub"
         cubes.write(path, cubes.Image(1, 2, 3, "f4", groups, [(np.zeros((1, 2, 3)), None)]))
         made.append(cubes.Cube(path))
+    others = ({"Name": "X", "Center": "747.7", "Width": "53"}, {"Name": "X"}, {"Name": ("X", "Y"), "Center": "747.7"})
+    for number, bands in enumerate(others):
+        path = tmp_path / f"other{number}.cub"
+        cubes.write(path, cubes.Image(1, 2, 3, "f4", {"BandBin": bands}, [(np.zeros((1, 2, 3)), None)]))
+        with pytest.raises(ValueError, match=r"images of different filters"):
+            native.require_one_filter([made[0], cubes.Cube(path)])
     native.require_one_filter(made[:2])
     with pytest.raises(
         ValueError, match=r"c\.cub: BandBin Center is 433\.2, in .*a\.cub it is 747\.7; images of different"

@@ -357,6 +357,7 @@ def test_isis_is_asked_for_what_the_sheet_runs(plan):
         ({"a": ("ctx", "sample:ctx", {"map": {"pole": [20, 30, 0]}})}, {}, "line 2 options map.pole: only projection obliquecylindrical has one"),
         ({"a": ("ctx", "sample:ctx", {"geometry": "attached"})}, {}, "line 2 options geometry: attached is of cubes of ISIS, which have it; this source is none"),
         ({"a": ("ctx", "sample:ctx", {"shape": "short.yaml"})}, {}, "line 2 options shape: is of engine native, geometry isd, spice or attached"),
+        ({"a": ("junocam", "sample:ctx", {"geometry": "spice"})}, {}, "line 2 options geometry: no geometry from kernels for recipe junocam; give isd"),
         ({"a": ("", "m0001.xml", {})}, {}, "line 2 source: PDS4, not read; right is a product of PDS3"),
         (ROWS, {"calibration": {"ecko": True}}, "config.yaml planetary.calibration: 'ecko' is unknown; did you mean 'echo'?"),
         (ROWS, {"instruments": ["gone.py"]}, "config.yaml planetary.instruments.0: 'gone.py' is not there"),

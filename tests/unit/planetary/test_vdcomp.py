@@ -119,6 +119,14 @@ def test_another_checksum_is_told(tmp_path):
     assert "CHECKSUM of the label is 1, that of the image is 189" in str(cube.groups["Darkroom"]["Skipped"])
 
 
+@pytest.mark.parametrize(("end", "behind"), [(b"END  ", b""), (b"End", b""), (b"END", bytes(700)), (b"END", b"\x10\0")])
+def test_the_end_of_the_label_and_of_the_file(tmp_path, end, behind):
+    image = np.random.default_rng(2).integers(0, 9, (5, 21)).astype("u1")
+    content = compressed(image).replace(record(b"END"), record(end)) + behind
+    (tmp_path / "F348B26.IMQ").write_bytes(content)
+    assert np.array_equal(ingested(tmp_path / "F348B26.IMQ", tmp_path / "a.cub").raw(), image)
+
+
 @pytest.mark.parametrize("kept", [0.5, 0.97])
 def test_a_cut_file_is_named_with_its_line(tmp_path, kept):
     image = np.random.default_rng(1).integers(0, 255, (30, 300)).astype("u1")

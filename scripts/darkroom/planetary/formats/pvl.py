@@ -130,7 +130,7 @@ def _of_records(head):
         if not 0 < size <= LONGEST_RECORD or not line.isascii() or (not lines and not line.startswith(SFDU)):
             break
         lines.append(line.rstrip())
-        if lines[-1] == b"END":
+        if lines[-1].upper() == b"END":
             break
         at += 2 + size + size % 2
     return b"\n".join(lines)

@@ -53,7 +53,7 @@ def unpack(path, label, target):
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: no compressed image: {error.args[0]} is missing or no number") from error
     with path.open("rb") as file:
-        behind = dropwhile(lambda record: record.strip() != b"END", records(file))
+        behind = dropwhile(lambda record: record.strip().upper() != b"END", records(file))
         next(behind, None)
         head = list(islice(behind, first))
         counts = np.frombuffer(b"".join(head[histogram : histogram + 2])[: 4 * SYMBOLS].ljust(4 * SYMBOLS), "<i4")
