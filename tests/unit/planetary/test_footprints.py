@@ -68,6 +68,7 @@ def test_a_geopackage_has_a_layer_for_each_body(tmp_path):
     assert read["across"].equals(shapely.geometry.shape(ACROSS))
     (definition,) = rows(path, "SELECT definition FROM gpkg_spatial_ref_sys WHERE srs_id = 49900")[0]
     assert CRS.from_wkt(definition).to_dict()["R"] == 3396190
+    assert CRS.from_wkt(definition).to_authority() == ("IAU_2015", "49900")  # which QGIS looks for in PROJ's database
     systems = {number for (number,) in rows(path, "SELECT srs_id FROM gpkg_spatial_ref_sys")}
     assert systems == {-1, 0, 4326, 49900, 19900}
 

@@ -84,7 +84,9 @@ def _write_layer(database, target, features, latest):
     name = f"footprints_{target.lower()}" if target.isalnum() else "footprints"
     code = geographic(target) or 0
     if code:
-        system = (f"{target} (2015)", code, "IAU_2015", code, CRS.from_user_input(f"IAU_2015:{code}").to_wkt(), "")
+        # GDAL writes IAU, under which PROJ, and so QGIS, does not find the code.
+        definition = CRS.from_user_input(f"IAU_2015:{code}").to_wkt().replace('["IAU"', '["IAU_2015"')
+        system = (f"{target} (2015)", code, "IAU_2015", code, definition, "")
         database.execute(f"INSERT INTO {SYSTEMS} VALUES (?, ?, ?, ?, ?, ?)", system)
     columns = ", ".join(f"{field} {kind}" for field, kind in FIELDS.items())
     database.execute(
