@@ -22,8 +22,6 @@ ALGORITHMS = {"": "md5", "sha2": "sha256"}  # names of messages -> those of hash
 MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 ALL_ONES = 0xFFFFFFFF
 OF_NOTICES = ("data", "metadata", "browse", "ancillary")  # kinds of files that a notice may name
-
-
 OF_FILES = ("name", "uri", "size", "checksumType", "checksum")  # what a notice tells of a file
 
 
@@ -132,8 +130,10 @@ def plain(message):
 
 def files_of_notice(product):
     """The files of a notice and of its groups, with what a payload has of each; what is no list is left as it is."""
-    groups = product.get("filegroups", []) if isinstance(product, dict) else product
-    if not isinstance(groups, list) or groups is product:
+    if not isinstance(product, dict):
+        return product
+    groups = product.get("filegroups", [])
+    if not isinstance(groups, list):
         return groups
     entries = []
     for group in (product, *groups):

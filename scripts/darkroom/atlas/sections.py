@@ -415,8 +415,7 @@ def _require_plain(page, tiff):
     if tiff.photometric not in PLAIN:
         kind = getattr(tiff.photometric, "name", tiff.photometric)
         raise ValueError(f"{page} has colours of the kind {kind}; convert it to RGB or grey")
-    if tiff.imagedepth > 1:
-        raise ValueError(f"{page} holds {tiff.imagedepth} slices (ImageDepth); write each as a page")
+    tiffs.require_flat(page, tiff)
 
 
 def _gdal_header(page):

@@ -67,8 +67,7 @@ def _layout(path, tiff, number, time):
         notes.append(f"time {at} of 0 to {times - 1} is read")
     planes = math.prod(sizes.values())
     key, start = chosen[0].keyframe, chosen[0].dataoffset
-    if key.imagedepth > 1:
-        raise ValueError(f"{path}: its pages hold {key.imagedepth} slices each (ImageDepth); write each as a page")
+    require_flat(path, key)
     there = [page for page in pages if page is not None]
     # Palettes, alpha and pictures that are to be turned are for `sections` to sort out.
     upright = ORIENTATION not in key.tags or key.tags[ORIENTATION].value == 1
@@ -160,6 +159,12 @@ def _ome_sizes(pixels):
     # Of OME's units only those in small letters are meant (Mm is no mm), and the one that is named after a person.
     units = [unit.replace("Å", "å") for _, unit in sizes]
     return [size * NM[unit] if size and unit in NM else None for (size, _), unit in zip(sizes, units, strict=True)]
+
+
+def require_flat(path, page):
+    """Raise ValueError for a page of a TIFF that is a volume itself."""
+    if page.imagedepth > 1:
+        raise ValueError(f"{path}: its pages hold {page.imagedepth} slices each (ImageDepth); write each as a page")
 
 
 def _has_positions(pixels):

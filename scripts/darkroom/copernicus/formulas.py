@@ -90,7 +90,7 @@ def index(name, wavelength=None):
 def nominal(band, unit=NOMINAL):
     """Nanometres of the middle of a band of a satellite; None for no band, and for a satellite without a table."""
     platforms = (entry.get("platforms", {}).get(UNITS.get(unit), {}) for entry in _tables()["bands"].values())
-    return next((one["wavelength"] for one in platforms if _spelled(one.get("band", "")) == band != ""), None)
+    return next((one["wavelength"] for one in platforms if band and _spelled(one.get("band", "")) == band), None)
 
 
 def band_of(letter):
